@@ -1,0 +1,118 @@
+"""The challenge's own format: a folder of pictures and an `annot.pkl` = pickle of (names, landmarks).
+
+`names[i]` is a file name relative to the folder; `landmarks[i]` holds 68 (x, y) pairs in pixels of that picture.
+"""
+
+import pickle
+from collections import Counter
+from pathlib import Path, PurePosixPath
+
+import numpy as np
+
+from src.errors import InputError
+from src.files import atomic_path
+from src.markup import NUM_POINTS
+
+ANNOTATIONS = "annot.pkl"
+
+# What a pickle of names and numbers may contain. NumPy 2 renamed numpy.core to numpy._core; old files say the former.
+_NUMPY_INTERNALS = {
+    (f"numpy.{core}.{module}", name)
+    for core in ("core", "_core")
+    for module, name in (("multiarray", "scalar"), ("multiarray", "_reconstruct"), ("numeric", "_frombuffer"))
+}
+_ALLOWED = _NUMPY_INTERNALS | {("numpy", "ndarray"), ("numpy", "dtype"), ("_codecs", "encode")}
+
+
+class _NumbersOnlyUnpickler(pickle.Unpickler):
+    """A pickle can run any code; this one admits NumPy numbers and plain containers and nothing else."""
+
+    def find_class(self, module: str, name: str) -> object:
+        if (module, name) not in _ALLOWED:
+            raise InputError(f"holds {module}.{name}; expected only names and numbers")
+        return super().find_class(module, name)
+
+
+def read_annotations(folder: str | Path) -> tuple[list[str], np.ndarray]:
+    """Read `folder/annot.pkl`: names (N) and points_image (N, 68, 2) float64, pixels of each source picture.
+
+    Raises InputError where the file is missing, is not such a pickle, would run code, or holds anything but one finite
+    68-point face for every distinct name inside the folder.
+    """
+    folder = Path(folder)
+    path = folder / ANNOTATIONS
+    if not folder.is_dir():
+        raise InputError(f"{folder}: no such folder; expected pictures and {ANNOTATIONS} there")
+    if not path.is_file():
+        raise InputError(f"{path}: not found; expected a pickle of (names, landmarks) beside the pictures")
+    return load_annotations(path)
+
+
+def load_annotations(path: str | Path) -> tuple[list[str], np.ndarray]:
+    """Like `read_annotations`, for the path of the pickle itself."""
+    try:
+        with open(path, "rb") as file:
+            content = _NumbersOnlyUnpickler(file).load()
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from error
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror}); give a readable {ANNOTATIONS}") from error
+    except Exception as error:  # a damaged pickle raises nearly anything, from EOFError to UnicodeDecodeError
+        raise InputError(f"{path}: not a readable pickle ({error}); it may be truncated, fetch it again") from error
+    try:
+        return _check(content)
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from error
+
+
+def write_annotations(folder: str | Path, names: list[str], points_image: np.ndarray) -> None:
+    """Write `folder/annot.pkl` atomically. points_image: (N, 68, 2), pixels of each picture."""
+    names, points_image = _check((list(names), points_image))
+    with atomic_path(Path(folder) / ANNOTATIONS) as path, open(path, "wb") as file:
+        pickle.dump((names, list(points_image.astype(np.float32))), file, protocol=4)
+
+
+def _check(content: object) -> tuple[list[str], np.ndarray]:
+    if not isinstance(content, tuple | list) or len(content) != 2:
+        raise InputError(f"expected a pair (names, landmarks), found {_describe(content)}")
+    names, landmarks = content
+    if not isinstance(names, list | tuple | np.ndarray) or not isinstance(landmarks, list | tuple | np.ndarray):
+        raise InputError(f"expected two lists, found {_describe(names)} and {_describe(landmarks)}")
+    if len(names) != len(landmarks):
+        raise InputError(f"expected one face per name, found {len(names)} names and {len(landmarks)} faces")
+    if len(names) == 0:
+        raise InputError("expected at least one face, found none")
+    names = [_check_name(name) for name in names]
+    doubled = [name for name, count in Counter(names).items() if count > 1]
+    if doubled:
+        raise InputError(f"expected each name once, found {doubled[0]!r} more than once ({len(doubled)} such names)")
+    points_image = np.empty((len(names), NUM_POINTS, 2))
+    for i, (name, face) in enumerate(zip(names, landmarks, strict=True)):
+        points_image[i] = _check_face(name, face)
+    return names, points_image
+
+
+def _check_name(name: object) -> str:
+    path = PurePosixPath(str(name).replace("\\", "/"))
+    if not isinstance(name, str) or not path.name:
+        raise InputError(f"expected file names, found {name!r}")
+    if path.is_absolute() or ".." in path.parts or (len(path.parts[0]) == 2 and path.parts[0][1] == ":"):
+        raise InputError(f"expected names inside the folder, found {name!r}")
+    return str(path)
+
+
+def _check_face(name: str, face: object) -> np.ndarray:
+    try:
+        points = np.asarray(face, np.float64)
+    except (TypeError, ValueError):
+        raise InputError(f"{name}: expected {NUM_POINTS} (x, y) pairs, found {_describe(face)}") from None
+    if points.shape != (NUM_POINTS, 2):
+        raise InputError(f"{name}: expected {NUM_POINTS} (x, y) pairs, found an array of shape {points.shape}")
+    if not np.isfinite(points).all():
+        raise InputError(f"{name}: expected finite coordinates, found NaN or infinity")
+    return points
+
+
+def _describe(value: object) -> str:
+    length = f" of length {len(value)}" if hasattr(value, "__len__") else ""
+    return type(value).__name__ + length

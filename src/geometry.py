@@ -1,0 +1,36 @@
+"""Coordinate frames and the affine maps between them.
+
+One rule for every frame: coordinates are continuous, a picture spans [0, W] x [0, H], and the center of pixel (column
+c, row r) lies at (c + 0.5, r + 0.5). x points right, y points down. The frame stands in the variable's name:
+
+- `points_image`: pixels of the source picture;
+- `points_unit`: the letterboxed square of the picture, [0, 1] on both axes;
+- `points_input`: the part of that square which the network sees (see `crop_affine`), [0, 1] on both axes.
+
+An affine map is a (..., 2, 3) array [[a, b, tx], [c, d, ty]]: new = [a b; c d] old + (tx, ty).
+"""
+
+import numpy as np
+
+
+def letterbox_affine(width: int, height: int) -> np.ndarray:
+    """Map from source pixels to the unit square: uniform scale, picture centered, never stretched. Returns (2, 3)."""
+    side = max(width, height)
+    return np.array([[1 / side, 0, 0.5 - width / (2 * side)], [0, 1 / side, 0.5 - height / (2 * side)]])
+
+
+def crop_affine(crop: tuple[float, float, float]) -> np.ndarray:
+    """Map from the unit square to the network's input frame for a fixed crop (center x, center y, side). Returns (2, 3)."""
+    center_x, center_y, side = crop
+    return np.array([[1 / side, 0, 0.5 - center_x / side], [0, 1 / side, 0.5 - center_y / side]])
+
+
+def apply_affine(affine: np.ndarray, points: np.ndarray) -> np.ndarray:
+    """Apply affine (..., 2, 3) to points (..., K, 2)."""
+    return points @ np.swapaxes(affine[..., :2], -1, -2) + affine[..., None, :, 2]
+
+
+def invert_affine(affine: np.ndarray) -> np.ndarray:
+    """Invert affine maps of shape (..., 2, 3)."""
+    linear = np.linalg.inv(affine[..., :2])
+    return np.concatenate([linear, -linear @ affine[..., 2:]], axis=-1)
