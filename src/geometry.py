@@ -13,14 +13,21 @@ An affine map is a (..., 2, 3) array [[a, b, tx], [c, d, ty]]: new = [a b; c d] 
 import numpy as np
 
 
-def letterbox_affine(width: int, height: int) -> np.ndarray:
-    """Map from source pixels to the unit square: uniform scale, picture centered, never stretched. Returns (2, 3)."""
-    side = max(width, height)
-    return np.array([[1 / side, 0, 0.5 - width / (2 * side)], [0, 1 / side, 0.5 - height / (2 * side)]])
+def letterbox(width: int, height: int, size: int) -> tuple[tuple[int, int, int, int], np.ndarray]:
+    """Where a width x height picture lies in a size x size square, centered and not stretched.
+
+    Returns the box (left, top, width, height) in whole pixels of the square, and the exact affine (2, 3) from source
+    pixels to the unit square, which carries the rounding of that box.
+    """
+    scale = size / max(width, height)
+    box_width, box_height = max(1, round(width * scale)), max(1, round(height * scale))
+    left, top = (size - box_width) // 2, (size - box_height) // 2
+    affine = np.array([[box_width / width, 0, left], [0, box_height / height, top]]) / size
+    return (left, top, box_width, box_height), affine
 
 
 def crop_affine(crop: tuple[float, float, float]) -> np.ndarray:
-    """Map from the unit square to the network's input frame for a fixed crop (center x, center y, side). Returns (2, 3)."""
+    """Map from the unit square to the input frame of a fixed crop (center x, center y, side). Returns (2, 3)."""
     center_x, center_y, side = crop
     return np.array([[1 / side, 0, 0.5 - center_x / side], [0, 1 / side, 0.5 - center_y / side]])
 
@@ -34,3 +41,10 @@ def invert_affine(affine: np.ndarray) -> np.ndarray:
     """Invert affine maps of shape (..., 2, 3)."""
     linear = np.linalg.inv(affine[..., :2])
     return np.concatenate([linear, -linear @ affine[..., 2:]], axis=-1)
+
+
+def compose_affine(second: np.ndarray, first: np.ndarray) -> np.ndarray:
+    """The map that applies `first`, then `second`; both (..., 2, 3)."""
+    linear = second[..., :2] @ first[..., :2]
+    shift = second[..., :2] @ first[..., 2:] + second[..., 2:]
+    return np.concatenate([linear, shift], axis=-1)

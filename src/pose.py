@@ -12,8 +12,8 @@ import numpy as np
 
 from src.markup import MEAN_SHAPE, REGIONS
 
-# The jaw follows the visible outline in many data sets, and its depth differs most between people: it steadies the fit of a frontal
-# face a little and must not steer it.
+# The jaw follows the visible outline in many data sets, and its depth differs most between people: it steadies the fit
+# of a frontal face a little and must not steer it.
 _JAW_WEIGHT = 0.1
 
 

@@ -1,0 +1,29 @@
+"""Backbones: images (B, 3, R, R) -> feature maps at strides 4, 8, 16 and 32. Name -> constructor."""
+
+from collections.abc import Callable
+
+from src.backbones.mobilenet import mobilenet_v2, mobilenet_v3_large, mobilenet_v3_small
+from src.backbones.pfld import pfld
+from src.backbones.shufflenet import shufflenet_v2_x0_5, shufflenet_v2_x1_0, shufflenet_v2_x1_5
+from src.backbones.staged import StagedBackbone
+from src.errors import InputError
+
+BACKBONES: dict[str, Callable[[], StagedBackbone]] = {
+    constructor.__name__: constructor
+    for constructor in (
+        pfld,
+        mobilenet_v3_small,
+        mobilenet_v3_large,
+        shufflenet_v2_x0_5,
+        shufflenet_v2_x1_0,
+        shufflenet_v2_x1_5,
+        mobilenet_v2,
+    )
+}
+
+
+def build_backbone(name: str) -> StagedBackbone:
+    """A backbone by its name; raises InputError for an unknown one."""
+    if name not in BACKBONES:
+        raise InputError(f"unknown backbone {name!r}; expected one of {', '.join(BACKBONES)}")
+    return BACKBONES[name]()

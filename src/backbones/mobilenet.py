@@ -1,0 +1,29 @@
+"""MobileNetV2 (Sandler et al., 2018) and MobileNetV3 (Howard et al., 2019): torchvision's networks without the last,
+classification-only convolution.
+"""
+
+from torch import nn
+from torchvision import models
+
+from src.backbones.staged import StagedBackbone, split_by_stride
+
+
+def mobilenet_v2() -> StagedBackbone:
+    return _staged(models.mobilenet_v2(weights=None).features)
+
+
+def mobilenet_v3_small() -> StagedBackbone:
+    return _staged(models.mobilenet_v3_small(weights=None).features)
+
+
+def mobilenet_v3_large() -> StagedBackbone:
+    return _staged(models.mobilenet_v3_large(weights=None).features)
+
+
+def _staged(features: nn.Sequential) -> StagedBackbone:
+    backbone = split_by_stride(features[:-1])
+    for module in backbone.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            # torchvision's 0.01 is made for runs of 600 epochs: in ours the statistics would lag behind the weights.
+            module.momentum = 0.1
+    return backbone

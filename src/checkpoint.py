@@ -1,0 +1,73 @@
+"""Model files and snapshots: written whole, read strictly and never as code.
+
+- a model file (`best.pth.tar`): {"format", "model": configuration, "weights": float32 state, "nme", "training"}; the
+  training-only auxiliary branch is left out
+- a snapshot (`checkpoint_epoch_N.pth.tar`): a model file's entries plus the trainer's whole state
+"""
+
+import io
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+
+from src.config import ModelConfig, TrainingConfig, from_dict, to_dict
+from src.errors import InputError
+from src.files import atomic_path
+from src.model import LandmarkNet, build_model
+
+FORMAT = 1
+_AUXILIARY = "auxiliary."
+
+
+def save(path: str | Path, content: dict) -> None:
+    """Write a dictionary of tensors and plain values. A full disk raises OSError and leaves the old file."""
+    buffer = io.BytesIO()  # torch reports a full disk as an internal assertion; plain writing reports it as such
+    torch.save(content, buffer)
+    with atomic_path(path) as temporary:
+        temporary.write_bytes(buffer.getbuffer())
+
+
+def load(path: str | Path) -> dict:
+    """Read what `save` wrote, on the CPU. Raises InputError for anything else, without running it."""
+    path = Path(path)
+    if not path.is_file():
+        raise InputError(f"{path}: no such checkpoint; run python3 train.py or give another path")
+    try:
+        content = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # torch raises RuntimeError, UnpicklingError, EOFError and others for damaged files
+        reason = str(error).strip().split("\n")[0]
+        raise InputError(f"{path}: not a readable checkpoint of weights ({reason})") from None
+    if not isinstance(content, dict) or content.get("format") != FORMAT or not {"model", "weights"} <= content.keys():
+        raise InputError(f"{path}: expected a checkpoint of format {FORMAT} as train.py writes it")
+    return content
+
+
+def model_content(model: LandmarkNet, *, nme: float, training: TrainingConfig) -> dict:
+    """What a model file holds."""
+    weights = {
+        name: value.detach().cpu().float() if value.is_floating_point() else value.cpu()
+        for name, value in model.state_dict().items()
+        if not name.startswith(_AUXILIARY)
+    }
+    return {
+        "format": FORMAT,
+        "model": to_dict(replace(model.config, auxiliary=False)),
+        "weights": {name: value.contiguous() for name, value in weights.items()},
+        "nme": float(nme),
+        "training": to_dict(training),
+    }
+
+
+def load_model(path: str | Path, device: torch.device | str = "cpu") -> tuple[LandmarkNet, dict]:
+    """Rebuild the network of a model file or snapshot, in evaluation mode. Returns it and the file's content."""
+    content = load(path)
+    config = replace(from_dict(ModelConfig, content["model"]), auxiliary=False)
+    model = build_model(config)
+    weights = {name: value for name, value in content["weights"].items() if not name.startswith(_AUXILIARY)}
+    try:
+        model.load_state_dict(weights, strict=True)
+    except RuntimeError as error:
+        reason = str(error).split("\n")[1].strip() if "\n" in str(error) else str(error)
+        raise InputError(f"{path}: its weights do not fit its architecture {config.backbone}, {reason}") from None
+    return model.to(device).to(memory_format=torch.channels_last).eval(), content

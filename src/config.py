@@ -1,0 +1,104 @@
+"""The configuration of a model and of a training run: frozen, plain values only, so that a checkpoint can carry it."""
+
+from dataclasses import asdict, dataclass, field, fields, replace
+from typing import TypeVar
+
+from src.errors import InputError
+
+Config = TypeVar("Config")
+MAX_MODEL_MB = 15.0  # the challenge's limit for the saved model
+
+
+@dataclass(frozen=True)
+class ModelConfig:
+    """What rebuilds a network."""
+
+    backbone: str = "shufflenet_v2_x1_0"
+    head: str = "regression"
+    input_size: int = 112  # pixels: a face box is half of the crop, so 112 shows it at 62 pixels
+    # Center x, center y and side of the part of the picture that is looked at, in the unit square. The challenge's
+    # points lie within x 0.08-0.95, y 0.16-0.88; this crop keeps a margin and buys 11 % of resolution for nothing.
+    crop: tuple[float, float, float] = (0.5, 0.53, 0.9)
+    auxiliary: bool = True  # the Euler-angle branch, in training only
+
+
+@dataclass(frozen=True)
+class AugmentationConfig:
+    """Ranges of the random transforms; a probability of 0 or a range of 0 switches one off."""
+
+    rotation: float = 30.0  # degrees, uniform in +-: crops hold heads tilted to about +-40
+    scale: float = 0.15  # size changes by a factor exp(uniform +-)
+    shift: float = 0.05  # of the crop's side, uniform in +- on both axes
+    flip: float = 0.5  # probability of a mirrored face
+    brightness: float = 0.3  # factor 1 +- uniform
+    contrast: float = 0.3  # factor 1 +- uniform, about the picture's mean
+    saturation: float = 0.5  # factor 1 +- uniform
+    hue: float = 20.0  # degrees of rotation about the gray axis, uniform in +-
+    gray: float = 0.1  # probability
+    blur: float = 0.15  # probability
+    blur_sigma: float = 1.5  # input pixels, largest
+    noise: float = 0.2  # probability of gray Gaussian noise
+    noise_sigma: float = 0.08  # of the full range, largest
+    erasing: float = 0.3  # probability of a rectangle in one random color
+    erasing_side: float = 0.4  # of the input's side, largest
+    border: float = 0.1  # probability of a black bar at one side, as some AFLW crops have
+    border_width: float = 0.3  # of the input's side, widest
+
+    @classmethod
+    def named(cls, name: str) -> "AugmentationConfig":
+        """One of the named settings (see AUGMENTATIONS); raises InputError for another name."""
+        if name not in AUGMENTATIONS:
+            raise InputError(f"unknown augmentation {name!r}; expected one of {', '.join(AUGMENTATIONS)}")
+        return AUGMENTATIONS[name]
+
+
+_NO_GEOMETRY = {"rotation": 0.0, "scale": 0.0, "shift": 0.0, "flip": 0.0}
+_NO_COLOR = {"brightness": 0.0, "contrast": 0.0, "saturation": 0.0, "hue": 0.0, "gray": 0.0}
+_NO_DAMAGE = {"blur": 0.0, "noise": 0.0, "erasing": 0.0, "border": 0.0}
+_NONE = AugmentationConfig(**_NO_GEOMETRY, **_NO_COLOR, **_NO_DAMAGE)
+_COLOR = AugmentationConfig(**_NO_GEOMETRY, **_NO_DAMAGE)
+AUGMENTATIONS: dict[str, AugmentationConfig] = {
+    "full": AugmentationConfig(),
+    "none": _NONE,
+    "gray": replace(_NONE, gray=0.5),
+    "erasing": replace(_NONE, erasing=0.5),
+    "color": _COLOR,
+    "geometry": AugmentationConfig(**_NO_COLOR, **_NO_DAMAGE),
+    "color_geometry": AugmentationConfig(**_NO_DAMAGE),
+}
+
+
+@dataclass(frozen=True)
+class TrainingConfig:
+    """How a network is trained."""
+
+    epochs: int = 60
+    minutes: float = 0.0  # wall-clock budget; above 0 it takes the place of `epochs` in the schedule
+    batch_size: int = 64  # faces a process
+    learning_rate: float = 2e-3  # peak, for a batch of 64; AdamW
+    weight_decay: float = 0.02
+    warmup: float = 0.05  # share of the run with a linearly rising learning rate
+    final_learning_rate: float = 0.01  # share of the peak at the end of the cosine
+    clip_norm: float = 1.0  # largest norm of the gradient
+    ema_decay: float = 0.999  # of the averaged weights, reached after a warm-up; 0 switches averaging off
+    criterion: str = "l1"
+    amp: str = "off"  # off, bf16 or fp16, on CUDA
+    seed: int = 7414
+    source_weights: tuple[float, ...] = ()  # share of each training source in a batch; empty: as many as there are
+    augmentation: AugmentationConfig = field(default_factory=AugmentationConfig)
+
+
+def to_dict(config: object) -> dict:
+    """A nested dictionary of plain values."""
+    return asdict(config)
+
+
+def from_dict(cls: type[Config], values: dict) -> Config:
+    """Rebuild a configuration; raises InputError for keys that it does not have."""
+    unknown = set(values) - {f.name for f in fields(cls)}
+    if unknown:
+        raise InputError(f"{cls.__name__} has no {', '.join(sorted(unknown))}; the file is from another version")
+    values = {name: tuple(value) if isinstance(value, list) else value for name, value in values.items()}
+    if isinstance(values.get("augmentation"), dict):
+        values["augmentation"] = from_dict(AugmentationConfig, values["augmentation"])
+    return cls(**values)

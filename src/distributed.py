@@ -1,0 +1,54 @@
+"""One process or several: `torchrun --nproc_per_node=N train.py` (PyTorch DDP; gloo on CPUs, NCCL on GPUs)."""
+
+import os
+from dataclasses import dataclass
+
+import torch
+import torch.distributed as dist
+
+
+@dataclass(frozen=True)
+class World:
+    """This process's place among all; one process alone is rank 0 of 1."""
+
+    rank: int = 0
+    size: int = 1
+    local_rank: int = 0
+
+    @property
+    def is_first(self) -> bool:
+        return self.rank == 0
+
+    def agree(self, values: list[float]) -> list[float]:
+        """The largest of each value over all processes, the same everywhere."""
+        if self.size == 1:
+            return values
+        tensor = torch.tensor(values, dtype=torch.float64, device=_device(self))
+        dist.all_reduce(tensor, op=dist.ReduceOp.MAX)
+        return tensor.tolist()
+
+    def wait(self) -> None:
+        """Wait until every process is here."""
+        if self.size > 1:
+            dist.barrier()
+
+
+def join_world(device: str) -> World:
+    """Join the processes that torchrun started, if it did."""
+    size = int(os.environ.get("WORLD_SIZE", "1"))
+    if size == 1:
+        return World()
+    world = World(int(os.environ["RANK"]), size, int(os.environ["LOCAL_RANK"]))
+    if device.startswith("cuda"):
+        torch.cuda.set_device(world.local_rank)
+    dist.init_process_group("nccl" if device.startswith("cuda") else "gloo")
+    return world
+
+
+def leave_world(world: World) -> None:
+    if world.size > 1:
+        dist.destroy_process_group()
+
+
+def _device(world: World) -> torch.device:
+    return torch.device("cuda", world.local_rank) if dist.get_backend() == "nccl" else torch.device("cpu")

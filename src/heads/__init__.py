@@ -1,0 +1,21 @@
+"""Heads: feature maps -> raw output -> points_input (B, 68, 2). Name -> class.
+
+Every head has `forward(maps) -> raw`, `decode(raw) -> points_input`, and `loss(raw, points_input, criterion) -> (B,)`,
+one value a face; heads that are trained on maps also have `encode(points_input) -> target`. Nothing outside knows which
+head it is.
+"""
+
+from torch import nn
+
+from src.errors import InputError
+from src.heads.heatmap import HeatmapHead
+from src.heads.regression import RegressionHead
+
+HEADS: dict[str, type[nn.Module]] = {"regression": RegressionHead, "heatmap": HeatmapHead}
+
+
+def build_head(name: str, channels: tuple[int, ...], input_size: int) -> nn.Module:
+    """A head by its name, for feature maps of the given widths; raises InputError for an unknown name."""
+    if name not in HEADS:
+        raise InputError(f"unknown head {name!r}; expected one of {', '.join(HEADS)}")
+    return HEADS[name](channels, input_size)

@@ -1,0 +1,54 @@
+"""Direct regression of coordinates from several scales.
+
+Guo et al., "PFLD: A Practical Facial Landmark Detector", 2019.
+"""
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor, nn
+from torchvision.ops import Conv2dNormActivation
+
+from src.backbones.staged import STRIDES
+from src.markup import MEAN_SHAPE, NUM_POINTS
+
+_REDUCED = 64  # channels that the full-extent convolution sees
+_GLOBAL = 256  # channels of its output
+_TYPICAL_SIDE = 0.57  # of the input: where the untrained head puts the mean face
+_TYPICAL_CENTER = 0.55
+
+
+class RegressionHead(nn.Module):
+    """PFLD's three descriptors in one linear layer: strides 16 and 32 pooled, and a full-extent convolution."""
+
+    def __init__(self, channels: tuple[int, ...], input_size: int) -> None:
+        super().__init__()
+        side = -(-input_size // STRIDES[-1])
+        self.reduce = Conv2dNormActivation(channels[-1], _REDUCED, kernel_size=1)
+        self.full_extent = Conv2dNormActivation(_REDUCED, _GLOBAL, kernel_size=side, padding=0)
+        self.linear = nn.Linear(channels[-2] + channels[-1] + _GLOBAL, 2 * NUM_POINTS)
+        nn.init.normal_(self.linear.weight, std=0.001)
+        with torch.no_grad():
+            self.linear.bias.copy_(_mean_face().flatten())
+
+    def forward(self, maps: list[Tensor]) -> Tensor:
+        """maps: strides 4 to 32. Returns raw (B, 136), coordinates in the input frame."""
+        fine = maps[-2].mean(dim=(2, 3))  # (B, C16)
+        coarse = maps[-1].mean(dim=(2, 3))  # (B, C32)
+        extent = self.full_extent(self.reduce(maps[-1])).flatten(1)  # (B, 256)
+        return self.linear(torch.cat([fine, coarse, extent], dim=1))
+
+    def decode(self, raw: Tensor) -> Tensor:
+        """raw (B, 136) -> points_input (B, 68, 2)."""
+        return raw.unflatten(1, (NUM_POINTS, 2))
+
+    def loss(self, raw: Tensor, points_input: Tensor, criterion: Callable[[Tensor, Tensor], Tensor]) -> Tensor:
+        """Mean over the points, one value a face (B,)."""
+        return criterion(self.decode(raw), points_input).mean(dim=1)
+
+
+def _mean_face() -> Tensor:
+    """The frontal mean shape, (68, 2) in the input frame: training starts at a face instead of at a corner."""
+    flat = torch.tensor(MEAN_SHAPE[:, :2] * [1, -1], dtype=torch.float32)
+    low, high = flat.amin(dim=0), flat.amax(dim=0)
+    return (flat - (low + high) / 2) / (high - low).max() * _TYPICAL_SIDE + torch.tensor([0.5, _TYPICAL_CENTER])

@@ -1,0 +1,64 @@
+"""Landmark errors. NME is the challenge's: mean point error / sqrt(H * W) of the source picture, in percent."""
+
+import numpy as np
+
+from src.markup import OUTER_EYE_CORNERS, REGIONS
+
+YAW_BINS = ((0, 30), (30, 60), (60, 180))  # degrees of |yaw|; the last one is shown as 60-90
+
+
+def point_errors(prediction_image: np.ndarray, target_image: np.ndarray, size: np.ndarray) -> np.ndarray:
+    """Error of every point in percent of sqrt(H * W). Points (N, K, 2) in pixels, size (N, 2). Returns (N, K)."""
+    distance = np.linalg.norm(prediction_image - target_image, axis=-1)
+    return 100 * distance / np.sqrt(size.prod(axis=-1, dtype=np.float64))[:, None]
+
+
+def nme(errors: np.ndarray) -> float:
+    """Mean over the points, then over the pictures. errors: (N, K) in percent."""
+    return float(errors.mean(axis=1).mean())
+
+
+def interocular_errors(prediction: np.ndarray, target: np.ndarray) -> np.ndarray:
+    """Error in percent of the outer eye corners' distance, as 300-W has it. Points (N, 68, 2). Returns (N, 68)."""
+    left, right = OUTER_EYE_CORNERS
+    eyes = np.linalg.norm(target[:, left] - target[:, right], axis=-1)
+    return 100 * np.linalg.norm(prediction - target, axis=-1) / eyes[:, None]
+
+
+def nme_by_region(errors: np.ndarray) -> dict[str, float]:
+    """NME of each facial region. errors: (N, 68) in percent."""
+    return {name: nme(errors[:, region]) for name, region in REGIONS.items()}
+
+
+def nme_by_yaw(errors: np.ndarray, yaw: np.ndarray) -> dict[str, tuple[float, int]]:
+    """NME and number of faces of each |yaw| bin; bins without a face are left out. yaw: (N,) in degrees."""
+    bins = {}
+    for low, high in YAW_BINS:
+        chosen = (np.abs(yaw) >= low) & (np.abs(yaw) < high)
+        if chosen.any():
+            bins[f"{low}-{min(high, 90)}"] = (nme(errors[chosen]), int(chosen.sum()))
+    return bins
+
+
+def cumulative_errors(errors: np.ndarray, thresholds: np.ndarray) -> np.ndarray:
+    """CED: share of the pictures whose NME is at most each threshold. errors: (N, K) and thresholds in percent."""
+    return (errors.mean(axis=1)[:, None] <= thresholds).mean(axis=0)
+
+
+def auc(errors: np.ndarray, limit: float) -> float:
+    """Area under the CED up to `limit` percent, as a share of the perfect area. Exact, no grid."""
+    return float(np.clip(1 - errors.mean(axis=1) / limit, 0, None).mean())
+
+
+def failure_rate(errors: np.ndarray, limit: float) -> float:
+    """Share of the pictures whose NME exceeds `limit` percent."""
+    return float((errors.mean(axis=1) > limit).mean())
+
+
+def bootstrap_interval(errors: np.ndarray, *, draws: int = 2000, seed: int = 0) -> tuple[float, float]:
+    """95 % interval of the NME, by drawing pictures with replacement."""
+    per_picture = errors.mean(axis=1)
+    generator = np.random.default_rng(seed)
+    means = per_picture[generator.integers(len(per_picture), size=(draws, len(per_picture)))].mean(axis=1)
+    low, high = np.percentile(means, [2.5, 97.5])
+    return float(low), float(high)

@@ -1,0 +1,71 @@
+"""LandmarkNet: backbone, head, and in training the auxiliary Euler-angle branch."""
+
+import torch
+from torch import Tensor, nn
+from torchvision.ops import Conv2dNormActivation
+
+from src.backbones import build_backbone
+from src.config import ModelConfig
+from src.errors import InputError
+from src.heads import build_head
+
+
+class EulerBranch(nn.Module):
+    """Head pose from a shallow feature map (the auxiliary net of Guo et al., "PFLD", 2019): training only.
+
+    It makes the shared layers learn pose; the angles also weigh each face's loss.
+    """
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.features = nn.Sequential(
+            Conv2dNormActivation(channels, 64, kernel_size=1),
+            Conv2dNormActivation(64, 64, kernel_size=3, stride=2, groups=64),
+            Conv2dNormActivation(64, 128, kernel_size=1),
+            Conv2dNormActivation(128, 128, kernel_size=3, stride=2, groups=128),
+            nn.AdaptiveAvgPool2d(4),
+            nn.Flatten(),
+        )
+        self.angles = nn.Linear(128 * 16, 3)
+
+    def forward(self, features: Tensor) -> Tensor:
+        """features (B, C, R / 8, R / 8) -> pitch, yaw, roll (B, 3) in radians."""
+        return self.angles(self.features(features))
+
+
+class LandmarkNet(nn.Module):
+    """images (B, 3, R, R) in [0, 1] -> the head's raw output; `predict` decodes it to points_input (B, 68, 2)."""
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.backbone = build_backbone(config.backbone)
+        self.head = build_head(config.head, self.backbone.channels, config.input_size)
+        self.auxiliary = EulerBranch(self.backbone.channels[1]) if config.auxiliary else None
+
+    def forward(self, images: Tensor) -> Tensor:
+        """The head's raw output."""
+        return self.head(self.backbone(_normalize(images)))
+
+    def forward_training(self, images: Tensor) -> tuple[Tensor, Tensor | None]:
+        """Raw output and, where the auxiliary branch exists, pitch, yaw, roll (B, 3) in radians."""
+        maps = self.backbone(_normalize(images))
+        return self.head(maps), self.auxiliary(maps[1]) if self.auxiliary is not None else None
+
+    def predict(self, images: Tensor) -> Tensor:
+        """points_input (B, 68, 2)."""
+        return self.head.decode(self(images))
+
+
+def build_model(config: ModelConfig, *, seed: int = 0) -> LandmarkNet:
+    """A network with random weights that depend on the seed alone. Raises InputError for a wrong configuration."""
+    if not 64 <= config.input_size <= 512:
+        raise InputError(f"expected an input size of 64 to 512 pixels, found {config.input_size}")
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        return LandmarkNet(config)
+
+
+def _normalize(images: Tensor) -> Tensor:
+    """[0, 1] to about zero mean and unit spread; inside the model, so that every exported file takes plain pictures."""
+    return (images - 0.5) * 4

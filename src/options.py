@@ -1,0 +1,143 @@
+"""The flags of train.py, and the way between flags and configurations."""
+
+import argparse
+from dataclasses import replace
+from pathlib import Path
+
+from src import checkpoint
+from src.backbones import BACKBONES
+from src.config import AUGMENTATIONS, ModelConfig, TrainingConfig, from_dict
+from src.engine import INTERRUPTED
+from src.errors import InputError
+from src.heads import HEADS
+from src.losses import CRITERIA
+from src.recipes import RECIPES
+
+MODEL, TRAINING = ModelConfig(), TrainingConfig()
+_AUGMENTATION_NAMES = {config: name for name, config in AUGMENTATIONS.items()}
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """train.py's flags with their defaults."""
+    parser = argparse.ArgumentParser(
+        description="Train a landmark network on prepared faces.",
+        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+    )
+    parser.add_argument("--recipe", choices=RECIPES, help="a complete set of flags by name; other flags override it")
+    data = parser.add_argument_group("data")
+    data.add_argument("--dataroot", type=Path, default="data/AFLW_train_data", help="prepared training faces")
+    data.add_argument(
+        "--val_dataroot", type=Path, default="data/AFLW_validation_data", help="the same to validate"
+    )
+    data.add_argument("--source_weights", type=float, nargs="+", default=[], help="share of each training source")
+    model = parser.add_argument_group("model")
+    model.add_argument("--backbone", choices=BACKBONES, default=MODEL.backbone)
+    model.add_argument("--head", choices=HEADS, default=MODEL.head)
+    model.add_argument("--input_size", type=int, default=MODEL.input_size, help="pixels of the network's input")
+    model.add_argument("--auxiliary", action=argparse.BooleanOptionalAction, default=True, help="Euler-angle branch")
+    run = parser.add_argument_group("training")
+    run.add_argument("--augmentation", choices=AUGMENTATIONS, default="full")
+    run.add_argument("--loss", choices=CRITERIA, default=TRAINING.criterion, help="of the points")
+    run.add_argument("--end_epoch", type=int, default=TRAINING.epochs, help="number of epochs")
+    run.add_argument(
+        "--minutes", type=float, default=TRAINING.minutes, help="budget instead of --end_epoch; 0 is none"
+    )
+    run.add_argument("--base_lr", type=float, default=TRAINING.learning_rate, help="peak learning rate")
+    run.add_argument("--weight-decay", "--wd", type=float, default=TRAINING.weight_decay)
+    run.add_argument("--ema", type=float, default=TRAINING.ema_decay, help="decay of the averaged weights; 0 is off")
+    run.add_argument("--train_batchsize", type=int, default=TRAINING.batch_size, help="faces a step and process")
+    run.add_argument("--val_batchsize", type=int, default=64, help="faces predicted at a time")
+    run.add_argument("--seed", type=int, default=TRAINING.seed)
+    run.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N")
+    run.add_argument("--amp", choices=("off", "bf16", "fp16"), default=TRAINING.amp, help="mixed precision on CUDA")
+    run.add_argument("-j", "--workers", type=int, default=0, help="CPU threads; 0 leaves the choice to PyTorch")
+    files = parser.add_argument_group("files")
+    files.add_argument("--snapshot", type=Path, default="checkpoint/snapshot", help="folder of the epochs' snapshots")
+    files.add_argument("--keep", type=int, default=3, help="how many epochs' snapshots stay")
+    files.add_argument("--best_model", type=Path, default="checkpoint/best_model", help="folder of best.pth.tar")
+    files.add_argument("--log_file", type=Path, default="checkpoint/train.logs")
+    files.add_argument("--summary", type=Path, default="checkpoint/summary.csv", help="one row an epoch")
+    files.add_argument("--resume", nargs="?", const="latest", help="go on from a snapshot; bare: from the latest one")
+    return parser
+
+
+def parse(arguments: list[str] | None = None) -> tuple[argparse.Namespace, dict | None]:
+    """Parse flags; a recipe or a snapshot to resume sets the defaults that explicit flags override.
+
+    Returns the flags and the loaded snapshot, if any.
+    """
+    parser = build_parser()
+    first = parser.parse_args(arguments)
+    snapshot = None
+    if first.recipe:
+        parser.set_defaults(**RECIPES[first.recipe])
+    if first.resume:
+        path = latest_snapshot(first.snapshot) if first.resume == "latest" else Path(first.resume)
+        snapshot = checkpoint.load(path)
+        parser.set_defaults(**_flags(snapshot))
+    return parser.parse_args(arguments), snapshot
+
+
+def configurations(flags: argparse.Namespace) -> tuple[ModelConfig, TrainingConfig]:
+    """The flags as configurations. Raises InputError for values outside of their range."""
+    for name in ("base_lr", "end_epoch", "train_batchsize", "val_batchsize", "keep"):
+        if not getattr(flags, name) > 0:
+            raise InputError(f"expected --{name} above 0, found {getattr(flags, name)}")
+    if not 0 <= flags.ema < 1:
+        raise InputError(f"expected --ema in [0, 1), found {flags.ema}")
+    if flags.minutes < 0 or flags.weight_decay < 0 or any(weight < 0 for weight in flags.source_weights):
+        raise InputError("expected --minutes, --weight-decay and --source_weights of at least 0")
+    model = replace(
+        MODEL,
+        backbone=flags.backbone,
+        head=flags.head,
+        input_size=flags.input_size,
+        auxiliary=flags.auxiliary,
+    )
+    training = replace(
+        TRAINING,
+        epochs=flags.end_epoch,
+        minutes=flags.minutes,
+        batch_size=flags.train_batchsize,
+        learning_rate=flags.base_lr,
+        weight_decay=flags.weight_decay,
+        ema_decay=flags.ema,
+        criterion=flags.loss,
+        amp=flags.amp,
+        seed=flags.seed,
+        source_weights=tuple(flags.source_weights),
+        augmentation=AUGMENTATIONS[flags.augmentation],
+    )
+    return model, training
+
+
+def latest_snapshot(folder: Path) -> Path:
+    """The snapshot written last. Raises InputError where there is none."""
+    snapshots = [*folder.glob("checkpoint_epoch_*.pth.tar"), *folder.glob(INTERRUPTED)]
+    if not snapshots:
+        raise InputError(f"{folder}: expected snapshots of an earlier run, found none; train without --resume")
+    return max(snapshots, key=lambda path: path.stat().st_mtime_ns)
+
+
+def _flags(snapshot: dict) -> dict:
+    """The flags that a snapshot's run was started with."""
+    if "trainer" not in snapshot:
+        raise InputError("--resume expects a snapshot (checkpoint_epoch_N.pth.tar), found a model file")
+    model, training = from_dict(ModelConfig, snapshot["model"]), from_dict(TrainingConfig, snapshot["training"])
+    return {
+        "backbone": model.backbone,
+        "head": model.head,
+        "input_size": model.input_size,
+        "auxiliary": snapshot["trainer"]["auxiliary"],
+        "end_epoch": training.epochs,
+        "minutes": training.minutes,
+        "train_batchsize": training.batch_size,
+        "base_lr": training.learning_rate,
+        "weight_decay": training.weight_decay,
+        "ema": training.ema_decay,
+        "loss": training.criterion,
+        "amp": training.amp,
+        "seed": training.seed,
+        "source_weights": list(training.source_weights),
+        "augmentation": _AUGMENTATION_NAMES[training.augmentation],
+    }

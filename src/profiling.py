@@ -1,0 +1,72 @@
+"""Size and cost of a network: the one source of parameters, megabytes, multiply-adds and milliseconds."""
+
+import time
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch.utils.flop_counter import FlopCounterMode
+
+from src.errors import InputError
+from src.model import LandmarkNet
+
+
+@dataclass(frozen=True)
+class Profile:
+    """parameters: count. megabytes: 10^6 bytes of all saved tensors. mmacs: 10^6 multiply-adds for one picture."""
+
+    parameters: int
+    megabytes: float
+    mmacs: float
+    is_float32: bool
+
+
+def profile(model: LandmarkNet) -> Profile:
+    """Count a network's deployed part (without the training-only branch)."""
+    deployed = {name: value for name, value in model.state_dict().items() if not name.startswith("auxiliary.")}
+    parameters = sum(p.numel() for name, p in model.named_parameters() if name in deployed)
+    size, device = model.config.input_size, next(model.parameters()).device
+    was_training = model.training
+    model.eval()
+    with FlopCounterMode(display=False) as counter, torch.no_grad():
+        model.predict(torch.zeros(1, 3, size, size, device=device))
+    model.train(was_training)
+    return Profile(
+        parameters=parameters,
+        megabytes=sum(value.numel() * value.element_size() for value in deployed.values()) / 1e6,
+        mmacs=counter.get_total_flops() / 2e6,
+        is_float32=all(value.dtype == torch.float32 for value in deployed.values() if value.is_floating_point()),
+    )
+
+
+def milliseconds(model: LandmarkNet, *, repeats: int = 50) -> float:
+    """Median time of one picture on one thread, after a warm-up. For CPU models."""
+    size, threads = model.config.input_size, torch.get_num_threads()
+    image = torch.rand(1, 3, size, size).contiguous(memory_format=torch.channels_last)
+    model.eval()
+    torch.set_num_threads(1)
+    try:
+        with torch.inference_mode():
+            times = []
+            for _ in range(repeats + 5):
+                start = time.perf_counter()
+                model.predict(image)
+                times.append(time.perf_counter() - start)
+    finally:
+        torch.set_num_threads(threads)
+    return 1000 * float(np.median(times[5:]))
+
+
+def choose_device(name: str) -> torch.device:
+    """A device by its name; `auto` is CUDA where there is one. Raises InputError for a device that is not there."""
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        device = torch.device(name)
+    except RuntimeError:
+        raise InputError(f"unknown device {name!r}; expected auto, cpu, cuda or cuda:N") from None
+    if device.type not in ("cpu", "cuda"):
+        raise InputError(f"unknown device {name!r}; expected auto, cpu, cuda or cuda:N")
+    if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
+        raise InputError(f"--device {name}: found {torch.cuda.device_count()} CUDA devices; use --device cpu")
+    return device

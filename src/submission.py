@@ -1,0 +1,142 @@
+"""solution.txt: predict a folder, write, read, check and zip.
+
+One row a picture, sorted by name: `name x1 y1 ... x68 y68`, 137 columns, single spaces, no header, pixels of the source
+picture. The zip holds the file at its root, as CodaLab wants it.
+"""
+
+import os
+import zipfile
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import torch
+from tqdm import tqdm
+
+from src.datasets.pictures import SQUARE_SIZE, list_pictures, read_square
+from src.errors import InputError
+from src.files import atomic_path, write_text
+from src.geometry import apply_affine, invert_affine
+from src.inference import predict_unit
+from src.markup import NUM_POINTS
+from src.model import LandmarkNet
+
+COLUMNS = 1 + 2 * NUM_POINTS
+_FARTHEST = 16384.0  # pixels: no picture is larger, so no point lies beyond
+
+
+def predict_folder(
+    model: LandmarkNet, folder: str | Path, *, batch_size: int = 64, flip: bool = False
+) -> tuple[list[str], np.ndarray, np.ndarray]:
+    """Predict every picture of a folder; decoding runs beside the network.
+
+    Returns sorted names, points_image (N, 68, 2) in pixels of each picture, and size (N, 2) = height, width.
+    Raises InputError for an empty folder or a broken picture.
+    """
+    names = list_pictures(folder)
+    device = next(model.parameters()).device
+    points_image, sizes = [], []
+    progress = tqdm(total=len(names), desc="predicting", unit="face")
+    for squares, affine, size in _decoded_batches(Path(folder), names, batch_size):
+        points_unit = predict_unit(model, torch.from_numpy(squares).to(device), flip=flip)
+        points_image.append(apply_affine(invert_affine(affine), points_unit))
+        sizes.append(size)
+        progress.update(len(size))
+    progress.close()
+    return names, np.concatenate(points_image), np.concatenate(sizes)
+
+
+def write_solution(path: str | Path, names: list[str], points_image: np.ndarray) -> None:
+    """Write solution.txt and, beside it, its zip. points_image: (N, 68, 2) pixels."""
+    path = Path(path)
+    rows = sorted(zip(names, points_image, strict=True), key=lambda row: row[0])
+    lines = [" ".join([name, *(f"{value:.3f}" for value in points.ravel())]) for name, points in rows]
+    write_text(path, "\n".join(lines) + "\n")
+    with atomic_path(path.with_suffix(".zip")) as temporary, zipfile.ZipFile(temporary, "w") as archive:
+        archive.write(path, arcname=path.name, compress_type=zipfile.ZIP_DEFLATED)
+
+
+def read_solution(path: str | Path) -> tuple[list[str], np.ndarray]:
+    """Read and check solution.txt (or a zip that holds it): names and points_image (N, 68, 2).
+
+    Raises InputError, naming the row, unless every row has a new name and 136 finite numbers of a sane size.
+    """
+    path = Path(path)
+    lines = _read_lines(path)
+    if not lines:
+        raise InputError(f"{path}: expected one row a picture, found an empty file")
+    names, rows, seen = [], [], set()
+    for number, line in enumerate(lines, start=1):
+        columns = line.split(" ")
+        if len(columns) != COLUMNS:
+            raise InputError(f"{path}: row {number}: expected {COLUMNS} columns, found {len(columns)}")
+        if columns[0] in seen:
+            raise InputError(f"{path}: row {number}: expected each picture once, found {columns[0]} again")
+        try:
+            values = np.array(columns[1:], np.float64)
+        except ValueError as error:
+            raise InputError(f"{path}: row {number}: expected numbers after the name ({error})") from None
+        if not np.isfinite(values).all() or np.abs(values).max() > _FARTHEST:
+            raise InputError(f"{path}: row {number}: expected finite pixel coordinates, found {values.max():g}")
+        seen.add(columns[0])
+        names.append(columns[0])
+        rows.append(values)
+    return names, np.array(rows).reshape(-1, NUM_POINTS, 2)
+
+
+def check_solution(path: str | Path, *, names: list[str] | None = None, size: np.ndarray | None = None) -> int:
+    """Read a solution back and hold it against what it must be. Returns the number of rows.
+
+    names: the folder's pictures. size: (N, 2) their height and width in the same order; points further outside than
+    the picture's own size are refused. Raises InputError.
+    """
+    found, points_image = read_solution(path)
+    if found != sorted(found):
+        raise InputError(f"{path}: expected rows sorted by name")
+    if names is not None and found != sorted(names):
+        missing, extra = sorted(set(names) - set(found)), sorted(set(found) - set(names))
+        example = f"missing {missing[0]}" if missing else f"unexpected {extra[0]}"
+        raise InputError(f"{path}: expected the folder's {len(names)} pictures, found {len(found)} rows ({example})")
+    if size is not None:
+        extent = size[:, None, ::-1]  # width, height
+        outside = (points_image < -extent) | (points_image > 2 * extent)
+        if outside.any():
+            row = int(outside.any(axis=(1, 2)).argmax())
+            raise InputError(f"{path}: row {row + 1}: points lie far outside the picture {found[row]}")
+    return len(found)
+
+
+def _read_lines(path: Path) -> list[str]:
+    if not path.is_file():
+        raise InputError(f"{path}: no such file; run python3 test.py to write one")
+    try:
+        if path.suffix == ".zip":
+            with zipfile.ZipFile(path) as archive:
+                if len(archive.namelist()) != 1 or "/" in archive.namelist()[0]:
+                    raise InputError(f"{path}: expected one text file at its root, found {archive.namelist()}")
+                return archive.read(archive.namelist()[0]).decode().splitlines()
+        return path.read_text(encoding="utf-8").splitlines()
+    except (UnicodeDecodeError, zipfile.BadZipFile):
+        raise InputError(f"{path}: expected rows of text, found something else") from None
+
+
+def _decoded_batches(
+    folder: Path, names: list[str], batch_size: int
+) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
+    """Squares, affine maps and sizes of the pictures, batch by batch, decoded one batch ahead on all cores."""
+
+    def decode(name: str) -> tuple[np.ndarray, np.ndarray, tuple[int, int]]:
+        try:
+            return read_square(folder / name, SQUARE_SIZE)
+        except InputError as error:
+            raise InputError(f"{folder / name}: {error}") from None
+
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        pending: list = []
+        for start in range(0, len(names) + batch_size, batch_size):
+            upcoming = [pool.submit(decode, name) for name in names[start : start + batch_size]]
+            if pending:
+                squares, affine, size = zip(*(future.result() for future in pending), strict=True)
+                yield np.stack(squares), np.stack(affine), np.array(size)
+            pending = upcoming

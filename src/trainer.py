@@ -1,0 +1,183 @@
+"""The state of a training run and its single step: loss, gradient, optimizer, schedule, averaged weights."""
+
+import math
+from collections.abc import Callable
+
+import torch
+from torch import Tensor, nn
+from torch.nn.parallel import DistributedDataParallel
+from torch.optim.swa_utils import AveragedModel
+
+from src.checkpoint import model_content
+from src.config import TrainingConfig
+from src.distributed import World
+from src.errors import InputError
+from src.losses import build_criterion, pose_weight
+from src.model import LandmarkNet
+from src.transforms import augment
+
+
+class TrainingLoss(nn.Module):
+    """Loss of a batch: each face's plain loss times 1 + PFLD's pose weight (Guo et al., 2019).
+
+    The weight is the auxiliary branch's own error, so it also trains that branch; the 1 keeps the landmarks learning
+    where the pose is understood.
+    """
+
+    def __init__(self, network: LandmarkNet, criterion: Callable[[Tensor, Tensor], Tensor]) -> None:
+        super().__init__()
+        self.network = network
+        self.criterion = criterion
+
+    def forward(self, images: Tensor, points_input: Tensor, euler: Tensor) -> tuple[Tensor, Tensor]:
+        """images (B, 3, R, R), points_input (B, 68, 2), euler (B, 3) radians. Returns loss and mean distance."""
+        raw, angles = self.network.forward_training(images)
+        per_face = self.network.head.loss(raw, points_input, self.criterion)  # (B,)
+        if angles is not None:
+            per_face = per_face * (1 + pose_weight(angles.float(), euler))
+        with torch.no_grad():
+            distance = (self.network.head.decode(raw) - points_input).norm(dim=-1).mean()
+        return per_face.mean(), distance
+
+
+class Trainer:
+    """Everything that a snapshot must hold to continue to the very same weights."""
+
+    def __init__(
+        self, network: LandmarkNet, config: TrainingConfig, *, steps_per_epoch: int, device: torch.device, world: World
+    ) -> None:
+        self.network = network.to(device).to(memory_format=torch.channels_last)
+        self.config, self.steps_per_epoch, self.device, self.world = config, steps_per_epoch, device, world
+        self.loss = TrainingLoss(self.network, build_criterion(config.criterion))
+        if world.size > 1:
+            devices = [device] if device.type == "cuda" else None
+            self.loss = DistributedDataParallel(self.loss, device_ids=devices)
+        self.optimizer = _build_optimizer(self.network, config)
+        self.averaged = AveragedModel(self.network, multi_avg_fn=_warmed_up_average(config.ema_decay), use_buffers=True)
+        self.scaler = torch.amp.GradScaler(enabled=config.amp == "fp16")
+        self.generator = torch.Generator(device)
+        self.step_count = 0
+        self.seconds = 0.0
+
+    @property
+    def epoch(self) -> int:
+        """Whole epochs done."""
+        return self.step_count // self.steps_per_epoch
+
+    @property
+    def best_weights(self) -> LandmarkNet:
+        """The network to validate and ship: the averaged one, unless averaging is off."""
+        return self.averaged.module if self.config.ema_decay > 0 else self.network
+
+    def progress(self) -> float:
+        """Share of the run that is done, by the clock where a time budget is set."""
+        if self.config.minutes > 0:
+            return self.seconds / (60 * self.config.minutes)
+        return self.step_count / (self.config.epochs * self.steps_per_epoch)
+
+    def step(
+        self, squares: Tensor, points_unit: Tensor, euler: Tensor, *, progress: float
+    ) -> tuple[float, float, float]:
+        """One optimizer step. Returns the loss, the mean point distance in percent of the input, the learning rate.
+
+        Raises InputError where the loss is not finite; weights are then those of the step before.
+        """
+        self._seed_generator()
+        model = self.network.config
+        images, points_input, degrees = augment(
+            squares,
+            points_unit,
+            euler,
+            crop=model.crop,
+            size=model.input_size,
+            config=self.config.augmentation,
+            generator=self.generator,
+        )
+        images = images.contiguous(memory_format=torch.channels_last)
+        rate = learning_rate(progress, self.config)
+        for group in self.optimizer.param_groups:
+            group["lr"] = rate
+        dtype = {"bf16": torch.bfloat16, "fp16": torch.float16}.get(self.config.amp)
+        with torch.autocast(self.device.type, dtype=dtype, enabled=dtype is not None):
+            loss, distance = self.loss(images, points_input, torch.deg2rad(degrees))
+        value = loss.item()
+        if not math.isfinite(value):
+            raise InputError(
+                f"the loss became {value} at step {self.step_count + 1} (learning rate {rate:.2g}); "
+                "lower --base_lr and --resume from the last snapshot"
+            )
+        self.optimizer.zero_grad(set_to_none=True)
+        self.scaler.scale(loss).backward()
+        self.scaler.unscale_(self.optimizer)
+        nn.utils.clip_grad_norm_(self.network.parameters(), self.config.clip_norm)
+        self.scaler.step(self.optimizer)
+        self.scaler.update()
+        if self.config.ema_decay > 0:
+            self.averaged.update_parameters(self.network)
+        self.step_count += 1
+        return value, 100 * distance.item(), rate
+
+    def state(self, *, nme: float) -> dict:
+        """A snapshot's content: a model file's entries and all that continuing needs."""
+        content = model_content(self.best_weights, nme=nme, training=self.config)
+        content["trainer"] = {
+            "network": self.network.state_dict(),
+            "averaged": self.averaged.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "scaler": self.scaler.state_dict(),
+            "auxiliary": self.network.config.auxiliary,
+            "step_count": self.step_count,
+            "seconds": self.seconds,
+        }
+        return content
+
+    def restore(self, content: dict) -> None:
+        """Take up a snapshot's state. Raises InputError where it belongs to another network."""
+        state = content.get("trainer")
+        if state is None:
+            raise InputError("expected a snapshot (checkpoint/snapshot/checkpoint_epoch_N.pth.tar), found a model file")
+        try:
+            self.network.load_state_dict(state["network"])
+            self.averaged.load_state_dict(state["averaged"])
+            self.optimizer.load_state_dict(state["optimizer"])
+        except (KeyError, RuntimeError, ValueError) as error:
+            reason = str(error).split("\n")[0]
+            raise InputError(f"the snapshot belongs to another network; give the same flags again ({reason})") from None
+        self.scaler.load_state_dict(state["scaler"])
+        self.step_count, self.seconds = state["step_count"], state["seconds"]
+
+    def _seed_generator(self) -> None:
+        """Each step's random numbers depend on the seed, the step and the rank alone: nothing else needs saving."""
+        step_of_all = self.step_count * self.world.size + self.world.rank
+        self.generator.manual_seed((self.config.seed * 1_000_003 + step_of_all) % 2**63)
+
+
+def learning_rate(progress: float, config: TrainingConfig) -> float:
+    """Linear warm-up, then a cosine down to `final_learning_rate` of the peak. progress in [0, 1]."""
+    if progress < config.warmup:
+        return config.learning_rate * max(progress / config.warmup, 0.01)
+    share = min((progress - config.warmup) / (1 - config.warmup), 1.0)
+    low = config.final_learning_rate
+    return config.learning_rate * (low + (1 - low) * 0.5 * (1 + math.cos(math.pi * share)))
+
+
+def _build_optimizer(network: nn.Module, config: TrainingConfig) -> torch.optim.AdamW:
+    """AdamW; biases and normalization weights are not decayed."""
+    decayed = [p for p in network.parameters() if p.ndim > 1]
+    plain = [p for p in network.parameters() if p.ndim <= 1]
+    groups = [{"params": decayed, "weight_decay": config.weight_decay}, {"params": plain, "weight_decay": 0.0}]
+    return torch.optim.AdamW(groups, lr=config.learning_rate)
+
+
+def _warmed_up_average(decay: float) -> Callable[[list[Tensor], list[Tensor], Tensor], None]:
+    """Exponential averaging whose decay starts low, so that early weights do not linger in a short run."""
+
+    @torch.no_grad()
+    def update(averaged: list[Tensor], current: list[Tensor], count: Tensor) -> None:
+        if averaged[0].is_floating_point():
+            warmed_up = min(decay, (1 + count.item()) / (10 + count.item()))
+            torch._foreach_lerp_(averaged, current, 1 - warmed_up)
+        else:  # counters of batch normalization
+            torch._foreach_copy_(averaged, current)
+
+    return update

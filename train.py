@@ -1,0 +1,72 @@
+"""Train a landmark network on prepared faces: see python3 train.py --help."""
+
+import argparse
+import sys
+from pathlib import Path
+
+import torch
+
+from src.config import MAX_MODEL_MB
+from src.datasets.prepared import PreparedFaces, load_prepared
+from src.distributed import join_world, leave_world
+from src.engine import RunFiles, fit
+from src.errors import InputError, run_command
+from src.model import build_model
+from src.options import configurations, parse
+from src.profiling import choose_device, profile
+
+
+def main() -> None:
+    flags, snapshot = parse()
+    model_config, training_config = configurations(flags)
+    device = choose_device(flags.device)
+    if flags.workers:
+        torch.set_num_threads(flags.workers)
+    training, validation = open_prepared(flags.dataroot), open_prepared(flags.val_dataroot)
+    network = build_model(model_config, seed=training_config.seed)
+    cost = profile(network)
+    if cost.megabytes > MAX_MODEL_MB:
+        raise InputError(
+            f"{flags.backbone} with {flags.head} takes {cost.megabytes:.1f} MB; expected at most {MAX_MODEL_MB:g}"
+        )
+    world = join_world(device.type)
+    if world.is_first:
+        print(
+            f"{flags.backbone} + {flags.head} at {flags.input_size} px: {cost.parameters:,} parameters, "
+            f"{cost.megabytes:.2f} MB, {cost.mmacs:.0f} MMACs; {len(training)} training and {len(validation)} "
+            f"validation faces on {device}" + (f", {world.size} processes" if world.size > 1 else "")
+        )
+    try:
+        result = fit(
+            network,
+            training,
+            validation,
+            config=training_config,
+            files=RunFiles(flags.snapshot, flags.best_model, flags.log_file, flags.summary, flags.keep),
+            device=device,
+            world=world,
+            resume=snapshot,
+            header=describe(flags),
+        )
+    finally:
+        leave_world(world)
+    if not world.is_first:
+        return
+    if result.interrupted:
+        print(f"stopped and saved; go on with: python3 train.py --resume  (snapshots in {flags.snapshot})")
+        sys.exit(130)
+    print(f"best validation NME {result.best_nme:.3f} % in {result.epochs} epochs: {flags.best_model / 'best.pth.tar'}")
+
+
+def open_prepared(path: Path) -> PreparedFaces:
+    """A prepared folder, also by the path of its list.txt as earlier systems had it."""
+    return load_prepared(path.parent if path.name == "list.txt" else path)
+
+
+def describe(flags: argparse.Namespace) -> str:
+    """The flags, one a line, as train.logs begins."""
+    return "\n".join(f"{name}: {value}" for name, value in sorted(vars(flags).items()))
+
+
+if __name__ == "__main__":
+    run_command(main)
