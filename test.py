@@ -1,0 +1,106 @@
+"""Predict a folder of face pictures with any checkpoint, and write and check the challenge's solution.txt."""
+
+import argparse
+import time
+from pathlib import Path
+
+import numpy as np
+
+from src.checkpoint import load_model
+from src.config import MAX_MODEL_MB
+from src.datasets.challenge import load_annotations
+from src.errors import InputError, run_command
+from src.metrics import auc, bootstrap_interval, failure_rate, nme, nme_by_region, nme_by_yaw, point_errors
+from src.pose import fit_pose
+from src.preview import contact_sheet, save_picture
+from src.profiling import choose_device, profile
+from src.submission import check_solution, predict_folder, write_solution
+
+FAILURE = 5.0  # percent: a face with a larger NME counts as failed
+
+
+def parse_arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.ArgumentDefaultsHelpFormatter)
+    parser.add_argument("--model_path", type=Path, default="best.pth.tar", help="a model file or a snapshot")
+    parser.add_argument("--test_dataroot", type=Path, default="data/AFLW/data/aflw_test", help="folder of pictures")
+    parser.add_argument("--out_dir", type=Path, default="output")
+    parser.add_argument("--flip", action="store_true", help="average with the prediction of the mirrored picture")
+    parser.add_argument("--annotations", type=Path, help="an annot.pkl of these pictures: print the NME")
+    parser.add_argument("--preview", type=int, default=16, metavar="N", help="faces drawn in preview.png; 0 is none")
+    parser.add_argument("--batch_size", type=int, default=64, help="pictures predicted at a time")
+    parser.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N")
+    parser.add_argument("--check", type=Path, metavar="FILE", help="only check this solution.txt or zip")
+    return parser.parse_args()
+
+
+def main() -> None:
+    arguments = parse_arguments()
+    if arguments.check:
+        count = check_solution(arguments.check)
+        print(f"{arguments.check}: {count} rows, correct")
+        return
+    if arguments.batch_size < 1 or arguments.preview < 0:
+        raise InputError("expected --batch_size of at least 1 and --preview of at least 0")
+    model, _ = load_model(arguments.model_path, choose_device(arguments.device))
+    cost = profile(model)
+    fits = "within" if cost.megabytes <= MAX_MODEL_MB and cost.is_float32 else "OUTSIDE"
+    print(
+        f"{arguments.model_path}: {model.config.backbone} + {model.config.head} at {model.config.input_size} px, "
+        f"{cost.megabytes:.2f} MB, {cost.parameters:,} parameters, float32 {'yes' if cost.is_float32 else 'NO'}: "
+        f"{fits} the challenge's rules ({MAX_MODEL_MB:g} MB, float32, one model)"
+    )
+    true_points = None
+    if arguments.annotations:
+        true_points = dict(zip(*load_annotations(arguments.annotations), strict=True))
+    start = time.perf_counter()
+    names, points_image, size = predict_folder(
+        model, arguments.test_dataroot, batch_size=arguments.batch_size, flip=arguments.flip
+    )
+    seconds = time.perf_counter() - start
+    solution = arguments.out_dir / "solution.txt"
+    write_solution(solution, names, points_image)
+    check_solution(solution, names=names, size=size)
+    print(f"{len(names)} pictures in {seconds:.1f} s, {len(names) / seconds:.0f} pictures/s; read back and correct:")
+    print(f"  {solution}  {solution.with_suffix('.zip')}")
+    if true_points is not None:
+        names, points_image, size, true_image = _annotated(names, points_image, size, true_points)
+        errors = point_errors(points_image, true_image, size)
+        print_errors(errors, fit_pose(true_image)[:, 1])
+    if arguments.preview:
+        shown = np.linspace(0, len(names) - 1, min(arguments.preview, len(names))).round().astype(int)
+        sheet = contact_sheet(
+            arguments.test_dataroot,
+            [names[i] for i in shown],
+            points_image[shown],
+            true_points_image=true_image[shown] if true_points is not None else None,
+            captions=[f"{errors[i].mean():.2f} %" for i in shown] if true_points is not None else None,
+        )
+        save_picture(sheet, arguments.out_dir / "preview.png")
+        print(f"  {arguments.out_dir / 'preview.png'}: predicted points green" + (", true white" * bool(true_points)))
+
+
+def print_errors(errors: np.ndarray, yaw: np.ndarray) -> None:
+    """NME over all, by region and by |yaw|. errors: (N, 68) in percent; yaw: (N,) in degrees."""
+    low, high = bootstrap_interval(errors)
+    print(f"NME {nme(errors):.3f} % of {len(errors)} faces (95 % interval {low:.3f}-{high:.3f})")
+    print("  by region: " + ", ".join(f"{name} {value:.2f}" for name, value in nme_by_region(errors).items()))
+    bins = nme_by_yaw(errors, yaw).items()
+    print("  by |yaw|:  " + ", ".join(f"{name} {value:.2f} (n={count})" for name, (value, count) in bins))
+    print(
+        f"  failures above {FAILURE:g} %: {100 * failure_rate(errors, FAILURE):.1f} %, AUC {auc(errors, FAILURE):.3f}"
+    )
+
+
+def _annotated(
+    names: list[str], points_image: np.ndarray, size: np.ndarray, true_points: dict[str, np.ndarray]
+) -> tuple[list[str], np.ndarray, np.ndarray, np.ndarray]:
+    """The predictions whose picture is annotated, and the true points."""
+    known = [i for i, name in enumerate(names) if name in true_points]
+    if not known:
+        raise InputError("--annotations: expected points of the test folder's pictures, found other names")
+    names = [names[i] for i in known]
+    return names, points_image[known], size[known], np.stack([true_points[name] for name in names])
+
+
+if __name__ == "__main__":
+    run_command(main)
