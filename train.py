@@ -6,6 +6,7 @@ from pathlib import Path
 
 import torch
 
+from src.checkpoint import initialize
 from src.config import MAX_MODEL_MB
 from src.datasets.prepared import PreparedFaces, load_prepared
 from src.distributed import join_world, leave_world
@@ -24,6 +25,8 @@ def main() -> None:
         torch.set_num_threads(flags.workers)
     training, validation = open_prepared(flags.dataroot), open_prepared(flags.val_dataroot)
     network = build_model(model_config, seed=training_config.seed)
+    if flags.init:
+        initialize(network, flags.init)
     cost = profile(network)
     if cost.megabytes > MAX_MODEL_MB:
         raise InputError(

@@ -62,12 +62,26 @@ def model_content(model: LandmarkNet, *, nme: float, training: TrainingConfig) -
 def load_model(path: str | Path, device: torch.device | str = "cpu") -> tuple[LandmarkNet, dict]:
     """Rebuild the network of a model file or snapshot, in evaluation mode. Returns it and the file's content."""
     content = load(path)
-    config = replace(from_dict(ModelConfig, content["model"]), auxiliary=False)
-    model = build_model(config)
-    weights = {name: value for name, value in content["weights"].items() if not name.startswith(_AUXILIARY)}
-    try:
-        model.load_state_dict(weights, strict=True)
-    except RuntimeError as error:
-        reason = str(error).split("\n")[1].strip() if "\n" in str(error) else str(error)
-        raise InputError(f"{path}: its weights do not fit its architecture {config.backbone}, {reason}") from None
+    model = build_model(replace(from_dict(ModelConfig, content["model"]), auxiliary=False))
+    _load_weights(model, content, path)
     return model.to(device).to(memory_format=torch.channels_last).eval(), content
+
+
+def initialize(model: LandmarkNet, path: str | Path) -> None:
+    """Start a network from a model file's weights; its auxiliary branch, which the file lacks, stays as it is.
+
+    Raises InputError where the file holds another architecture.
+    """
+    _load_weights(model, load(path), path)
+
+
+def _load_weights(model: LandmarkNet, content: dict, path: str | Path) -> None:
+    fresh = {name: value for name, value in model.state_dict().items() if name.startswith(_AUXILIARY)}
+    try:
+        model.load_state_dict(content["weights"] | fresh, strict=True)
+    except RuntimeError as error:
+        reason = str(error).strip().split("\n")[-1].strip()
+        config = model.config
+        raise InputError(
+            f"{path}: expected weights of {config.backbone} + {config.head} at {config.input_size} px, found others ({reason})"
+        ) from None

@@ -26,22 +26,19 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--recipe", choices=RECIPES, help="a complete set of flags by name; other flags override it")
     data = parser.add_argument_group("data")
     data.add_argument("--dataroot", type=Path, default="data/AFLW_train_data", help="prepared training faces")
-    data.add_argument(
-        "--val_dataroot", type=Path, default="data/AFLW_validation_data", help="the same to validate"
-    )
+    data.add_argument("--val_dataroot", type=Path, default="data/AFLW_validation_data", help="the same to validate")
     data.add_argument("--source_weights", type=float, nargs="+", default=[], help="share of each training source")
     model = parser.add_argument_group("model")
     model.add_argument("--backbone", choices=BACKBONES, default=MODEL.backbone)
     model.add_argument("--head", choices=HEADS, default=MODEL.head)
     model.add_argument("--input_size", type=int, default=MODEL.input_size, help="pixels of the network's input")
+    model.add_argument("--init", type=Path, help="start from this model's weights (fine-tuning)")
     model.add_argument("--auxiliary", action=argparse.BooleanOptionalAction, default=True, help="Euler-angle branch")
     run = parser.add_argument_group("training")
     run.add_argument("--augmentation", choices=AUGMENTATIONS, default="full")
     run.add_argument("--loss", choices=CRITERIA, default=TRAINING.criterion, help="of the points")
     run.add_argument("--end_epoch", type=int, default=TRAINING.epochs, help="number of epochs")
-    run.add_argument(
-        "--minutes", type=float, default=TRAINING.minutes, help="budget instead of --end_epoch; 0 is none"
-    )
+    run.add_argument("--minutes", type=float, default=TRAINING.minutes, help="budget instead of --end_epoch; 0 is none")
     run.add_argument("--base_lr", type=float, default=TRAINING.learning_rate, help="peak learning rate")
     run.add_argument("--weight-decay", "--wd", type=float, default=TRAINING.weight_decay)
     run.add_argument("--ema", type=float, default=TRAINING.ema_decay, help="decay of the averaged weights; 0 is off")
