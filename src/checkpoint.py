@@ -83,5 +83,5 @@ def _load_weights(model: LandmarkNet, content: dict, path: str | Path) -> None:
         reason = str(error).strip().split("\n")[-1].strip()
         config = model.config
         raise InputError(
-            f"{path}: expected weights of {config.backbone} + {config.head} at {config.input_size} px, found others ({reason})"
+            f"{path}: expected weights of {config.backbone} + {config.head} at {config.input_size} px ({reason})"
         ) from None

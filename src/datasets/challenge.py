@@ -98,7 +98,7 @@ def _check_name(name: object) -> str:
         raise InputError(f"expected file names, found {name!r}")
     if path.is_absolute() or ".." in path.parts or (len(path.parts[0]) == 2 and path.parts[0][1] == ":"):
         raise InputError(f"expected names inside the folder, found {name!r}")
-    if any(character.isspace() for character in name):
+    if " " in name or not name.isprintable():  # of all kinds of space, only " " is printable
         raise InputError(f"expected names without spaces (they separate the columns of solution.txt), found {name!r}")
     return str(path)
 

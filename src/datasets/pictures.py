@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, UnidentifiedImageError
 
 from src.errors import InputError
 from src.geometry import letterbox
@@ -11,8 +11,18 @@ from src.geometry import letterbox
 EXTENSIONS = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff", ".gif"})
 SQUARE_SIZE = 192  # pixels of a decoded square: half a challenge picture, so its JPEG decodes at half scale
 _EXIF_ORIENTATION = 0x0112
+_TURNS = {  # from the stored to the shown picture; 5 to 8 are stored lying on their side
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
 MIN_SIDE = 16  # pixels: below this a face has no landmarks to see
-MAX_SIDE = 16384  # pixels: beyond this a "cropped face" is a mistake, and decoding it would fill the memory
+MAX_SIDE = 16384  # pixels: beyond this a "cropped face" is a mistake
+MAX_PIXELS = 64_000_000  # decoding more on every core would fill the memory
 
 
 def list_pictures(folder: str | Path) -> list[str]:
@@ -39,10 +49,11 @@ def read_square(path: str | Path, size: int) -> tuple[np.ndarray, np.ndarray, tu
     try:
         with Image.open(path) as image:
             width, height = _checked_size(image)
-            image.draft("RGB", (size, size))
-            if image.getexif().get(_EXIF_ORIENTATION, 1) >= 5:  # stored lying on its side
-                width, height = height, width
-            rgb = _to_rgb(ImageOps.exif_transpose(image))
+            reduced = image.draft("RGB", (size, size))
+            # A JPEG whose sides are no multiple of the reduction ends inside the last pixels of its reduced form.
+            extent = reduced[1] if reduced else (0, 0, width, height)
+            rgb = _to_rgb(image)
+            orientation = image.getexif().get(_EXIF_ORIENTATION, 1)  # after decoding: Pillow turns a TIFF by itself
     except FileNotFoundError:
         raise InputError("no such picture") from None
     except UnidentifiedImageError:
@@ -52,10 +63,16 @@ def read_square(path: str | Path, size: int) -> tuple[np.ndarray, np.ndarray, tu
         raise InputError(f"the picture is too large ({error})") from None
     except (OSError, SyntaxError, ValueError) as error:
         raise InputError(f"the picture cannot be decoded ({error})") from None
+    is_lying = orientation in (5, 6, 7, 8)
+    if is_lying:
+        width, height = height, width
     (left, top, box_width, box_height), affine = letterbox(width, height, size)
+    stored = (box_height, box_width) if is_lying else (box_width, box_height)
+    if rgb.size != stored:
+        rgb = rgb.resize(stored, Image.Resampling.BILINEAR, box=extent, reducing_gap=2.0)
+    if orientation in _TURNS:
+        rgb = rgb.transpose(_TURNS[orientation])
     square = np.zeros((size, size, 3), np.uint8)
-    if rgb.size != (box_width, box_height):
-        rgb = rgb.resize((box_width, box_height), Image.Resampling.BILINEAR, reducing_gap=2.0)
     square[top : top + box_height, left : left + box_width] = np.asarray(rgb)
     return square, affine, (height, width)
 
@@ -64,6 +81,8 @@ def _checked_size(image: Image.Image) -> tuple[int, int]:
     width, height = image.size
     if min(width, height) < MIN_SIDE or max(width, height) > MAX_SIDE:
         raise InputError(f"expected sides of {MIN_SIDE} to {MAX_SIDE} pixels, found {width} x {height}")
+    if width * height > MAX_PIXELS:
+        raise InputError(f"expected at most {MAX_PIXELS // 1_000_000} megapixels, found {width} x {height}")
     return width, height
 
 
