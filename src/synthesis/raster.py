@@ -6,7 +6,7 @@ its center, with barycentric weights, so that colors, texture coordinates and no
 
 import numpy as np
 
-from src.synthesis.compiled import kernel
+from src.synthesis.compiled import inlined, kernel
 
 
 @kernel
@@ -17,7 +17,8 @@ def rasterize(
 
     vertices: (V, 3) float32, x and y in pixels, larger z is nearer to the viewer.
     triangles: (T, 3) int32; triangles of either orientation are drawn (cull beforehand).
-    triangle_index: (H, W) int32, fill with -1. weights: (H, W, 3) float32. depth: (H, W) float32, fill with -inf.
+    triangle_index: (H, W) int32, fill with -1. weights: (H, W, 3) float32. depth: (H, W) float32, fill with -1e30 or
+    another large negative number (fast math knows no infinity).
     """
     height, width = triangle_index.shape
     for t in range(triangles.shape[0]):
@@ -51,9 +52,24 @@ def rasterize(
                     weights[row, column, 2] = wc
 
 
+@inlined
+def _narrow(weight, run, first, last):
+    """Narrow the span [first, last] to the steps k where weight + k / run is not negative."""
+    if run > 0.0:
+        return max(first, -weight * run), last
+    if run < 0.0:
+        return first, min(last, -weight * run)
+    return first, last if weight >= 0.0 else -1.0
+
+
 @kernel
-def draw_depth(vertices: np.ndarray, triangles: np.ndarray, triangle_index: np.ndarray, depth: np.ndarray) -> None:
-    """Like `rasterize`, for callers that find the weights themselves where they need them: index and depth only."""
+def draw_depth(
+    vertices: np.ndarray, triangles: np.ndarray, one_sided: int, triangle_index: np.ndarray, depth: np.ndarray
+) -> None:
+    """Like `rasterize`, for callers that find the weights themselves where they need them: index and depth only.
+
+    Of the first `one_sided` triangles those are skipped whose corners run clockwise on the screen (their backs).
+    """
     height, width = triangle_index.shape
     for t in range(triangles.shape[0]):
         a, b, c = triangles[t, 0], triangles[t, 1], triangles[t, 2]
@@ -61,7 +77,7 @@ def draw_depth(vertices: np.ndarray, triangles: np.ndarray, triangle_index: np.n
         bx, by, bz = vertices[b, 0], vertices[b, 1], vertices[b, 2]
         cx, cy, cz = vertices[c, 0], vertices[c, 1], vertices[c, 2]
         area = (bx - ax) * (cy - ay) - (by - ay) * (cx - ax)
-        if area == 0.0:
+        if area == 0.0 or (area > 0.0 and t < one_sided):
             continue
         left = max(0, int(np.ceil(min(ax, bx, cx) - 0.5)))
         right = min(width - 1, int(np.floor(max(ax, bx, cx) - 0.5)))
@@ -71,17 +87,25 @@ def draw_depth(vertices: np.ndarray, triangles: np.ndarray, triangle_index: np.n
             continue
         inverse = 1.0 / area
         step_a, step_b = (by - cy) * inverse, (cy - ay) * inverse
+        step_c = -step_a - step_b
         step_z = step_a * (az - cz) + step_b * (bz - cz)
+        # How many columns a weight takes to fall or rise by 1; 0 where it does not change along the row.
+        run_a = 1.0 / step_a if step_a != 0.0 else 0.0
+        run_b = 1.0 / step_b if step_b != 0.0 else 0.0
+        run_c = 1.0 / step_c if step_c != 0.0 else 0.0
         x = left + 0.5
         for row in range(top, bottom + 1):
             y = row + 0.5
             wa = ((bx - x) * (cy - y) - (by - y) * (cx - x)) * inverse
             wb = ((cx - x) * (ay - y) - (cy - y) * (ax - x)) * inverse
-            z = cz + wa * (az - cz) + wb * (bz - cz)
-            for column in range(left, right + 1):
-                if wa >= 0.0 and wb >= 0.0 and wa + wb <= 1.0 and z > depth[row, column]:
+            # The row's span: where all three weights, linear in the column, are not negative.
+            first, last = _narrow(wa, run_a, 0.0, float(right - left))
+            first, last = _narrow(wb, run_b, first, last)
+            first, last = _narrow(1.0 - wa - wb, run_c, first, last)
+            start = int(np.ceil(first))
+            z = cz + wa * (az - cz) + wb * (bz - cz) + start * step_z
+            for column in range(left + start, left + int(np.floor(last)) + 1):
+                if z > depth[row, column]:
                     depth[row, column] = z
                     triangle_index[row, column] = t
-                wa += step_a
-                wb += step_b
                 z += step_z

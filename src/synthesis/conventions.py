@@ -1,0 +1,57 @@
+"""Where the landmarks of AFLW2000-3D's convention lie, as offsets from ICT-FaceKit's landmark vertices.
+
+Model frame: centimeters, x to the picture's right, y up, z towards the viewer. All tables are left-right symmetric.
+
+How the numbers were obtained. (1) Learned offsets: `src.synthesis.fit.learn_offsets` on 800 YouTube Faces frames, whose
+inner points follow the same convention. x and y come from near-frontal faces; the depth of the jaw comes from the near
+side of turned ones (HELEN and AFW show the same: about a centimeter behind ICT-FaceKit's vertices). (2) A calibration
+of 12 vertical shifts, so that the mean shape of relabeled photographs with |yaw| < 15 degrees agrees with the mean
+shape of the challenge's validation labels at equal poses. Nothing else was taken from those labels.
+"""
+
+import numpy as np
+
+from src.markup import FLIP_PERMUTATION, NUM_POINTS
+
+_JAW_ENDS = (0, 1, 2, 14, 15, 16)
+_JAW_ENDS_BACK = 0.5
+
+# (x, y) or (x, y, z) of the points on the picture's left and on the midline.
+_LEARNED = {
+    **{0: (0.12, -0.70, -0.60), 1: (0.12, -0.46, -0.53), 2: (0.07, -0.29, -0.92), 3: (0.05, -0.12, -1.24)},
+    **{4: (-0.13, 0.11, -1.46), 5: (-0.50, 0.35, -1.36), 6: (-0.66, 0.13, -1.06)},
+    **{7: (-0.66, -0.15, -0.91), 8: (0.00, -0.29, -0.53)},
+    **{17: (0.01, -0.07), 18: (0.06, -0.15), 19: (0.05, -0.18), 20: (-0.32, -0.17), 21: (-0.65, -0.12)},
+    **{27: (0.00, -0.12), 28: (0.00, -0.29), 29: (0.00, -0.44), 30: (0.00, -0.22)},
+    **{31: (0.03, 0.17), 32: (-0.07, 0.13), 33: (0.00, 0.09)},
+    **{36: (-0.05, 0.11), 37: (0.11, 0.01), 38: (-0.05, -0.07), 39: (-0.13, 0.19), 40: (-0.06, 0.07), 41: (0.10, 0.08)},
+    **{48: (-0.04, -0.10), 49: (0.00, -0.15), 50: (0.15, -0.09), 51: (0.00, -0.13)},
+    **{57: (0.00, -0.16), 58: (0.14, -0.19), 59: (0.10, -0.10)},
+    **{60: (-0.17, -0.03), 61: (0.25, -0.02), 62: (0.00, 0.02), 66: (0.00, -0.14), 67: (0.29, -0.15)},
+}
+# Vertical shifts in centimeters of jaw 0-8 and brow 17-21.
+_CALIBRATION = {
+    **{0: -0.03, 1: -0.10, 2: -0.22, 3: -0.18, 4: -0.06, 6: 0.10, 7: 0.18, 8: 0.28},
+    **{18: -0.06, 19: -0.09, 20: -0.14, 21: -0.17},
+}
+
+
+def _jaw_ends() -> np.ndarray:
+    offsets = np.zeros((NUM_POINTS, 3))
+    offsets[_JAW_ENDS, 2] = -_JAW_ENDS_BACK
+    return offsets
+
+
+def _aflw() -> np.ndarray:
+    offsets = np.zeros((NUM_POINTS, 3))
+    for point, (x, y, *z) in _LEARNED.items():
+        offset = np.array([x, y + _CALIBRATION.get(point, 0), *(z or [0.0])])
+        offsets[point] = offset
+        offsets[FLIP_PERMUTATION[point]] = offset * [-1, 1, 1]
+    return offsets
+
+
+JAW_ENDS_OFFSETS = _jaw_ends()  # (68, 3), where the search for a source's own offsets starts
+AFLW_OFFSETS = _aflw()  # (68, 3), the labels that are written
+for _table in (JAW_ENDS_OFFSETS, AFLW_OFFSETS):
+    _table.setflags(write=False)

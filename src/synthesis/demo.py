@@ -1,0 +1,126 @@
+"""Folders of rendered faces in the challenge's own format, and the whole data root of a demo."""
+
+import json
+import os
+import shutil
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+from tqdm import tqdm
+
+from src.datasets.challenge import ANNOTATIONS, write_annotations
+from src.errors import InputError
+from src.files import atomic_path, write_text
+from src.synthesis.render import Face, render_face
+
+MARKER = "made_by.json"
+POSES = "pose.npz"
+TEST_ANNOTATIONS = "aflw_test_annotations.pkl"
+_MAKER = "src.synthesis.demo"
+_LEAST_HELD_OUT = 64  # faces; fewer measure nothing
+_VERSION = 1  # raise it when the same seed gives another picture
+
+
+def render_faces(
+    folder: Path,
+    count: int,
+    *,
+    seed: int,
+    image_size: int = 384,
+    workers: int | None = None,
+    description: str = "faces",
+) -> None:
+    """Render `count` faces into `folder`: 000000.jpg ..., annot.pkl (written last), pose.npz and made_by.json.
+
+    Face i depends on (seed, i) only. pose.npz holds euler (count, 3): pitch, yaw, roll in degrees, as in `src.pose`.
+    A finished folder with the same marker stays as it is; one of ours that is unfinished or was made with other numbers
+    is made again. workers: threads, all cores by default. Raises InputError if the folder holds anything that we did
+    not make, or count is not positive.
+    """
+    folder = Path(folder)
+    if count < 1:
+        raise InputError(f"expected at least one face to render, got {count}")
+    marker = {"maker": _MAKER, "version": _VERSION, "seed": seed, "count": count, "image_size": image_size}
+    if _claim(folder, marker) and (folder / ANNOTATIONS).is_file():
+        return
+    workers = workers or _cores()
+    names = [f"{i:06d}.jpg" for i in range(count)]
+    points_image, euler = np.empty((count, 68, 2)), np.empty((count, 3))
+
+    def make(i: int) -> None:
+        face = _make_face(folder / names[i], seed, i, image_size)
+        points_image[i], euler[i] = face.points_image, face.euler
+
+    make(0)  # compiles the kernels before threads need them
+    with ThreadPoolExecutor(workers) as pool, tqdm(total=count, initial=1, desc=description, unit="face") as bar:
+        try:
+            for _ in pool.map(make, range(1, count)):
+                bar.update()
+        except BaseException:  # Ctrl-C too: do not render the rest before stopping
+            pool.shutdown(cancel_futures=True)
+            raise
+    with atomic_path(folder / POSES) as path, open(path, "wb") as file:
+        np.savez(file, euler=euler)
+    write_annotations(folder, names, points_image)
+
+
+def render_demo(data_root: Path, count: int, *, seed: int = 0, workers: int | None = None) -> None:
+    """Make the challenge's layout under `data_root`: synthetics_train (`count` faces), aflw_val and aflw_test.
+
+    The last two hold max(64, count // 10) faces of other seeds. aflw_test has pictures only; the truth is kept beside
+    it, in aflw_test_annotations.pkl, for whoever wants to score a submission. Raises InputError as `render_faces`.
+    """
+    data_root = Path(data_root)
+    held_out = max(_LEAST_HELD_OUT, count // 10)
+    render_faces(data_root / "synthetics_train", count, seed=seed, workers=workers, description="synthetics_train")
+    render_faces(data_root / "aflw_val", held_out, seed=seed + 1, workers=workers, description="aflw_val")
+    _render_test(data_root, held_out, seed + 2, workers)
+
+
+def _render_test(data_root: Path, count: int, seed: int, workers: int | None) -> None:
+    """Render aflw_test beside its final place, then part the pictures from their annotations."""
+    final, answers = data_root / "aflw_test", data_root / TEST_ANNOTATIONS
+    marker = {"maker": _MAKER, "version": _VERSION, "seed": seed, "count": count, "image_size": 384}
+    if answers.exists() and _read_marker(final / MARKER).get("maker") != _MAKER:
+        raise InputError(f"{answers}: --demo did not make this file; choose another folder or move it away")
+    if _claim(final, marker) and answers.is_file():
+        return
+    render_faces(final, count, seed=seed, workers=workers, description="aflw_test")
+    (final / POSES).unlink()
+    os.replace(final / ANNOTATIONS, answers)
+
+
+def _cores() -> int:
+    """Processor cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _claim(folder: Path, marker: dict) -> bool:
+    """Make `folder` ours. True if it already carries this very marker; what we made in it otherwise is removed."""
+    path = folder / MARKER
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        found = _read_marker(path)
+        if found.get("maker") != _MAKER:
+            raise InputError(f"{folder}: holds files that --demo did not make; choose another folder or move them away")
+        if found == marker:
+            return True
+        shutil.rmtree(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    write_text(path, json.dumps(marker, indent=1) + "\n")
+    return False
+
+
+def _read_marker(path: Path) -> dict:
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return content if isinstance(content, dict) else {}
+
+
+def _make_face(path: Path, seed: int, i: int, image_size: int) -> Face:
+    rng = np.random.default_rng([seed, i])
+    face = render_face(rng, image_size)
+    face.picture.save(path, quality=int(rng.integers(70, 96)))
+    return face

@@ -1,0 +1,66 @@
+"""Frame faces as the challenge does: how large and where the face lies in its crop, and the black beside a picture.
+
+AFLW2000-3D's crops reach beyond their photographs; what lies outside is black, with straight edges.
+"""
+
+import numpy as np
+from PIL import Image
+
+from src.geometry import invert_affine
+
+# sqrt(w * h) of the 68 points' box in shares of the crop; a profile's narrow box does not make its crop tighter.
+_FACE_SHARE, _FACE_SHARE_SPREAD, _FACE_SHARE_RANGE = 0.52, 0.042, (0.39, 0.66)
+_PROFILE_SHARE, _PROFILE_YAW = 0.46, (45.0, 80.0)
+_CENTER, _CENTER_SPREAD = np.array([0.5, 0.58]), np.array([0.022, 0.023])
+_BLACK = 14  # brightest value of a border pixel after JPEG compression
+_BRIGHT_SHARE = 0.02  # of the pixels of a line that is not black
+_BORDER_CHANCE = 0.22  # of each of the four sides
+_BORDER_WIDTH = (0.01, 0.22)  # of the crop
+_BORDER_OVERLAP = 0.06  # of the crop, how far a border may cut into the face's box
+
+
+def frame(points: np.ndarray, size: int, yaw: float, rng: np.random.Generator) -> np.ndarray:
+    """Affine (2, 3) from the pixels of points (68, 2) to a crop of size pixels like the challenge's; yaw in degrees."""
+    low, high = points.min(0), points.max(0)
+    share = np.interp(abs(yaw), _PROFILE_YAW, (_FACE_SHARE, _PROFILE_SHARE)) + rng.normal(0, _FACE_SHARE_SPREAD)
+    scale = size * np.clip(share, *_FACE_SHARE_RANGE) / np.sqrt(np.prod(high - low))
+    center = size * (_CENTER + np.clip(rng.normal(size=2), -2, 2) * _CENTER_SPREAD)
+    return np.column_stack([scale * np.eye(2), center - scale * (low + high) / 2])
+
+
+def crop(photo: np.ndarray, affine: np.ndarray, size: int) -> np.ndarray:
+    """Resample photo (H, W, 3) uint8 by affine (2, 3) to (size, size, 3); black beside the photograph."""
+    inverse = invert_affine(affine)
+    transform = Image.Transform.AFFINE
+    image = Image.fromarray(photo).transform((size, size), transform, inverse.ravel(), Image.Resampling.BICUBIC)
+    return np.asarray(image)
+
+
+def without_black_border(photo: np.ndarray) -> np.ndarray:
+    """Replace black lines at the border of photo (H, W, 3) by mirrored ones; a turned head would bend them."""
+    bright = photo.max(-1) > _BLACK
+    for axis in (0, 1):
+        photo = np.take(photo, _mirrored_inside(bright.mean(1 - axis) > _BRIGHT_SHARE), axis=axis)
+    return photo
+
+
+def _mirrored_inside(lit: np.ndarray) -> np.ndarray:
+    """Indices (N) that map the dark ends of lit (N) bool into its lit interior, less one blurred line."""
+    places = np.flatnonzero(lit)
+    index = np.arange(len(lit))
+    if len(places) < len(lit) // 8:  # nothing to mirror: a black picture
+        return index
+    first, last = places[0] + (places[0] > 0), places[-1] - (places[-1] < len(lit) - 1)
+    return np.clip(last - np.abs(last - (first + np.abs(index - first))), first, last)
+
+
+def add_black_border(picture: np.ndarray, points: np.ndarray, rng: np.random.Generator) -> None:
+    """Blacken strips at some sides of picture (S, S, 3), in place, hardly touching the box of points (68, 2)."""
+    size = len(picture)
+    low, high = points.min(0) / size + _BORDER_OVERLAP, 1 - points.max(0) / size + _BORDER_OVERLAP
+    for room, side in zip((low[0], low[1], high[0], high[1]), range(4), strict=True):
+        width = rng.uniform(*_BORDER_WIDTH)
+        if rng.random() < _BORDER_CHANCE:
+            strip = max(0, round(size * min(width, room)))
+            view = picture.transpose(1, 0, 2) if side % 2 == 0 else picture
+            view[slice(0, strip) if side < 2 else slice(size - strip, size)] = 0

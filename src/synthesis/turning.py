@@ -1,0 +1,89 @@
+"""A photographed head that can be turned: its fitted 3D shape, its labels and its height field.
+
+Poses are sampled so that turned faces bring what photographs lack (profiles, looks up), and always away from the side
+of the head that the photograph hides. Angles are in degrees, as in `src.pose`.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from src.geometry import apply_affine
+from src.pose import rotation_matrix
+from src.synthesis.face_model import FaceModel
+from src.synthesis.framing import add_black_border, frame, without_black_border
+from src.synthesis.heightfield import HeightField, draw, height_field, turn
+from src.synthesis.relabel import Relabeled
+
+# What the photographs lack: |yaw| in degrees and the share of turned faces in each interval.
+_YAW_EDGES = np.array([0, 15, 30, 45, 60, 75, 84])
+_YAW_SHARES = np.array([0.15, 0.18, 0.14, 0.18, 0.26, 0.09])
+# Quantiles of pitch in degrees, + is down; looks up are rare in photographs. Beyond the limit on the turn in pitch the
+# neck smears.
+_PITCH_QUANTILES = ((0, 0.05, 0.5, 0.95, 1), (-38, -30, 0, 28, 34))
+_PITCH_TURN = 30.0
+_UNHIDE_YAW = 8.0  # degrees: a photograph turned less than this shows both sides of the head
+# Model frame, centimeters: the point about which the head turns, between ears and nose, and the lowest depth behind it.
+_PIVOT = np.array([0.0, -1.0, 5.0])
+_FLOOR = -9.0
+
+
+@dataclass(frozen=True)
+class Head:
+    """A photograph with its fitted head, ready to turn. Lengths in pixels, y down, z towards the viewer.
+
+    photo: (S, S, 3) uint8, without black borders. points: (68, 3) labels. rotation: (3, 3), y up. euler: (3,) degrees.
+    pivot: (3,), about which the head turns.
+    """
+
+    photo: np.ndarray
+    points: np.ndarray
+    rotation: np.ndarray
+    euler: np.ndarray
+    pivot: np.ndarray
+    field: HeightField
+
+
+def sample_pose(euler: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """A pose to turn a photograph of pose euler (3,) to, away from the side of the head that it hides. Degrees."""
+    pitch, yaw, roll = euler
+    hidden = abs(yaw) if abs(yaw) > _UNHIDE_YAW else 0.0
+    shares = _YAW_SHARES * np.clip((_YAW_EDGES[1:] - hidden) / np.diff(_YAW_EDGES), 0, 1)
+    interval = rng.choice(len(shares), p=shares / shares.sum())
+    new_yaw = rng.uniform(max(hidden, _YAW_EDGES[interval]), _YAW_EDGES[interval + 1])
+    side = np.sign(yaw) if hidden else rng.choice([-1.0, 1.0])
+    new_pitch = np.interp(rng.random(), *_PITCH_QUANTILES)
+    return np.array([np.clip(new_pitch, pitch - _PITCH_TURN, pitch + _PITCH_TURN), side * new_yaw, roll])
+
+
+def turn_head(
+    head: Head, euler: np.ndarray, size: int, rng: np.random.Generator, *, border: bool = True
+) -> tuple[np.ndarray, np.ndarray]:
+    """Turn a photographed head to euler (3,) degrees and frame it.
+
+    border: whether straight black borders may be added, as the challenge's crops have them. Returns the picture
+    (size, size, 3) uint8 and points_image (68, 2).
+    """
+    up = np.diag([1.0, -1.0, 1.0])
+    rotation = up @ rotation_matrix(euler) @ head.rotation.T @ up
+    points = ((head.points - head.pivot) @ rotation.T + head.pivot)[:, :2]
+    affine = frame(points, size, euler[1], rng)
+    picture = draw(turn(head.field, rotation, head.pivot), head.field, head.photo, affine, size)
+    points = apply_affine(affine, points)
+    if border:
+        add_black_border(picture, points, rng)
+    return picture, points
+
+
+def build_head(model: FaceModel, photo: np.ndarray, relabeled: Relabeled, index: int) -> Head:
+    """The fitted head of face `index` in its photograph (S, S, 3) uint8."""
+    fits = relabeled.fits
+    rotation, scale = fits.rotation[index], fits.scale[index]
+    shift = np.append(fits.translation[index], 0.0)
+    modes = np.concatenate([model.identity, model.expression])[:, : model.head_vertices]
+    shape = model.neutral[: model.head_vertices] + np.tensordot(fits.coefficients[index].astype(np.float32), modes, 1)
+    to_image = [1, -1, 1]
+    vertices = (scale * shape @ rotation.T + shift) * to_image
+    pivot = (scale * rotation @ _PIVOT + shift) * to_image
+    field = height_field(vertices, model.head_triangles(), len(photo), pivot[2] + scale * _FLOOR)
+    return Head(without_black_border(photo), relabeled.points_camera[index], rotation, fits.euler[index], pivot, field)
