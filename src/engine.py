@@ -55,6 +55,7 @@ def fit(
     files: RunFiles,
     device: torch.device,
     world: World,
+    validation_batch: int = 64,
     resume: dict | None = None,
     header: str = "",
 ) -> Result:
@@ -78,11 +79,11 @@ def fit(
         trainer.restore(resume)
         history, totals = _History(header, resume["history"]), _Totals(*resume["totals"])
     with _stop_on_interrupt() as stop:
-        while trainer.progress() < 1 and not stop.requested:
+        while _agree(trainer, stop) < 1 and not stop.requested:
             finished = train_one_epoch(trainer, batches, totals, stop)
             if not finished and stop.requested:
                 break
-            errors = evaluate(trainer.best_weights, validation) if world.is_first else None
+            errors = evaluate(trainer.best_weights, validation, batch_size=validation_batch) if world.is_first else None
             if errors is not None:
                 is_best = history.add(trainer, totals, nme(errors))
                 _write_epoch(trainer, history, files, is_best)
@@ -98,28 +99,33 @@ def train_one_epoch(trainer: Trainer, batches: TrainingBatches, totals: "_Totals
     """Run the rest of the current epoch. Returns whether it was completed (not stopped by Ctrl-C or the clock)."""
     trainer.network.train()
     first = trainer.step_count - trainer.epoch * trainer.steps_per_epoch
-    bar = tqdm(
+    with tqdm(
         batches.epoch(trainer.epoch, first),
         total=len(batches),
         initial=first,
         desc=f"epoch {trainer.epoch + 1}",
         unit="batch",
-        disable=not trainer.world.is_first,
+        disable=None if trainer.world.is_first else True,  # None: no bar where stderr is no terminal
         leave=False,
         mininterval=1,
-    )
-    for squares, points_unit, euler in bar:
-        start = time.perf_counter()
-        progress, stopped = trainer.world.agree([trainer.progress(), float(stop.requested)])
-        stop.requested = stopped > 0
-        if progress >= 1 or stop.requested:
-            bar.close()
-            return False
-        loss, distance, rate = trainer.step(squares, points_unit, euler, progress=progress)
-        trainer.seconds += time.perf_counter() - start
-        totals.add(loss, distance, rate)
-        bar.set_postfix_str(f"loss {totals.loss:.3f}, error {totals.distance:.2f} %", refresh=False)
+    ) as bar:
+        for squares, points_unit, euler in bar:
+            start = time.perf_counter()
+            progress = _agree(trainer, stop)
+            if progress >= 1 or stop.requested:
+                return False
+            loss, distance, rate = trainer.step(squares, points_unit, euler, progress=progress)
+            trainer.seconds += time.perf_counter() - start
+            totals.add(loss, distance, rate)
+            bar.set_postfix_str(f"loss {totals.loss:.3f}, error {totals.distance:.2f} %", refresh=False)
     return True
+
+
+def _agree(trainer: Trainer, stop: "_Stop") -> float:
+    """The run's progress and whether to stop, the same in every process: one that left alone would block the others."""
+    progress, stopped = trainer.world.agree([trainer.progress(), float(stop.requested)])
+    stop.requested = stopped > 0
+    return progress
 
 
 class _Totals:
@@ -217,13 +223,14 @@ def _stop_on_interrupt() -> Iterator[_Stop]:
 
 def _write_epoch(trainer: Trainer, history: _History, files: RunFiles, is_best: bool) -> None:
     row = history.rows[-1]
-    _save_snapshot(trainer, history, _Totals(), files.snapshots / f"checkpoint_epoch_{row['epoch']}.pth.tar")
-    (files.snapshots / f"checkpoint_epoch_{row['epoch'] - files.keep}.pth.tar").unlink(missing_ok=True)
     if is_best:
         content = checkpoint.model_content(trainer.best_weights, nme=row["validation_nme"], training=trainer.config)
         checkpoint.save(files.best_model / "best.pth.tar", content)
     write_text(files.summary, history.csv())
     write_text(files.log, history.log())
+    # Last: a run killed before it does the epoch again, so that the files above never lack what the snapshot knows.
+    _save_snapshot(trainer, history, _Totals(), files.snapshots / f"checkpoint_epoch_{row['epoch']}.pth.tar")
+    (files.snapshots / f"checkpoint_epoch_{row['epoch'] - files.keep}.pth.tar").unlink(missing_ok=True)
     tqdm.write(
         f"epoch {row['epoch']}: train error {row['train_error']:.2f} %, validation NME {row['validation_nme']:.3f} %"
         f"{' (best)' if is_best else ''}, {row['seconds']:.0f} s"

@@ -18,7 +18,7 @@ def run_command(main: Callable[[], None]) -> None:
     Exit codes: 2 for a wrong input or a failing disk (InputError, OSError), 130 for Ctrl-C.
     Anything else is a defect of this software and keeps its traceback.
     """
-    warnings.filterwarnings("ignore", module=r"PIL\.")  # of odd pictures; a broken one raises as well
+    warnings.filterwarnings("ignore", module=r"(PIL|torch)\.")  # about odd files; a broken one raises as well
     try:
         main()
     except InputError as error:

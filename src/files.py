@@ -21,6 +21,9 @@ def atomic_path(target: str | os.PathLike) -> Iterator[Path]:
         with open(temporary, "rb") as file:
             os.fsync(file.fileno())
         os.replace(temporary, target)
+    except OSError as error:
+        error.filename = error.filename or str(target)  # a full disk's error names no file
+        raise
     finally:
         temporary.unlink(missing_ok=True)
 

@@ -1,6 +1,7 @@
-"""Point-wise losses: f(prediction, target) -> (B, K), both (B, K, 2) in the input frame.
+"""Losses of points, of maps, and the weight of a face's pose.
 
-All work in percent of the input's side, so that the widths below read like the challenge's NME.
+Losses of points are f(prediction, target) -> (B, K), both (B, K, 2) in the input frame; CRITERIA lists them. They work
+in percent of the input's side, so that their widths read like the challenge's NME.
 """
 
 import math
@@ -71,6 +72,30 @@ def build_criterion(name: str) -> Callable[[Tensor, Tensor], Tensor]:
     if name not in CRITERIA:
         raise InputError(f"unknown loss {name!r}; expected one of {', '.join(CRITERIA)}")
     return CRITERIA[name]
+
+
+def map_l2(prediction: Tensor, target: Tensor) -> Tensor:
+    """Squared error of heat maps, times 10: an empty map then costs 5, as much as points 5 percent off."""
+    return 10 * (prediction - target).square()
+
+
+def adaptive_wing(
+    prediction: Tensor, target: Tensor, *, power: float = 2.1, width: float = 14.0, threshold: float = 0.5
+) -> Tensor:
+    """Error of heat maps whose Gaussians are 1 at the point; all shapes (B, K, H, W).
+
+    A wing, steep near zero, where the target is high, and nearly a parabola on the background, whose errors matter
+    little. The foreground, a cell more than where the target reaches 0.2, counts 11-fold (Wang et al., "Adaptive Wing
+    Loss for Robust Face Alignment via Heatmap Regression", 2019, with its constants and curvature 1).
+    """
+    difference = (prediction - target).abs()
+    exponent = power - target
+    at_threshold = threshold**exponent
+    slope = width * exponent * at_threshold / threshold / (1 + at_threshold)  # where the parts meet
+    near = width * torch.log1p(difference**exponent)
+    far = slope * (difference - threshold) + width * torch.log1p(at_threshold)
+    foreground = F.max_pool2d(target, kernel_size=3, stride=1, padding=1) >= 0.2
+    return torch.where(difference < threshold, near, far) * (1 + 10 * foreground)
 
 
 def pose_weight(euler_prediction: Tensor, euler_target: Tensor) -> Tensor:

@@ -80,6 +80,10 @@ def configurations(flags: argparse.Namespace) -> tuple[ModelConfig, TrainingConf
     for name in ("base_lr", "end_epoch", "train_batchsize", "val_batchsize", "keep"):
         if not getattr(flags, name) > 0:
             raise InputError(f"expected --{name} above 0, found {getattr(flags, name)}")
+    if flags.train_batchsize < 2:
+        raise InputError("expected --train_batchsize of at least 2: batch normalization compares faces")
+    if flags.workers < 0 or not 0 <= flags.seed < 2**32:
+        raise InputError("expected --workers of at least 0 and --seed from 0 to 2^32 - 1")
     if not 0 <= flags.ema < 1:
         raise InputError(f"expected --ema in [0, 1), found {flags.ema}")
     if flags.minutes < 0 or flags.weight_decay < 0 or any(weight < 0 for weight in flags.source_weights):
@@ -121,6 +125,8 @@ def _flags(snapshot: dict) -> dict:
     if "trainer" not in snapshot:
         raise InputError("--resume expects a snapshot (checkpoint_epoch_N.pth.tar), found a model file")
     model, training = from_dict(ModelConfig, snapshot["model"]), from_dict(TrainingConfig, snapshot["training"])
+    if training.augmentation not in _AUGMENTATION_NAMES:
+        raise InputError("the snapshot's augmentation is none of the named ones; it is from another version")
     return {
         "backbone": model.backbone,
         "head": model.head,

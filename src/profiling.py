@@ -25,11 +25,11 @@ def profile(model: LandmarkNet) -> Profile:
     """Count a network's deployed part (without the training-only branch)."""
     deployed = {name: value for name, value in model.state_dict().items() if not name.startswith("auxiliary.")}
     parameters = sum(p.numel() for name, p in model.named_parameters() if name in deployed)
-    size, device = model.config.input_size, next(model.parameters()).device
+    size, like = model.config.input_size, next(model.parameters())
     was_training = model.training
     model.eval()
     with FlopCounterMode(display=False) as counter, torch.no_grad():
-        model.predict(torch.zeros(1, 3, size, size, device=device))
+        model.predict(like.new_zeros(1, 3, size, size))
     model.train(was_training)
     return Profile(
         parameters=parameters,

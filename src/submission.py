@@ -4,9 +4,7 @@ One row a picture, sorted by name: `name x1 y1 ... x68 y68`, 137 columns, single
 picture. The zip holds the file at its root, as CodaLab wants it.
 """
 
-import os
 import zipfile
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -14,6 +12,7 @@ import numpy as np
 import torch
 from tqdm import tqdm
 
+from src.datasets.challenge import check_name
 from src.datasets.pictures import SQUARE_SIZE, list_pictures, read_square
 from src.errors import InputError
 from src.files import atomic_path, write_text
@@ -29,21 +28,28 @@ _FARTHEST = 16384.0  # pixels: no picture is larger, so no point lies beyond
 def predict_folder(
     model: LandmarkNet, folder: str | Path, *, batch_size: int = 64, flip: bool = False
 ) -> tuple[list[str], np.ndarray, np.ndarray]:
-    """Predict every picture of a folder; decoding runs beside the network.
+    """Predict every picture of a folder on all of PyTorch's threads.
 
     Returns sorted names, points_image (N, 68, 2) in pixels of each picture, and size (N, 2) = height, width.
-    Raises InputError for an empty folder or a broken picture.
+    Raises InputError for an empty folder, a broken picture, or a name that solution.txt cannot carry.
     """
-    names = list_pictures(folder)
-    device = next(model.parameters()).device
-    points_image, sizes = [], []
-    progress = tqdm(total=len(names), desc="predicting", unit="face")
-    for squares, affine, size in _decoded_batches(Path(folder), names, batch_size):
-        points_unit = predict_unit(model, torch.from_numpy(squares).to(device), flip=flip)
-        points_image.append(apply_affine(invert_affine(affine), points_unit))
-        sizes.append(size)
-        progress.update(len(size))
-    progress.close()
+    names = [check_name(name) for name in list_pictures(folder)]
+    threads = torch.get_num_threads()
+    batches = [names[start : start + batch_size] for start in range(0, len(names), batch_size)]
+    results = []
+    try:
+        # Every worker decodes and predicts whole batches with one thread of its own: cores that share each operation of
+        # a small network wait for each other most of the time, above all beside threads that decode.
+        with (
+            ThreadPoolExecutor(threads, initializer=torch.set_num_threads, initargs=(1,)) as pool,
+            tqdm(total=len(names), desc="predicting", unit="face", disable=None) as progress,
+        ):
+            for result in pool.map(lambda batch: _predict_batch(model, Path(folder), batch, flip=flip), batches):
+                results.append(result)
+                progress.update(len(result[0]))
+    finally:
+        torch.set_num_threads(threads)  # the workers' setting is also the process's
+    points_image, sizes = zip(*results, strict=True)
     return names, np.concatenate(points_image), np.concatenate(sizes)
 
 
@@ -121,22 +127,14 @@ def _read_lines(path: Path) -> list[str]:
         raise InputError(f"{path}: expected rows of text, found something else") from None
 
 
-def _decoded_batches(
-    folder: Path, names: list[str], batch_size: int
-) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
-    """Squares, affine maps and sizes of the pictures, batch by batch, decoded one batch ahead on all cores."""
-
-    def decode(name: str) -> tuple[np.ndarray, np.ndarray, tuple[int, int]]:
+def _predict_batch(model: LandmarkNet, folder: Path, names: list[str], *, flip: bool) -> tuple[np.ndarray, np.ndarray]:
+    """points_image (B, 68, 2) and size (B, 2) of some pictures of a folder."""
+    decoded = []
+    for name in names:
         try:
-            return read_square(folder / name, SQUARE_SIZE)
+            decoded.append(read_square(folder / name, SQUARE_SIZE))
         except InputError as error:
             raise InputError(f"{folder / name}: {error}") from None
-
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
-        pending: list = []
-        for start in range(0, len(names) + batch_size, batch_size):
-            upcoming = [pool.submit(decode, name) for name in names[start : start + batch_size]]
-            if pending:
-                squares, affine, size = zip(*(future.result() for future in pending), strict=True)
-                yield np.stack(squares), np.stack(affine), np.array(size)
-            pending = upcoming
+    squares, affine, size = (np.stack(part) for part in zip(*decoded, strict=True))
+    points_unit = predict_unit(model, torch.from_numpy(squares).to(next(model.parameters()).device), flip=flip)
+    return apply_affine(invert_affine(affine), points_unit), size

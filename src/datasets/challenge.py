@@ -82,7 +82,7 @@ def _check(content: object) -> tuple[list[str], np.ndarray]:
         raise InputError(f"expected one face per name, found {len(names)} names and {len(landmarks)} faces")
     if len(names) == 0:
         raise InputError("expected at least one face, found none")
-    names = [_check_name(name) for name in names]
+    names = [check_name(name) for name in names]
     doubled = [name for name, count in Counter(names).items() if count > 1]
     if doubled:
         raise InputError(f"expected each name once, found {doubled[0]!r} more than once ({len(doubled)} such names)")
@@ -92,7 +92,8 @@ def _check(content: object) -> tuple[list[str], np.ndarray]:
     return names, points_image
 
 
-def _check_name(name: object) -> str:
+def check_name(name: object) -> str:
+    """A picture's name inside its folder, as the challenge's files can carry it. Raises InputError for any other."""
     path = PurePosixPath(str(name).replace("\\", "/"))
     if not isinstance(name, str) or not path.name:
         raise InputError(f"expected file names, found {name!r}")

@@ -37,6 +37,8 @@ class TrainingBatches:
             raise InputError(
                 f"expected one source weight for each of {', '.join(faces.source_names)}, found {len(source_weights)}"
             )
+        if source_weights and not sum(source_weights) > 0:
+            raise InputError("expected at least one source weight above 0")
         if len(faces) < batch_size * world_size:
             raise InputError(
                 f"expected at least one batch of {batch_size} x {world_size} faces, found {len(faces)}; "

@@ -9,7 +9,9 @@
 
 import hashlib
 import json
+import math
 import os
+import shutil
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -63,17 +65,18 @@ def prepare(
     annotated = [read_annotations(source) for source in sources]
     fingerprint = _fingerprint(sources, annotated, image_size=image_size)
     meta = _read_meta(out)
-    if meta is not None and meta.get("fingerprint") == fingerprint and (skip_broken or meta["broken"] == 0):
+    unchanged = meta is not None and meta.get("fingerprint") == fingerprint and (skip_broken or meta["broken"] == 0)
+    if unchanged and _is_whole(out):
         return {"faces": meta["faces"], "broken": meta["broken"], "redone": False}
 
     pairs = [(source, name) for source, (names, _) in zip(sources, annotated, strict=True) for name in names]
+    folders = {source: source.resolve().name for source in sources}
     paths = [source / name for source, name in pairs]
-    names = np.array([f"{source.resolve().name}/{name}" for source, name in pairs])
+    names = np.array([f"{folders[source]}/{name}" for source, name in pairs])
     source_index = np.repeat(np.arange(len(sources), dtype=np.int16), [len(names) for names, _ in annotated])
     points_image = np.concatenate([points for _, points in annotated])
     with atomic_path(out / "images.npy") as temporary:
-        shape = (len(paths), image_size, image_size, 3)
-        images = np.lib.format.open_memmap(temporary, mode="w+", dtype=np.uint8, shape=shape)
+        images = _new_map(temporary, (len(paths), image_size, image_size, 3))
         affine, size, errors = _decode(paths, points_image, images, description=out.name)
         broken = [i for i, error in enumerate(errors) if error]
         if broken and not skip_broken:
@@ -127,9 +130,17 @@ def load_prepared(folder: str | Path) -> PreparedFaces:
             faces = PreparedFaces(images=images, **{name: labels[name] for name in labels.files})
     except Exception as error:  # NumPy raises anything from EOFError to zipfile.BadZipFile for a damaged file
         raise InputError(f"{folder}: images.npy or labels.npz is missing or damaged ({error}); {remedy}") from error
-    if not len(images) == len(faces.points_unit) == meta["faces"]:
-        raise InputError(f"{folder}: expected {meta['faces']} faces, found {len(images)} pictures; {remedy}")
+    if not len(images) == len(faces.points_unit) == meta.get("faces"):
+        raise InputError(f"{folder}: expected {meta.get('faces')} faces, found {len(images)} pictures; {remedy}")
     return faces
+
+
+def _is_whole(folder: Path) -> bool:
+    try:
+        load_prepared(folder)
+    except InputError:
+        return False
+    return True
 
 
 def _decode(
@@ -149,14 +160,24 @@ def _decode(
         return ""
 
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        progress = tqdm(pool.map(decode_one, range(len(paths))), total=len(paths), desc=description, unit="face")
+        progress = tqdm(
+            pool.map(decode_one, range(len(paths))), total=len(paths), desc=description, unit="face", disable=None
+        )
         return affine, size, list(progress)
+
+
+def _new_map(path: Path, shape: tuple[int, ...]) -> np.memmap:
+    """A new uint8 .npy file, mapped. Writing to a map kills the process where the disk is full, so ask before."""
+    needed, free = math.prod(shape), shutil.disk_usage(path.parent).free
+    if needed > free:
+        raise InputError(f"{path.parent}: expected {needed / 1e6:.0f} MB of free disk, found {free / 1e6:.0f} MB")
+    return np.lib.format.open_memmap(path, mode="w+", dtype=np.uint8, shape=shape)
 
 
 def _drop_rows(path: Path, images: np.ndarray, kept: np.ndarray) -> None:
     """Rewrite an .npy file with only the kept rows, in bounded memory."""
     with atomic_path(path) as smaller:
-        packed = np.lib.format.open_memmap(smaller, mode="w+", dtype=np.uint8, shape=(len(kept), *images.shape[1:]))
+        packed = _new_map(smaller, (len(kept), *images.shape[1:]))
         for row, i in enumerate(kept):
             packed[row] = images[i]
         packed.flush()

@@ -36,7 +36,9 @@ class RegressionHead(nn.Module):
         fine = maps[-2].mean(dim=(2, 3))  # (B, C16)
         coarse = maps[-1].mean(dim=(2, 3))  # (B, C32)
         extent = self.full_extent(self.reduce(maps[-1])).flatten(1)  # (B, 256)
-        return self.linear(torch.cat([fine, coarse, extent], dim=1))
+        descriptors = torch.cat([fine, coarse, extent], dim=1).float()
+        with torch.autocast(descriptors.device.type, enabled=False):  # bfloat16 has steps of 0.4 % at a half
+            return self.linear(descriptors)
 
     def decode(self, raw: Tensor) -> Tensor:
         """raw (B, 136) -> points_input (B, 68, 2)."""

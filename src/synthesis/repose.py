@@ -18,7 +18,7 @@ import numpy as np
 from PIL import Image, UnidentifiedImageError
 from tqdm import tqdm
 
-from src.datasets.challenge import read_annotations, write_annotations
+from src.datasets.challenge import ANNOTATIONS, read_annotations, write_annotations
 from src.errors import InputError
 from src.files import write_text
 from src.geometry import apply_affine
@@ -84,8 +84,8 @@ def _claim(folder: Path, arguments: dict[str, int]) -> None:
         )
     folder.mkdir(parents=True, exist_ok=True)
     write_text(folder / MARKER, json.dumps({"made_by": "src.synthesis.repose", **arguments}, indent=2) + "\n")
-    for picture in folder.glob("*.jpg"):
-        picture.unlink()
+    for old in (folder / ANNOTATIONS, *folder.glob("*.jpg")):
+        old.unlink(missing_ok=True)
 
 
 @dataclass(frozen=True)

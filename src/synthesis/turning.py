@@ -47,7 +47,7 @@ class Head:
 def sample_pose(euler: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """A pose to turn a photograph of pose euler (3,) to, away from the side of the head that it hides. Degrees."""
     pitch, yaw, roll = euler
-    hidden = abs(yaw) if abs(yaw) > _UNHIDE_YAW else 0.0
+    hidden = min(abs(yaw), _YAW_EDGES[-1] - 1) if abs(yaw) > _UNHIDE_YAW else 0.0
     shares = _YAW_SHARES * np.clip((_YAW_EDGES[1:] - hidden) / np.diff(_YAW_EDGES), 0, 1)
     interval = rng.choice(len(shares), p=shares / shares.sum())
     new_yaw = rng.uniform(max(hidden, _YAW_EDGES[interval]), _YAW_EDGES[interval + 1])

@@ -1,0 +1,101 @@
+"""The rows of `make bench`, and the table that they make."""
+
+import csv
+import io
+import os
+import platform
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+
+import numpy as np
+import onnxruntime
+import PIL
+import torch
+import torchvision
+
+_COLUMNS = ("measurement", "unit", "ours", "min", "max", "baseline", "baseline_min", "baseline_max", "ratio", "bar")
+HEADER = (*_COLUMNS, "met")
+
+
+@dataclass(frozen=True)
+class Row:
+    """One measurement: a value a turn in `unit`, the baseline's where there is one, and what is asked of it."""
+
+    name: str
+    unit: str
+    ours: list[float]
+    baseline: list[float] | None = None
+    least_ratio: float | None = None  # how many times as fast as the baseline we are to be
+    least: float | None = None  # of our median
+    most: float | None = None
+
+    @property
+    def ratio(self) -> float | None:
+        """How many times as fast as the baseline: of rates ours / baseline, of times baseline / ours."""
+        if self.baseline is None:
+            return None
+        quotient = median(self.ours) / median(self.baseline)
+        return quotient if self.unit.endswith("/s") else 1 / quotient
+
+    @property
+    def bar(self) -> str:
+        """What is asked, in words; empty where nothing is."""
+        if self.least_ratio is not None:
+            return f"ratio >= {self.least_ratio:g}"
+        if self.least is not None:
+            return f">= {self.least:g}"
+        return "" if self.most is None else f"<= {self.most:g}"
+
+    @property
+    def met(self) -> bool | None:
+        """Whether the bar is reached; None where none is set."""
+        if self.least_ratio is not None:
+            return self.ratio >= self.least_ratio
+        if self.least is not None:
+            return median(self.ours) >= self.least
+        return None if self.most is None else median(self.ours) <= self.most
+
+    def cells(self) -> tuple[str, ...]:
+        """The row's texts, in the order of HEADER."""
+        met = {None: "", True: "yes", False: "NO"}[self.met]
+        ratio = "" if self.ratio is None else f"{self.ratio:.1f}"
+        return self.name, self.unit, *_spread(self.ours), *_spread(self.baseline), ratio, self.bar, met
+
+
+def as_text(rows: list[Row]) -> str:
+    """The table for a terminal."""
+    lines = [HEADER, *(row.cells() for row in rows)]
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    return "\n".join("  ".join(map(str.ljust, line, widths)).rstrip() for line in lines)
+
+
+def as_csv(rows: list[Row]) -> str:
+    """The table for a file."""
+    buffer = io.StringIO()
+    csv.writer(buffer, lineterminator="\n").writerows([HEADER, *(row.cells() for row in rows)])
+    return buffer.getvalue()
+
+
+def machine() -> str:
+    """Where and with what a table was made, in a line."""
+    modules = (torch, torchvision, onnxruntime, np, PIL)
+    versions = ", ".join(f"{module.__name__} {module.__version__}" for module in modules)
+    return (
+        f"{_processor()}, {os.cpu_count()} cores, {torch.get_num_threads()} threads, load {os.getloadavg()[0]:.1f}; "
+        f"Python {platform.python_version()}, {versions}"
+    )
+
+
+def _spread(values: list[float] | None) -> tuple[str, str, str]:
+    """Median, smallest and largest."""
+    return tuple(f"{value:.4g}" for value in (median(values), min(values), max(values))) if values else ("", "", "")
+
+
+def _processor() -> str:
+    """The processor's name; Linux keeps it in a file, others tell it through Python."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+        return next(line.split(": ")[1] for line in lines if line.startswith("model name"))
+    except (OSError, StopIteration):
+        return platform.processor() or platform.machine()

@@ -1,0 +1,104 @@
+"""Heat maps from deconvolutions: Gaussian targets at stride 4, decoded below a cell.
+
+The layout is that of a published entry to the challenge (ShuffleNetV2, 324-256-128-68 channels, 68 x 96 x 96 at 384 px,
+sigma 4 cells), which follows Xiao et al., "Simple Baselines for Human Pose Estimation", 2018. Three things differ:
+- The dense 4x4 deconvolutions are factored into a 1x1 and a depthwise one (Howard et al., "MobileNets", 2017): dense
+  they cost 10 MB and 7 GMACs at 384 px, and only one of our backbones would stay within the challenge's 15 MB.
+- The backbone's last stage, built there but never run, takes part.
+- No ReLU behind the maps, no integer argmax: the first can die, the second alone costs 0.4 % NME.
+"""
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor, nn
+from torchvision.ops import Conv2dNormActivation
+
+from src.backbones.staged import STRIDES
+from src.heads.pyramid import Pyramid, grid_side
+from src.losses import map_l2
+from src.markup import NUM_POINTS
+
+_WIDTHS = (324, 256, 128)  # channels of the two deconvolutions and of the convolution before the maps
+_LEVEL = 2  # of the backbone's maps: stride 16, twice doubled to stride 4
+_SIGMA = 1 / 24  # of the grid's side: the published 4 of 96 cells
+_FLOOR = 1e-4  # least value that a logarithm is taken of; a target is 1 at the point
+_LEAST_CURVATURE = 0.25  # of the target's: maps up to twice as wide as their target are decoded exactly
+
+
+class HeatmapDeconvHead(nn.Module):
+    """One Gaussian map a point at stride 4; the vertex of a parabola through its logarithm is the point."""
+
+    def __init__(
+        self,
+        channels: tuple[int, ...],
+        input_size: int,
+        *,
+        map_loss: Callable[[Tensor, Tensor], Tensor] = map_l2,
+    ) -> None:
+        super().__init__()
+        self.map_loss = map_loss
+        self.side = 4 * grid_side(input_size, STRIDES[_LEVEL])
+        self.cell_size = STRIDES[0] / input_size
+        self.sigma = max(_SIGMA * self.side, 1.0)  # cells
+        self.step = round(self.sigma)  # cells between the samples that are decoded
+        first, second, hidden = _WIDTHS
+        self.pyramid = Pyramid(channels[_LEVEL:], first)
+        self.layers = nn.Sequential(
+            _doubling(first),
+            nn.Conv2d(first, second, kernel_size=1, bias=False),
+            _doubling(second),
+            Conv2dNormActivation(second, second, kernel_size=3, groups=second),
+            Conv2dNormActivation(second, hidden, kernel_size=1),
+            nn.Conv2d(hidden, NUM_POINTS, kernel_size=1),
+        )
+        self.register_buffer("cells", torch.arange(self.side), persistent=False)
+        self.register_buffer("window", self.step * torch.arange(-1, 2), persistent=False)  # (3,)
+
+    def forward(self, maps: list[Tensor]) -> Tensor:
+        """maps: strides 4 to 32. Returns raw (B, 68, side, side), about 1 at the point and 0 far from it."""
+        return self.layers(self.pyramid(maps[_LEVEL:]))
+
+    def encode(self, points_input: Tensor) -> Tensor:
+        """points_input (B, 68, 2) -> Gaussians (B, 68, side, side) about the points, not about their cells."""
+        offsets = self.cells + 0.5 - (points_input / self.cell_size)[..., None]  # (B, 68, 2, side) in cells
+        columns, rows = torch.exp(-0.5 * (offsets / self.sigma).square()).unbind(dim=2)
+        return rows[..., :, None] * columns[..., None, :]
+
+    def decode(self, raw: Tensor) -> Tensor:
+        """raw (B, 68, side, side) -> points_input (B, 68, 2), one Newton step from the highest cell.
+
+        The logarithm of a Gaussian is a parabola, so the step is exact, wherever its three samples lie (Zhang et al.,
+        "Distribution-Aware Coordinate Representation for Human Pose Estimation", 2020). They lie a sigma apart, where
+        noise tilts the parabola least, and are means of three rows or columns.
+        """
+        values = raw.float().flatten(2)
+        highest = values.argmax(dim=2)  # (B, 68)
+        cell = torch.stack([highest % self.side, highest // self.side], dim=-1)  # (B, 68, 2) column, row
+        cell = cell.clamp(self.step, self.side - 1 - self.step)  # the window stays on the map
+        columns, rows = (cell[..., None] + self.window).unbind(dim=2)  # (B, 68, 3)
+        index = rows[..., :, None] * self.side + columns[..., None, :]  # (B, 68, 3, 3)
+        samples = values.gather(2, index.flatten(2)).clamp(min=_FLOOR).log().unflatten(2, (3, 3))
+        profiles = torch.stack([samples.mean(dim=2), samples.mean(dim=3)], dim=2)  # (B, 68, 2, 3) along x, along y
+        before, middle, after = profiles.unbind(dim=3)  # (B, 68, 2)
+        least = _LEAST_CURVATURE * (self.step / self.sigma) ** 2
+        shift = (after - before) / 2 / (2 * middle - before - after).clamp(min=least)
+        # Half a step where the cell is the highest, more where it was moved off the border.
+        return (cell + 0.5 + self.step * shift.clamp(-2, 2)) * self.cell_size
+
+    def loss(self, raw: Tensor, points_input: Tensor, criterion: Callable[[Tensor, Tensor], Tensor]) -> Tensor:
+        """Error of the maps over the Gaussian's area, one value a face (B,), the same at every resolution.
+
+        The criterion of the points has no say, because the choice of the highest cell has no gradient.
+        """
+        error = self.map_loss(raw.float(), self.encode(points_input))  # (B, 68, side, side)
+        return error.sum(dim=(2, 3)).mean(dim=1) / (2 * torch.pi * self.sigma**2)
+
+
+def _doubling(width: int) -> nn.Sequential:
+    """The depthwise half of a deconvolution: twice the resolution, channel by channel."""
+    return nn.Sequential(
+        nn.ConvTranspose2d(width, width, kernel_size=4, stride=2, padding=1, groups=width, bias=False),
+        nn.BatchNorm2d(width),
+        nn.ReLU(inplace=True),
+    )

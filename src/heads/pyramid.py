@@ -1,0 +1,34 @@
+"""A light top-down pyramid: every scale seen at the resolution of the finest.
+
+Lin et al., "Feature Pyramid Networks for Object Detection", 2017.
+"""
+
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from src.backbones.staged import STRIDES
+
+
+class Pyramid(nn.Module):
+    """1x1 convolutions to a common width; each map is added to the enlarged sum of the coarser ones."""
+
+    def __init__(self, channels: tuple[int, ...], width: int) -> None:
+        super().__init__()
+        self.laterals = nn.ModuleList(nn.Conv2d(incoming, width, kernel_size=1) for incoming in channels)
+
+    def forward(self, maps: list[Tensor]) -> Tensor:
+        """maps: as many as `channels`, finest first. Returns (B, width, H, W) of the finest map's size."""
+        top = self.laterals[-1](maps[-1])
+        for lateral, features in zip(self.laterals[-2::-1], maps[-2::-1], strict=True):
+            top = lateral(features) + F.interpolate(top, size=features.shape[-2:], mode="nearest")
+        return top
+
+
+def grid_side(input_size: int, stride: int) -> int:
+    """Cells a side of the backbone's map; the input may end inside the last cell."""
+    return -(-input_size // stride)
+
+
+def coarsest_level(input_size: int, *, cells: int) -> int:
+    """Index of the coarsest stride whose map still has so many cells a side."""
+    return max(index for index, stride in enumerate(STRIDES) if grid_side(input_size, stride) >= cells)

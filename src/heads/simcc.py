@@ -1,0 +1,60 @@
+"""Coordinate classification: a distribution over fine bins for x and another one for y.
+
+Li et al., "SimCC: A Simple Coordinate Classification Perspective for Human Pose Estimation", 2022. The mean takes the
+place of its argmax (Sun et al., "Integral Human Pose Regression", 2018): exact between the bins, and differentiable.
+"""
+
+from collections.abc import Callable
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torchvision.ops import Conv2dNormActivation
+
+from src.backbones.staged import STRIDES
+from src.heads.pyramid import Pyramid, coarsest_level, grid_side
+from src.markup import NUM_POINTS
+
+_CELLS = 12  # a side, at least; all cells of a point's map see all bins, so finer maps cost weights
+_WIDTH = 96  # channels of the pyramid
+_BINS_PER_PIXEL = 2
+_SIGMA = 6 / 512  # of the input's side, the paper's 6 of 512 bins: width of the target Gaussian
+_MARGIN = 0.05  # of the input's side beyond each border: a Gaussian at the border must not be cut, or its mean moves
+
+
+class SimccHead(nn.Module):
+    """One small map a point; a linear layer that all points share turns it into the logits of both axes."""
+
+    def __init__(self, channels: tuple[int, ...], input_size: int) -> None:
+        super().__init__()
+        self.level = coarsest_level(input_size, cells=_CELLS)
+        side = grid_side(input_size, STRIDES[self.level])
+        bins = round(_BINS_PER_PIXEL * input_size * (1 + 2 * _MARGIN))
+        self.pyramid = Pyramid(channels[self.level :], _WIDTH)
+        self.smooth = Conv2dNormActivation(_WIDTH, _WIDTH, kernel_size=5, groups=_WIDTH)
+        self.points = nn.Conv2d(_WIDTH, NUM_POINTS, kernel_size=1)
+        self.axes = nn.Linear(side**2, 2 * bins)
+        centers = (torch.arange(bins) + 0.5) / bins * (1 + 2 * _MARGIN) - _MARGIN
+        self.register_buffer("centers", centers, persistent=False)
+
+    def forward(self, maps: list[Tensor]) -> Tensor:
+        """maps: strides 4 to 32. Returns raw (B, 68, 2, bins), logits of x and of y."""
+        points = self.points(self.smooth(self.pyramid(maps[self.level :])))  # (B, 68, side, side)
+        return self.axes(points.flatten(2)).unflatten(2, (2, -1))
+
+    def encode(self, points_input: Tensor) -> Tensor:
+        """points_input (B, 68, 2) -> target log-probabilities (B, 68, 2, bins), whose mean position is the point."""
+        offsets = (self.centers - points_input[..., None]) / _SIGMA
+        return (-0.5 * offsets.square()).log_softmax(dim=-1)
+
+    def decode(self, raw: Tensor) -> Tensor:
+        """raw (B, 68, 2, bins) -> points_input (B, 68, 2), the mean position under the softmax."""
+        # A product and a sum, not a matrix product: mixed precision would compute that one in 8 bits.
+        return (raw.float().softmax(dim=-1) * self.centers).sum(dim=-1)
+
+    def loss(self, raw: Tensor, points_input: Tensor, criterion: Callable[[Tensor, Tensor], Tensor]) -> Tensor:
+        """The coordinates' loss plus the divergence from the encoded target, one value a face (B,)."""
+        coordinates = criterion(self.decode(raw), points_input).mean(dim=1)
+        log_probability = raw.float().log_softmax(dim=-1)
+        divergence = F.kl_div(log_probability, self.encode(points_input), reduction="none", log_target=True)
+        return coordinates + divergence.sum(dim=(2, 3)).mean(dim=1)

@@ -1,0 +1,170 @@
+"""Model files: what is saved is loaded, and what is not ours is refused without running it."""
+
+import os
+import pickle
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from conftest import Run
+
+from src import checkpoint
+from src.config import ModelConfig, TrainingConfig
+from src.errors import InputError
+from src.model import build_model
+from src.options import latest_snapshot
+
+SMALL = ModelConfig(backbone="shufflenet_v2_x0_5", input_size=64)
+TINY = {"format": checkpoint.FORMAT, "model": {}, "weights": {"a": torch.ones(3)}}
+
+
+@pytest.fixture
+def saved(tmp_path: Path) -> Path:
+    path = tmp_path / "best.pth.tar"
+    checkpoint.save(path, checkpoint.model_content(build_model(SMALL, seed=1), nme=2.5, training=TrainingConfig()))
+    return path
+
+
+def test_a_loaded_model_predicts_what_the_saved_one_did(saved: Path) -> None:
+    model, content = checkpoint.load_model(saved)
+    assert not model.training
+    assert model.auxiliary is None
+    assert content["nme"] == 2.5
+    images = torch.rand(2, 3, 64, 64)
+    original = build_model(SMALL, seed=1).eval().to(memory_format=torch.channels_last)
+    with torch.no_grad():
+        torch.testing.assert_close(model.predict(images), original.predict(images), atol=1e-6, rtol=0)
+
+
+def test_a_model_file_holds_float32_weights_without_the_training_branch(saved: Path) -> None:
+    weights = checkpoint.load(saved)["weights"]
+    assert not [name for name in weights if name.startswith("auxiliary.")]
+    assert {value.dtype for value in weights.values()} == {torch.float32, torch.int64}
+
+
+def test_a_model_in_half_precision_is_saved_as_float32(tmp_path: Path) -> None:
+    content = checkpoint.model_content(build_model(SMALL).half(), nme=1.0, training=TrainingConfig())
+    assert torch.float16 not in {value.dtype for value in content["weights"].values()}
+
+
+def test_initializing_takes_the_weights_and_keeps_the_fresh_training_branch(saved: Path) -> None:
+    model = build_model(SMALL, seed=2)
+    fresh = {name: value.clone() for name, value in model.state_dict().items() if name.startswith("auxiliary.")}
+    checkpoint.initialize(model, saved)
+    state, weights = model.state_dict(), checkpoint.load(saved)["weights"]
+    assert all(torch.equal(state[name], value) for name, value in (fresh | weights).items())
+    assert len(state) == len(fresh) + len(weights)
+
+
+def test_a_snapshot_serves_as_a_model_file(trained: Run) -> None:
+    model, content = checkpoint.load_model(latest_snapshot(trained.snapshots))
+    assert "trainer" in content
+    assert model.config.backbone == "shufflenet_v2_x0_5"
+
+
+class _Victim:
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __reduce__(self) -> tuple:
+        return os.mkdir, (str(self.path),)
+
+
+@pytest.mark.parametrize("how", ["torch", "torch, old format", "bare pickle"])
+def test_code_in_a_checkpoint_is_refused_and_does_not_run(how: str, tmp_path: Path) -> None:
+    victim, path = tmp_path / "made_by_the_checkpoint", tmp_path / "evil.pth.tar"
+    content = TINY | {"evil": _Victim(victim)}
+    if how == "bare pickle":
+        path.write_bytes(pickle.dumps({"format": 1, "evil": _Victim(victim)}))
+    else:
+        torch.save(content, path, _use_new_zipfile_serialization=how == "torch")
+    with pytest.raises(InputError, match="not a readable checkpoint"):
+        checkpoint.load(path)
+    assert not victim.exists()
+
+
+@pytest.mark.parametrize("share", [0, 0.01, 0.5, 0.999])
+def test_a_truncated_checkpoint_is_refused(share: float, saved: Path) -> None:
+    content = saved.read_bytes()
+    saved.write_bytes(content[: int(share * len(content))])
+    with pytest.raises(InputError, match="not a readable checkpoint") as refusal:
+        checkpoint.load(saved)
+    assert "\n" not in str(refusal.value)
+
+
+def test_other_files_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "other"
+    path.write_text("not a checkpoint")
+    with pytest.raises(InputError, match="not a readable checkpoint"):
+        checkpoint.load(path)
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("solution.txt", "a b c")
+    with pytest.raises(InputError, match="not a readable checkpoint"):
+        checkpoint.load(path)
+    for content in ({"state_dict": {}}, TINY | {"format": 99}, [1, 2], torch.ones(3), {"format": checkpoint.FORMAT}):
+        torch.save(content, path)
+        with pytest.raises(InputError, match=r"as train\.py writes it"):
+            checkpoint.load(path)
+
+
+@pytest.mark.parametrize("missing", ["absent.pth.tar", "."])
+def test_an_absent_checkpoint_and_a_folder_are_refused(missing: str, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="no such checkpoint"):
+        checkpoint.load(tmp_path / missing)
+
+
+def _change(saved: Path, **changes: object) -> None:
+    content = checkpoint.load(saved)
+    checkpoint.save(saved, content | {"model": content["model"] | changes})
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"backbone": "mobilenet_v2"}, "expected weights of mobilenet_v2"),
+        ({"input_size": 128}, "at 128 px"),
+        ({"head": "heatmap"}, "heatmap"),
+        ({"head": "transformer"}, "unknown head 'transformer'"),
+        ({"neck": "fpn"}, "ModelConfig has no neck"),
+    ],
+)
+def test_weights_of_another_architecture_are_refused(changes: dict, words: str, saved: Path) -> None:
+    _change(saved, **changes)
+    with pytest.raises(InputError, match=words) as refusal:
+        checkpoint.load_model(saved)
+    assert "\n" not in str(refusal.value)
+
+
+def test_a_full_disk_while_saving_keeps_the_old_model(saved: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = saved.read_bytes()
+
+    def write_half(path: Path, content: bytes) -> None:
+        with open(path, "wb") as file:
+            file.write(content[: len(content) // 2])
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_bytes", write_half)
+    with pytest.raises(OSError, match="No space left on device"):
+        checkpoint.save(saved, TINY)
+    assert saved.read_bytes() == before
+    assert list(saved.parent.iterdir()) == [saved]
+
+
+def test_the_latest_snapshot_is_the_one_written_last_and_never_a_partial_one(tmp_path: Path) -> None:
+    for place, name in enumerate(
+        ("checkpoint_epoch_10.pth.tar", "checkpoint_interrupted.pth.tar", "checkpoint_epoch_9.pth.tar")
+    ):
+        checkpoint.save(tmp_path / name, TINY)
+        os.utime(tmp_path / name, ns=(place, place))
+        (tmp_path / f".{name}.123.partial").write_bytes(b"half")
+    assert latest_snapshot(tmp_path).name == "checkpoint_epoch_9.pth.tar"
+    with pytest.raises(InputError, match="found none"):
+        latest_snapshot(tmp_path / "absent")
+
+
+def test_numbers_in_a_checkpoint_stay_plain(saved: Path) -> None:
+    """A NumPy number in a file would need an allowance to load."""
+    content = checkpoint.model_content(build_model(SMALL), nme=np.float64(1.5), training=TrainingConfig())
+    assert type(content["nme"]) is float

@@ -1,0 +1,48 @@
+"""torchrun with two processes on the CPU: they train one network, and stop together."""
+
+import os
+from pathlib import Path
+
+import pytest
+import torch
+from commands import ROOT, SMALL, Outcome, run_process
+from conftest import Run
+
+from src import checkpoint
+from src.distributed import World, join_world
+
+
+def _torchrun(script: Path, *flags: object) -> Outcome:
+    launch = ("-m", "torch.distributed.run", "--standalone", "--nproc_per_node=2")
+    return run_process(*launch, script, *SMALL, *flags, timeout=200)
+
+
+def test_two_processes_train_one_network(prepared: Path, tmp_path: Path) -> None:
+    done = Run(tmp_path, prepared)
+    outcome = _torchrun(ROOT / "train.py", "--end_epoch", 2, *done.flags)
+    assert outcome.code == 0, outcome
+    assert "2 processes" in outcome.out
+    assert outcome.out.count("epoch 1:") == 1  # the first process alone speaks
+    snapshot = checkpoint.load(done.snapshots / "checkpoint_epoch_2.pth.tar")
+    assert snapshot["trainer"]["step_count"] == 2 * (40 // 16)
+    assert checkpoint.load_model(done.best)[0].config.backbone == "shufflenet_v2_x0_5"
+
+
+def test_processes_whose_clocks_differ_stop_together_with_the_same_weights(
+    prepared: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("KEEP_WEIGHTS", str(tmp_path))
+    monkeypatch.setenv("CLOCK_SKEW", "0.3")
+    outcome = _torchrun(ROOT / "tests" / "two_processes.py", "--end_epoch", 2, *Run(tmp_path, prepared).flags)
+    assert outcome.code == 0, outcome
+    one, other = (torch.load(tmp_path / f"rank{rank}.pt", weights_only=True) for rank in range(2))
+    assert one.keys() == other.keys()
+    assert all(torch.equal(one[name], other[name]) for name in one)
+
+
+def test_one_process_alone_joins_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("WORLD_SIZE", raising=False)
+    assert join_world("cpu") == World()
+    assert World().agree([0.5, 1.0]) == [0.5, 1.0]
+    World().wait()
+    assert "MASTER_ADDR" not in os.environ

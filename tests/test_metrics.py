@@ -1,0 +1,70 @@
+"""Metrics held against numbers computed by hand."""
+
+import numpy as np
+import pytest
+
+from src import metrics
+from src.markup import NUM_POINTS
+
+
+def _constant(values: list[float]) -> np.ndarray:
+    """Errors (N, 68) of faces whose every point is off by the same percent."""
+    return np.repeat(np.array(values)[:, None], NUM_POINTS, axis=1)
+
+
+def test_nme_is_that_computed_by_hand() -> None:
+    target = np.zeros((2, 4, 2))
+    prediction = np.array([[[3, 4], [0, 0], [6, 8], [0, 5]], [[0, 0], [0, 0], [0, 0], [0, 8.0]]])
+    size = np.array([[100, 400], [64, 64]])  # sqrt(H W) = 200 and 64
+    errors = metrics.point_errors(prediction, target, size)
+    np.testing.assert_allclose(errors, [[2.5, 0, 5, 2.5], [0, 0, 0, 12.5]])
+    assert metrics.nme(errors) == pytest.approx((2.5 + 3.125) / 2)
+
+
+def test_interocular_error_is_of_the_outer_eye_corners_distance() -> None:
+    target = np.zeros((1, NUM_POINTS, 2))
+    target[0, 36], target[0, 45] = (10, 0), (40, 40)  # 50 apart
+    errors = metrics.interocular_errors(target + np.array([3, 4]), target)
+    np.testing.assert_allclose(errors, 10)
+
+
+def test_regions_have_their_own_mean() -> None:
+    errors = np.zeros((2, NUM_POINTS))
+    errors[:, :17] = 3
+    errors[0, 48:68] = 1
+    expected = {"jaw": 3, "brows": 0, "nose": 0, "eyes": 0, "mouth": 0.5}
+    assert metrics.nme_by_region(errors) == pytest.approx(expected)
+
+
+def test_yaw_bins_count_both_sides_and_leave_out_empty_ones() -> None:
+    bins = metrics.nme_by_yaw(_constant([1, 3, 8, 9]), np.array([-29.9, 0, -60, 110]))
+    assert bins == {"0-30": (2.0, 2), "60-90": (8.5, 2)}
+
+
+def test_a_face_on_a_bins_border_belongs_to_the_upper_bin() -> None:
+    assert list(metrics.nme_by_yaw(_constant([1]), np.array([30.0]))) == ["30-60"]
+
+
+def test_ced_counts_faces_up_to_and_with_the_threshold() -> None:
+    shares = metrics.cumulative_errors(_constant([1, 2, 3, 10]), np.array([0.5, 1, 2.5, 10]))
+    np.testing.assert_allclose(shares, [0, 0.25, 0.5, 1])
+
+
+def test_auc_is_the_area_under_the_ced() -> None:
+    errors = _constant([1, 2, 3, 10])
+    assert metrics.auc(errors, 5) == pytest.approx((4 + 3 + 2 + 0) / 4 / 5)
+    grid = np.linspace(0, 5, 100_001)
+    assert metrics.auc(errors, 5) == pytest.approx(metrics.cumulative_errors(errors, grid).mean(), abs=1e-4)
+
+
+def test_failure_rate_is_the_share_above_the_limit() -> None:
+    assert metrics.failure_rate(_constant([1, 5, 5.1, 10]), 5) == 0.5
+
+
+def test_bootstrap_interval_holds_the_mean_and_is_the_same_each_time() -> None:
+    errors = _constant(list(np.random.default_rng(0).gamma(2, 1, 200)))
+    low, high = metrics.bootstrap_interval(errors)
+    assert low < metrics.nme(errors) < high
+    half = 1.96 * errors[:, 0].std() / 200**0.5
+    assert (high - low) / 2 == pytest.approx(half, rel=0.1)
+    assert metrics.bootstrap_interval(errors) == (low, high)

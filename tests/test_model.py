@@ -1,0 +1,149 @@
+"""Every backbone with every head passes the same test; sizes are what the challenge allows."""
+
+import itertools
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+
+from src import checkpoint
+from src.backbones import BACKBONES, build_backbone
+from src.backbones.staged import STRIDES
+from src.config import MAX_MODEL_MB, AugmentationConfig, ModelConfig, TrainingConfig, from_dict, to_dict
+from src.errors import InputError
+from src.heads import HEADS
+from src.losses import CRITERIA
+from src.model import build_model
+from src.profiling import choose_device, milliseconds, profile
+from src.trainer import TrainingLoss
+
+SMALL = ModelConfig(backbone="shufflenet_v2_x0_5", input_size=64)
+
+
+@pytest.mark.parametrize(("backbone", "head"), list(itertools.product(BACKBONES, HEADS)))
+def test_every_backbone_with_every_head_learns_in_every_parameter_and_fits_the_limit(backbone: str, head: str) -> None:
+    model = build_model(ModelConfig(backbone=backbone, head=head)).train()
+    generator = torch.Generator().manual_seed(0)
+    images, points = torch.rand(4, 3, 112, 112, generator=generator), torch.rand(4, 68, 2, generator=generator)
+    euler = 0.5 * torch.randn(4, 3, generator=generator)
+    loss, distance = TrainingLoss(model, CRITERIA["l1"])(images, points, euler)
+    loss.backward()
+    assert loss.isfinite()
+    assert 0 < distance < 2
+    without = [name for name, p in model.named_parameters() if p.grad is None or not p.grad.any()]
+    assert without == []
+    assert all(p.grad.isfinite().all() for p in model.parameters())
+    with torch.no_grad():
+        found = model.eval().predict(images)
+    assert found.shape == (4, 68, 2)
+    assert found.isfinite().all()
+    cost = profile(model)
+    assert cost.megabytes <= MAX_MODEL_MB
+    assert cost.is_float32
+
+
+@pytest.mark.parametrize("head", HEADS)
+@pytest.mark.parametrize("size", [65, 100, 130])
+@pytest.mark.parametrize("backbone", ["pfld", "mobilenet_v2", "shufflenet_v2_x0_5"])
+def test_odd_input_sizes_work(backbone: str, size: int, head: str) -> None:
+    model = build_model(ModelConfig(backbone=backbone, head=head, input_size=size)).eval()
+    with torch.no_grad():
+        assert model.predict(torch.rand(1, 3, size, size)).shape == (1, 68, 2)
+
+
+@pytest.mark.parametrize("name", BACKBONES)
+def test_backbones_give_a_map_at_every_stride(name: str) -> None:
+    backbone = build_backbone(name).eval()
+    with torch.no_grad():
+        maps = backbone(torch.rand(1, 3, 100, 100))
+    assert [tuple(m.shape[1:]) for m in maps] == [
+        (width, -(-100 // stride), -(-100 // stride)) for width, stride in zip(backbone.channels, STRIDES, strict=True)
+    ]
+
+
+def test_weights_depend_on_the_seed_alone() -> None:
+    torch.manual_seed(1)
+    one = build_model(SMALL, seed=3).state_dict()
+    before = torch.get_rng_state()
+    same = build_model(SMALL, seed=3).state_dict()
+    assert torch.equal(torch.get_rng_state(), before)
+    other = build_model(SMALL, seed=4).state_dict()
+    assert all(torch.equal(one[name], same[name]) for name in one)
+    assert any(not torch.equal(one[name], other[name]) for name in one)
+
+
+def test_the_auxiliary_branch_is_there_in_training_only() -> None:
+    images = torch.rand(2, 3, 64, 64)
+    _, angles = build_model(SMALL).forward_training(images)
+    assert angles.shape == (2, 3)
+    bare = build_model(replace(SMALL, auxiliary=False))
+    assert bare.forward_training(images)[1] is None
+    assert profile(build_model(SMALL)) == profile(bare)
+
+
+def test_a_faces_prediction_does_not_depend_on_its_batch() -> None:
+    model, images = build_model(SMALL).eval(), torch.rand(5, 3, 64, 64)
+    with torch.no_grad():
+        together, alone = model.predict(images), torch.cat([model.predict(image[None]) for image in images])
+    torch.testing.assert_close(together, alone, atol=1e-5, rtol=0)
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"backbone": "resnet"}, "expected one of pfld"),
+        ({"head": "transformer"}, "expected one of regression"),
+        ({"input_size": 32}, "64 to 512 pixels, found 32"),
+        ({"input_size": 1024}, "found 1024"),
+    ],
+)
+def test_a_wrong_configuration_is_refused(changes: dict, words: str) -> None:
+    with pytest.raises(InputError, match=words):
+        build_model(replace(SMALL, **changes))
+
+
+def test_configurations_go_in_and_out_again() -> None:
+    for config in (ModelConfig(), TrainingConfig(source_weights=(0.5, 2.0), augmentation=AugmentationConfig(flip=0.1))):
+        plain = to_dict(config)
+        listed = {name: list(value) if isinstance(value, tuple) else value for name, value in plain.items()}
+        assert from_dict(type(config), plain) == from_dict(type(config), listed) == config
+
+
+def test_unknown_keys_of_a_configuration_are_refused() -> None:
+    with pytest.raises(InputError, match="ModelConfig has no neck"):
+        from_dict(ModelConfig, {"neck": 1})
+    with pytest.raises(InputError, match="AugmentationConfig has no mixup"):
+        from_dict(TrainingConfig, {"augmentation": {"mixup": 1}})
+
+
+def test_the_profile_counts_what_is_saved(tmp_path: Path) -> None:
+    model = build_model(SMALL)
+    checkpoint.save(tmp_path / "m", checkpoint.model_content(model, nme=1.0, training=TrainingConfig()))
+    saved = (tmp_path / "m").stat().st_size / 1e6
+    cost = profile(model)
+    assert cost.megabytes == pytest.approx(saved, rel=0.1)
+    linear = model.head.linear
+    assert cost.parameters > linear.weight.numel() + linear.bias.numel()
+    assert not profile(model.double()).is_float32
+
+
+def test_multiply_adds_grow_with_the_inputs_area() -> None:
+    small, large = (profile(build_model(replace(SMALL, input_size=size))).mmacs for size in (64, 128))
+    assert large / small == pytest.approx(4, rel=0.1)
+
+
+def test_milliseconds_are_measured_and_leave_the_threads_alone() -> None:
+    threads = torch.get_num_threads()
+    assert 0 < milliseconds(build_model(SMALL), repeats=3) < 10_000
+    assert torch.get_num_threads() == threads
+
+
+@pytest.mark.parametrize("name", ["gpu", "mps", "cuda:99", "cuda:-1", ""])
+def test_a_device_that_is_not_there_is_refused(name: str) -> None:
+    with pytest.raises(InputError):
+        choose_device(name)
+
+
+def test_auto_finds_a_device() -> None:
+    assert choose_device("auto").type == ("cuda" if torch.cuda.is_available() else "cpu")

@@ -1,0 +1,194 @@
+"""Decoding: every mode and orientation, points that stay on their pixels, and what is refused."""
+
+import io
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from stand_in import centroid, gaussian_dot
+
+from src.datasets.pictures import list_pictures, read_square
+from src.errors import InputError
+from src.geometry import apply_affine
+
+SIZE = 192
+# (width, height): the challenge's, odd sides, aspects, larger than every reduced JPEG scale, smaller than the square
+SIZES = [(384, 384), (450, 450), (385, 385), (517, 389), (389, 1030), (1921, 1607), (100, 41), (193, 192), (777, 3111)]
+
+
+def _assert_dot_and_point_stay_together(path: Path, shown_size: tuple[int, int], point: np.ndarray) -> None:
+    """point: pixels of the picture as people see it."""
+    square, affine, (height, width) = read_square(path, SIZE)
+    assert (width, height) == shown_size
+    expected = apply_affine(affine, point[None])[0] * SIZE
+    assert np.abs(centroid(square[..., 1]) - expected).max() < 0.1
+
+
+@pytest.mark.parametrize("name", ["face.png", "face.jpg"])
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("place", [(0.18, 0.2), (0.83, 0.8)])
+def test_a_dot_lands_where_the_affine_says(
+    size: tuple[int, int], place: tuple[float, float], name: str, tmp_path: Path
+) -> None:
+    point = np.array(place) * size
+    dot = gaussian_dot(size, tuple(point), sigma=2.5 * max(max(size) / SIZE, 1))
+    Image.fromarray(dot).convert("RGB").save(tmp_path / name, quality=95)
+    _assert_dot_and_point_stay_together(tmp_path / name, size, point)
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+@pytest.mark.parametrize(
+    ("size", "name"),
+    [
+        ((517, 389), "face.jpg"),
+        ((389, 1031), "face.jpg"),
+        *(((517, 389), f"face.{kind}") for kind in ("png", "webp", "tif")),
+    ],
+)
+def test_a_dot_lands_where_the_affine_says_for_every_exif_orientation(
+    size: tuple[int, int], name: str, orientation: int, tmp_path: Path
+) -> None:
+    point = np.array([0.2, 0.7]) * size
+    shown = Image.fromarray(gaussian_dot(size, tuple(point), sigma=2.5 * max(size) / SIZE)).convert("RGB")
+    path = tmp_path / name
+    _store_turned(shown, orientation).save(path, quality=95, exif=_orientation_tag(orientation))
+    _assert_dot_and_point_stay_together(path, size, point)
+
+
+def _store_turned(shown: Image.Image, orientation: int) -> Image.Image:
+    """What a camera stores for a picture that is shown like this under the orientation."""
+    turn = Image.Transpose
+    undo = {
+        1: None,
+        2: turn.FLIP_LEFT_RIGHT,
+        3: turn.ROTATE_180,
+        4: turn.FLIP_TOP_BOTTOM,
+        5: turn.TRANSPOSE,
+        6: turn.ROTATE_90,
+        7: turn.TRANSVERSE,
+        8: turn.ROTATE_270,
+    }[orientation]
+    return shown if undo is None else shown.transpose(undo)
+
+
+def _orientation_tag(orientation: int) -> bytes:
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    return exif.tobytes()
+
+
+def _ramp() -> np.ndarray:
+    """(60, 80) uint8, bright at the right."""
+    return np.tile(np.linspace(20, 235, 80).round().astype(np.uint8), (60, 1))
+
+
+def _modes() -> dict[str, Image.Image]:
+    gray = Image.fromarray(_ramp())
+    rgb = gray.convert("RGB")
+    return {
+        "gray.png": gray,
+        "gray_alpha.png": gray.convert("LA"),
+        "rgb.bmp": rgb,
+        "rgb.webp": rgb,
+        "rgba.png": rgb.convert("RGBA"),
+        "cmyk.jpg": rgb.convert("CMYK"),
+        "cmyk.tif": rgb.convert("CMYK"),
+        "palette.png": rgb.quantize(256),
+        "palette.gif": rgb.quantize(256),
+        "sixteen_bit.png": Image.fromarray(_ramp().astype(np.uint16) * 257),
+        "sixteen_bit.tif": Image.fromarray(_ramp().astype(np.uint16) * 257),
+        "float.tif": Image.fromarray(_ramp().astype(np.float32)),
+    }
+
+
+@pytest.mark.parametrize("name", _modes())
+def test_every_mode_is_read_as_the_same_picture(name: str, tmp_path: Path) -> None:
+    options = {"lossless": True} if name.endswith("webp") else {"quality": 98} if name.endswith("jpg") else {}
+    _modes()[name].save(tmp_path / name, **options)
+    square, _, size = read_square(tmp_path / name, 80)
+    assert square.shape == (80, 80, 3)
+    assert square.dtype == np.uint8
+    assert size == (60, 80)
+    shown = square[10:70].astype(int)
+    assert np.abs(shown - _ramp()[..., None]).max() <= 6
+    assert not square[:10].any()
+    assert not square[70:].any()
+
+
+def test_a_one_bit_picture_is_read(tmp_path: Path) -> None:
+    Image.fromarray(_ramp() > 127).save(tmp_path / "bit.png")
+    square, _, _ = read_square(tmp_path / "bit.png", 80)
+    assert set(np.unique(square)) == {0, 255}
+
+
+def test_transparent_pixels_are_black(tmp_path: Path) -> None:
+    for name, mode in (("rgba.png", "RGBA"), ("palette.png", "P")):
+        picture = Image.new("RGBA", (40, 40), (200, 100, 50, 255))
+        picture.paste((200, 100, 50, 0), (0, 0, 20, 40))
+        (picture if mode == "RGBA" else picture.quantize(4)).save(tmp_path / name)
+        square, _, _ = read_square(tmp_path / name, 40)
+        assert not square[:, :18].any()
+        assert (square[:, 22:] == [200, 100, 50]).all()
+
+
+def test_a_dark_sixteen_bit_picture_keeps_its_range(tmp_path: Path) -> None:
+    Image.fromarray(np.full((40, 40), 2570, np.uint16)).save(tmp_path / "dark.png")
+    square, _, _ = read_square(tmp_path / "dark.png", 40)
+    assert np.unique(square).tolist() == [10]
+
+
+def _png(width: int, height: int) -> bytes:
+    buffer = io.BytesIO()
+    Image.new("L", (width, height), 128).save(buffer, format="PNG")
+    return buffer.getvalue()
+
+
+def _noise_jpeg() -> bytes:
+    buffer = io.BytesIO()
+    noise = np.random.default_rng(0).integers(0, 255, (200, 200, 3), dtype=np.uint8)
+    Image.fromarray(noise).save(buffer, format="JPEG")
+    return buffer.getvalue()
+
+
+BROKEN = {
+    "empty": (b"", "empty"),
+    "not a picture": (b"solution.txt is not a picture\n" * 20, "not a picture"),
+    "truncated JPEG": (_noise_jpeg()[:5000], "decoded"),
+    "truncated PNG": (_png(300, 300)[:-60], "decoded"),
+    "one pixel": (_png(1, 1), "1 x 1"),
+    "20,000 px wide": (_png(20_000, 20), "20000 x 20"),
+    "10,000 px wide and high": (_png(10_000, 10_000), "found 10000 x 10000"),
+    "a decompression bomb": (_png(16_000, 16_000), "too large"),
+}
+
+
+@pytest.mark.parametrize("kind", BROKEN)
+@pytest.mark.filterwarnings("ignore::PIL.Image.DecompressionBombWarning")  # run_command silences it
+def test_a_broken_picture_is_refused_with_its_reason(kind: str, tmp_path: Path) -> None:
+    content, reason = BROKEN[kind]
+    path = tmp_path / "face.jpg"
+    path.write_bytes(content)
+    with pytest.raises(InputError, match=reason) as refusal:
+        read_square(path, SIZE)
+    assert "\n" not in str(refusal.value)
+
+
+def test_a_missing_picture_and_a_folder_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="no such picture"):
+        read_square(tmp_path / "absent.jpg", SIZE)
+    with pytest.raises(InputError, match="decoded"):
+        read_square(tmp_path, SIZE)
+
+
+def test_listing_is_sorted_and_holds_pictures_only(tmp_path: Path) -> None:
+    for name in ("b.JPG", "a.png", ".hidden.jpg", "annot.pkl", "notes.txt"):
+        (tmp_path / name).write_bytes(b"")
+    assert list_pictures(tmp_path) == ["a.png", "b.JPG"]
+
+
+def test_listing_refuses_an_absent_and_an_empty_folder(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="no such folder"):
+        list_pictures(tmp_path / "absent")
+    with pytest.raises(InputError, match="found none"):
+        list_pictures(tmp_path)

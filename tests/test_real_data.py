@@ -1,0 +1,54 @@
+"""What only the challenge's own pictures can show; skipped where they are absent (see the fixture real_data)."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from commands import ROOT, run
+
+from src.datasets.challenge import read_annotations
+from src.datasets.pictures import list_pictures
+from src.pose import fit_pose
+from src.submission import read_solution
+
+SHIPPED = ROOT / "best.pth.tar"
+PROMISED_NME = 3.2  # percent on aflw_val
+
+
+def test_the_validation_annotations_are_read(real_data: Path) -> None:
+    names, points_image = read_annotations(real_data / "aflw_val")
+    assert len(names) == 199
+    assert set(names) <= set(list_pictures(real_data / "aflw_val"))
+    assert points_image.min() > 25  # all landmarks within x 29-364 and y 61-340
+    assert points_image.max() < 370
+
+
+def test_the_validation_faces_have_the_known_share_of_poses(real_data: Path) -> None:
+    _, points_image = read_annotations(real_data / "aflw_val")
+    yaw = np.abs(fit_pose(points_image)[:, 1])
+    shares = np.histogram(yaw, [0, 15, 30, 45, 60, 75, 180])[0] / len(yaw)
+    np.testing.assert_allclose(100 * shares, [40, 24, 11, 7, 14, 6], atol=2.5)
+
+
+def test_the_validation_set_is_prepared_without_a_broken_picture(real_data: Path, tmp_path: Path) -> None:
+    validation = real_data / "aflw_val"
+    outcome = run("preparation.py", "--train_dirs", validation, "--val_dir", validation, "--out_root", tmp_path)
+    assert outcome.code == 0, outcome
+    assert "AFLW_validation_data: 199 faces\n" in outcome.out
+
+
+def test_the_shipped_model_keeps_its_promise(real_data: Path, tmp_path: Path) -> None:
+    if not SHIPPED.is_file():
+        pytest.skip("best.pth.tar is not there yet")
+    validation = real_data / "aflw_val"
+    outcome = run(
+        *("test.py", "--model_path", SHIPPED, "--test_dataroot", validation, "--out_dir", tmp_path),
+        *("--annotations", validation / "annot.pkl", "--preview", 0),
+    )
+    assert outcome.code == 0, outcome
+    assert "within the challenge's rules" in outcome.out
+    names, prediction = read_solution(tmp_path / "solution.txt")
+    annotated, points_image = read_annotations(validation)
+    order = [names.index(name) for name in annotated]
+    errors = np.linalg.norm(prediction[order] - points_image, axis=2).mean(axis=1) / 3.84  # pictures of 384 px
+    assert errors.mean() <= PROMISED_NME

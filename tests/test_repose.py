@@ -1,0 +1,299 @@
+"""Fitting a face model to photographs, relabeling them by its mesh and turning them in 3D.
+
+Most tests build a small face model of their own; the last ones use ICT-FaceKit and photographs where they are found.
+"""
+
+import json
+import os
+import pickle
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from src.datasets.challenge import read_annotations, write_annotations
+from src.errors import InputError
+from src.markup import FLIP_PERMUTATION, MEAN_SHAPE, NUM_POINTS, REGIONS
+from src.pose import rotation_matrix
+from src.synthesis.conventions import AFLW_OFFSETS
+from src.synthesis.face_model import PACKED, FaceModel, load_face_model
+from src.synthesis.fit import Fits, fit_faces, landmark_shapes, learn_offsets, to_camera
+from src.synthesis.framing import add_black_border, frame, without_black_border
+from src.synthesis.heightfield import HeightField, draw, height_field, turn
+from src.synthesis.relabel import relabel
+from src.synthesis.repose import FOLDERS, MARKER, repose_folder
+from src.synthesis.turning import build_head, sample_pose, turn_head
+
+DATA = Path(os.environ.get("LANDMARK_DATA", Path(__file__).parents[1].parent / "shared" / "data"))
+FACE_MODEL, PHOTOS = DATA / "ict_face_model", DATA / "photos_train"
+needs_data = pytest.mark.skipif(
+    not (FACE_MODEL.is_dir() and PHOTOS.is_dir()),
+    reason="needs ict_face_model and photos_train in ../shared/data or in the folder that LANDMARK_DATA names",
+)
+
+SIZE = 128
+UNTURNED = np.array([[1.0, 0, 0], [0, 1, 0]])
+
+
+def small_model() -> FaceModel:
+    """The mean landmarks in front of an ellipsoid head, with a few smooth modes."""
+    rng = np.random.default_rng(7)
+    longitude, latitude = np.meshgrid(np.linspace(-np.pi, np.pi, 41), np.linspace(-1.5, 1.5, 31))
+    x, y = np.cos(latitude) * np.sin(longitude), np.sin(latitude)
+    z = np.cos(latitude) * np.cos(longitude)
+    head = np.stack([8 * x, 11 * y, 9 * z - 5], axis=-1)  # (31, 41, 3)
+    neutral = np.concatenate([MEAN_SHAPE, head.reshape(-1, 3)])
+    waves = np.sin(neutral @ rng.normal(0, 0.25, (3, 8)) + rng.uniform(0, 6, 8))  # (V, 8)
+    modes = 0.3 * waves.T[:, :, None] * rng.normal(size=(8, 1, 3))
+    corner = NUM_POINTS + (np.arange(30)[:, None] * 41 + np.arange(40)).ravel()
+    return FaceModel(
+        neutral=neutral.astype(np.float32),
+        identity=modes[:5].astype(np.float32),
+        expression=modes[5:].astype(np.float32),
+        expression_names=("a", "b", "c"),
+        quads=np.stack([corner, corner + 1, corner + 42, corner + 41], axis=1).astype(np.int32),
+        landmarks=np.arange(NUM_POINTS),
+        head_vertices=len(neutral),
+    )
+
+
+def projections(
+    model: FaceModel, count: int, rng: np.random.Generator, *, max_yaw: float, offsets: np.ndarray | float = 0.0
+) -> tuple[Fits, np.ndarray]:
+    """Known faces of the model and their points (N, 68, 2) in a picture of SIZE pixels."""
+    euler = rng.uniform(-1, 1, (count, 3)) * [15, max_yaw, 10]
+    identity = rng.normal(0, 0.7, (count, len(model.identity)))
+    expression = rng.uniform(0, 0.6, (count, len(model.expression)))
+    truth = Fits(
+        coefficients=np.concatenate([identity, expression], axis=1),
+        rotation=rotation_matrix(euler),
+        scale=rng.uniform(3.2, 3.8, count),
+        translation=np.full((count, 2), SIZE / 2) * [1, -1] + rng.uniform(-3, 3, (count, 2)),
+        residual=np.zeros(count),
+    )
+    shapes = landmark_shapes(model, truth.coefficients, np.broadcast_to(offsets, (NUM_POINTS, 3)))
+    return truth, to_camera(truth, shapes)[..., :2]
+
+
+def save_packed(folder: Path, model: FaceModel) -> Path:
+    folder.mkdir()
+    np.savez(
+        folder / PACKED,
+        neutral=model.neutral,
+        identity=model.identity,
+        expression=model.expression,
+        expression_names=np.array(model.expression_names),
+        quads=model.quads,
+        landmark68=model.landmarks,
+    )
+    return folder
+
+
+def save_photos(folder: Path, model: FaceModel, count: int) -> Path:
+    rng = np.random.default_rng(3)
+    folder.mkdir()
+    _, points = projections(model, count, rng, max_yaw=25, offsets=AFLW_OFFSETS)
+    names = [f"some_{i:03d}.png" for i in range(count)]
+    for name in names:
+        noise = rng.integers(0, 256, (8, 8, 3), dtype=np.uint8)
+        Image.fromarray(noise).resize((SIZE, SIZE), Image.Resampling.BICUBIC).save(folder / name)
+    write_annotations(folder, names, points)
+    return folder
+
+
+def test_fit_finds_pose_and_points_of_known_faces() -> None:
+    model = small_model()
+    truth, points = projections(model, 20, np.random.default_rng(0), max_yaw=50)
+    fits = fit_faces(model, points, np.zeros((NUM_POINTS, 3)))
+    fitted = to_camera(fits, landmark_shapes(model, fits.coefficients, np.zeros((NUM_POINTS, 3))))
+    inner = slice(REGIONS["jaw"].stop, None)
+    assert np.abs(fitted[:, inner, :2] - points[:, inner]).mean() < 0.15  # pixels
+    assert np.linalg.norm(fitted[..., :2] - points, axis=-1).mean() < 0.8
+    assert np.abs(fits.euler - truth.euler).mean() < 2.5  # degrees
+    assert fits.residual.max() < 0.01
+
+
+def test_fit_does_not_trust_the_hidden_jaw() -> None:
+    model, zero = small_model(), np.zeros((NUM_POINTS, 3))
+    known, _ = projections(model, 6, np.random.default_rng(1), max_yaw=0)
+    turned = replace(known, rotation=rotation_matrix(np.tile([0.0, 30, 0], (6, 1))))
+    points = to_camera(turned, landmark_shapes(model, turned.coefficients, zero))[..., :2]
+    moved = points.copy()
+    moved[:, 9:17] += 15
+    # The face box, the solver's unit, changes with the moved points: hence the tolerance.
+    np.testing.assert_allclose(fit_faces(model, moved, zero).euler, fit_faces(model, points, zero).euler, atol=0.5)
+
+
+def test_learned_offsets_are_those_of_the_annotators() -> None:
+    model = small_model()
+    known = np.zeros((NUM_POINTS, 3))
+    known[[19, 24], 1] = 0.5
+    known[[30], 1] = -0.4
+    known[3], known[13] = [0, 0, -1.0], [0, 0, -1.0]
+    rng = np.random.default_rng(5)
+    frontal, turned = (projections(model, 80, rng, max_yaw=yaw, offsets=known)[1] for yaw in (6, 40))
+    learned = learn_offsets(model, np.concatenate([frontal, turned]), np.zeros((NUM_POINTS, 3)))
+    np.testing.assert_allclose(learned[[19, 24, 30], 1], known[[19, 24, 30], 1], atol=0.2)
+    np.testing.assert_allclose(learned[[3, 13], 2], -1.0, atol=0.4)
+    np.testing.assert_allclose(learned, learned[FLIP_PERMUTATION] * [-1, 1, 1], atol=1e-9)
+
+
+def test_offsets_of_the_labels_are_symmetric() -> None:
+    np.testing.assert_allclose(AFLW_OFFSETS, AFLW_OFFSETS[FLIP_PERMUTATION] * [-1, 1, 1])
+
+
+def head_field(model: FaceModel) -> HeightField:
+    head = model.neutral * [3.5, -3.5, 3.5] + [SIZE / 2, SIZE / 2, 0]
+    return height_field(head, model.head_triangles(), SIZE, floor=-40.0)
+
+
+def test_a_turn_by_nothing_gives_the_photograph() -> None:
+    field = head_field(small_model())
+    noise = np.random.default_rng(0).integers(0, 256, (12, 12, 3), dtype=np.uint8)
+    photo = np.asarray(Image.fromarray(noise).resize((SIZE, SIZE), Image.Resampling.BICUBIC))
+    sheet = turn(field, np.eye(3), np.array([64.0, 64, 0]))
+    np.testing.assert_allclose(sheet[..., :2], field.nodes, atol=1e-6)
+    drawn = draw(sheet, field, photo, UNTURNED, SIZE)
+    assert psnr(drawn, photo) > 30
+
+
+def test_a_bright_dot_turns_with_its_point() -> None:
+    field = head_field(small_model())
+    photo = np.zeros((SIZE, SIZE, 3), np.uint8)
+    photo[58:62, 70:74] = 255  # centered on (72, 60)
+    row, column = np.abs(field.nodes[:, 0, 1] - 60).argmin(), np.abs(field.nodes[0, :, 0] - 72).argmin()
+    point = np.array([*field.nodes[row, column], field.depth[row, column]])
+    up = np.diag([1.0, -1, 1])
+    rotation = up @ rotation_matrix(np.array([8.0, -25, 5])) @ up
+    pivot = np.array([64.0, 64, 0])
+    drawn = draw(turn(field, rotation, pivot), field, photo, UNTURNED, SIZE)[..., 0].astype(float)
+    rows, columns = np.mgrid[:SIZE, :SIZE] + 0.5
+    center = np.array([(columns * drawn).sum(), (rows * drawn).sum()]) / drawn.sum()
+    np.testing.assert_allclose(center, (rotation @ (point - pivot) + pivot)[:2], atol=0.5)
+
+
+def test_poses_turn_away_from_the_hidden_side() -> None:
+    rng = np.random.default_rng(0)
+    poses = np.array([sample_pose(np.array([5.0, -20, 3]), rng) for _ in range(300)])
+    assert (poses[:, 1] <= -20).all()
+    assert (poses[:, 1] < -60).mean() > 0.2
+    frontal = np.array([sample_pose(np.zeros(3), rng) for _ in range(300)])
+    assert (frontal[:, 1] > 0).mean() == pytest.approx(0.5, abs=0.15)
+
+
+def test_framing_is_the_challenge_s() -> None:
+    rng = np.random.default_rng(0)
+    points = MEAN_SHAPE[:, :2] * [5, -5] + 100
+    framed = np.stack([points @ a[:, :2].T + a[:, 2] for a in (frame(points, 200, 0.0, rng) for _ in range(200))])
+    extent = framed.max(1) - framed.min(1)
+    assert np.sqrt(extent.prod(1)).mean() / 200 == pytest.approx(0.52, abs=0.01)
+    np.testing.assert_allclose(((framed.max(1) + framed.min(1)) / 400).mean(0), [0.5, 0.58], atol=0.01)
+
+
+def test_black_borders_are_mirrored_away_and_added_beside_the_face() -> None:
+    photo = np.full((40, 40, 3), 200, np.uint8)
+    photo[:6] = photo[:, 35:] = 0
+    assert (without_black_border(photo) == 200).all()
+    points = MEAN_SHAPE[:, :2] * [1, -1] + 20
+    picture = np.full((40, 40, 3), 200, np.uint8)
+    for seed in range(20):
+        add_black_border(picture, points, np.random.default_rng(seed))
+    assert (picture[:3] == 0).any()
+    assert (picture[17:23, 17:23] == 200).all()
+
+
+def test_folders_are_complete_repeatable_and_ours_alone(tmp_path: Path) -> None:
+    model = small_model()
+    face_model = save_packed(tmp_path / "model", model)
+    photos = save_photos(tmp_path / "photos", model, 5)
+    arguments = {"face_model": face_model, "per_photo": 2, "seed": 1, "image_size": 64, "workers": 1}
+    counts = repose_folder(photos, tmp_path / "a", **arguments)
+    assert counts == {"photographs": 5, "rejected": 0, "relabeled": 5, "reposed": 10}
+    names, points = read_annotations(tmp_path / "a" / FOLDERS[1])
+    assert len(names) == 10
+    assert points.shape == (10, NUM_POINTS, 2)
+    assert Image.open(tmp_path / "a" / FOLDERS[1] / names[0]).size == (64, 64)
+    repose_folder(photos, tmp_path / "b", **arguments)
+    repose_folder(photos, tmp_path / "a", **arguments)  # its own folder may be written again
+    for folder in FOLDERS:
+        files = {p.name: p.read_bytes() for p in (tmp_path / "a" / folder).iterdir()}
+        assert files == {p.name: p.read_bytes() for p in (tmp_path / "b" / folder).iterdir()}
+        assert MARKER in files
+    foreign = tmp_path / "c" / FOLDERS[0]
+    foreign.mkdir(parents=True)
+    (foreign / "holiday.jpg").write_bytes(b"")
+    with pytest.raises(InputError, match="not empty"):
+        repose_folder(photos, tmp_path / "c", **arguments)
+    assert (foreign / "holiday.jpg").exists()
+    with pytest.raises(InputError, match=r"annot\.pkl"):
+        repose_folder(face_model, tmp_path / "d", **arguments)
+    (photos / "some_002.png").unlink()
+    with pytest.raises(InputError, match="some_002"):
+        repose_folder(photos, tmp_path / "e", **arguments)
+
+
+def test_face_model_is_read_from_a_clone(tmp_path: Path) -> None:
+    model, clone = small_model(), tmp_path / "clone" / "FaceXModel"
+    clone.mkdir(parents=True)
+    shapes = {"generic_neutral_mesh": model.neutral}
+    shapes |= {f"identity{i:03d}": model.neutral + mode for i, mode in enumerate(model.identity)}
+    shapes |= {name: model.neutral + mode for name, mode in zip("abc", model.expression, strict=True)}
+    faces = "".join("f " + " ".join(f"{i + 1}/1" for i in quad) + "\n" for quad in model.quads)
+    for name, vertices in shapes.items():
+        lines = "".join("v " + " ".join(f"{x:.6f}" for x in vertex) + "\n" for vertex in vertices)
+        (clone / f"{name}.obj").write_text("# a comment\n" + lines + faces)
+    indices = {"expressions": ["a", "b", "c"], "idx_to_landmark_verts": list(range(NUM_POINTS))}
+    (clone / "vertex_indices.json").write_text(json.dumps(indices))
+    read = load_face_model(tmp_path / "clone", max_identities=5)
+    for field in ("neutral", "identity", "expression", "quads", "landmarks"):
+        np.testing.assert_allclose(getattr(read, field), getattr(model, field), atol=1e-5)
+    assert read.expression_names == ("a", "b", "c")
+    with pytest.raises(InputError, match="identity005"):
+        load_face_model(tmp_path / "clone", max_identities=6)
+
+
+def test_wrong_face_models_are_named(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="no face model"):
+        load_face_model(tmp_path / "nowhere")
+    (tmp_path / PACKED).write_bytes(b"not a zip")
+    with pytest.raises(InputError, match="not a readable npz"):
+        load_face_model(tmp_path)
+    np.savez(tmp_path / PACKED, neutral=np.zeros((4, 3)))
+    with pytest.raises(InputError, match="expected the arrays"):
+        load_face_model(tmp_path)
+    (tmp_path / PACKED).write_bytes(pickle.dumps(3))
+    with pytest.raises(InputError):
+        load_face_model(tmp_path)
+
+
+@needs_data
+def test_photographs_are_relabeled_and_turned() -> None:
+    model = load_face_model(FACE_MODEL)
+    names, points = read_annotations(PHOTOS)
+    names, points = names[:300:25], points[:300:25]
+    rng = np.random.default_rng(0)
+    relabeled = relabel(model, names, points, rng)
+    assert relabeled.good.mean() > 0.8
+    index = int(np.flatnonzero(relabeled.good)[0])
+    inner = slice(REGIONS["jaw"].stop, None)
+    box = np.sqrt(np.ptp(points[index], axis=0).prod())
+    distance = np.linalg.norm(relabeled.points_camera[index, inner, :2] - points[index, inner], axis=-1)
+    assert distance.mean() / box < 0.03
+    photo = np.asarray(Image.open(PHOTOS / names[index]).convert("RGB"))
+    head = build_head(model, photo, relabeled, index)
+    size = len(photo)
+    unturned = draw(turn(head.field, np.eye(3), head.pivot), head.field, head.photo, UNTURNED, size)
+    low, high = points[index].min(0).astype(int), points[index].max(0).astype(int)
+    face = np.s_[low[1] : high[1], low[0] : high[0]]
+    assert psnr(unturned[face], photo[face]) > 30
+    picture, turned = turn_head(head, head.euler + np.array([0.0, 40, 0]), 192, rng, border=False)
+    assert picture.shape == (192, 192, 3)
+    assert np.isfinite(turned).all()
+
+
+def psnr(picture: np.ndarray, reference: np.ndarray) -> float:
+    """Peak signal-to-noise ratio in dB of uint8 pictures."""
+    error = np.mean((picture.astype(float) - reference.astype(float)) ** 2)
+    return float(10 * np.log10(255**2 / max(error, 1e-9)))

@@ -1,0 +1,163 @@
+"""solution.txt: what is written is read, and every mistake in one is named."""
+
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+from conftest import Run
+from PIL import Image
+from stand_in import distinct_points, gaussian_dot
+
+from src import checkpoint, submission
+from src.errors import InputError
+from src.submission import check_solution, predict_folder, read_solution, write_solution
+
+NAMES = ["b.jpg", "a.png", "c.jpg"]
+POINTS = distinct_points(3) * 384
+
+
+@pytest.fixture
+def solution(tmp_path: Path) -> Path:
+    path = tmp_path / "solution.txt"
+    write_solution(path, NAMES, POINTS)
+    return path
+
+
+def test_points_go_in_and_out_again_sorted_by_name(solution: Path) -> None:
+    for path in (solution, solution.with_suffix(".zip")):
+        names, points_image = read_solution(path)
+        assert names == sorted(NAMES)
+        np.testing.assert_allclose(points_image, POINTS[[1, 0, 2]], atol=6e-4)
+        assert check_solution(path, names=NAMES, size=np.full((3, 2), 384)) == 3
+
+
+def test_rows_have_137_columns_with_single_spaces(solution: Path) -> None:
+    text = solution.read_text()
+    assert text.endswith("\n")
+    assert "  " not in text
+    assert [len(line.split(" ")) for line in text.splitlines()] == [137] * 3
+
+
+def test_the_zip_holds_the_file_at_its_root(solution: Path) -> None:
+    with zipfile.ZipFile(solution.with_suffix(".zip")) as archive:
+        assert archive.namelist() == ["solution.txt"]
+        assert archive.read("solution.txt") == solution.read_bytes()
+
+
+def _rows(solution: Path) -> list[str]:
+    return solution.read_text().splitlines()
+
+
+def _replace_value(row: str, value: str) -> str:
+    columns = row.split(" ")
+    return " ".join([*columns[:7], value, *columns[8:]])
+
+
+MISTAKES = {
+    "a column less": (lambda rows: [rows[0].rsplit(" ", 1)[0], *rows[1:]], "row 1: expected 137 columns, found 136"),
+    "a column more": (lambda rows: [rows[0], rows[1] + " 1", rows[2]], "row 2: expected 137 columns, found 138"),
+    "two spaces": (lambda rows: [rows[0].replace(" ", "  ", 1), *rows[1:]], "row 1: expected 137 columns"),
+    "commas": (lambda rows: [row.replace(" ", ",") for row in rows], "row 1: expected 137 columns, found 1"),
+    "an empty row": (lambda rows: [*rows, ""], "row 4: expected 137 columns"),
+    "NaN": (lambda rows: [rows[0], _replace_value(rows[1], "nan"), rows[2]], "row 2: expected finite"),
+    "infinity": (lambda rows: [*rows[:2], _replace_value(rows[2], "-inf")], "row 3: expected finite"),
+    "a huge number": (lambda rows: [*rows[:2], _replace_value(rows[2], "1e9")], "row 3: expected finite"),
+    "a word": (lambda rows: [*rows[:2], _replace_value(rows[2], "x")], "row 3: expected numbers"),
+    "a row twice": (lambda rows: [*rows, rows[-1]], "row 4: expected each picture once, found c.jpg again"),
+    "rows not sorted": (lambda rows: rows[::-1], "expected rows sorted by name"),
+    "nothing": (lambda rows: [], "found an empty file"),
+}
+
+
+@pytest.mark.parametrize("mistake", MISTAKES)
+def test_a_wrong_file_is_refused_and_the_mistake_named(mistake: str, solution: Path) -> None:
+    change, words = MISTAKES[mistake]
+    solution.write_text("".join(row + "\n" for row in change(_rows(solution))))
+    with pytest.raises(InputError) as refusal:
+        check_solution(solution)
+    assert words in str(refusal.value)
+    assert str(solution) in str(refusal.value)
+
+
+@pytest.mark.parametrize(
+    ("names", "words"),
+    [
+        (["a.png", "b.jpg"], "2 pictures, found 3 rows (unexpected c.jpg)"),
+        ([*NAMES, "d.jpg"], "4 pictures, found 3 rows (missing d.jpg)"),
+        (["a.png", "b.jpg", "other.jpg"], "missing other.jpg"),
+    ],
+)
+def test_rows_of_other_pictures_are_refused(names: list[str], words: str, solution: Path) -> None:
+    with pytest.raises(InputError) as refusal:
+        check_solution(solution, names=names)
+    assert words in str(refusal.value)
+
+
+def test_points_far_outside_of_their_picture_are_refused(solution: Path) -> None:
+    size = np.array([[384, 384], [384, 384], [100, 100]])
+    with pytest.raises(InputError, match=r"row 3: points lie far outside the picture c\.jpg"):
+        check_solution(solution, names=NAMES, size=size)
+
+
+def test_a_file_that_is_no_text_and_a_wrong_zip_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "solution.zip"
+    with pytest.raises(InputError, match="no such file"):
+        check_solution(path)
+    path.write_bytes(b"no zip")
+    with pytest.raises(InputError, match="expected rows of text"):
+        check_solution(path)
+    for names in (["deep/solution.txt"], ["solution.txt", "notes.txt"], []):
+        with zipfile.ZipFile(path, "w") as archive:
+            for name in names:
+                archive.writestr(name, "")
+        with pytest.raises(InputError, match="one text file at its root"):
+            check_solution(path)
+    (tmp_path / "solution.txt").write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(InputError, match="expected rows of text"):
+        check_solution(tmp_path / "solution.txt")
+
+
+@pytest.mark.parametrize("batch_size", [1, 3, 4, 64])
+def test_every_picture_of_a_folder_is_predicted_whatever_the_batch(
+    batch_size: int, trained: Run, challenge: Path
+) -> None:
+    model, _ = checkpoint.load_model(trained.best)
+    names, points_image, size = predict_folder(model, challenge / "aflw_test", batch_size=batch_size)
+    assert names == [f"face{i:03d}.png" for i in range(10)]
+    assert size.tolist() == [[96, 96]] * 10
+    _, expected, _ = predict_folder(model, challenge / "aflw_test", batch_size=10)
+    np.testing.assert_allclose(points_image, expected, atol=1e-3)
+
+
+def test_predictions_are_given_in_pixels_of_pictures_of_any_size(
+    trained: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With a network that says where the dot is."""
+    sizes = {"a.png": (384, 384), "b.png": (517, 389), "c.png": (100, 260)}
+    places = {name: np.array([0.35, 0.6]) * size for name, size in sizes.items()}
+    for name, size in sizes.items():
+        dot = gaussian_dot(size, tuple(places[name]), sigma=max(max(size) / 64, 2))
+        Image.fromarray(dot).convert("RGB").save(tmp_path / name)
+
+    def find_dots(_: object, squares: object, *, flip: bool) -> np.ndarray:
+        brightness = squares[..., 0].double().numpy()
+        rows, columns = (np.indices(brightness.shape[1:]) + 0.5) / brightness.shape[1]
+        total = brightness.sum(axis=(1, 2))
+        found = np.stack([(brightness * axis).sum(axis=(1, 2)) / total for axis in (columns, rows)], axis=-1)
+        return np.repeat(found[:, None], 68, axis=1)
+
+    monkeypatch.setattr(submission, "predict_unit", find_dots)
+    names, points_image, size = predict_folder(checkpoint.load_model(trained.best)[0], tmp_path)
+    for name, points, (height, width) in zip(names, points_image, size, strict=True):
+        assert (width, height) == sizes[name]
+        assert np.abs(points - places[name]).max() < 0.1 * max(sizes[name]) / 192
+
+
+@pytest.mark.parametrize("name", ["my face.jpg", "tab\tface.jpg", "line\nface.jpg"])
+def test_a_name_that_the_file_cannot_carry_is_refused_before_predicting(
+    name: str, trained: Run, tmp_path: Path
+) -> None:
+    Image.new("RGB", (64, 64)).save(tmp_path / name)
+    with pytest.raises(InputError, match="names without spaces"):
+        predict_folder(checkpoint.load_model(trained.best)[0], tmp_path)
