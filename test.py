@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from src.checkpoint import load_model
+from src.checkpoint import load_model, stores_float32
 from src.config import MAX_MODEL_MB
 from src.datasets.challenge import load_annotations
 from src.errors import InputError, run_command
@@ -41,12 +41,14 @@ def main() -> None:
         return
     if arguments.batch_size < 1 or arguments.preview < 0:
         raise InputError("expected --batch_size of at least 1 and --preview of at least 0")
-    model, _ = load_model(arguments.model_path, choose_device(arguments.device))
+    arguments.out_dir.mkdir(parents=True, exist_ok=True)  # a wrong place shows before the work, not after it
+    model, content = load_model(arguments.model_path, choose_device(arguments.device))
     cost = profile(model)
-    fits = "within" if cost.megabytes <= MAX_MODEL_MB and cost.is_float32 else "OUTSIDE"
+    is_float32 = stores_float32(content)
+    fits = "within" if cost.megabytes <= MAX_MODEL_MB and is_float32 else "OUTSIDE"
     print(
         f"{arguments.model_path}: {model.config.backbone} + {model.config.head} at {model.config.input_size} px, "
-        f"{cost.megabytes:.2f} MB, {cost.parameters:,} parameters, float32 {'yes' if cost.is_float32 else 'NO'}: "
+        f"{cost.megabytes:.2f} MB, {cost.parameters:,} parameters, float32 {'yes' if is_float32 else 'NO'}: "
         f"{fits} the challenge's rules ({MAX_MODEL_MB:g} MB, float32, one model)"
     )
     true_points = None

@@ -24,6 +24,8 @@ def main() -> None:
     if flags.workers:
         torch.set_num_threads(flags.workers)
     training, validation = open_prepared(flags.dataroot), open_prepared(flags.val_dataroot)
+    for folder in (flags.snapshot, flags.best_model, flags.log_file.parent, flags.summary.parent):
+        folder.mkdir(parents=True, exist_ok=True)  # a wrong place shows before the first epoch, not after it
     network = build_model(model_config, seed=training_config.seed)
     if flags.init:
         initialize(network, flags.init)
@@ -48,6 +50,7 @@ def main() -> None:
             files=RunFiles(flags.snapshot, flags.best_model, flags.log_file, flags.summary, flags.keep),
             device=device,
             world=world,
+            validation_batch=flags.val_batchsize,
             resume=snapshot,
             header=describe(flags),
         )

@@ -67,6 +67,11 @@ def load_model(path: str | Path, device: torch.device | str = "cpu") -> tuple[La
     return model.to(device).to(memory_format=torch.channels_last).eval(), content
 
 
+def stores_float32(content: dict) -> bool:
+    """Whether all weights of a loaded file are float32, as the challenge demands; a rebuilt network always is."""
+    return all(value.dtype == torch.float32 for value in content["weights"].values() if value.is_floating_point())
+
+
 def initialize(model: LandmarkNet, path: str | Path) -> None:
     """Start a network from a model file's weights; its auxiliary branch, which the file lacks, stays as it is.
 

@@ -73,7 +73,7 @@ class TrainingConfig:
     """How a network is trained."""
 
     epochs: int = 60
-    minutes: float = 0.0  # wall-clock budget; above 0 it takes the place of `epochs` in the schedule
+    minutes: float = 0.0  # budget of time spent in steps; above 0 it takes the place of `epochs` in the schedule
     batch_size: int = 64  # faces a process
     learning_rate: float = 2e-3  # peak, for a batch of 64; AdamW
     weight_decay: float = 0.02

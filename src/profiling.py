@@ -18,7 +18,6 @@ class Profile:
     parameters: int
     megabytes: float
     mmacs: float
-    is_float32: bool
 
 
 def profile(model: LandmarkNet) -> Profile:
@@ -35,7 +34,6 @@ def profile(model: LandmarkNet) -> Profile:
         parameters=parameters,
         megabytes=sum(value.numel() * value.element_size() for value in deployed.values()) / 1e6,
         mmacs=counter.get_total_flops() / 2e6,
-        is_float32=all(value.dtype == torch.float32 for value in deployed.values() if value.is_floating_point()),
     )
 
 

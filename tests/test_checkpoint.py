@@ -72,6 +72,7 @@ class _Victim:
         return os.mkdir, (str(self.path),)
 
 
+@pytest.mark.filterwarnings("ignore:Detected pickle protocol")  # run_command silences it
 @pytest.mark.parametrize("how", ["torch", "torch, old format", "bare pickle"])
 def test_code_in_a_checkpoint_is_refused_and_does_not_run(how: str, tmp_path: Path) -> None:
     victim, path = tmp_path / "made_by_the_checkpoint", tmp_path / "evil.pth.tar"
@@ -152,13 +153,20 @@ def test_a_full_disk_while_saving_keeps_the_old_model(saved: Path, monkeypatch: 
     assert list(saved.parent.iterdir()) == [saved]
 
 
+def test_a_file_of_half_precision_weights_is_told_apart() -> None:
+    content = checkpoint.model_content(build_model(SMALL), nme=1.0, training=TrainingConfig())
+    assert checkpoint.stores_float32(content)
+    halves = {name: value.half() if value.is_floating_point() else value for name, value in content["weights"].items()}
+    assert not checkpoint.stores_float32(content | {"weights": halves})
+
+
 def test_the_latest_snapshot_is_the_one_written_last_and_never_a_partial_one(tmp_path: Path) -> None:
     for place, name in enumerate(
         ("checkpoint_epoch_10.pth.tar", "checkpoint_interrupted.pth.tar", "checkpoint_epoch_9.pth.tar")
     ):
         checkpoint.save(tmp_path / name, TINY)
         os.utime(tmp_path / name, ns=(place, place))
-        (tmp_path / f".{name}.123.partial").write_bytes(b"half")
+        (tmp_path / f".{name}.partial").write_bytes(b"half")
     assert latest_snapshot(tmp_path).name == "checkpoint_epoch_9.pth.tar"
     with pytest.raises(InputError, match="found none"):
         latest_snapshot(tmp_path / "absent")

@@ -35,6 +35,9 @@ def test_processes_whose_clocks_differ_stop_together_with_the_same_weights(
     monkeypatch.setenv("CLOCK_SKEW", "0.3")
     outcome = _torchrun(ROOT / "tests" / "two_processes.py", "--end_epoch", 2, *Run(tmp_path, prepared).flags)
     assert outcome.code == 0, outcome
+    # The second process is 0.3 of the run ahead, so both stop after three of the four steps.
+    snapshot = checkpoint.load(tmp_path / "snapshot" / "checkpoint_epoch_2.pth.tar")
+    assert snapshot["trainer"]["step_count"] == 3
     one, other = (torch.load(tmp_path / f"rank{rank}.pt", weights_only=True) for rank in range(2))
     assert one.keys() == other.keys()
     assert all(torch.equal(one[name], other[name]) for name in one)

@@ -40,7 +40,6 @@ def test_every_backbone_with_every_head_learns_in_every_parameter_and_fits_the_l
     assert found.isfinite().all()
     cost = profile(model)
     assert cost.megabytes <= MAX_MODEL_MB
-    assert cost.is_float32
 
 
 @pytest.mark.parametrize("head", HEADS)
@@ -125,7 +124,6 @@ def test_the_profile_counts_what_is_saved(tmp_path: Path) -> None:
     assert cost.megabytes == pytest.approx(saved, rel=0.1)
     linear = model.head.linear
     assert cost.parameters > linear.weight.numel() + linear.bias.numel()
-    assert not profile(model.double()).is_float32
 
 
 def test_multiply_adds_grow_with_the_inputs_area() -> None:

@@ -37,6 +37,9 @@ class TrainingBatches:
             raise InputError(
                 f"expected one source weight for each of {', '.join(faces.source_names)}, found {len(source_weights)}"
             )
+        absent = [name for i, name in enumerate(faces.source_names) if not (faces.source == i).any()]
+        if source_weights and absent:
+            raise InputError(f"expected faces of every weighted source, found none of {', '.join(absent)}")
         if source_weights and not sum(source_weights) > 0:
             raise InputError("expected at least one source weight above 0")
         if len(faces) < batch_size * world_size:
