@@ -215,8 +215,11 @@ def test_folders_are_complete_repeatable_and_ours_alone(tmp_path: Path) -> None:
     assert len(names) == 10
     assert points.shape == (10, NUM_POINTS, 2)
     assert Image.open(tmp_path / "a" / FOLDERS[1] / names[0]).size == (64, 64)
-    repose_folder(photos, tmp_path / "b", **arguments)
-    repose_folder(photos, tmp_path / "a", **arguments)  # its own folder may be written again
+    written = (tmp_path / "a" / FOLDERS[1] / names[0]).stat().st_mtime_ns
+    assert repose_folder(photos, tmp_path / "a", **arguments) == counts  # finished, so kept
+    assert (tmp_path / "a" / FOLDERS[1] / names[0]).stat().st_mtime_ns == written
+    repose_folder(photos, tmp_path / "b", **arguments | {"seed": 2})
+    repose_folder(photos, tmp_path / "b", **arguments)  # its own folder may be written again
     for folder in FOLDERS:
         files = {p.name: p.read_bytes() for p in (tmp_path / "a" / folder).iterdir()}
         assert files == {p.name: p.read_bytes() for p in (tmp_path / "b" / folder).iterdir()}

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from src.synthesis.compiled import kernel
-from src.synthesis.raster import rasterize
+from src.synthesis.raster import EMPTY_DEPTH, rasterize
 
 _CELL = 2.0  # pixels of a 256-pixel photograph between grid nodes
 _MARGIN = 0.25  # of the picture's side, how far the sheet reaches beyond its border, showing the picture mirrored
@@ -42,7 +42,7 @@ def height_field(vertices: np.ndarray, triangles: np.ndarray, size: int, floor: 
     nodes = np.stack(np.meshgrid(axis, axis), axis=-1)  # (G, G, 2)
     grid_vertices = vertices.astype(np.float32)
     grid_vertices[:, :2] = (vertices[:, :2] - start) / cell + 0.5  # nodes are the raster's pixel centers
-    depth = np.full((count, count), -np.inf, np.float32)
+    depth = np.full((count, count), EMPTY_DEPTH, np.float32)
     covering = np.full((count, count), -1, np.int32)
     rasterize(grid_vertices, triangles, covering, np.empty((count, count, 3), np.float32), depth)
     head = _eroded(covering >= 0)
@@ -79,7 +79,7 @@ def draw(sheet: np.ndarray, field: HeightField, photo: np.ndarray, affine: np.nd
     covering = np.full((2 * size, 2 * size), -1, np.int32)
     weights = np.empty((2 * size, 2 * size, 3), np.float32)
     triangles = _grid_triangles(count)
-    rasterize(vertices, triangles, covering, weights, np.full((2 * size, 2 * size), -np.inf, np.float32))
+    rasterize(vertices, triangles, covering, weights, np.full((2 * size, 2 * size), EMPTY_DEPTH, np.float32))
     picture = np.empty((size, size, 3), np.uint8)
     _shade(covering, weights, triangles, field.nodes.reshape(-1, 2).astype(np.float32), photo, picture)
     return picture

@@ -6,7 +6,7 @@ import numpy as np
 
 from src.synthesis.chart import AZIMUTHS, NUM_COLUMNS, NUM_ROWS, ROW
 from src.synthesis.head import build_head
-from src.synthesis.raster import draw_depth
+from src.synthesis.raster import EMPTY_DEPTH, draw_depth
 from src.synthesis.shading import NOISE_SIZE, vertex_normals
 
 _AMBIENT_PARTS = ("skin", "ears", "eye_right", "eye_left", "body")
@@ -131,7 +131,7 @@ def ambient_light() -> np.ndarray:
         side /= np.linalg.norm(side)
         view = head.neutral @ np.stack([side, np.cross(direction, side), direction], axis=1).astype(np.float32)
         view[:, :2] = view[:, :2] * (size / 44) + size / 2
-        depth = np.full((size, size), -1e30, np.float32)
+        depth = np.full((size, size), EMPTY_DEPTH, np.float32)
         draw_depth(view, triangles, 0, np.empty((size, size), np.int32), depth)
         column, row = np.clip(view[:, :2].astype(int), 0, size - 1).T
         facing = np.clip(normals @ direction, 0, None) * weight

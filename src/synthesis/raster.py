@@ -8,6 +8,8 @@ import numpy as np
 
 from src.synthesis.compiled import inlined, kernel
 
+EMPTY_DEPTH = -1e30  # behind everything; the kernels' fast math knows no infinity
+
 
 @kernel
 def rasterize(
@@ -17,8 +19,8 @@ def rasterize(
 
     vertices: (V, 3) float32, x and y in pixels, larger z is nearer to the viewer.
     triangles: (T, 3) int32; triangles of either orientation are drawn (cull beforehand).
-    triangle_index: (H, W) int32, fill with -1. weights: (H, W, 3) float32. depth: (H, W) float32, fill with -1e30 or
-    another large negative number (fast math knows no infinity).
+    triangle_index: (H, W) int32, fill with -1. weights: (H, W, 3) float32. depth: (H, W) float32, fill with
+    EMPTY_DEPTH.
     """
     height, width = triangle_index.shape
     for t in range(triangles.shape[0]):

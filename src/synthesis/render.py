@@ -13,7 +13,7 @@ from src.markup import MEAN_SHAPE, REGIONS
 from src.pose import rotation_matrix
 from src.synthesis import appearance, hair, masks, scenery, shading
 from src.synthesis.head import EXPRESSION_NAMES, IDENTITY_NAMES, Head, build_head
-from src.synthesis.raster import draw_depth
+from src.synthesis.raster import EMPTY_DEPTH, draw_depth
 from src.synthesis.shading import NUM_ATTRIBUTES
 
 # Material of each part.
@@ -35,7 +35,6 @@ _SOLID = ("skin", "ears", "mouth", "eye_right", "eye_left", "body")  # seen from
 _ALWAYS = (*_SOLID, "upper_teeth", "lower_teeth")
 _NECK = np.array([0.0, -9.0, -7.5])  # cm; the head turns on the body here
 _SHADOW_SIZE = 224
-_FAR = -1e30  # an empty depth buffer; the kernels' fast math knows no infinity
 
 
 @dataclass(frozen=True)
@@ -184,7 +183,7 @@ def _paint(
     shading.light_vertices(attributes, normals, look.light, table)
     screen = _moved(view, np.diag([1, -1, 1]) * 2 * pixels_per_cm, np.array([*(2 * shift), 0]))
     index = np.full((2 * size, 2 * size), -1, np.int32)
-    draw_depth(screen, triangles, one_sided, index, np.full(index.shape, _FAR, np.float32))
+    draw_depth(screen, triangles, one_sided, index, np.full(index.shape, EMPTY_DEPTH, np.float32))
     # The key light's own view: depth in cm, a square of 44 cm around the head.
     ahead = look.light[9].astype(float)
     side = np.cross([0.0, 1.0, 0.0], ahead)

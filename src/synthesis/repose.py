@@ -5,6 +5,7 @@ Two folders in the challenge's own format: `relabeled` holds the photographs wit
 framed as the challenge frames its crops.
 """
 
+import hashlib
 import json
 import os
 import zlib
@@ -29,6 +30,7 @@ from src.synthesis.turning import build_head, sample_pose, turn_head
 
 MARKER = "made_by.json"
 FOLDERS = ("relabeled", "reposed")
+_VERSION = 1  # raise it when the same seed gives another picture or label
 _JPEG_QUALITY = 92
 _CHUNK = 8  # photographs that a process fetches at a time
 
@@ -49,16 +51,27 @@ def repose_folder(
     """Write `out/relabeled` and `out/reposed` from the annotated photographs in `source`.
 
     face_model: folder of ICT-FaceKit (`load_face_model`). per_photo: turned faces a photograph. workers: processes, by
-    default one a CPU. The same seed writes the same files whatever the number of workers.
+    default one a CPU. The same seed writes the same files whatever the number of workers; a finished folder of the same
+    photographs and arguments stays as it is.
     Returns the counts `photographs`, `rejected` (bad fits), `relabeled` and `reposed`.
     Raises InputError where an input is missing or `out` holds anything that this function did not write.
     """
     source, out = Path(source), Path(out)
     model = load_face_model(face_model)
     names, points_image = read_annotations(source)
-    arguments = {"per_photo": per_photo, "seed": seed, "image_size": image_size}
+    marker = {
+        "made_by": "src.synthesis.repose",
+        "version": _VERSION,
+        "annotations": hashlib.sha256((source / ANNOTATIONS).read_bytes()).hexdigest(),
+        "per_photo": per_photo,
+        "seed": seed,
+        "image_size": image_size,
+    }
+    finished = _finished(out, marker)
+    if finished:
+        return finished
     for folder in FOLDERS:
-        _claim(out / folder, arguments)
+        _claim(out / folder, marker)
     relabeled = relabel(model, names, points_image, np.random.default_rng(seed))
     good = np.flatnonzero(relabeled.good)
     if not len(good):
@@ -73,17 +86,34 @@ def repose_folder(
         if files:
             write_annotations(out / folder, files, np.array(points))
     counts = {folder: len(files) for folder, (files, _) in written.items()}
-    return {"photographs": len(names), "rejected": len(names) - len(good), **counts}
+    counts = {"photographs": len(names), "rejected": len(names) - len(good), **counts}
+    for folder in FOLDERS:
+        _write_marker(out / folder, marker | {"counts": counts})
+    return counts
 
 
-def _claim(folder: Path, arguments: dict[str, int]) -> None:
+def _finished(out: Path, marker: dict) -> dict[str, int] | None:
+    """The counts of an earlier run with the same marker that came to its end."""
+    try:
+        found = [json.loads((out / folder / MARKER).read_text(encoding="utf-8")) for folder in FOLDERS]
+    except (OSError, ValueError):
+        return None
+    counts = found[0].get("counts")
+    return counts if counts and all(other == marker | {"counts": counts} for other in found) else None
+
+
+def _write_marker(folder: Path, marker: dict) -> None:
+    write_text(folder / MARKER, json.dumps(marker, indent=2) + "\n")
+
+
+def _claim(folder: Path, marker: dict) -> None:
     """Make the folder ours; the marker comes first, so that an interrupted run can be repeated."""
     if folder.exists() and not (folder / MARKER).is_file() and (not folder.is_dir() or any(folder.iterdir())):
         raise InputError(
             f"{folder}: not empty and without {MARKER}, so not written by this command; name another folder"
         )
     folder.mkdir(parents=True, exist_ok=True)
-    write_text(folder / MARKER, json.dumps({"made_by": "src.synthesis.repose", **arguments}, indent=2) + "\n")
+    _write_marker(folder, marker)
     for old in (folder / ANNOTATIONS, *folder.glob("*.jpg")):
         old.unlink(missing_ok=True)
 
