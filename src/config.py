@@ -26,7 +26,7 @@ class ModelConfig:
 class AugmentationConfig:
     """Ranges of the random transforms; a probability of 0 or a range of 0 switches one off."""
 
-    rotation: float = 30.0  # degrees, uniform in +-: crops hold heads tilted to about +-40
+    rotation: float = 40.0  # degrees, uniform in +-: one head in ten is tilted by more than 30
     scale: float = 0.15  # size changes by a factor exp(uniform +-)
     shift: float = 0.05  # of the crop's side, uniform in +- on both axes
     flip: float = 0.5  # probability of a mirrored face
@@ -39,9 +39,9 @@ class AugmentationConfig:
     blur_sigma: float = 1.5  # input pixels, largest
     noise: float = 0.2  # probability of gray Gaussian noise
     noise_sigma: float = 0.08  # of the full range, largest
-    erasing: float = 0.3  # probability of a rectangle in one random color
-    erasing_side: float = 0.4  # of the input's side, largest
-    border: float = 0.1  # probability of a black bar at one side, as some AFLW crops have
+    erasing: float = 0.4  # probability of a rectangle in one random color
+    erasing_side: float = 0.45  # of the input's side, largest
+    border: float = 0.1  # probability of a black bar at each side: AFLW crops reach beyond their pictures
     border_width: float = 0.3  # of the input's side, widest
 
     @classmethod

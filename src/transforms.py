@@ -128,7 +128,7 @@ def add_noise(images: Tensor, config: AugmentationConfig, generator: torch.Gener
 
 
 def cover(images: Tensor, config: AugmentationConfig, generator: torch.Generator) -> Tensor:
-    """A rectangle of one random color over some faces (random erasing) and a black bar at one side of some."""
+    """A rectangle of one random color over some faces (random erasing) and black bars at some sides."""
     batch, size, device = len(images), images.shape[-1], images.device
     color = torch.rand(batch, 3, 1, 1, generator=generator, device=device)
     extent = config.erasing_side * torch.rand(batch, 2, generator=generator, device=device)
@@ -140,13 +140,12 @@ def cover(images: Tensor, config: AugmentationConfig, generator: torch.Generator
     images = torch.lerp(images, color, rectangle)  # weights of 0 and 1: exact, and faster than torch.where
     if config.border == 0:
         return images
-    width = config.border_width * torch.rand(batch, generator=generator, device=device)
-    width = torch.where(_chance(batch, config.border, generator, device), width, 0.0)
-    side = torch.randint(4, (batch,), generator=generator, device=device)
-    distance = torch.where((side % 2 == 0)[:, None], ticks, 1 - ticks)  # (B, R) from the bar's side
-    open_side = (distance >= width[:, None]).float()
-    open_side = torch.where((side < 2)[:, None, None], open_side[:, None, :], open_side[:, :, None])  # (B, R, R)
-    return images * open_side[:, None]
+    width = config.border_width * torch.rand(batch, 4, generator=generator, device=device)
+    width = torch.where(_chance(batch * 4, config.border, generator, device).view(batch, 4), width, 0.0)
+    left, top, right, bottom = width[..., None].unbind(dim=1)  # (B, 1) each
+    columns = ((ticks >= left) & (ticks <= 1 - right)).float()  # (B, R) that stay open
+    rows = ((ticks >= top) & (ticks <= 1 - bottom)).float()
+    return images * (rows[:, :, None] * columns[:, None, :])[:, None]
 
 
 def _random_affine(

@@ -30,7 +30,7 @@ class HeatmapHead(nn.Module):
         self.pyramid = Pyramid(channels, _PYRAMID)
         self.smooth = Conv2dNormActivation(_PYRAMID, _PYRAMID, kernel_size=5, groups=_PYRAMID)
         self.hidden = Conv2dNormActivation(_PYRAMID, _HIDDEN, kernel_size=1)
-        self.maps = nn.Conv2d(_HIDDEN, NUM_POINTS, kernel_size=1)
+        self.maps = nn.Conv2d(_HIDDEN, NUM_POINTS, kernel_size=1, bias=False)  # a softmax ignores a bias
         cells = torch.arange(-_MARGIN, grid_side(input_size, STRIDES[0]) + _MARGIN)
         self.register_buffer("centers", (cells + 0.5) * STRIDES[0] / input_size, persistent=False)  # input frame
 
