@@ -10,6 +10,7 @@ from src.checkpoint import load_model, stores_float32
 from src.config import MAX_MODEL_MB
 from src.datasets.challenge import load_annotations
 from src.errors import InputError, run_command
+from src.files import check_writable
 from src.metrics import auc, bootstrap_interval, failure_rate, nme, nme_by_region, nme_by_yaw, point_errors
 from src.pose import fit_pose
 from src.preview import contact_sheet, save_picture
@@ -41,7 +42,7 @@ def main() -> None:
         return
     if arguments.batch_size < 1 or arguments.preview < 0:
         raise InputError("expected --batch_size of at least 1 and --preview of at least 0")
-    arguments.out_dir.mkdir(parents=True, exist_ok=True)  # a wrong place shows before the work, not after it
+    check_writable(arguments.out_dir)  # before the work, not after it
     model, content = load_model(arguments.model_path, choose_device(arguments.device))
     cost = profile(model)
     is_float32 = stores_float32(content)

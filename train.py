@@ -12,6 +12,7 @@ from src.datasets.prepared import PreparedFaces, load_prepared
 from src.distributed import join_world, leave_world
 from src.engine import RunFiles, fit
 from src.errors import InputError, run_command
+from src.files import check_writable
 from src.model import build_model
 from src.options import configurations, parse
 from src.profiling import choose_device, profile
@@ -25,7 +26,7 @@ def main() -> None:
         torch.set_num_threads(flags.workers)
     training, validation = open_prepared(flags.dataroot), open_prepared(flags.val_dataroot)
     for folder in (flags.snapshot, flags.best_model, flags.log_file.parent, flags.summary.parent):
-        folder.mkdir(parents=True, exist_ok=True)  # a wrong place shows before the first epoch, not after it
+        check_writable(folder)  # before the first epoch, not after it
     network = build_model(model_config, seed=training_config.seed)
     if flags.init:
         initialize(network, flags.init)

@@ -1,6 +1,7 @@
 """Files that appear whole or not at all: written to a temporary name beside the target, then renamed."""
 
 import contextlib
+import errno
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -32,3 +33,13 @@ def write_text(target: str | os.PathLike, text: str) -> None:
     """Write a text file atomically."""
     with atomic_path(target) as path:
         path.write_text(text, encoding="utf-8")
+
+
+def check_writable(folder: str | os.PathLike) -> None:
+    """Raise OSError where a folder could not be made or written in; makes nothing."""
+    folder = Path(folder).absolute()
+    existing = next(place for place in (folder, *folder.parents) if place.exists())
+    if not existing.is_dir():
+        raise NotADirectoryError(errno.ENOTDIR, "expected a folder, found a file", str(existing))
+    if not os.access(existing, os.W_OK):
+        raise PermissionError(errno.EACCES, "no permission to write there", str(existing))
