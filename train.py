@@ -36,6 +36,7 @@ def main() -> None:
             f"{flags.backbone} with {flags.head} takes {cost.megabytes:.1f} MB; expected at most {MAX_MODEL_MB:g}"
         )
     world = join_world(device.type)
+    device = world.own(device)
     if world.is_first:
         print(
             f"{flags.backbone} + {flags.head} at {flags.input_size} px: {cost.parameters:,} parameters, "

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 import torch
 import torch.distributed as dist
 
+_BACKEND_DEVICE = {"gloo": "cpu", "nccl": "cuda"}  # where the tensors of each backend live
+
 
 @dataclass(frozen=True)
 class World:
@@ -19,11 +21,17 @@ class World:
     def is_first(self) -> bool:
         return self.rank == 0
 
+    def own(self, device: torch.device) -> torch.device:
+        """This process's device: with several processes on CUDA, each has the GPU of its local rank."""
+        return torch.device("cuda", self.local_rank) if self.size > 1 and device.type == "cuda" else device
+
     def agree(self, values: list[float]) -> list[float]:
         """The largest of each value over all processes, the same everywhere."""
         if self.size == 1:
             return values
-        tensor = torch.tensor(values, dtype=torch.float64, device=_device(self))
+        tensor = torch.tensor(
+            values, dtype=torch.float64, device=self.own(torch.device(_BACKEND_DEVICE[dist.get_backend()]))
+        )
         dist.all_reduce(tensor, op=dist.ReduceOp.MAX)
         return tensor.tolist()
 
@@ -48,7 +56,3 @@ def join_world(device: str) -> World:
 def leave_world(world: World) -> None:
     if world.size > 1:
         dist.destroy_process_group()
-
-
-def _device(world: World) -> torch.device:
-    return torch.device("cuda", world.local_rank) if dist.get_backend() == "nccl" else torch.device("cpu")
