@@ -27,7 +27,7 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--out_dir", type=Path, default="output")
     parser.add_argument("--flip", action="store_true", help="average with the prediction of the mirrored picture")
     parser.add_argument("--annotations", type=Path, help="an annot.pkl of these pictures: print the NME")
-    parser.add_argument("--preview", type=int, default=16, metavar="N", help="faces drawn in preview.png; 0 is none")
+    parser.add_argument("--preview", type=int, default=8, metavar="N", help="faces drawn in preview.png; 0 is none")
     parser.add_argument("--batch_size", type=int, default=64, help="pictures predicted at a time")
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N")
     parser.add_argument("--check", type=Path, metavar="FILE", help="only check this solution.txt or zip")
