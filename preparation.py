@@ -3,13 +3,14 @@
 import argparse
 from pathlib import Path
 
+from src.command_line import HelpFormatter, run_command
 from src.datasets.pictures import SQUARE_SIZE
 from src.datasets.prepared import prepare
-from src.errors import InputError, run_command
+from src.errors import InputError
 
 
 def parse_arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.ArgumentDefaultsHelpFormatter)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=HelpFormatter)
     parser.add_argument("--data_root", type=Path, default="data/AFLW/data", help="the challenge's folder")
     parser.add_argument(
         "--train_dirs", type=Path, nargs="+", help="folders of pictures with annot.pkl (DATA_ROOT/synthetics_train)"

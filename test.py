@@ -7,9 +7,10 @@ from pathlib import Path
 import numpy as np
 
 from src.checkpoint import load_model, stores_float32
+from src.command_line import HelpFormatter, run_command
 from src.config import MAX_MODEL_MB
 from src.datasets.challenge import load_annotations
-from src.errors import InputError, run_command
+from src.errors import InputError
 from src.files import check_writable
 from src.metrics import auc, bootstrap_interval, failure_rate, nme, nme_by_region, nme_by_yaw, point_errors
 from src.pose import fit_pose
@@ -21,7 +22,7 @@ FAILURE = 5.0  # percent: a face with a larger NME counts as failed
 
 
 def parse_arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.ArgumentDefaultsHelpFormatter)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=HelpFormatter)
     parser.add_argument("--model_path", type=Path, default="best.pth.tar", help="a model file or a snapshot")
     parser.add_argument("--test_dataroot", type=Path, default="data/AFLW/data/aflw_test", help="folder of pictures")
     parser.add_argument("--out_dir", type=Path, default="output")

@@ -7,11 +7,12 @@ from pathlib import Path
 import torch
 
 from src.checkpoint import initialize
+from src.command_line import run_command
 from src.config import MAX_MODEL_MB
 from src.datasets.prepared import PreparedFaces, load_prepared
 from src.distributed import join_world, leave_world
 from src.engine import RunFiles, fit
-from src.errors import InputError, run_command
+from src.errors import InputError
 from src.files import check_writable
 from src.model import build_model
 from src.options import configurations, parse

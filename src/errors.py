@@ -1,8 +1,4 @@
-"""The one way in which commands report a wrong input: a clear line on stderr and exit code 2."""
-
-import sys
-import warnings
-from collections.abc import Callable
+"""The error that every room raises for a wrong input."""
 
 
 class InputError(ValueError):
@@ -10,27 +6,3 @@ class InputError(ValueError):
 
     The message names what was expected, what was found and what to do, in one line.
     """
-
-
-def run_command(main: Callable[[], None]) -> None:
-    """Run a script's `main` and turn foreseeable failures into one line and an exit code.
-
-    Exit codes: 2 for a wrong input or a failing disk (InputError, OSError), 130 for Ctrl-C.
-    Anything else is a defect of this software and keeps its traceback.
-    """
-    warnings.filterwarnings("ignore", module=r"(PIL|torch)\.")  # about odd files; a broken one raises as well
-    try:
-        main()
-    except InputError as error:
-        sys.exit(_report(str(error)))
-    except OSError as error:
-        where = f"{error.filename}: " if error.filename else ""
-        sys.exit(_report(f"{where}{error.strerror or error}"))
-    except KeyboardInterrupt:
-        print("interrupted", file=sys.stderr)
-        sys.exit(130)
-
-
-def _report(message: str) -> int:
-    print("error: " + " ".join(message.split()), file=sys.stderr)
-    return 2

@@ -13,8 +13,9 @@ import torch
 from torch import Tensor, nn
 
 from src.checkpoint import load_model
+from src.command_line import HelpFormatter, run_command
 from src.config import to_dict
-from src.errors import InputError, run_command
+from src.errors import InputError
 from src.files import atomic_path
 from src.model import LandmarkNet
 
@@ -90,7 +91,7 @@ def _difference(predictor: Predictor, session: onnxruntime.InferenceSession, siz
 
 
 def parse_arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.ArgumentDefaultsHelpFormatter)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=HelpFormatter)
     parser.add_argument("--model_path", type=Path, default="best.pth.tar", help="a model file or a snapshot")
     parser.add_argument("--out", type=Path, default="output/best.onnx", help="where the ONNX file goes")
     return parser.parse_args()

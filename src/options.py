@@ -6,6 +6,7 @@ from pathlib import Path
 
 from src import checkpoint
 from src.backbones import BACKBONES
+from src.command_line import HelpFormatter
 from src.config import AUGMENTATIONS, ModelConfig, TrainingConfig, from_dict
 from src.engine import INTERRUPTED
 from src.errors import InputError
@@ -21,7 +22,7 @@ def build_parser() -> argparse.ArgumentParser:
     """train.py's flags with their defaults."""
     parser = argparse.ArgumentParser(
         description="Train a landmark network on prepared faces.",
-        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+        formatter_class=HelpFormatter,
     )
     parser.add_argument("--recipe", choices=RECIPES, help="a complete set of flags by name; other flags override it")
     data = parser.add_argument_group("data")

@@ -12,7 +12,7 @@ from pathlib import Path
 from types import ModuleType
 from unittest import mock
 
-from src.errors import run_command
+from src.command_line import run_command
 
 ROOT = Path(__file__).resolve().parent.parent
 

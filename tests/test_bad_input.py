@@ -16,7 +16,7 @@ from PIL import Image
 from stand_in import write_faces
 
 from src import checkpoint
-from src.errors import run_command
+from src.command_line import run_command
 
 COUNT = 4
 

@@ -9,8 +9,8 @@ from pathlib import Path
 import torch
 from commands import load
 
+from src.command_line import run_command
 from src.distributed import World
-from src.errors import run_command
 from src.model import LandmarkNet
 from src.trainer import Trainer
 
