@@ -1,4 +1,4 @@
-"""Turn annotated pictures into the arrays that train.py reads, or render faces to start with: see --help."""
+"""Turn annotated pictures into the arrays that train.py reads; render or re-pose faces first where asked to."""
 
 import argparse
 from pathlib import Path
