@@ -35,6 +35,7 @@ _SOLID = ("skin", "ears", "mouth", "eye_right", "eye_left", "body")  # seen from
 _ALWAYS = (*_SOLID, "upper_teeth", "lower_teeth")
 _NECK = np.array([0.0, -9.0, -7.5])  # cm; the head turns on the body here
 _SHADOW_SIZE = 224
+_DRAWN = 2 / 3  # of the picture's side is drawn, then enlarged: a fifth less time, and as soft as many photographs
 
 
 @dataclass(frozen=True)
@@ -137,14 +138,17 @@ def render_face(
     one_sided = sum(len(head.triangles[part]) for part in _SOLID)
 
     seen = points @ rotation.T
-    pixels_per_cm, shift = _frame(seen[:, :2] * [1, -1], image_size, rng)
+    drawn_size = round(_DRAWN * image_size)
+    pixels_per_cm, shift = _frame(seen[:, :2] * [1, -1], drawn_size, rng)
     points_image = seen[:, :2] * [1, -1] * pixels_per_cm + shift
     picture = _paint(
-        view, triangles, materials, attributes, look, one_sided, shadowing, pixels_per_cm, shift, image_size, rng
+        view, triangles, materials, attributes, look, one_sided, shadowing, pixels_per_cm, shift, drawn_size, rng
     )
     skin, hair_color = look.materials[shading.SKIN, 3:6], look.materials[shading.HAIR, :3]
     scenery.occlude(picture, points_image, skin, hair_color, look.light, rng)
-    return Face(scenery.develop(picture, points_image, rng), points_image, euler)
+    developed = scenery.develop(picture, points_image, rng)
+    developed = developed.resize((image_size, image_size), Image.Resampling.BICUBIC)
+    return Face(developed, points_image * (image_size / drawn_size), euler)
 
 
 def _turn_body(body: np.ndarray, euler: np.ndarray, rotation: np.ndarray, rng: np.random.Generator) -> np.ndarray:
