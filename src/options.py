@@ -15,6 +15,19 @@ from src.losses import CRITERIA
 from src.recipes import RECIPES
 
 MODEL, TRAINING = ModelConfig(), TrainingConfig()
+# Flags that stand for a configuration's field as it is, and that field.
+_MODEL_FIELDS = {"backbone": "backbone", "head": "head", "input_size": "input_size", "auxiliary": "auxiliary"}
+_TRAINING_FIELDS = {
+    "end_epoch": "epochs",
+    "minutes": "minutes",
+    "train_batchsize": "batch_size",
+    "base_lr": "learning_rate",
+    "weight_decay": "weight_decay",
+    "ema": "ema_decay",
+    "loss": "criterion",
+    "amp": "amp",
+    "seed": "seed",
+}
 _AUGMENTATION_NAMES = {config: name for name, config in AUGMENTATIONS.items()}
 
 
@@ -89,24 +102,11 @@ def configurations(flags: argparse.Namespace) -> tuple[ModelConfig, TrainingConf
         raise InputError(f"expected --ema in [0, 1), found {flags.ema}")
     if flags.minutes < 0 or flags.weight_decay < 0 or any(weight < 0 for weight in flags.source_weights):
         raise InputError("expected --minutes, --weight-decay and --source_weights of at least 0")
-    model = replace(
-        MODEL,
-        backbone=flags.backbone,
-        head=flags.head,
-        input_size=flags.input_size,
-        auxiliary=flags.auxiliary,
-    )
+    given = vars(flags)
+    model = replace(MODEL, **{field: given[flag] for flag, field in _MODEL_FIELDS.items()})
     training = replace(
         TRAINING,
-        epochs=flags.end_epoch,
-        minutes=flags.minutes,
-        batch_size=flags.train_batchsize,
-        learning_rate=flags.base_lr,
-        weight_decay=flags.weight_decay,
-        ema_decay=flags.ema,
-        criterion=flags.loss,
-        amp=flags.amp,
-        seed=flags.seed,
+        **{field: given[flag] for flag, field in _TRAINING_FIELDS.items()},
         source_weights=tuple(flags.source_weights),
         augmentation=AUGMENTATIONS[flags.augmentation],
     )
@@ -128,20 +128,10 @@ def _flags(snapshot: dict) -> dict:
     model, training = from_dict(ModelConfig, snapshot["model"]), from_dict(TrainingConfig, snapshot["training"])
     if training.augmentation not in _AUGMENTATION_NAMES:
         raise InputError("the snapshot's augmentation is none of the named ones; it is from another version")
+    model = replace(model, auxiliary=snapshot["trainer"]["auxiliary"])  # a model file's entries leave the branch out
     return {
-        "backbone": model.backbone,
-        "head": model.head,
-        "input_size": model.input_size,
-        "auxiliary": snapshot["trainer"]["auxiliary"],
-        "end_epoch": training.epochs,
-        "minutes": training.minutes,
-        "train_batchsize": training.batch_size,
-        "base_lr": training.learning_rate,
-        "weight_decay": training.weight_decay,
-        "ema": training.ema_decay,
-        "loss": training.criterion,
-        "amp": training.amp,
-        "seed": training.seed,
+        **{flag: getattr(model, field) for flag, field in _MODEL_FIELDS.items()},
+        **{flag: getattr(training, field) for flag, field in _TRAINING_FIELDS.items()},
         "source_weights": list(training.source_weights),
         "augmentation": _AUGMENTATION_NAMES[training.augmentation],
     }
