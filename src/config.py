@@ -39,7 +39,8 @@ class AugmentationConfig:
     blur_sigma: float = 1.5  # input pixels, largest
     noise: float = 0.2  # probability of gray Gaussian noise
     noise_sigma: float = 0.08  # of the full range, largest
-    erasing: float = 0.4  # probability of a rectangle in one random color
+    erasing: float = 0.4  # probability of a rectangle over the face
+    erasing_texture: float = 0.5  # probability that it shows another face's picture, and not one random color
     erasing_side: float = 0.45  # of the input's side, largest
     border: float = 0.1  # probability of a black bar at each side: AFLW crops reach beyond their pictures
     border_width: float = 0.3  # of the input's side, widest

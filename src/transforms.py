@@ -128,7 +128,7 @@ def add_noise(images: Tensor, config: AugmentationConfig, generator: torch.Gener
 
 
 def cover(images: Tensor, config: AugmentationConfig, generator: torch.Generator) -> Tensor:
-    """A rectangle of one random color over some faces (random erasing) and black bars at some sides."""
+    """A rectangle of one color or of another picture over some faces (random erasing), black bars at some sides."""
     batch, size, device = len(images), images.shape[-1], images.device
     color = torch.rand(batch, 3, 1, 1, generator=generator, device=device)
     extent = config.erasing_side * torch.rand(batch, 2, generator=generator, device=device)
@@ -137,7 +137,9 @@ def cover(images: Tensor, config: AugmentationConfig, generator: torch.Generator
     ticks = (torch.arange(size, device=device) + 0.5) / size
     inside = ((ticks - center[..., None]).abs() < extent[..., None] / 2).float()  # (B, 2, R) columns and rows
     rectangle = (inside[:, 1, :, None] * inside[:, 0, None, :])[:, None]  # (B, 1, R, R)
-    images = torch.lerp(images, color, rectangle)  # weights of 0 and 1: exact, and faster than torch.where
+    textured = _chance(batch, config.erasing_texture, generator, device)[:, None, None, None]
+    filling = torch.where(textured, images.roll(1, dims=0), color)
+    images = torch.lerp(images, filling, rectangle)  # weights of 0 and 1: exact, and faster than torch.where
     if config.border == 0:
         return images
     width = config.border_width * torch.rand(batch, 4, generator=generator, device=device)

@@ -23,7 +23,7 @@ from src.synthesis.fit import Fits, fit_faces, landmark_shapes, learn_offsets, t
 from src.synthesis.framing import add_black_border, frame, without_black_border
 from src.synthesis.heightfield import HeightField, draw, height_field, turn
 from src.synthesis.relabel import relabel
-from src.synthesis.repose import FOLDERS, MARKER, repose_folder
+from src.synthesis.repose import FOLDERS, MARKER, repose_folder, turns_per_photo
 from src.synthesis.turning import build_head, sample_pose, turn_head
 
 DATA = Path(os.environ.get("LANDMARK_DATA", Path(__file__).parents[1].parent / "shared" / "data"))
@@ -235,6 +235,14 @@ def test_folders_are_complete_repeatable_and_ours_alone(tmp_path: Path) -> None:
     (photos / "some_002.png").unlink()
     with pytest.raises(InputError, match="some_002"):
         repose_folder(photos, tmp_path / "e", **arguments)
+
+
+def test_photographs_of_rare_sources_are_turned_more_often() -> None:
+    names = [f"film_{i}.jpg" for i in range(60)] + [f"web_{i}.jpg" for i in range(30)] + ["rare_0.jpg"]
+    turns = turns_per_photo(names, 3)
+    assert turns[:60].tolist() == [3] * 60
+    assert turns[60:90].tolist() == [6] * 30
+    assert turns[90] == 9  # not 180: one photograph would be learned by heart
 
 
 def test_face_model_is_read_from_a_clone(tmp_path: Path) -> None:

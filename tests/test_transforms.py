@@ -223,6 +223,7 @@ def test_blur_does_not_move_a_dot() -> None:
 
 def test_damage_falls_on_its_share_of_the_faces() -> None:
     gray = torch.full((600, 3, 24, 24), 0.5)
+    gray[::2] = 0.4  # a rectangle may show the neighbor's picture
     for function, settings in (
         (add_noise, _settings(noise=0.2)),
         (cover, _settings(erasing=0.2, erasing_side=0.9)),
@@ -241,3 +242,12 @@ def test_borders_are_black_bars_at_each_of_the_four_sides() -> None:
     assert ((bars.float().mean(1) > 0.3) & (bars.float().mean(1) < 0.6)).all()
     assert bars.all(0).any()  # the sides are drawn one by one
     assert not black[:, 8:16, 8:16].any()  # 0.3 of 24 pixels from each side
+
+
+def test_a_textured_rectangle_shows_another_picture_of_the_batch() -> None:
+    levels = torch.linspace(0.1, 0.9, 64)[:, None, None, None].expand(64, 3, 24, 24)
+    settings = _settings(erasing=1.0, erasing_side=0.9, erasing_texture=1.0)
+    covered = cover(levels, settings, torch.Generator().manual_seed(0))
+    for face, level, neighbor in zip(covered, levels, levels.roll(1, 0), strict=True):
+        assert set(face.unique().tolist()) <= {level[0, 0, 0].item(), neighbor[0, 0, 0].item()}
+    assert (covered != levels).flatten(1).any(1).float().mean() > 0.8

@@ -5,6 +5,7 @@ annotators draw along the visible outline, comes from the mesh alone.
 """
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
@@ -36,7 +37,7 @@ def relabel(model: FaceModel, names: list[str], points_image: np.ndarray, rng: n
     placing points. points_image: (N, 68, 2) pixels. rng picks the faces that show each source's way.
     """
     offsets = np.empty((len(names), *AFLW_OFFSETS.shape))
-    sources = np.array([name.split("_")[0] for name in names])
+    sources = photo_sources(names)
     for source in np.unique(sources):
         offsets[sources == source] = _source_offsets(model, points_image[sources == source], rng)
     fits = fit_faces(model, points_image, offsets)
@@ -45,6 +46,11 @@ def relabel(model: FaceModel, names: list[str], points_image: np.ndarray, rng: n
     inner = slice(REGIONS["jaw"].stop, None)
     points_camera[:, inner] += (residuals(model, fits, points_image, offsets) * [1, -1, 1])[:, inner]
     return Relabeled(fits, points_camera, fits.residual < _MAX_RESIDUAL)
+
+
+def photo_sources(names: list[str]) -> np.ndarray:
+    """(N) the source of each photograph: what stands before the first underscore of its name."""
+    return np.array([Path(name).name.split("_")[0] for name in names])
 
 
 def _source_offsets(model: FaceModel, points_image: np.ndarray, rng: np.random.Generator) -> np.ndarray:

@@ -25,14 +25,15 @@ from src.files import write_text
 from src.geometry import apply_affine
 from src.synthesis.face_model import FaceModel, load_face_model
 from src.synthesis.framing import crop, frame
-from src.synthesis.relabel import Relabeled, relabel
+from src.synthesis.relabel import Relabeled, photo_sources, relabel
 from src.synthesis.turning import build_head, sample_pose, turn_head
 
 MARKER = "made_by.json"
 FOLDERS = ("relabeled", "reposed")
-_VERSION = 1  # raise it when the same seed gives another picture or label
+_VERSION = 2  # raise it when the same seed gives another picture or label
 _JPEG_QUALITY = 92
 _CHUNK = 8  # photographs that a process fetches at a time
+_MOST_REPEATS = 3  # how many times as often a rare source's photographs are turned, to match the largest source
 
 # One face that was written: folder, file name, points_image (68, 2).
 _Written = tuple[str, str, np.ndarray]
@@ -50,7 +51,9 @@ def repose_folder(
 ) -> dict[str, int]:
     """Write `out/relabeled` and `out/reposed` from the annotated photographs in `source`.
 
-    face_model: folder of ICT-FaceKit (`load_face_model`). per_photo: turned faces a photograph. workers: processes, by
+    face_model: folder of ICT-FaceKit (`load_face_model`). per_photo: turned faces a photograph of the
+    largest source; those of smaller sources are turned up to three times as often, so that a few videos do not
+    outweigh many people. workers: processes, by
     default one a CPU. The same seed writes the same files whatever the number of workers; a finished folder of the same
     photographs and arguments stays as it is.
     Returns the counts `photographs`, `rejected` (bad fits), `relabeled` and `reposed`.
@@ -76,7 +79,7 @@ def repose_folder(
     good = np.flatnonzero(relabeled.good)
     if not len(good):
         raise InputError(f"{source}: no face in {len(names)} photographs fits the face model; check the annotations")
-    job = _Job(source, out, names, model, relabeled, per_photo, seed, image_size)
+    job = _Job(source, out, names, model, relabeled, turns_per_photo(names, per_photo), seed, image_size)
     written = {folder: ([], []) for folder in FOLDERS}
     for faces in tqdm(_run(job, good, workers), total=len(good), desc="reposing", unit="photo"):
         for folder, name, points in faces:
@@ -90,6 +93,13 @@ def repose_folder(
     for folder in FOLDERS:
         _write_marker(out / folder, marker | {"counts": counts})
     return counts
+
+
+def turns_per_photo(names: list[str], per_photo: int) -> np.ndarray:
+    """(N) how often to turn each photograph: sources, by the name's part before the first underscore, come out even."""
+    sources, counts = np.unique(photo_sources(names), return_counts=True)
+    repeats = np.minimum(counts.max() / counts, _MOST_REPEATS)
+    return np.rint(per_photo * repeats).astype(int)[np.searchsorted(sources, photo_sources(names))]
 
 
 def _finished(out: Path, marker: dict) -> dict[str, int] | None:
@@ -127,7 +137,7 @@ class _Job:
     names: list[str]
     model: FaceModel
     relabeled: Relabeled
-    per_photo: int
+    turns: np.ndarray  # (N) turned faces of each photograph
     seed: int
     image_size: int
 
@@ -141,9 +151,9 @@ class _Job:
         affine = frame(points, self.image_size, self.relabeled.fits.euler[index, 1], rng)
         picture = crop(photo, affine, self.image_size)
         written = [self._save(FOLDERS[0], f"photo_{stem}.jpg", picture, apply_affine(affine, points))]
-        if self.per_photo:
+        if self.turns[index]:
             head = build_head(self.model, photo, self.relabeled, index)
-        for turned in range(self.per_photo):
+        for turned in range(self.turns[index]):
             picture, points = turn_head(head, sample_pose(head.euler, rng), self.image_size, rng)
             written.append(self._save(FOLDERS[1], f"turn{turned}_{stem}.jpg", picture, points))
         return written
