@@ -1,9 +1,10 @@
-"""Turn annotated pictures into the arrays that train.py reads; render or re-pose faces first where asked to."""
+"""Turn annotated pictures into the arrays that train.py reads; render, re-pose or convert faces where asked to."""
 
 import argparse
 from pathlib import Path
 
 from src.command_line import HelpFormatter, run_command
+from src.datasets.cropping import WHOLE
 from src.datasets.pictures import SQUARE_SIZE
 from src.datasets.prepared import prepare
 from src.errors import InputError
@@ -25,8 +26,24 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument(
         "--repose", type=int, metavar="K", help="turn each training photograph in 3D, K times, and train on those faces"
     )
-    parser.add_argument("--face_model", type=Path, help="ICT-FaceKit's folder, for --repose")
-    parser.add_argument("--seed", type=int, default=0, help="of what --repose draws")
+    parser.add_argument(
+        "--full_renders", type=int, default=0, metavar="M", help="with --repose: M a photograph in new expressions, too"
+    )
+    parser.add_argument(
+        "--occluded", type=float, default=0.0, metavar="SHARE", help="with --repose: share of turned faces to cover"
+    )
+    parser.add_argument(
+        "--adapt", action="store_true", help="move the training labels to where AFLW2000-3D has them; no new pictures"
+    )
+    parser.add_argument("--face_model", type=Path, help="ICT-FaceKit's folder, for --repose and --adapt")
+    parser.add_argument("--seed", type=int, default=0, help="of what --repose and --adapt draw")
+    other = parser.add_argument_group("a data set in any known format, instead of the challenge's folders")
+    other.add_argument("--root", type=Path, help="the data set's folder")
+    other.add_argument("--out", type=Path, help="where its faces go")
+    other.add_argument("--format", metavar="NAME", help="its format (detected)")
+    other.add_argument("--subset", metavar="NAME", help="one of its own parts, such as train or challenge (all)")
+    other.add_argument("--crop", metavar="RULE", help="whole, box, box:FACTOR or challenge (what fits the format)")
+    other.add_argument("--to", metavar="NAME", help="write a folder in that format instead of arrays for train.py")
     return parser.parse_args()
 
 
@@ -34,34 +51,97 @@ def main() -> None:
     arguments = parse_arguments()
     if not 32 <= arguments.image_size <= 1024:
         raise InputError(f"expected --image_size of 32 to 1024 pixels, found {arguments.image_size}")
+    has_root = arguments.root is not None
+    for_challenge = ("demo", "repose", "adapt", "train_dirs", "val_dir")
+    for flag in for_challenge if has_root else ("out", "format", "subset", "crop", "to"):
+        if getattr(arguments, flag) not in (None, False):
+            raise InputError(f"--{flag} goes {'without' if has_root else 'with'} --root DIR, the folder of a data set")
+    (prepare_data_set if has_root else prepare_challenge)(arguments)
+
+
+def prepare_challenge(arguments: argparse.Namespace) -> None:
     if arguments.demo is not None:
         from src.synthesis.demo import render_demo  # compiles its renderer: only where it is wanted
 
         render_demo(arguments.data_root, arguments.demo)
     train_dirs = arguments.train_dirs or [arguments.data_root / "synthetics_train"]
-    if arguments.repose is not None:
+    if arguments.adapt:
+        train_dirs = adapt(train_dirs, arguments)
+    elif arguments.repose is not None:
         train_dirs = repose(train_dirs, arguments)
     val_dir = arguments.val_dir or arguments.data_root / "aflw_val"
     for sources, name in ((train_dirs, "AFLW_train_data"), ([val_dir], "AFLW_validation_data")):
         out = arguments.out_root / name
-        report = prepare(sources, out, image_size=arguments.image_size, skip_broken=arguments.skip_broken)
-        skipped = f", {report['broken']} broken pictures left out" if report["broken"] else ""
-        print(f"{out}: {report['faces']} faces{skipped}" + ("" if report["redone"] else " (unchanged, kept)"))
+        report_faces(out, prepare(sources, out, image_size=arguments.image_size, skip_broken=arguments.skip_broken))
+
+
+def prepare_data_set(arguments: argparse.Namespace) -> None:
+    from src.datasets.conversion import convert
+    from src.datasets.folder import Folder
+    from src.datasets.formats import FORMATS, detect_format, read_faces
+
+    if arguments.out is None:
+        raise InputError("--root expects --out DIR, where its faces go")
+    folder = Folder(arguments.root)
+    name = arguments.format or detect_format(folder)
+    faces = read_faces(folder, name)
+    left_out = [f"{count} {what} left out" for what, count in faces.left_out.items() if count]
+    print(f"{arguments.root}: {name}, " + ", ".join([f"{len(faces)} faces of {faces.num_points} points", *left_out]))
+    if arguments.subset is not None:
+        faces = faces.subset(arguments.subset)
+    settings = {"image_size": arguments.image_size, "skip_broken": arguments.skip_broken}
+    if arguments.to is None:
+        report = prepare([faces], arguments.out, crop=arguments.crop or FORMATS[name].crop, **settings)
+    else:
+        report = convert(faces, arguments.out, to=arguments.to, crop=arguments.crop or WHOLE, **settings)
+    report_faces(arguments.out, report)
+
+
+def report_faces(out: Path, report: dict[str, int | bool]) -> None:
+    """One line of what came of it."""
+    parts = [f"{report['faces']} faces"]
+    if report["broken"]:
+        parts.append(f"{report['broken']} broken pictures left out")
+    if report["outside"]:
+        parts.append(f"{report['outside']} with points outside their picture")
+    print(f"{out}: " + ", ".join(parts) + ("" if report.get("redone", True) else " (unchanged, kept)"))
+
+
+def adapt(train_dirs: list[Path], arguments: argparse.Namespace) -> list[Path]:
+    """Adapt the labels of each folder. Returns the folders with the new labels."""
+    from src.synthesis.adapt import adapt_folder
+
+    if arguments.repose is not None or arguments.face_model is None:
+        raise InputError("--adapt expects --face_model DIR, a copy of ICT-FaceKit, and no --repose, which adapts too")
+    outs = [arguments.out_root / "adapted" / train_dir.resolve().name for train_dir in train_dirs]
+    for train_dir, out in zip(train_dirs, outs, strict=True):
+        counts = adapt_folder(train_dir, out, face_model=arguments.face_model, seed=arguments.seed)
+        print(f"{out}: " + ", ".join(f"{count} {what}" for what, count in counts.items()))
+    return outs
 
 
 def repose(photo_dirs: list[Path], arguments: argparse.Namespace) -> list[Path]:
-    """Relabel and turn the photographs of each folder. Returns all relabeled folders, then all reposed ones."""
+    """Relabel and turn the photographs of each folder. Returns them by kind."""
     from src.synthesis.repose import FOLDERS, repose_folder
 
     if arguments.repose < 1 or arguments.face_model is None:
         raise InputError("--repose expects a number of at least 1 and --face_model DIR, a copy of ICT-FaceKit")
+    if arguments.full_renders < 0 or not 0 <= arguments.occluded <= 1:
+        raise InputError("expected --full_renders of at least 0 and --occluded of 0 to 1")
     outs = [arguments.out_root / "reposed" / photo_dir.resolve().name for photo_dir in photo_dirs]
     for photo_dir, out in zip(photo_dirs, outs, strict=True):
         counts = repose_folder(
-            photo_dir, out, face_model=arguments.face_model, per_photo=arguments.repose, seed=arguments.seed
+            photo_dir,
+            out,
+            face_model=arguments.face_model,
+            per_photo=arguments.repose,
+            seed=arguments.seed,
+            renders=arguments.full_renders,
+            occluded=arguments.occluded,
         )
         print(f"{out}: " + ", ".join(f"{count} {what}" for what, count in counts.items()))
-    return [out / folder for folder in FOLDERS for out in outs]
+    folders = FOLDERS if arguments.full_renders else FOLDERS[:2]
+    return [out / folder for folder in folders for out in outs]
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ head counterclockwise in the picture. |roll| <= 90, so yaw runs continuously thr
 
 import numpy as np
 
-from src.markup import MEAN_SHAPE, REGIONS
+from src.markup import INNER_51, MEAN_SHAPE, NUM_POINTS, REGIONS
 
 # The jaw follows the visible outline in many data sets, and its depth differs most between people: it steadies the fit
 # of a frontal face a little and must not steer it.
@@ -38,13 +38,17 @@ def euler_angles(rotation: np.ndarray) -> np.ndarray:
 
 
 def fit_pose(points: np.ndarray) -> np.ndarray:
-    """Head pose of faces. points: (N, 68, 2) in any uniform frame with y down. Returns euler (N, 3) in degrees."""
-    weights = np.ones(len(MEAN_SHAPE))
+    """Head pose of faces. points: (N, 68, 2) in any uniform frame with y down, or (N, 51, 2) without the jaw.
+
+    Returns euler (N, 3) in degrees.
+    """
+    used = {NUM_POINTS: range(NUM_POINTS), len(INNER_51): INNER_51}[points.shape[1]]
+    weights = np.ones(NUM_POINTS)
     weights[REGIONS["jaw"]] = _JAW_WEIGHT
-    weights /= weights.sum()
-    shape = MEAN_SHAPE - weights @ MEAN_SHAPE  # (68, 3)
+    weights = weights.take(used) / weights.take(used).sum()
+    shape = MEAN_SHAPE.take(used, axis=0) - weights @ MEAN_SHAPE.take(used, axis=0)  # (K, 3)
     flat = np.asarray(points, np.float64) * [1, -1]
-    flat = flat - np.einsum("k,nkc->nc", weights, flat)[:, None]  # (N, 68, 2), y up
+    flat = flat - np.einsum("k,nkc->nc", weights, flat)[:, None]  # (N, K, 2), y up
     gram = np.einsum("k,ki,kj->ij", weights, shape, shape)
     camera = np.einsum("k,nkc,kd->ncd", weights, flat, shape) @ np.linalg.inv(gram)  # (N, 2, 3)
     u, _, vt = np.linalg.svd(camera, full_matrices=False)

@@ -9,6 +9,8 @@ from pathlib import Path, PurePosixPath
 
 import numpy as np
 
+from src.datasets.faces import Faces
+from src.datasets.folder import Folder
 from src.errors import InputError
 from src.files import atomic_path
 from src.markup import NUM_POINTS
@@ -63,6 +65,27 @@ def load_annotations(path: str | Path) -> tuple[list[str], np.ndarray]:
         return _check(content)
     except InputError as error:
         raise InputError(f"{path}: {error}") from error
+
+
+def detect(folder: Folder) -> bool:
+    return ANNOTATIONS in folder.names
+
+
+def read(folder: Folder) -> Faces:
+    return read_folder(folder.root)
+
+
+def read_folder(folder: str | Path) -> Faces:
+    """The faces of a folder in the challenge's format."""
+    names, points_image = read_annotations(folder)
+    return Faces(Path(folder), np.array(names), points_image)
+
+
+def write(faces: Faces, out: Path) -> None:
+    """annot.pkl beside the pictures. Raises InputError for pictures with several faces."""
+    if len(set(faces.names.tolist())) < len(faces):
+        raise InputError(f"expected one face a picture, found more; {ANNOTATIONS} holds one: pass --crop challenge")
+    write_annotations(out, faces.names.tolist(), faces.points_image)
 
 
 def write_annotations(folder: str | Path, names: list[str], points_image: np.ndarray) -> None:

@@ -1,5 +1,10 @@
 """Decoding any picture a user may have into a square uint8 RGB array, together with the map of its points."""
 
+import contextlib
+import math
+import os
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +16,7 @@ from src.geometry import letterbox
 EXTENSIONS = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff", ".gif"})
 SQUARE_SIZE = 192  # pixels of a decoded square: half a challenge picture, so its JPEG decodes at half scale
 _EXIF_ORIENTATION = 0x0112
-_TURNS = {  # from the stored to the shown picture; 5 to 8 are stored lying on their side
+_TURNS = {  # from the stored to the shown picture
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
     4: Image.Transpose.FLIP_TOP_BOTTOM,
@@ -20,6 +25,7 @@ _TURNS = {  # from the stored to the shown picture; 5 to 8 are stored lying on t
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
+_LYING = (5, 6, 7, 8)  # orientations of pictures that are stored on their side
 MIN_SIDE = 16  # pixels: below this a face has no landmarks to see
 MAX_SIDE = 16384  # pixels: beyond this a "cropped face" is a mistake
 MAX_PIXELS = 64_000_000  # decoding more on every core would fill the memory
@@ -46,24 +52,8 @@ def read_square(path: str | Path, size: int) -> tuple[np.ndarray, np.ndarray, tu
     source's (height, width) in pixels. JPEGs are decoded at a reduced scale where that loses nothing.
     Raises InputError for a missing, empty, damaged, tiny or huge picture.
     """
-    try:
-        with Image.open(path) as image:
-            width, height = _checked_size(image)
-            reduced = image.draft("RGB", (size, size))
-            # A JPEG whose sides are no multiple of the reduction ends inside the last pixels of its reduced form.
-            extent = reduced[1] if reduced else (0, 0, width, height)
-            rgb = _to_rgb(image)
-            orientation = image.getexif().get(_EXIF_ORIENTATION, 1)  # after decoding: Pillow turns a TIFF by itself
-    except FileNotFoundError:
-        raise InputError("no such picture") from None
-    except UnidentifiedImageError:
-        empty = Path(path).stat().st_size == 0
-        raise InputError("the file is empty" if empty else "not a picture in a known format") from None
-    except Image.DecompressionBombError as error:
-        raise InputError(f"the picture is too large ({error})") from None
-    except (OSError, SyntaxError, ValueError) as error:
-        raise InputError(f"the picture cannot be decoded ({error})") from None
-    is_lying = orientation in (5, 6, 7, 8)
+    rgb, extent, orientation, (width, height) = _decode(path, lambda sides: (size, size))
+    is_lying = orientation in _LYING
     if is_lying:
         width, height = height, width
     (left, top, box_width, box_height), affine = letterbox(width, height, size)
@@ -75,6 +65,101 @@ def read_square(path: str | Path, size: int) -> tuple[np.ndarray, np.ndarray, tu
     square = np.zeros((size, size, 3), np.uint8)
     square[top : top + box_height, left : left + box_width] = np.asarray(rgb)
     return square, affine, (height, width)
+
+
+def read_crop(
+    path: str | Path, size: int, crop: tuple[float, float, float]
+) -> tuple[np.ndarray, np.ndarray, tuple[int, int]]:
+    """Like `read_square`, for the square crop (left, top, side) in source pixels; black beside the picture.
+
+    Returns the crop (size, size, 3), the affine (2, 3) from source pixels to its unit square, and the source's (height,
+    width) in pixels. Raises InputError for a tiny crop, too.
+    """
+    left, top, side = crop
+    if side < MIN_SIDE:
+        raise InputError(f"expected a crop of at least {MIN_SIDE} pixels, found {side:.1f}")
+
+    def needed(sides: tuple[int, int]) -> tuple[int, int]:
+        return tuple(math.ceil(length * size / side) for length in sides)
+
+    rgb, extent, orientation, (width, height) = _decode(path, needed)
+    reduction = (extent[2] - extent[0]) / width
+    if orientation in _TURNS:
+        rgb = rgb.transpose(_TURNS[orientation])
+        width, height = (height, width) if orientation in _LYING else (width, height)
+    affine = np.array([[1 / side, 0, -left / side], [0, 1 / side, -top / side]])
+    square = np.zeros((size, size, 3), np.uint8)
+    (first_x, last_x), (first_y, last_y) = (
+        _covered(start, length, side, size) for start, length in ((left, width), (top, height))
+    )
+    if first_x < last_x and first_y < last_y:
+        corners = np.array([(first_x, first_y), (last_x, last_y)]) * (side / size) + (left, top)
+        box = np.clip(corners * reduction, 0, rgb.size).ravel()
+        part = (last_x - first_x, last_y - first_y)
+        square[first_y:last_y, first_x:last_x] = rgb.resize(part, Image.Resampling.BILINEAR, box=box, reducing_gap=2.0)
+    return square, affine, (height, width)
+
+
+def picture_size(path: str | Path) -> tuple[int, int]:
+    """Width and height in pixels as people see the picture, without decoding it. Raises InputError as `read_square`."""
+    with _opened(path) as image:
+        width, height = _checked_size(image)
+        return (height, width) if image.getexif().get(_EXIF_ORIENTATION, 1) in _LYING else (width, height)
+
+
+def picture_sizes(paths: Sequence[Path]) -> np.ndarray:
+    """(N, 2) width and height of many pictures, on all cores; the InputError names the picture."""
+
+    def named(path: Path) -> tuple[int, int]:
+        try:
+            return picture_size(path)
+        except InputError as error:
+            raise InputError(f"{path}: {error}") from None
+
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        return np.array(list(pool.map(named, paths))).reshape(-1, 2)
+
+
+def _covered(start: float, length: int, side: float, size: int) -> tuple[int, int]:
+    """First and last pixel edge of a crop (from `start`, `side` long, `size` pixels) that the picture covers wholly."""
+    scale, slack = size / side, 1e-6
+    return math.ceil(max(0, -start) * scale - slack), math.floor(min(size, (length - start) * scale) + slack)
+
+
+def _decode(
+    path: str | Path, needed: Callable[[tuple[int, int]], tuple[int, int]]
+) -> tuple[Image.Image, tuple[float, float, float, float], int, tuple[int, int]]:
+    """The picture as stored, in RGB, its extent in those pixels, its EXIF orientation, the file's (width, height).
+
+    needed: from the file's (width, height), what a JPEG may be reduced to.
+    """
+    with _opened(path) as image:
+        width, height = _checked_size(image)
+        reduced = image.draft("RGB", needed((width, height)))
+        # A JPEG whose sides are no multiple of the reduction ends inside the last pixels of its reduced form.
+        extent = reduced[1] if reduced else (0, 0, width, height)
+        rgb = _to_rgb(image)
+        orientation = image.getexif().get(_EXIF_ORIENTATION, 1)  # after decoding: Pillow turns a TIFF by itself
+    return rgb, extent, orientation, (width, height)
+
+
+@contextlib.contextmanager
+def _opened(path: str | Path) -> Iterator[Image.Image]:
+    """An open picture; whatever goes wrong with it becomes an InputError."""
+    try:
+        with Image.open(path) as image:
+            yield image
+    except FileNotFoundError:
+        raise InputError("no such picture") from None
+    except UnidentifiedImageError:
+        empty = Path(path).stat().st_size == 0
+        raise InputError("the file is empty" if empty else "not a picture in a known format") from None
+    except Image.DecompressionBombError as error:
+        raise InputError(f"the picture is too large ({error})") from None
+    except InputError:
+        raise
+    except (OSError, SyntaxError, ValueError) as error:
+        raise InputError(f"the picture cannot be decoded ({error})") from None
 
 
 def _checked_size(image: Image.Image) -> tuple[int, int]:

@@ -1,34 +1,33 @@
 """The prepared folder: pictures decoded once into arrays that training maps into memory.
 
-- `images.npy`: (N, S, S, 3) uint8 RGB, letterboxed squares
-- `labels.npz`: points_unit (N, 68, 2), affine (N, 2, 3) source pixels -> unit square, size (N, 2) height and width of
-  the source in pixels, euler (N, 3) pitch, yaw, roll in degrees, names (N), source (N) index into source_names
-- `list.txt`: for people and other tools, 140 columns: picture, 136 coordinates in its pixels, pitch yaw roll
+- `images.npy`: (N, S, S, 3) uint8 RGB, letterboxed squares or square crops
+- `labels.npz`: points_unit (N, K, 2), K = 68 or, where the source has no jaw, 51; affine (N, 2, 3) source pixels ->
+  unit square, size (N, 2) height and width of the picture or crop in source pixels, euler (N, 3) pitch, yaw, roll in
+  degrees, names (N), source (N) index into source_names
+- `list.txt`: for people and other tools, 140 columns (K = 68): picture, coordinates in its pixels, pitch yaw roll
 - `meta.json`: version, counts and a fingerprint of the input; written last, so a folder that has it is whole
 """
 
 import hashlib
 import json
-import math
 import os
-import shutil
 from collections.abc import Iterable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from tqdm import tqdm
 
-from src.datasets.challenge import ANNOTATIONS, read_annotations
-from src.datasets.pictures import read_square
+from src.datasets.challenge import read_folder
+from src.datasets.cropping import WHOLE, check_rule
+from src.datasets.decoding import SquaresFile, decode_faces, describe_broken
+from src.datasets.faces import Faces
 from src.errors import InputError
 from src.files import atomic_path, write_text
 from src.geometry import apply_affine, invert_affine
+from src.markup import INNER_51, NUM_POINTS
 from src.pose import fit_pose
 
 VERSION = 1
-_LISTED_BROKEN = 10  # names of broken pictures that the message spells out
 
 
 @dataclass(frozen=True)
@@ -49,70 +48,97 @@ class PreparedFaces:
 
     @property
     def points_image(self) -> np.ndarray:
-        """(N, 68, 2) points in pixels of each source picture."""
+        """(N, K, 2) points in pixels of each source picture."""
         return apply_affine(invert_affine(self.affine), self.points_unit)
 
 
 def prepare(
-    sources: Iterable[str | Path], out: str | Path, *, image_size: int, skip_broken: bool = False
+    sources: Iterable[str | Path | Faces],
+    out: str | Path,
+    *,
+    image_size: int,
+    skip_broken: bool = False,
+    crop: str = WHOLE,
 ) -> dict[str, int | bool]:
-    """Decode the annotated pictures of the source folders into one prepared folder; a no-op where nothing changed.
+    """Decode annotated pictures into one prepared folder; a no-op where nothing changed.
 
-    Returns {"faces", "broken", "redone"}. Raises InputError for bad annotations and, unless `skip_broken`, for broken
-    pictures, before anything of `out` is replaced.
+    sources: tables of faces, or folders in the challenge's format. crop: a rule of `src.datasets.cropping`.
+    Returns {"faces", "broken", "outside", "redone"}; outside counts the faces with a point beyond their picture, which
+    are kept. Raises InputError for bad annotations and, unless `skip_broken`, for broken pictures, before anything of
+    `out` is replaced.
     """
-    sources, out = [Path(source) for source in sources], Path(out)
-    annotated = [read_annotations(source) for source in sources]
-    fingerprint = _fingerprint(sources, annotated, image_size=image_size)
+    tables, out = [source if isinstance(source, Faces) else read_folder(source) for source in sources], Path(out)
+    num_points = _common_count(tables)
+    check_rule(crop)
+    fingerprint = _fingerprint(tables, f"{VERSION} {image_size} {crop}")
     meta = _read_meta(out)
     unchanged = meta is not None and meta.get("fingerprint") == fingerprint and (skip_broken or meta["broken"] == 0)
     if unchanged and _is_whole(out):
-        return {"faces": meta["faces"], "broken": meta["broken"], "redone": False}
+        return {name: meta[name] for name in ("faces", "broken", "outside")} | {"redone": False}
 
-    pairs = [(source, name) for source, (names, _) in zip(sources, annotated, strict=True) for name in names]
-    folders = {source: source.resolve().name for source in sources}
-    paths = [source / name for source, name in pairs]
-    names = np.array([f"{folders[source]}/{name}" for source, name in pairs])
-    source_index = np.repeat(np.arange(len(sources), dtype=np.int16), [len(names) for names, _ in annotated])
-    points_image = np.concatenate([points for _, points in annotated])
     with atomic_path(out / "images.npy") as temporary:
-        images = _new_map(temporary, (len(paths), image_size, image_size, 3))
-        affine, size, errors = _decode(paths, points_image, images, description=out.name)
-        broken = [i for i, error in enumerate(errors) if error]
+        written = _write_squares(temporary, tables, image_size, crop=crop, description=out.name)
+        broken, kept = written.broken, written.kept
         if broken and not skip_broken:
-            raise InputError(_describe_broken(broken, paths, errors))
-        kept = np.array([i for i, error in enumerate(errors) if not error], dtype=int)
-        if len(kept) == 0:
-            raise InputError(f"{sources[0]}: all {len(paths)} pictures are broken; first: {errors[0]}")
-        images.flush()
-        if broken:
-            _drop_rows(temporary, images, kept)
-        del images
+            raise InputError(describe_broken(broken, len(kept)))
+        if not kept.any():
+            raise InputError(f"{tables[0].root}: all {len(kept)} pictures are broken; first: {broken[0][1]}")
         (out / "meta.json").unlink(missing_ok=True)  # from here until the new meta.json the folder is not whole
-    points_image, affine, names = points_image[kept], affine[kept], names[kept]
-    euler = fit_pose(points_image)
+    points_image, affine = np.concatenate([table.points_image for table in tables])[kept], written.affine[kept]
+    names = np.concatenate([[f"{table.root.resolve().name}/{name}" for name in table.names] for table in tables])[kept]
+    euler = np.concatenate([fit_pose(table.points_image) if table.euler is None else table.euler for table in tables])
     with atomic_path(out / "labels.npz") as temporary, open(temporary, "wb") as file:
         np.savez(
             file,
             points_unit=apply_affine(affine, points_image).astype(np.float32),
             affine=affine,
-            size=size[kept],
-            euler=euler.astype(np.float32),
+            size=written.size[kept],
+            euler=euler[kept].astype(np.float32),
             names=names,
-            source=source_index[kept],
-            source_names=np.array([source.name for source in sources]),
+            source=np.repeat(np.arange(len(tables), dtype=np.int16), [len(table) for table in tables])[kept],
+            source_names=np.array([table.root.name for table in tables]),
         )
-    _write_list(out / "list.txt", names, points_image, euler)
+    _write_list(out / "list.txt", names, points_image, euler[kept])
+    counts = {"faces": len(names), "broken": len(broken), "outside": written.outside}
     meta = {
         "version": VERSION,
-        "faces": len(kept),
-        "broken": len(broken),
+        **counts,
+        "points": num_points,
         "image_size": image_size,
-        "sources": [source.name for source in sources],
+        "crop": crop,
+        "sources": [table.root.name for table in tables],
         "fingerprint": fingerprint,
     }
     write_text(out / "meta.json", json.dumps(meta, indent=2) + "\n")
-    return {"faces": len(kept), "broken": len(broken), "redone": True}
+    return {**counts, "redone": True}
+
+
+@dataclass(frozen=True)
+class _Written:
+    """Of N faces: affine (N, 2, 3), size (N, 2), kept (N) bool; how many have points outside; the broken by path."""
+
+    affine: np.ndarray
+    size: np.ndarray
+    kept: np.ndarray
+    outside: int
+    broken: list[tuple[Path, InputError]]
+
+
+def _write_squares(path: Path, tables: list[Faces], image_size: int, *, crop: str, description: str) -> _Written:
+    """Decode all faces into the array file `path`, which leaves the broken ones out."""
+    paths = [table.path(row) for table in tables for row in range(len(table))]
+    affine, size, kept = np.zeros((len(paths), 2, 3)), np.zeros((len(paths), 2)), np.zeros(len(paths), bool)
+    outside, broken = 0, []
+    with SquaresFile(path, len(paths), image_size) as images:
+        for i, square in enumerate(decode_faces(tables, image_size, crop=crop, description=description)):
+            if isinstance(square, InputError):
+                broken.append((paths[i], square))
+                continue
+            images.append(square.pixels)
+            affine[i], size[i], kept[i] = square.affine, square.size, True
+            outside += square.has_points_outside
+        images.finish()
+    return _Written(affine, size, kept, outside, broken)
 
 
 def load_prepared(folder: str | Path) -> PreparedFaces:
@@ -143,55 +169,24 @@ def _is_whole(folder: Path) -> bool:
     return True
 
 
-def _decode(
-    paths: list[Path], points_image: np.ndarray, images: np.ndarray, *, description: str
-) -> tuple[np.ndarray, np.ndarray, list[str]]:
-    """Fill `images` on all cores (Pillow releases the lock while it decodes). Returns affine, size and the errors."""
-    affine, size = np.zeros((len(paths), 2, 3)), np.zeros((len(paths), 2), np.int32)
-
-    def decode_one(i: int) -> str:
-        try:
-            images[i], affine[i], size[i] = read_square(paths[i], images.shape[1])
-        except InputError as error:
-            return str(error)
-        points_unit = apply_affine(affine[i], points_image[i])
-        if points_unit.min() < -1 or points_unit.max() > 2:
-            return f"its points lie far outside the picture ({size[i, 1]} x {size[i, 0]} pixels)"
-        return ""
-
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
-        progress = tqdm(
-            pool.map(decode_one, range(len(paths))), total=len(paths), desc=description, unit="face", disable=None
-        )
-        return affine, size, list(progress)
+def _common_count(tables: list[Faces]) -> int:
+    counts = {table.num_points for table in tables}
+    if not counts <= {NUM_POINTS, len(INNER_51)} or len(counts) > 1:
+        found = ", ".join(f"{table.num_points} in {table.root}" for table in tables)
+        raise InputError(f"expected faces of 68 points everywhere, or of 51 everywhere, found {found}")
+    return counts.pop()
 
 
-def _new_map(path: Path, shape: tuple[int, ...]) -> np.memmap:
-    """A new uint8 .npy file, mapped. Writing to a map kills the process where the disk is full, so ask before."""
-    needed, free = math.prod(shape), shutil.disk_usage(path.parent).free
-    if needed > free:
-        raise InputError(f"{path.parent}: expected {needed / 1e6:.0f} MB of free disk, found {free / 1e6:.0f} MB")
-    return np.lib.format.open_memmap(path, mode="w+", dtype=np.uint8, shape=shape)
-
-
-def _drop_rows(path: Path, images: np.ndarray, kept: np.ndarray) -> None:
-    """Rewrite an .npy file with only the kept rows, in bounded memory."""
-    with atomic_path(path) as smaller:
-        packed = _new_map(smaller, (len(kept), *images.shape[1:]))
-        for row, i in enumerate(kept):
-            packed[row] = images[i]
-        packed.flush()
-
-
-def _fingerprint(sources: list[Path], annotated: list[tuple], *, image_size: int) -> str:
-    """Changes when a picture, a label, the size or the software's format changes; reads no picture."""
-    digest = hashlib.sha256(f"{VERSION} {image_size}".encode())
-    for source, (names, _) in zip(sources, annotated, strict=True):
-        digest.update(str(source.resolve()).encode())
-        digest.update((source / ANNOTATIONS).read_bytes())
-        for name in names:
+def _fingerprint(tables: list[Faces], settings: str) -> str:
+    """Changes when a picture, a label, a setting or the software's format changes; reads no picture."""
+    digest = hashlib.sha256(settings.encode())
+    for table in tables:
+        digest.update(str(table.root.resolve()).encode())
+        for part in (table.points_image, table.boxes_image, table.euler):
+            digest.update(b"" if part is None else np.ascontiguousarray(part).tobytes())
+        for name in table.names:
             try:
-                status = os.stat(source / name)
+                status = os.stat(table.root / name)
                 digest.update(f"{name} {status.st_size} {status.st_mtime_ns}".encode())
             except OSError:
                 digest.update(f"{name} missing".encode())
@@ -204,12 +199,6 @@ def _read_meta(folder: Path) -> dict | None:
     except (OSError, ValueError):
         return None
     return meta if isinstance(meta, dict) else None
-
-
-def _describe_broken(broken: list[int], paths: list[Path], errors: list[str]) -> str:
-    listed = "; ".join(f"{paths[i]}: {errors[i]}" for i in broken[:_LISTED_BROKEN])
-    more = f"; and {len(broken) - _LISTED_BROKEN} more" if len(broken) > _LISTED_BROKEN else ""
-    return f"{len(broken)} of {len(paths)} pictures are broken ({listed}{more}); mend them or pass --skip_broken"
 
 
 def _write_list(path: Path, names: np.ndarray, points_image: np.ndarray, euler: np.ndarray) -> None:

@@ -1,0 +1,92 @@
+"""Which square of a picture shows a face: a rule's name -> (left, top, side) in the picture's pixels.
+
+- `whole`: the picture as it is, letterboxed;
+- `box` or `box:FACTOR`: the format's face box, else that of the points, squared on its longer side, times the factor;
+- `challenge`: sized and placed by the points as the challenge's own crops are.
+"""
+
+import re
+
+import numpy as np
+
+from src.datasets.faces import Faces
+from src.errors import InputError
+from src.markup import INNER_51, NUM_POINTS
+from src.pose import fit_pose
+
+WHOLE, CHALLENGE = "whole", "challenge"
+_BOX = re.compile(r"box(?::(\d+(?:\.\d+)?))?")
+_FACTOR_RANGE = (0.5, 5.0)
+# Medians over the challenge's validation crops: sqrt(w * h) of the points' box in shares of the crop, of frontal faces
+# and of profiles (|yaw| in degrees from, to), and where the box's center lies.
+_PROFILE_YAW = (45.0, 80.0)
+_SHARES = {NUM_POINTS: (0.51, 0.46), len(INNER_51): (0.39, 0.28)}
+_CENTERS = {NUM_POINTS: (0.5, 0.58), len(INNER_51): (0.5, 0.53)}
+_SIDE_RANGE = (0.3, 10.0)  # of the points' box; a face box beyond that belongs to something else
+
+
+def check_rule(rule: str) -> str:
+    """The rule itself. Raises InputError for a name or a factor that is none."""
+    match = _BOX.fullmatch(rule)
+    if not match and rule not in (WHOLE, CHALLENGE):
+        raise InputError(f"expected a crop rule (whole, box, box:FACTOR, challenge), found {rule!r}")
+    if match and not _FACTOR_RANGE[0] <= _factor(rule) <= _FACTOR_RANGE[1]:
+        raise InputError(f"expected a box factor of {_FACTOR_RANGE[0]:g} to {_FACTOR_RANGE[1]:g}, found {rule!r}")
+    return rule
+
+
+def crop_squares(faces: Faces, rule: str) -> np.ndarray | None:
+    """The squares (N, 3) = left, top, side; None for `whole`. A face with an absurd box has NaN."""
+    if check_rule(rule) == WHOLE:
+        return None
+    if rule == CHALLENGE:
+        return _challenge_squares(faces)
+    boxes = face_boxes(faces)
+    low, high = boxes[:, :2], boxes[:, 2:]
+    squares = _squares((low + high) / 2, _factor(rule) * (high - low).max(axis=1), (0.5, 0.5))
+    squares[~_holds_face(boxes, points_boxes(faces))] = np.nan
+    return squares
+
+
+def points_boxes(faces: Faces) -> np.ndarray:
+    """(N, 4) left, top, right, bottom of each face's points in pixels."""
+    return np.concatenate([faces.points_image.min(axis=1), faces.points_image.max(axis=1)], axis=1)
+
+
+def face_boxes(faces: Faces) -> np.ndarray:
+    """(N, 4) left, top, right, bottom in pixels: the format's box, else that of the points."""
+    return np.where(np.isfinite(faces.boxes_image), faces.boxes_image, points_boxes(faces))
+
+
+def _factor(rule: str) -> float:
+    return float(_BOX.fullmatch(rule).group(1) or 1)
+
+
+def _challenge_squares(faces: Faces) -> np.ndarray:
+    if faces.num_points not in _SHARES:
+        raise InputError(
+            f"{faces.root}: expected faces of 68 or 51 points for the challenge's crop, found {faces.num_points}; "
+            "pass --crop box:1.5"
+        )
+    boxes = points_boxes(faces)
+    low, high = boxes[:, :2], boxes[:, 2:]
+    yaw = np.abs(fit_pose(faces.points_image)[:, 1])
+    share = np.interp(yaw, _PROFILE_YAW, _SHARES[faces.num_points])
+    sides = np.sqrt((high - low).prod(axis=1)) / share
+    squares = _squares((low + high) / 2, sides, _CENTERS[faces.num_points])
+    squares[~(sides > 0)] = np.nan
+    return squares
+
+
+def _squares(centers: np.ndarray, sides: np.ndarray, place: tuple[float, float]) -> np.ndarray:
+    """Squares with `centers` (N, 2) at a place given in shares of their `sides` (N)."""
+    return np.column_stack([centers - sides[:, None] * place, sides])
+
+
+def _holds_face(boxes: np.ndarray, around_points: np.ndarray) -> np.ndarray:
+    """(N) whether a box is about as large as its face's points and has its center among them."""
+    sides, span = (value[:, 2:] - value[:, :2] for value in (boxes, around_points))
+    ratio = sides.max(axis=1) / np.maximum(span.max(axis=1), 1e-9)
+    center = (boxes[:, :2] + boxes[:, 2:]) / 2
+    is_near = ((center > around_points[:, :2]) & (center < around_points[:, 2:])).all(axis=1)
+    return is_near & (sides > 0).all(axis=1) & (ratio > _SIDE_RANGE[0]) & (ratio < _SIDE_RANGE[1])

@@ -1,0 +1,111 @@
+"""Faces into squares: decode on all cores in order, in bounded memory, and write them as one array file."""
+
+import os
+import shutil
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from tqdm import tqdm
+
+from src.datasets.cropping import crop_squares
+from src.datasets.faces import Faces
+from src.datasets.pictures import read_crop, read_square
+from src.errors import InputError
+
+_BLOCK_BYTES = 64_000_000  # of squares that are decoded before the first is written
+_LISTED_BROKEN = 10  # names of broken pictures that a message spells out
+
+
+@dataclass(frozen=True)
+class Square:
+    """A decoded face: pixels (S, S, 3) uint8, the affine (2, 3) from source pixels to the unit square, the (height,
+    width) in source pixels of what the square shows, and whether one of the points lies outside the picture."""
+
+    pixels: np.ndarray
+    affine: np.ndarray
+    size: tuple[float, float]
+    has_points_outside: bool
+
+
+def decode_faces(tables: Sequence[Faces], size: int, *, crop: str, description: str) -> Iterator[Square | InputError]:
+    """Every face of the tables in order, as a square of `size` pixels, or what is wrong with it.
+
+    crop: a rule of `src.datasets.cropping`. Pillow releases the lock while it decodes, so threads use all cores; a
+    block of faces is finished before the next one begins, which bounds the memory.
+    """
+    crops = [crop_squares(table, crop) for table in tables]
+    faces = [(table, part, row) for table, part in zip(tables, crops, strict=True) for row in range(len(table))]
+    block = max(os.cpu_count() or 1, _BLOCK_BYTES // (3 * size**2))
+    progress = tqdm(total=len(faces), desc=description, unit="face", disable=None)
+    with ThreadPoolExecutor(os.cpu_count()) as pool, progress:
+        for start in range(0, len(faces), block):
+            for result in pool.map(lambda face: _decode_one(*face, size=size), faces[start : start + block]):
+                progress.update()
+                yield result
+
+
+def describe_broken(broken: Sequence[tuple[Path, InputError]], count: int) -> str:
+    """One line about the broken ones of `count` pictures, which spells out the first few."""
+    listed = "; ".join(f"{path}: {error}" for path, error in broken[:_LISTED_BROKEN])
+    more = f"; and {len(broken) - _LISTED_BROKEN} more" if len(broken) > _LISTED_BROKEN else ""
+    return f"{len(broken)} of {count} pictures are broken ({listed}{more}); mend them or pass --skip_broken"
+
+
+class SquaresFile:
+    """An .npy file (N, S, S, 3) uint8 written face by face: unlike a memory map, none of it counts as our memory."""
+
+    def __init__(self, path: Path, count: int, size: int) -> None:
+        """count: at most so many squares will come. Raises InputError where the disk has no room for them."""
+        needed, free = count * size * size * 3, shutil.disk_usage(path.parent).free
+        if needed > free:
+            raise InputError(f"{path.parent}: expected {needed / 1e6:.0f} MB of free disk, found {free / 1e6:.0f} MB")
+        self._shape, self._written = (size, size, 3), 0
+        self._file = open(path, "wb")  # noqa: SIM115, closed by __exit__
+        self._write_header(count)
+
+    def __enter__(self) -> "SquaresFile":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._file.close()
+
+    def append(self, pixels: np.ndarray) -> None:
+        self._file.write(pixels.tobytes())
+        self._written += 1
+
+    def finish(self) -> None:
+        """State how many squares came: NumPy pads a header so that its first dimension can be rewritten in place."""
+        self._file.seek(0)
+        self._write_header(self._written)
+
+    def _write_header(self, count: int) -> None:
+        header = {"descr": "|u1", "fortran_order": False, "shape": (count, *self._shape)}
+        np.lib.format.write_array_header_1_0(self._file, header)
+
+
+def _decode_one(faces: Faces, crops: np.ndarray | None, row: int, *, size: int) -> Square | InputError:
+    try:
+        if crops is None:
+            pixels, affine, (height, width) = read_square(faces.path(row), size)
+            shown = (height, width)
+        elif np.isnan(crops[row]).any():
+            return _why_without_crop(faces, row)
+        else:
+            pixels, affine, (height, width) = read_crop(faces.path(row), size, tuple(crops[row]))
+            shown = (crops[row, 2], crops[row, 2])
+    except InputError as error:
+        return error
+    shares = faces.points_image[row] / (width, height)
+    if shares.min() < -1 or shares.max() > 2:
+        return InputError(f"its points lie far outside the picture ({width} x {height} pixels)")
+    return Square(pixels, affine, shown, bool(shares.min() < 0 or shares.max() > 1))
+
+
+def _why_without_crop(faces: Faces, row: int) -> InputError:
+    if np.ptp(faces.points_image[row], axis=0).min() == 0:
+        return InputError("its points lie in one place or on one line")
+    box = faces.boxes_image[row].round(1).tolist()
+    return InputError(f"its box {box} does not fit its points; mend it or pass --crop challenge")

@@ -1,0 +1,85 @@
+"""The one table that every reader fills and every later step takes: annotated faces of one folder."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import numpy as np
+
+from src.errors import InputError
+
+
+@dataclass(frozen=True)
+class Faces:
+    """N annotated faces; a picture with three faces has three rows. Raises InputError for a table that cannot be used.
+
+    root: the folder; names: (N) str, each face's picture relative to the root, with forward slashes.
+    points_image: (N, K, 2) float64 in pixels of the picture (frame: `src.geometry`), sub-pixel and unclipped: points
+    outside the picture are kept.
+    boxes_image: (N, 4) float64 left, top, right, bottom of the format's own face box, NaN where a face has none.
+    euler: (N, 3) float64 pitch, yaw, roll in degrees (frame: `src.pose`) where the format states it, else None.
+    subsets: the data set's own parts, name -> (N) bool; a face may belong to several.
+    left_out: what the folder holds and the table does not, in words -> count.
+    """
+
+    root: Path
+    names: np.ndarray
+    points_image: np.ndarray
+    boxes_image: np.ndarray | None = None
+    euler: np.ndarray | None = None
+    subsets: Mapping[str, np.ndarray] = field(default_factory=dict)
+    left_out: Mapping[str, int] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        names, points_image = np.asarray(self.names, dtype=str), np.asarray(self.points_image, np.float64)
+        count = len(names)
+        if count == 0:
+            raise InputError(f"{self.root}: expected at least one annotated face, found none; check --format")
+        if points_image.ndim != 3 or points_image.shape[::2] != (count, 2):
+            raise InputError(f"{self.root}: expected points ({count}, K, 2), found {points_image.shape}")
+        finite = np.isfinite(points_image).all(axis=(1, 2))
+        if not finite.all():
+            raise InputError(f"{self.root}: {names[~finite][0]}: expected finite coordinates, found NaN or infinity")
+        boxes = np.full((count, 4), np.nan) if self.boxes_image is None else np.asarray(self.boxes_image, np.float64)
+        for name, value in (("names", names), ("points_image", points_image), ("boxes_image", boxes)):
+            object.__setattr__(self, name, value)
+        object.__setattr__(self, "root", Path(self.root))
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    @property
+    def num_points(self) -> int:
+        return self.points_image.shape[1]
+
+    def path(self, row: int) -> Path:
+        """The picture of one face."""
+        return self.root / self.names[row]
+
+    def take(self, rows: np.ndarray) -> "Faces":
+        """Some of the faces: rows are indices or a (N) bool mask."""
+        return replace(
+            self,
+            names=self.names[rows],
+            points_image=self.points_image[rows],
+            boxes_image=self.boxes_image[rows],
+            euler=None if self.euler is None else self.euler[rows],
+            subsets={name: mask[rows] for name, mask in self.subsets.items()},
+        )
+
+    def subset(self, name: str) -> "Faces":
+        """The faces of one of the data set's own parts. Raises InputError for a part that it does not have."""
+        if name not in self.subsets:
+            known = ", ".join(sorted(self.subsets)) or "none"
+            raise InputError(f"{self.root}: expected one of its subsets ({known}), found {name!r}")
+        return self.take(self.subsets[name])
+
+
+def stack_points(root: Path, names: Sequence[str], faces: Sequence[np.ndarray]) -> np.ndarray:
+    """One array (N, K, 2) of faces (K, 2). Raises InputError where they differ in K, naming the first that does."""
+    if not len(faces):
+        return np.empty((0, 0, 2))
+    for name, points in zip(names, faces, strict=True):
+        if len(points) != len(faces[0]):
+            raise InputError(f"{root}: {name}: expected {len(faces[0])} points as in {names[0]}, found {len(points)}")
+    return np.array(faces)

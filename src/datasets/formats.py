@@ -1,0 +1,89 @@
+"""Name -> format: one table of readers and writers, and which of them a folder is for."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+
+from src.datasets import (
+    aflw2000,
+    challenge,
+    coco,
+    cofw68,
+    cropping,
+    facesynthetics,
+    ivslab,
+    lapa,
+    pts,
+    tsv,
+    wflw,
+    x_anylabeling,
+    yolo_pose,
+)
+from src.datasets.challenge import check_name
+from src.datasets.faces import Faces
+from src.datasets.folder import Folder
+from src.errors import InputError
+
+
+@dataclass(frozen=True)
+class Format:
+    """detect: cheap, by the names of files and the beginnings of a few. read and write speak the frame of `Faces`.
+
+    write: labels for pictures that already lie below the same folder, inside `pictures`; None where we only read.
+    crop: the rule that fits the format's pictures.
+    """
+
+    detect: Callable[[Folder], bool]
+    read: Callable[[Folder], Faces]
+    write: Callable[[Faces, Path], None] | None
+    pictures: str
+    crop: str
+
+
+def _format(module: ModuleType, crop: str = cropping.CHALLENGE) -> Format:
+    write, pictures = getattr(module, "write", None), getattr(module, "PICTURES", "")
+    return Format(module.detect, module.read, write, pictures, crop)
+
+
+FORMATS: dict[str, Format] = {
+    "challenge": _format(challenge, crop=cropping.WHOLE),
+    "pts": _format(pts),
+    "wflw": _format(wflw),
+    "aflw2000": _format(aflw2000),
+    "facesynthetics": _format(facesynthetics),
+    "cofw68": _format(cofw68),
+    "lapa": _format(lapa),
+    "ivslab": _format(ivslab),
+    "tsv": _format(tsv),
+    "yolo_pose": _format(yolo_pose),
+    "coco": _format(coco),
+    "x_anylabeling": _format(x_anylabeling),
+}
+WRITABLE = tuple(name for name, form in FORMATS.items() if form.write)
+
+
+def detect_format(folder: Folder) -> str:
+    """The name of the folder's format. Raises InputError where none or several fit."""
+    found = [name for name, form in FORMATS.items() if form.detect(folder)]
+    if len(found) == 1:
+        return found[0]
+    what = f"several ({', '.join(found)})" if found else "none of them"
+    remedy = "say which with --format" if found else "check --root"
+    raise InputError(f"{folder.root}: expected one of the formats {', '.join(FORMATS)}, found {what}; {remedy}")
+
+
+def read_faces(folder: Folder, name: str) -> Faces:
+    """The faces of a folder in the format `name`.
+
+    Raises InputError for a folder of another format, wrong annotations, or picture names that our lists cannot carry.
+    """
+    if name not in FORMATS:
+        raise InputError(f"expected a format ({', '.join(FORMATS)}), found {name!r}")
+    faces = FORMATS[name].read(folder)
+    try:
+        for picture in set(faces.names.tolist()):
+            check_name(picture)
+    except InputError as error:
+        raise InputError(f"{folder.root}: {error}") from None
+    return faces

@@ -1,0 +1,33 @@
+"""iVSLab's `.pts` files: 51 points a face (no jaw), up to several faces a picture, pixels counted from 0.
+
+The challenge of ICME 2024 for embedded systems hands out and takes this form; it wants faces ordered from the picture's
+right to its left.
+"""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from src.datasets import pts
+from src.datasets.faces import Faces
+from src.datasets.folder import Folder
+from src.markup import INNER_51, NUM_POINTS
+
+_ORIGIN = 0.0  # its tools are not MATLAB's: coordinates are the picture's own
+
+
+def detect(folder: Folder) -> bool:
+    return pts.holds_inner_points(folder)
+
+
+def read(folder: Folder) -> Faces:
+    return pts.read_faces(folder, num_points=len(INNER_51), origin=_ORIGIN)
+
+
+def write(faces: Faces, out: Path) -> None:
+    """One .pts beside each picture, a block a face. Faces of 68 points lose their jaw."""
+    points = faces.points_image[:, INNER_51] if faces.num_points == NUM_POINTS else faces.points_image
+    center = (points.min(axis=1) + points.max(axis=1))[:, 0] / 2
+    order = np.argsort(-center, kind="stable")
+    pts.write_faces(replace(faces, points_image=points).take(order), out, origin=_ORIGIN)

@@ -1,0 +1,46 @@
+"""LaPa: {train,val,test}/images/NAME.jpg with landmarks/NAME.txt, a count and 106 rows "x y", mapped to 68.
+
+Liu et al., "A New Dataset and Boundary-Attention Semantic Segmentation for Face Parsing", 2020.
+"""
+
+from pathlib import Path, PurePosixPath
+
+import numpy as np
+
+from src.datasets.faces import Faces
+from src.datasets.folder import Folder, read_text
+from src.datasets.point_maps import LAPA_106, to_68
+from src.errors import InputError
+
+_COUNT = 106
+_PARTS = ("train", "val", "test")
+
+
+def detect(folder: Folder) -> bool:
+    return bool(_files(folder))
+
+
+def read(folder: Folder) -> Faces:
+    """Faces in 68 points, with the subsets train, val and test."""
+    files = _files(folder)
+    points = np.array(folder.parse(files, _parse)).reshape(-1, _COUNT, 2)
+    parts = [PurePosixPath(name).parts for name in files]
+    names = [folder.picture(str(PurePosixPath(*path[:-2], "images", path[-1]).with_suffix(""))) for path in parts]
+    subsets = {part: np.array([path[0] == part for path in parts]) for part in _PARTS}
+    return Faces(
+        folder.root,
+        np.array(names),
+        to_68(points, LAPA_106),
+        subsets={part: mask for part, mask in subsets.items() if mask.any()},
+    )
+
+
+def _files(folder: Folder) -> list[str]:
+    return [name for name in folder.ending(".txt") if PurePosixPath(name).parts[-2:-1] == ("landmarks",)]
+
+
+def _parse(path: Path) -> np.ndarray:
+    stated, *values = read_text(path).split() or [""]
+    if stated != str(_COUNT) or len(values) != 2 * _COUNT:
+        raise InputError(f"expected {_COUNT} and that many points, found {stated!r} and {len(values) / 2:g} points")
+    return np.array(values, np.float64).reshape(_COUNT, 2)

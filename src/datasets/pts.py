@@ -1,0 +1,107 @@
+"""300-W's `.pts` files: 68 points a face, beside each picture, in trees like afw, helen/trainset, lfpw/testset, ibug.
+
+Sagonas et al., "300 Faces in-the-Wild Challenge", 2013. The files come from MATLAB, where the center of the first pixel
+is 1; ours is 0.5. Copies without the header and braces are read as well.
+"""
+
+import re
+from functools import partial
+from pathlib import Path, PurePosixPath
+
+import numpy as np
+
+from src.datasets.faces import Faces
+from src.datasets.folder import Folder, read_text
+from src.errors import InputError
+from src.markup import INNER_51, NUM_POINTS
+
+ENDING = ".pts"
+MATLAB_ORIGIN = 0.5  # what a coordinate of MATLAB's exceeds ours by
+_COUNT = re.compile(r"n_points:\s*(\d+)")
+_HEAD = 100  # bytes that hold the first header
+_TEST_FOLDERS = {("helen", "testset"), ("lfpw", "testset")}
+_TRAIN_FOLDERS = {("helen", "trainset"), ("lfpw", "trainset"), ("afw",)}
+
+
+def detect(folder: Folder) -> bool:
+    return bool(folder.ending(ENDING)) and not holds_inner_points(folder)
+
+
+def read(folder: Folder) -> Faces:
+    """Faces with the subsets train, common, challenge and full, as far as the folder's names tell them."""
+    faces = read_faces(folder, num_points=NUM_POINTS, origin=MATLAB_ORIGIN)
+    return Faces(faces.root, faces.names, faces.points_image, subsets=_subsets(faces.names), left_out=faces.left_out)
+
+
+def write(faces: Faces, out: Path) -> None:
+    """One .pts beside each picture."""
+    write_faces(faces, out, origin=MATLAB_ORIGIN)
+
+
+def holds_inner_points(folder: Folder) -> bool:
+    """Whether the folder's first .pts is one of 51 points; a damaged file is none."""
+    heads = [(folder.root / name).read_bytes()[:_HEAD] for name in folder.ending(ENDING)[:1]]
+    return any(int(count) == len(INNER_51) for head in heads for count in _COUNT.findall(head.decode(errors="replace")))
+
+
+def read_faces(folder: Folder, *, num_points: int, origin: float) -> Faces:
+    """Every .pts of the folder; several blocks in a file are several faces. origin: see `MATLAB_ORIGIN`."""
+    files = folder.ending(ENDING)
+    parsed = folder.parse(files, partial(_parse, num_points=num_points))
+    names = [folder.picture(name[: -len(ENDING)]) for name, faces in zip(files, parsed, strict=True) for _ in faces]
+    points = [face - origin for faces in parsed for face in faces]
+    empty = sum(not faces for faces in parsed)
+    return Faces(folder.root, np.array(names), np.array(points), left_out={"files without a face": empty})
+
+
+def write_faces(faces: Faces, out: Path, *, origin: float) -> None:
+    """One .pts beside each picture, a block for each of its faces, in the table's order."""
+    blocks: dict[str, list[str]] = {}
+    for name, points in zip(faces.names, faces.points_image + origin, strict=True):
+        rows = "\n".join(f"{x:.6f} {y:.6f}" for x, y in points)
+        block = f"version: 1\nn_points: {len(points)}\n{{\n{rows}\n}}\n"
+        blocks.setdefault(str(PurePosixPath(name).with_suffix(ENDING)), []).append(block)
+    for name, parts in blocks.items():
+        (out / name).write_text("".join(parts), encoding="utf-8")
+
+
+def _parse(path: Path, *, num_points: int) -> list[np.ndarray]:
+    text = read_text(path)
+    faces = _blocks(text.splitlines())
+    stated = [int(count) for count in _COUNT.findall(text)] or [num_points] * len(faces)
+    for face, count in zip(faces, stated, strict=False):
+        if not len(face) == count == num_points:
+            raise InputError(f"expected {num_points} points, found {len(face)} (the file says {count})")
+    if len(stated) != len(faces):
+        raise InputError(f"expected {len(stated)} faces, found {len(faces)}; the file may be truncated")
+    return [np.array([[float(value) for value in row.split()] for row in face]).reshape(-1, 2) for face in faces]
+
+
+def _blocks(lines: list[str]) -> list[list[str]]:
+    """The coordinate lines of each face: between braces, or all of them where there are no braces."""
+    faces: list[list[str]] = []
+    is_open = False
+    for line in map(str.strip, lines):
+        if line == "{":
+            faces.append([])
+            is_open = True
+        elif line == "}":
+            is_open = False
+        elif line and not line.startswith(("version", "n_points")):
+            if not faces:
+                faces.append([])
+            faces[-1].append(line)
+    if is_open:
+        raise InputError("expected a closing brace, found the end of the file; it may be truncated")
+    return faces
+
+
+def _subsets(names: np.ndarray) -> dict[str, np.ndarray]:
+    parts = [tuple(part.lower() for part in PurePosixPath(name).parts[:-1]) for name in names]
+
+    def members(*folders: tuple[str, ...]) -> np.ndarray:
+        return np.array([any(part[-len(folder) :] == folder for folder in folders) for part in parts])
+
+    common, challenge = members(*_TEST_FOLDERS), members(("ibug",))
+    subsets = {"train": members(*_TRAIN_FOLDERS), "common": common, "challenge": challenge, "full": common | challenge}
+    return {name: mask for name, mask in subsets.items() if mask.any()}

@@ -1,0 +1,70 @@
+"""TSV metadata as STAR and its relatives take it: a face a line, tab separated, no header.
+
+Columns: picture; points of an earlier prediction, "x,y,x,y,..."; the points themselves; scale = min(box width, box
+height) / 200 * 1.05; x and y of the box's center; optionally, integer tags with commas.
+"""
+
+from pathlib import Path
+
+import numpy as np
+
+from src.datasets.cropping import face_boxes
+from src.datasets.faces import Faces, stack_points
+from src.datasets.folder import Folder, read_text
+from src.errors import InputError
+from src.files import write_text
+
+FILE = "faces.tsv"
+_SIDE_PER_SCALE = 200 / 1.05  # pixels
+
+
+def detect(folder: Folder) -> bool:
+    return bool(folder.ending(".tsv"))
+
+
+def read(folder: Folder) -> Faces:
+    """The faces of all .tsv files, each file a subset by its name; the box is the square of scale and center."""
+    files = folder.ending(".tsv")
+    parsed = folder.parse(files, _read_lines)
+    rows = [row for faces in parsed for row in faces]
+    names = np.array([folder.locate(picture) for picture, _, _ in rows])
+    file_of = np.repeat(np.arange(len(files)), [len(faces) for faces in parsed])
+    return Faces(
+        folder.root,
+        names,
+        stack_points(folder.root, names, [points for _, points, _ in rows]),
+        boxes_image=np.array([box for _, _, box in rows]),
+        subsets={Path(file).stem: file_of == i for i, file in enumerate(files)},
+    )
+
+
+def write(faces: Faces, out: Path) -> None:
+    """One file; the earlier prediction's column repeats the points."""
+    boxes = face_boxes(faces)
+    centers, sides = (boxes[:, :2] + boxes[:, 2:]) / 2, (boxes[:, 2:] - boxes[:, :2]).min(axis=1)
+    lines = []
+    for name, points, center, side in zip(faces.names, faces.points_image, centers, sides, strict=True):
+        coordinates = ",".join(f"{value:.6f}" for value in points.ravel())
+        scale = f"{side / _SIDE_PER_SCALE:.9f}"
+        lines.append("\t".join([name, coordinates, coordinates, scale, *(f"{value:.6f}" for value in center)]) + "\n")
+    write_text(out / FILE, "".join(lines))
+
+
+def _read_lines(path: Path) -> list[tuple[str, np.ndarray, np.ndarray]]:
+    """Picture, points (K, 2) and box (4) of every line."""
+    rows = []
+    for number, line in enumerate(read_text(path).splitlines(), 1):
+        if not line.strip():
+            continue
+        columns = line.split("\t")
+        if len(columns) not in (6, 7):
+            raise InputError(f"line {number}: expected 6 or 7 columns separated by tabs, found {len(columns)}")
+        try:
+            values, placement = np.array(columns[2].split(","), np.float64), np.array(columns[3:6], np.float64)
+        except ValueError:
+            raise InputError(f"line {number}: expected numbers after the picture's name, found other text") from None
+        if len(values) % 2:
+            raise InputError(f"line {number}: expected pairs of coordinates, found {len(values)} numbers")
+        center, half = placement[1:], placement[0] * _SIDE_PER_SCALE / 2
+        rows.append((columns[0], values.reshape(-1, 2), np.array([*(center - half), *(center + half)])))
+    return rows

@@ -1,0 +1,105 @@
+"""X-AnyLabeling: a .json beside each picture, with a rectangle and numbered points a face, tied by their group_id."""
+
+import json
+from collections import defaultdict
+from pathlib import Path, PurePosixPath
+
+import numpy as np
+
+from src.datasets.cropping import face_boxes
+from src.datasets.faces import Faces, stack_points
+from src.datasets.folder import PEEKED, Folder, json_head, read_json
+from src.datasets.pictures import picture_sizes
+from src.errors import InputError
+
+_VERSION = "2.3.1"
+_LABEL = "face"
+
+
+def detect(folder: Folder) -> bool:
+    return any(_has_shapes(folder.root / name) for name in folder.ending(".json")[:PEEKED])
+
+
+def read(folder: Folder) -> Faces:
+    """Every face whose points are numbered from 0 without a gap; its box is its rectangle, where it has one."""
+    files = [name for name in folder.ending(".json") if _has_shapes(folder.root / name)]
+    parsed = folder.parse(files, _parse)
+    rows = [(file, *face) for file, faces in zip(files, parsed, strict=True) for face in faces]
+    names = [folder.picture(str(PurePosixPath(file).with_suffix(""))) for file, _, _ in rows]
+    return Faces(
+        folder.root,
+        np.array(names),
+        stack_points(folder.root, names, [points for _, points, _ in rows]),
+        boxes_image=np.array([box for _, _, box in rows]).reshape(-1, 4),
+        left_out={"pictures without a face": sum(not faces for faces in parsed)},
+    )
+
+
+def write(faces: Faces, out: Path) -> None:
+    """One .json beside each picture."""
+    names, picture_of = np.unique(faces.names, return_inverse=True)
+    sizes = picture_sizes([faces.root / name for name in names])
+    boxes = face_boxes(faces)
+    order = np.argsort(picture_of, kind="stable")
+    starts = np.searchsorted(picture_of[order], np.arange(len(names) + 1))
+    for i, (name, (width, height)) in enumerate(zip(names, sizes, strict=True)):
+        rows = order[starts[i] : starts[i + 1]]
+        content = {
+            "version": _VERSION,
+            "flags": {},
+            "shapes": [
+                shape for group, row in enumerate(rows) for shape in _shapes(faces.points_image[row], boxes[row], group)
+            ],
+            "imagePath": PurePosixPath(name).name,
+            "imageData": None,
+            "imageHeight": int(height),
+            "imageWidth": int(width),
+        }
+        path = out / PurePosixPath(name).with_suffix(".json")
+        path.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+
+
+def _has_shapes(path: Path) -> bool:
+    return '"shapes"' in json_head(path)
+
+
+def _parse(path: Path) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Points (K, 2) and box (4) of each face."""
+    points: dict[object, dict[int, list[float]]] = defaultdict(dict)
+    boxes: dict[object, np.ndarray] = {}
+    for shape in read_json(path)["shapes"]:
+        group, corners = shape.get("group_id"), np.array(shape["points"], np.float64)
+        if shape["shape_type"] == "rectangle":
+            boxes[group] = np.concatenate([corners.min(axis=0), corners.max(axis=0)])
+        elif shape["shape_type"] == "point" and str(shape["label"]).isdigit():
+            number = int(shape["label"])
+            if number in points[group]:
+                raise InputError(f"expected each point of group {group} once, found {number} again; group each face")
+            points[group][number] = corners[0]
+    for group, face in points.items():
+        if sorted(face) != list(range(len(face))):
+            raise InputError(f"expected points 0 to {max(face)} of group {group}, found {len(face)} of them")
+    nowhere = np.full(4, np.nan)
+    return [
+        (np.array([face[i] for i in range(len(face))]), boxes.get(group, nowhere)) for group, face in points.items()
+    ]
+
+
+def _shapes(points: np.ndarray, box: np.ndarray, group: int) -> list[dict]:
+    left, top, right, bottom = box.round(6).tolist()
+    corners = [[left, top], [right, top], [right, bottom], [left, bottom]]
+    rectangle = _shape(_LABEL, corners, kind="rectangle", group=group)
+    numbered = enumerate(points.round(6).tolist())
+    return [rectangle, *(_shape(str(i), [point], kind="point", group=group) for i, point in numbered)]
+
+
+def _shape(label: str, points: list[list[float]], *, kind: str, group: int) -> dict:
+    return {
+        "label": label,
+        "points": points,
+        "group_id": group,
+        "shape_type": kind,
+        "difficult": False,
+        "flags": {},
+        "attributes": {},
+    }

@@ -1,0 +1,135 @@
+"""YOLO-pose: images/**/NAME.jpg with labels/**/NAME.txt and a data yaml.
+
+A label line is a face: class cx cy w h, then x y (visibility) of every point, all but class and visibility in shares of
+the picture's sides. `kpt_shape: [K, 3]` in the yaml states K and whether visibility is there.
+"""
+
+import re
+from pathlib import Path, PurePosixPath
+
+import numpy as np
+
+from src.datasets.cropping import face_boxes
+from src.datasets.faces import Faces, stack_points
+from src.datasets.folder import Folder, read_text
+from src.datasets.pictures import picture_sizes
+from src.errors import InputError
+from src.files import write_text
+from src.markup import FLIP_PERMUTATION, INNER_51, NUM_POINTS
+
+PICTURES = "images"
+_LABELS = "labels"
+_BOX = 5  # columns before the points: class, center, size
+_MARKED = 2.0  # visibility of a marked and visible point
+_SHAPE = re.compile(r"kpt_shape:\s*(?:\[\s*(\d+)\s*,\s*(\d)\s*\]|-\s*(\d+)\s+-\s*(\d))")
+
+
+def detect(folder: Folder) -> bool:
+    return bool(folder.ending(".txt", inside=_LABELS))
+
+
+def read(folder: Folder) -> Faces:
+    """Faces with their boxes; each folder of labels is a subset. A face with an unmarked point is left out."""
+    files = folder.ending(".txt", inside=_LABELS)
+    shape = _stated_shape(folder)
+    parsed = folder.parse(files, lambda path: _parse(path, shape))
+    pictures = [folder.picture(_beside(file, _LABELS, PICTURES)) for file in files]
+    sizes = picture_sizes([folder.root / picture for picture in pictures])
+    names, points, boxes, parts, unmarked = [], [], [], [], 0
+    for file, picture, size, faces in zip(files, pictures, sizes, parsed, strict=True):
+        for box, face, is_marked in faces:
+            if not is_marked:
+                unmarked += 1
+                continue
+            names.append(picture)
+            points.append(face * size)
+            boxes.append(np.concatenate([box[:2] - box[2:] / 2, box[:2] + box[2:] / 2]) * np.tile(size, 2))
+            parts.append(_part(file))
+    return Faces(
+        folder.root,
+        np.array(names),
+        stack_points(folder.root, names, points),
+        boxes_image=np.array(boxes).reshape(-1, 4),
+        subsets={part: np.array(parts) == part for part in sorted(set(parts)) if part},
+        left_out={
+            "faces with unmarked points": unmarked,
+            "pictures without a face": sum(not faces for faces in parsed),
+        },
+    )
+
+
+def write(faces: Faces, out: Path) -> None:
+    """Labels beside pictures that lie in out/images, and data.yaml; every point counts as visible."""
+    sizes = picture_sizes([faces.path(row) for row in range(len(faces))])
+    boxes = face_boxes(faces)
+    lines: dict[str, list[str]] = {}
+    for name, points, box, size in zip(faces.names, faces.points_image, boxes, sizes, strict=True):
+        center, sides = (box[:2] + box[2:]) / 2 / size, (box[2:] - box[:2]) / size
+        marked = np.column_stack([points / size, np.full(len(points), _MARKED)])
+        row = " ".join(f"{value:.9f}" for value in (*center, *sides, *marked.ravel()))
+        lines.setdefault(_beside(name, PICTURES, _LABELS) + ".txt", []).append(f"0 {row}\n")
+    for name, parts in lines.items():
+        (out / name).parent.mkdir(parents=True, exist_ok=True)
+        (out / name).write_text("".join(parts), encoding="utf-8")
+    yaml = {
+        "path": ".",
+        "train": PICTURES,
+        "val": PICTURES,
+        "kpt_shape": [faces.num_points, 3],
+        "flip_idx": _flip_indices(faces),
+        "names": "{0: face}",
+    }
+    write_text(out / "data.yaml", "".join(f"{key}: {value}\n" for key, value in yaml.items()))
+
+
+def _parse(path: Path, shape: tuple[int, int] | None) -> list[tuple[np.ndarray, np.ndarray, bool]]:
+    """Box (4) and points (K, 2) in shares of the picture, and whether every point is marked, of each face."""
+    faces = []
+    for line in read_text(path).splitlines():
+        values = np.array(line.split(), np.float64)
+        if len(values) == 0:
+            continue
+        count, columns = shape or _guess_shape(len(values) - _BOX)
+        if len(values) != _BOX + count * columns:
+            raise InputError(f"expected {_BOX} + {count} x {columns} columns, found {len(values)}")
+        rows = values[_BOX:].reshape(count, columns)
+        faces.append((values[1:_BOX], rows[:, :2], columns == 2 or bool((rows[:, 2] > 0).all())))
+    return faces
+
+
+def _stated_shape(folder: Folder) -> tuple[int, int] | None:
+    for name in (*folder.ending(".yaml"), *folder.ending(".yml")):
+        if match := _SHAPE.search(read_text(folder.root / name)):
+            count, columns = (int(group) for group in match.groups() if group)
+            return count, columns
+    return None
+
+
+def _guess_shape(columns: int) -> tuple[int, int]:
+    for count in (NUM_POINTS, len(INNER_51)):
+        if columns in (2 * count, 3 * count):
+            return count, columns // count
+    raise InputError(f"expected a data yaml with kpt_shape, or 68 or 51 points, found {columns} columns of points")
+
+
+def _flip_indices(faces: Faces) -> list[int]:
+    if faces.num_points == NUM_POINTS:
+        return FLIP_PERMUTATION.tolist()
+    if faces.num_points == len(INNER_51):
+        return (FLIP_PERMUTATION[list(INNER_51)] - INNER_51[0]).tolist()
+    raise InputError(f"{faces.root}: expected faces of 68 or 51 points for yolo_pose, found {faces.num_points}")
+
+
+def _beside(name: str, folder: str, other: str) -> str:
+    """The path less its extension, with the last `folder` in it replaced by `other`."""
+    parts = list(PurePosixPath(name).with_suffix("").parts)
+    last = len(parts) - 1 - parts[::-1].index(folder)
+    return str(PurePosixPath(*parts[:last], other, *parts[last + 1 :]))
+
+
+def _part(file: str) -> str:
+    """train or val: the folder inside labels/, or the one that holds it."""
+    parts = PurePosixPath(file).parts
+    place = parts.index(_LABELS)
+    inside, before = parts[place + 1 : -1], parts[:place]
+    return inside[0] if inside else before[-1] if before else ""

@@ -1,0 +1,169 @@
+"""A tiny folder of every format, written as its makers write it and independently of our writers."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+from scipy.io import savemat
+from stand_in import project, random_euler, write_faces
+
+from src.datasets.point_maps import LAPA_106, WFLW_98
+
+COUNT = 3
+SIZE = (160, 120)  # pixels, width and height
+MATLAB = 0.5  # what coordinates counted from 1 exceed ours by
+
+
+def sample(name: str, root: Path) -> np.ndarray:
+    """Write COUNT faces in the format `name`. Returns the points_image (COUNT, K, 2) that a reader must find."""
+    root.mkdir(parents=True)
+    points = project(random_euler(COUNT)) * min(SIZE) + (20, 0)
+    return SAMPLES[name](root, points)
+
+
+def picture(path: Path, size: tuple[int, int] = SIZE) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.new("RGB", size, (90, 70, 60)).save(path)
+
+
+def pts_text(points: np.ndarray) -> str:
+    return f"version: 1\nn_points: {len(points)}\n{{\n" + rows(points) + "}\n"
+
+
+def rows(points: np.ndarray) -> str:
+    return "".join(f"{x:.6f} {y:.6f}\n" for x, y in points)
+
+
+def dense(points: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """Points (N, 98 or 106, 2) that map to points (N, 68, 2): the solution of least length."""
+    inverse = np.linalg.pinv(weights)  # (2, count, 68)
+    return np.einsum("cjk,nkc->njc", inverse, points)
+
+
+def _challenge(root: Path, _: np.ndarray) -> np.ndarray:
+    return write_faces(root, COUNT, size=SIZE)[1]
+
+
+def _pts(root: Path, points: np.ndarray) -> np.ndarray:
+    for folder, face in zip(("afw", "helen/testset", "ibug"), points, strict=True):
+        picture(root / folder / "face.jpg")
+        (root / folder / "face.pts").write_text(pts_text(face + MATLAB))
+    return points
+
+
+def _ivslab(root: Path, points: np.ndarray) -> np.ndarray:
+    for i, face in enumerate(points):
+        picture(root / f"{i}.png")
+        (root / f"{i}.pts").write_text(pts_text(face[17:]))
+    return points[:, 17:]
+
+
+def _wflw(root: Path, points: np.ndarray) -> np.ndarray:
+    lines = []
+    for i, face in enumerate(dense(points, WFLW_98)):
+        picture(root / "WFLW_images" / "0--Parade" / f"{i}.jpg")
+        flags = np.arange(6) == i
+        values = [*(f"{value:.6f}" for value in face.ravel()), "30", "20", "130", "110", *flags.astype(int).astype(str)]
+        lines.append(" ".join([*values, f"0--Parade/{i}.jpg"]) + "\n")
+    lists = root / "WFLW_annotations"
+    lists.mkdir()
+    (lists / "list_98pt_rect_attr_train.txt").write_text(lines[0])
+    (lists / "list_98pt_rect_attr_test.txt").write_text("".join(lines[1:]))
+    (lists / "list_98pt_test_blur.txt").write_text(" ".join([*lines[2].split()[:196], "0--Parade/2.jpg"]) + "\n")
+    return points[[1, 2, 0]]  # the test's list stands before the train's
+
+
+def _aflw2000(root: Path, points: np.ndarray) -> np.ndarray:
+    for i, face in enumerate(points):
+        picture(root / f"image{i:05d}.jpg")
+        savemat(root / f"image{i:05d}.mat", {
+            "pt3d_68": np.vstack([face.T + MATLAB, np.zeros(68)]),
+            "pt2d": np.zeros((2, 21)),
+            "Pose_Para": np.array([[0.1, -0.2, 0.3, 0, 0, 0, 1]]),
+        })  # fmt: skip
+    return points
+
+
+def _facesynthetics(root: Path, points: np.ndarray) -> np.ndarray:
+    for i, face in enumerate(points):
+        picture(root / f"{i:06d}.png")
+        picture(root / f"{i:06d}_seg.png")
+        (root / f"{i:06d}_ldmks.txt").write_text(rows(np.vstack([face, np.zeros((2, 2))])))
+    return points
+
+
+def _cofw68(root: Path, points: np.ndarray) -> np.ndarray:
+    (root / "test_annotations").mkdir()
+    for i, face in enumerate(points, 1):
+        picture(root / "pictures" / f"{i}.png")
+        savemat(root / "test_annotations" / f"{i}_points.mat", {"Points": face + MATLAB, "Occ": np.zeros((68, 1))})
+    return points
+
+
+def _lapa(root: Path, points: np.ndarray) -> np.ndarray:
+    for part, face in zip(("test", "train", "val"), dense(points, LAPA_106), strict=True):
+        picture(root / part / "images" / "face.jpg")
+        (root / part / "landmarks").mkdir()
+        (root / part / "landmarks" / "face.txt").write_text("106\n" + rows(face))
+    return points
+
+
+def _tsv(root: Path, points: np.ndarray) -> np.ndarray:
+    lines = []
+    for i, face in enumerate(points):
+        picture(root / "pictures" / f"{i}.jpg")
+        coordinates = ",".join(f"{value:.6f}" for value in face.ravel())
+        scale = 60 / 200 * 1.05
+        lines.append(f"/data/somebody/pictures/{i}.jpg\t0,0\t{coordinates}\t{scale}\t80\t64\t0,1\n")
+    (root / "train.tsv").write_text("".join(lines))
+    return points
+
+
+def _yolo_pose(root: Path, points: np.ndarray) -> np.ndarray:
+    inner = points[:, 17:]
+    for i, face in enumerate(inner):
+        picture(root / "images" / "train" / f"{i}.jpg")
+        (root / "labels" / "train").mkdir(parents=True, exist_ok=True)
+        marked = " ".join(f"{x:.9f} {y:.9f} 2.000000" for x, y in face / SIZE)
+        (root / "labels" / "train" / f"{i}.txt").write_text(f"0.0 0.5 0.5 0.4 0.5 {marked}\n")
+    (root / "data.yaml").write_text("path: x\nkpt_shape:\n- 51\n- 3\nnames: {0: face}\n")
+    return inner
+
+
+def _coco(root: Path, points: np.ndarray) -> np.ndarray:
+    images, annotations = [], []
+    for i, face in enumerate(points):
+        picture(root / "images" / f"{i}.jpg")
+        images.append({"file_name": f"{i}.jpg", "id": 7 + i, "height": SIZE[1], "width": SIZE[0]})
+        keypoints = np.column_stack([face, np.full(68, 2)]).ravel().tolist()
+        annotations.append({"image_id": 7 + i, "id": i, "bbox": [30, 20, 100, 90], "keypoints": keypoints})
+    content = {"info": {}, "images": images, "annotations": annotations, "categories": []}
+    (root / "faces.json").write_text(json.dumps(content))
+    return points
+
+
+def _x_anylabeling(root: Path, points: np.ndarray) -> np.ndarray:
+    for i, face in enumerate(points):
+        picture(root / f"{i}.jpg")
+        shapes = [{"label": "new_face", "shape_type": "rectangle", "group_id": 5, "points": [[30, 20], [130, 110]]}]
+        for j, point in reversed(list(enumerate(face.tolist()))):
+            shapes.append({"label": str(j), "shape_type": "point", "group_id": 5, "points": [point], "difficult": True})
+        (root / f"{i}.json").write_text(json.dumps({"version": "2.3.1", "flags": {}, "shapes": shapes}))
+    return points
+
+
+SAMPLES = {
+    "challenge": _challenge,
+    "pts": _pts,
+    "wflw": _wflw,
+    "aflw2000": _aflw2000,
+    "facesynthetics": _facesynthetics,
+    "cofw68": _cofw68,
+    "lapa": _lapa,
+    "ivslab": _ivslab,
+    "tsv": _tsv,
+    "yolo_pose": _yolo_pose,
+    "coco": _coco,
+    "x_anylabeling": _x_anylabeling,
+}

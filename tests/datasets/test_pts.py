@@ -1,0 +1,108 @@
+"""300-W and iVSLab files: headers, origins, subsets, several faces, and every way in which a file can be wrong."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from sample_folders import picture, pts_text, rows
+from stand_in import distinct_points
+
+from src.datasets.faces import Faces
+from src.datasets.folder import Folder
+from src.datasets.formats import read_faces
+from src.datasets.ivslab import write as write_ivslab
+from src.errors import InputError
+
+POINTS = distinct_points(3) * 100
+
+
+def _read(root: Path, text: str | bytes, name: str = "pts") -> Faces:
+    picture(root / "a.jpg")
+    (root / "a.pts").write_bytes(text if isinstance(text, bytes) else text.encode())
+    return read_faces(Folder(root), name)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        pts_text(POINTS[0]),
+        rows(POINTS[0]),
+        pts_text(POINTS[0]).replace("\n", "\r\n"),
+        pts_text(POINTS[0]).replace("n_points: ", "n_points:  "),
+        "\ufeff" + pts_text(POINTS[0]),
+    ],
+    ids=["header", "no header", "Windows", "more spaces", "byte order mark"],
+)
+def test_with_and_without_header_the_first_pixels_center_is_half_a_pixel(text: str, tmp_path: Path) -> None:
+    np.testing.assert_allclose(_read(tmp_path, text).points_image[0], POINTS[0] - 0.5, atol=1e-6)
+
+
+def test_the_trees_folders_are_the_lists(tmp_path: Path) -> None:
+    folders = ["AFW", "helen/testset", "helen/trainset", "ibug", "lfpw/testset", "lfpw/trainset"]
+    for folder in folders:
+        picture(tmp_path / folder / "a.png")
+        (tmp_path / folder / "a.pts").write_text(pts_text(POINTS[0]))
+    faces = read_faces(Folder(tmp_path), "pts")
+    members = {name: [folders[i] for i in np.flatnonzero(mask)] for name, mask in faces.subsets.items()}
+    assert members == {
+        "train": ["AFW", "helen/trainset", "lfpw/trainset"],
+        "common": ["helen/testset", "lfpw/testset"],
+        "challenge": ["ibug"],
+        "full": ["helen/testset", "ibug", "lfpw/testset"],
+    }
+    assert faces.subset("challenge").names.tolist() == ["ibug/a.png"]
+
+
+def test_negative_coordinates_are_kept(tmp_path: Path) -> None:
+    points = POINTS[0] - (120, 0)
+    np.testing.assert_allclose(_read(tmp_path, pts_text(points)).points_image[0], points - 0.5, atol=1e-6)
+
+
+def test_no_one_and_three_faces_in_a_file(tmp_path: Path) -> None:
+    inner = POINTS[:, 17:]
+    picture(tmp_path / "b.jpg")
+    (tmp_path / "b.pts").write_text("")
+    headers = ("version: 1(right one)", "version: 1(middle one)", "version: 1(left one)")
+    text = "".join(pts_text(face).replace("version: 1", header) for face, header in zip(inner, headers, strict=True))
+    faces = _read(tmp_path, text, "ivslab")
+    assert faces.names.tolist() == ["a.jpg"] * 3
+    np.testing.assert_allclose(faces.points_image, inner, atol=1e-6)
+    assert faces.left_out == {"files without a face": 1}
+
+
+def test_ivslab_is_written_from_right_to_left(tmp_path: Path) -> None:
+    points = POINTS + np.array([[10, 0], [300, 0], [150, 0]])[:, None]
+    picture(tmp_path / "a.jpg")
+    write_ivslab(Faces(tmp_path, np.array(["a.jpg"] * 3), points), tmp_path)
+    assert (tmp_path / "a.pts").read_text().startswith("version: 1\nn_points: 51\n{\n")
+    again = read_faces(Folder(tmp_path), "ivslab").points_image
+    np.testing.assert_allclose(again, points[[1, 2, 0], 17:], atol=1e-6)
+
+
+WRONG = {
+    "67 points": (pts_text(POINTS[0][:67]), "expected 68 points, found 67"),
+    "67 rows without header": (rows(POINTS[0][:67]), "expected 68 points, found 67"),
+    "fewer rows than stated": (pts_text(POINTS[0]).replace("68", "69"), "the file says 69"),
+    "cut before the brace": (pts_text(POINTS[0])[:-2], "truncated"),
+    "cut in a row": (pts_text(POINTS[0])[:500], "truncated"),
+    "cut after the header": ("version: 1\nn_points: 68\n", "truncated"),
+    "words": (pts_text(POINTS[0]).replace("}", "left eye\n}", 1).replace("68", "69"), "found 69"),
+    "three columns": (pts_text(POINTS[0]).replace("\n", " 1\n"), "a.pts"),
+    "NaN": (pts_text(POINTS[0] * np.nan), "found NaN"),
+    "not text": (b"\xff\xfe\x00\x81", "UTF-8"),
+}
+
+
+@pytest.mark.parametrize("kind", WRONG)
+def test_a_wrong_file_is_named(kind: str, tmp_path: Path) -> None:
+    text, words = WRONG[kind]
+    with pytest.raises(InputError, match=r"a\.pts|a\.jpg") as refusal:
+        _read(tmp_path, text)
+    assert words in str(refusal.value)
+
+
+def test_files_of_68_and_51_points_do_not_mix(tmp_path: Path) -> None:
+    picture(tmp_path / "b.jpg")
+    (tmp_path / "b.pts").write_text(pts_text(POINTS[0][17:]))
+    with pytest.raises(InputError, match=r"b\.pts: expected 68 points, found 51"):
+        _read(tmp_path, pts_text(POINTS[0]))
