@@ -22,8 +22,9 @@ from src.synthesis.face_model import PACKED, FaceModel, load_face_model
 from src.synthesis.fit import Fits, fit_faces, landmark_shapes, learn_offsets, to_camera
 from src.synthesis.framing import add_black_border, frame, without_black_border
 from src.synthesis.heightfield import HeightField, draw, height_field, turn
+from src.synthesis.marked_folder import MARKER
 from src.synthesis.relabel import relabel
-from src.synthesis.repose import FOLDERS, MARKER, repose_folder, turns_per_photo
+from src.synthesis.repose import FOLDERS, repose_folder, turns_per_photo
 from src.synthesis.turning import build_head, sample_pose, turn_head
 
 DATA = Path(os.environ.get("LANDMARK_DATA", Path(__file__).parents[1].parent / "shared" / "data"))
@@ -220,7 +221,7 @@ def test_folders_are_complete_repeatable_and_ours_alone(tmp_path: Path) -> None:
     assert (tmp_path / "a" / FOLDERS[1] / names[0]).stat().st_mtime_ns == written
     repose_folder(photos, tmp_path / "b", **arguments | {"seed": 2})
     repose_folder(photos, tmp_path / "b", **arguments)  # its own folder may be written again
-    for folder in FOLDERS:
+    for folder in FOLDERS[:2]:
         files = {p.name: p.read_bytes() for p in (tmp_path / "a" / folder).iterdir()}
         assert files == {p.name: p.read_bytes() for p in (tmp_path / "b" / folder).iterdir()}
         assert MARKER in files

@@ -21,9 +21,9 @@ _POINT_NOISE = 0.012
 _IDENTITY_PRIOR = 1.0
 _EXPRESSION_PRIOR = 0.4
 _EXPRESSION_RANGE = (-0.2, 1.2)
-# Annotators follow the visible outline with the jaw. It is the 3D jaw line only in a frontal face, and on the near side
-# of a turned one.
-_JAW_WEIGHT_FRONTAL = 0.5
+# Where annotators follow the visible outline with the jaw, it is the 3D jaw line only in a frontal face and on the near
+# side of a turned one.
+_JAW_WEIGHT = 0.5
 _JAW_WEIGHT_NEAR_SIDE = 0.25
 _FRONTAL_YAW = (4.0, 8.0)  # degrees, from full trust to none
 _FIRM_DEPTH, _JAW_DEPTH_RIDGE = 1e9, 1.0  # faces' worth of evidence against moving a point in depth
@@ -70,36 +70,48 @@ def to_camera(fits: Fits, shapes: np.ndarray) -> np.ndarray:
     return turned * [1, -1, 1]
 
 
-def fit_faces(model: FaceModel, points_image: np.ndarray, offsets: np.ndarray) -> Fits:
+def fit_faces(
+    model: FaceModel, points_image: np.ndarray, offsets: np.ndarray, *, outline: np.ndarray | bool = True
+) -> Fits:
     """Fit the model to faces.
 
     points_image: (N, 68, 2) pixels. offsets: (68, 3) or (N, 68, 3) cm in the model frame, from the landmark vertices to
-    the points that the annotators of these faces mean (`learn_offsets`).
+    the points that the annotators of these faces mean (`learn_offsets`). outline: whether the jaw follows the visible
+    outline, for all faces or (N); else it is a 3D jaw line, hidden side included.
     """
     points = np.asarray(points_image, np.float64)
     offsets = np.broadcast_to(offsets, (len(points), NUM_POINTS, 3))
+    outline = np.broadcast_to(outline, len(points))
     batches = [slice(start, start + _BATCH) for start in range(0, len(points), _BATCH)]
-    parts = [_fit_batch(model, points[batch], offsets[batch]) for batch in batches]
+    parts = [_fit_batch(model, points[batch], offsets[batch], outline[batch]) for batch in batches]
     return Fits(*(np.concatenate([getattr(part, field) for part in parts]) for field in Fits.__dataclass_fields__))
 
 
-def learn_offsets(model: FaceModel, points_image: np.ndarray, start: np.ndarray, *, rounds: int = 4) -> np.ndarray:
+def learn_offsets(
+    model: FaceModel, points_image: np.ndarray, start: np.ndarray, *, rounds: int = 4, outline: bool = True
+) -> np.ndarray:
     """The constant offset from every landmark vertex to the point that a source's annotators mean; symmetric.
 
     Near-frontal faces tell x and y; turned faces tell the depth of the jaw line by its near side, where the outline
     that annotators follow is the jaw's edge. Other depths stay as in `start`.
 
-    points_image: (N, 68, 2) pixels, faces of one source, frontal and turned. start: (68, 3) cm. Returns (68, 3) cm.
+    points_image: (N, 68, 2) pixels, faces of one source, frontal and turned. start: (68, 3) cm. outline: as for
+    `fit_faces`; exact labels with a 3D jaw line tell every offset at every pose. They are rendered, with strong
+    expressions that a fit underrates and offsets must not absorb: there the milder half counts. Returns (68, 3) cm.
     """
     offsets = np.array(start, np.float64)
     ridge = np.zeros((NUM_POINTS, 3, 3))
     ridge[:, 2, 2] = _FIRM_DEPTH
     ridge[REGIONS["jaw"], 2, 2] = _JAW_DEPTH_RIDGE
     for _ in range(rounds):
-        fits = fit_faces(model, points_image, offsets)
+        fits = fit_faces(model, points_image, offsets, outline=outline)
         yaw = fits.euler[:, 1]
-        trust = _point_weights(yaw) > 0
-        trust[:, REGIONS["jaw"].stop :] = np.abs(yaw)[:, None] < _FRONTAL_YAW[1]
+        trust = _point_weights(yaw, outline) > 0
+        if outline:
+            trust[:, REGIONS["jaw"].stop :] = np.abs(yaw)[:, None] < _FRONTAL_YAW[1]
+        else:
+            strength = np.linalg.norm(fits.coefficients[:, len(model.identity) :], axis=1)
+            trust[strength > np.median(strength)] = False
         trust[fits.residual > np.quantile(fits.residual, 0.95)] = False
         error = residuals(model, fits, points_image, offsets)[..., :2] / fits.scale[:, None, None]  # (N, 68, 2) cm
         camera = fits.rotation[:, :2]  # (N, 2, 3)
@@ -133,7 +145,7 @@ def residuals(model: FaceModel, fits: Fits, points_image: np.ndarray, offsets: n
     return error
 
 
-def _fit_batch(model: FaceModel, points_image: np.ndarray, offsets: np.ndarray) -> Fits:
+def _fit_batch(model: FaceModel, points_image: np.ndarray, offsets: np.ndarray, outline: np.ndarray) -> Fits:
     extent = points_image.max(1) - points_image.min(1)
     box = np.sqrt(extent.prod(1))  # (N)
     center = points_image.mean(1)
@@ -157,7 +169,7 @@ def _fit_batch(model: FaceModel, points_image: np.ndarray, offsets: np.ndarray) 
         turned = scale[:, None, None] * shape @ np.swapaxes(rotation, 1, 2)  # (N, 68, 3)
         error = observed - turned[..., :2] - translation[:, None]  # (N, 68, 2)
         jacobian = _jacobian(turned, scale[:, None, None] * rotation[:, :2], modes)  # (N, 136, 6 + K)
-        weights = np.repeat(_point_weights(euler_angles(rotation)[:, 1]), 2, axis=1)  # (N, 136)
+        weights = np.repeat(_point_weights(euler_angles(rotation)[:, 1], outline), 2, axis=1)  # (N, 136)
         weighted = jacobian * weights[..., None]
         normal = np.swapaxes(weighted, 1, 2) @ jacobian
         normal[:, np.arange(len(ridge)), np.arange(len(ridge))] += ridge
@@ -194,14 +206,19 @@ def _jacobian(turned: np.ndarray, camera: np.ndarray, modes: np.ndarray) -> np.n
     return np.concatenate([pose, shape], axis=-1).reshape(len(x), 2 * NUM_POINTS, -1)
 
 
-def _point_weights(yaw: np.ndarray) -> np.ndarray:
-    """Trust in each point of faces turned by yaw (N) degrees. Returns (N, 68)."""
+def _point_weights(yaw: np.ndarray, outline: np.ndarray | bool) -> np.ndarray:
+    """Trust in each point of faces turned by yaw (N) degrees; outline: as for `fit_faces`. Returns (N, 68)."""
     full, none = _FRONTAL_YAW
     frontal = np.clip((none - np.abs(yaw)) / (none - full), 0, 1)[:, None]  # (N, 1)
-    near = _JAW_SIDE * np.sign(yaw)[:, None] <= 0  # (N, 17): yaw > 0 hides the picture's right side
+    by_outline = frontal * _JAW_WEIGHT + (1 - frontal) * ~hidden_jaw(yaw) * _JAW_WEIGHT_NEAR_SIDE
     weights = np.ones((len(yaw), NUM_POINTS))
-    weights[:, REGIONS["jaw"]] = frontal * _JAW_WEIGHT_FRONTAL + (1 - frontal) * near * _JAW_WEIGHT_NEAR_SIDE
+    weights[:, REGIONS["jaw"]] = np.where(np.reshape(outline, (-1, 1)), by_outline, _JAW_WEIGHT)
     return weights
+
+
+def hidden_jaw(yaw: np.ndarray) -> np.ndarray:
+    """(N, 17) which jaw points lie on the far side of faces turned by yaw (N); yaw > 0 hides the picture's right."""
+    return _JAW_SIDE * np.sign(yaw)[:, None] > 0
 
 
 def _small_rotation(vector: np.ndarray) -> np.ndarray:

@@ -1,17 +1,18 @@
 """Turn annotated photographs into training faces of every pose, labeled by AFLW2000-3D's convention.
 
-Two folders in the challenge's own format: `relabeled` holds the photographs with labels from a fitted 3D mesh,
-`reposed` the same faces turned in 3D (Zhu et al., "Face Alignment Across Large Poses: A 3D Solution", 2016). Both are
-framed as the challenge frames its crops.
+Folders in the challenge's own format: `relabeled` holds photographs with labels from a fitted 3D mesh, `reposed` the
+same faces turned in 3D (Zhu et al., "Face Alignment Across Large Poses: A 3D Solution", 2016), and `rendered`, where
+asked for, turned faces in new expressions, before other backgrounds, partly covered. All are framed as the challenge
+frames its crops.
 """
 
 import hashlib
-import json
 import os
 import zlib
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
+from functools import cached_property
 from multiprocessing import get_context
 from pathlib import Path
 
@@ -21,16 +22,18 @@ from tqdm import tqdm
 
 from src.datasets.challenge import ANNOTATIONS, read_annotations, write_annotations
 from src.errors import InputError
-from src.files import write_text
 from src.geometry import apply_affine
+from src.synthesis.acting import Skin, build_actor, build_skin
 from src.synthesis.face_model import FaceModel, load_face_model
 from src.synthesis.framing import crop, frame
+from src.synthesis.full_render import render
+from src.synthesis.marked_folder import claim, finish, finished
 from src.synthesis.relabel import Relabeled, photo_sources, relabel
+from src.synthesis.staging import occlude
 from src.synthesis.turning import build_head, sample_pose, turn_head
 
-MARKER = "made_by.json"
-FOLDERS = ("relabeled", "reposed")
-_VERSION = 2  # raise it when the same seed gives another picture or label
+FOLDERS = ("relabeled", "reposed", "rendered")
+_VERSION = 3  # raise it when the same seed gives another picture or label
 _JPEG_QUALITY = 92
 _CHUNK = 8  # photographs that a process fetches at a time
 _MOST_REPEATS = 3  # how many times as often a rare source's photographs are turned, to match the largest source
@@ -46,17 +49,19 @@ def repose_folder(
     face_model: Path,
     per_photo: int,
     seed: int,
+    renders: int = 0,
+    occluded: float = 0.0,
     image_size: int = 192,
     workers: int | None = None,
 ) -> dict[str, int]:
-    """Write `out/relabeled` and `out/reposed` from the annotated photographs in `source`.
+    """Write `out/relabeled`, `out/reposed` and, with `renders`, `out/rendered` from the photographs in `source`.
 
-    face_model: folder of ICT-FaceKit (`load_face_model`). per_photo: turned faces a photograph of the
-    largest source; those of smaller sources are turned up to three times as often, so that a few videos do not
-    outweigh many people. workers: processes, by
-    default one a CPU. The same seed writes the same files whatever the number of workers; a finished folder of the same
-    photographs and arguments stays as it is.
-    Returns the counts `photographs`, `rejected` (bad fits), `relabeled` and `reposed`.
+    face_model: folder of ICT-FaceKit (`load_face_model`). per_photo: turned faces a photograph of the largest source;
+    those of smaller sources are turned up to three times as often, so that a few videos do not outweigh many people.
+    renders: the same for full renders (`src.synthesis.full_render`). occluded: share of the turned faces that something
+    covers. workers: processes, by default one a CPU. The same seed writes the same files whatever the number of
+    workers; a finished folder of the same photographs and arguments stays as it is.
+    Returns the counts `photographs`, `rejected` (bad fits) and, by folder, of the faces.
     Raises InputError where an input is missing or `out` holds anything that this function did not write.
     """
     source, out = Path(source), Path(out)
@@ -67,20 +72,34 @@ def repose_folder(
         "version": _VERSION,
         "annotations": hashlib.sha256((source / ANNOTATIONS).read_bytes()).hexdigest(),
         "per_photo": per_photo,
+        "renders": renders,
+        "occluded": occluded,
         "seed": seed,
         "image_size": image_size,
     }
-    finished = _finished(out, marker)
-    if finished:
-        return finished
-    for folder in FOLDERS:
-        _claim(out / folder, marker)
+    folders = FOLDERS if renders else FOLDERS[:2]
+    counts = finished([out / folder for folder in folders], marker)
+    if counts:
+        return counts
+    for folder in folders:
+        claim(out / folder, marker)
     relabeled = relabel(model, names, points_image, np.random.default_rng(seed))
     good = np.flatnonzero(relabeled.good)
     if not len(good):
         raise InputError(f"{source}: no face in {len(names)} photographs fits the face model; check the annotations")
-    job = _Job(source, out, names, model, relabeled, turns_per_photo(names, per_photo), seed, image_size)
-    written = {folder: ([], []) for folder in FOLDERS}
+    job = _Job(
+        source=source,
+        out=out,
+        names=names,
+        model=model,
+        relabeled=relabeled,
+        turns=turns_per_photo(names, per_photo),
+        renders=turns_per_photo(names, renders),
+        occluded=occluded,
+        seed=seed,
+        image_size=image_size,
+    )
+    written = {folder: ([], []) for folder in folders}
     for faces in tqdm(_run(job, good, workers), total=len(good), desc="reposing", unit="photo"):
         for folder, name, points in faces:
             written[folder][0].append(name)
@@ -90,8 +109,8 @@ def repose_folder(
             write_annotations(out / folder, files, np.array(points))
     counts = {folder: len(files) for folder, (files, _) in written.items()}
     counts = {"photographs": len(names), "rejected": len(names) - len(good), **counts}
-    for folder in FOLDERS:
-        _write_marker(out / folder, marker | {"counts": counts})
+    for folder in folders:
+        finish(out / folder, marker, counts)
     return counts
 
 
@@ -100,32 +119,6 @@ def turns_per_photo(names: list[str], per_photo: int) -> np.ndarray:
     sources, counts = np.unique(photo_sources(names), return_counts=True)
     repeats = np.minimum(counts.max() / counts, _MOST_REPEATS)
     return np.rint(per_photo * repeats).astype(int)[np.searchsorted(sources, photo_sources(names))]
-
-
-def _finished(out: Path, marker: dict) -> dict[str, int] | None:
-    """The counts of an earlier run with the same marker that came to its end."""
-    try:
-        found = [json.loads((out / folder / MARKER).read_text(encoding="utf-8")) for folder in FOLDERS]
-    except (OSError, ValueError):
-        return None
-    counts = found[0].get("counts")
-    return counts if counts and all(other == marker | {"counts": counts} for other in found) else None
-
-
-def _write_marker(folder: Path, marker: dict) -> None:
-    write_text(folder / MARKER, json.dumps(marker, indent=2) + "\n")
-
-
-def _claim(folder: Path, marker: dict) -> None:
-    """Make the folder ours; the marker comes first, so that an interrupted run can be repeated."""
-    if folder.exists() and not (folder / MARKER).is_file() and (not folder.is_dir() or any(folder.iterdir())):
-        raise InputError(
-            f"{folder}: not empty and without {MARKER}, so not written by this command; name another folder"
-        )
-    folder.mkdir(parents=True, exist_ok=True)
-    _write_marker(folder, marker)
-    for old in (folder / ANNOTATIONS, *folder.glob("*.jpg")):
-        old.unlink(missing_ok=True)
 
 
 @dataclass(frozen=True)
@@ -138,8 +131,14 @@ class _Job:
     model: FaceModel
     relabeled: Relabeled
     turns: np.ndarray  # (N) turned faces of each photograph
+    renders: np.ndarray  # (N) full renders of each photograph
+    occluded: float
     seed: int
     image_size: int
+
+    @cached_property
+    def skin(self) -> Skin:
+        return build_skin(self.model)
 
     def faces(self, index: int) -> list[_Written]:
         """Write all faces of photograph `index`."""
@@ -151,11 +150,20 @@ class _Job:
         affine = frame(points, self.image_size, self.relabeled.fits.euler[index, 1], rng)
         picture = crop(photo, affine, self.image_size)
         written = [self._save(FOLDERS[0], f"photo_{stem}.jpg", picture, apply_affine(affine, points))]
-        if self.turns[index]:
+        if self.turns[index] or self.renders[index]:
             head = build_head(self.model, photo, self.relabeled, index)
         for turned in range(self.turns[index]):
-            picture, points = turn_head(head, sample_pose(head.euler, rng), self.image_size, rng)
+            euler = sample_pose(head.euler, rng)
+            picture, points = turn_head(head, euler, self.image_size, rng)
+            if self.occluded and rng.random() < self.occluded:
+                occlude(picture, points, euler[1], rng)
             written.append(self._save(FOLDERS[1], f"turn{turned}_{stem}.jpg", picture, points))
+        if self.renders[index]:
+            actor = build_actor(self.model, self.skin, head.photo, self.relabeled, index)
+            other = _read_photo(self.source / self.names[rng.integers(len(self.names))])
+        for rendered in range(self.renders[index]):
+            picture, points = render(self.model, head, actor, other, self.image_size, rng)
+            written.append(self._save(FOLDERS[2], f"render{rendered}_{stem}.jpg", picture, points))
         return written
 
     def _save(self, folder: str, name: str, picture: np.ndarray, points: np.ndarray) -> _Written:

@@ -105,7 +105,7 @@ def occlude(
     glow = light[0] + 0.6 * light[10]
     draw = rng.random()
     if draw < 0.07:
-        _hand(picture, points, unit, skin * glow, toward, rng)
+        draw_hand(picture, points, unit, skin * glow, toward, rng)
     elif draw < 0.10:
         start = np.array([rng.choice([-20.0, picture.shape[1] + 20.0]), rng.uniform(0.5, 1.0) * picture.shape[0]])
         tip = points[rng.integers(68)] + rng.normal(0, unit, 2)
@@ -115,7 +115,7 @@ def occlude(
         _strands(picture, points, unit, hair * glow, toward, rng)
 
 
-def _hand(
+def draw_hand(
     picture: np.ndarray,
     points: np.ndarray,
     unit: float,

@@ -10,6 +10,7 @@ import numpy as np
 
 from src.geometry import apply_affine
 from src.pose import rotation_matrix
+from src.synthesis.acting import Performance, draw_skin
 from src.synthesis.face_model import FaceModel
 from src.synthesis.framing import add_black_border, frame, without_black_border
 from src.synthesis.heightfield import HeightField, draw, height_field, turn
@@ -57,18 +58,28 @@ def sample_pose(euler: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 
 
 def turn_head(
-    head: Head, euler: np.ndarray, size: int, rng: np.random.Generator, *, border: bool = True
+    head: Head,
+    euler: np.ndarray,
+    size: int,
+    rng: np.random.Generator,
+    *,
+    border: bool = True,
+    performance: Performance | None = None,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Turn a photographed head to euler (3,) degrees and frame it.
 
-    border: whether straight black borders may be added, as the challenge's crops have them. Returns the picture
-    (size, size, 3) uint8 and points_image (68, 2).
+    border: whether straight black borders may be added, as the challenge's crops have them. performance: a new
+    expression. Returns the picture (size, size, 3) uint8 and points_image (68, 2).
     """
     up = np.diag([1.0, -1.0, 1.0])
     rotation = up @ rotation_matrix(euler) @ head.rotation.T @ up
-    points = ((head.points - head.pivot) @ rotation.T + head.pivot)[:, :2]
+    points = head.points if performance is None else head.points + performance.shift
+    points = ((points - head.pivot) @ rotation.T + head.pivot)[:, :2]
     affine = frame(points, size, euler[1], rng)
     picture = draw(turn(head.field, rotation, head.pivot), head.field, head.photo, affine, size)
+    if performance is not None:
+        vertices = (performance.vertices - head.pivot) @ rotation.T + head.pivot
+        draw_skin(performance, vertices, head.photo, picture, affine)
     points = apply_affine(affine, points)
     if border:
         add_black_border(picture, points, rng)

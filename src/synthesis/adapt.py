@@ -1,0 +1,66 @@
+"""Labels of any annotated folder made to follow AFLW2000-3D's convention; its pictures stay where they are.
+
+The 3D face model is fitted to every face's points, and each point moves, in the head's own frame, from where this
+source places it to where AFLW2000-3D does (`src.synthesis.relabel`). The way of the source is learned from its faces.
+"""
+
+import hashlib
+from pathlib import Path
+
+import numpy as np
+from tqdm import tqdm
+
+from src.datasets.challenge import ANNOTATIONS, read_annotations, write_annotations
+from src.errors import InputError
+from src.synthesis.face_model import load_face_model
+from src.synthesis.marked_folder import claim, finish, finished
+from src.synthesis.relabel import learn_convention, relabel_by
+
+PICTURES = "pictures"  # a link to the source, so that a hundred thousand pictures need no copy
+_VERSION = 1  # raise it when the same seed gives another label
+_CHUNK = 1024  # faces fitted at a time: bounds the memory
+
+
+def adapt_folder(source: Path, out: Path, *, face_model: Path, seed: int) -> dict[str, int]:
+    """Write `out/annot.pkl` with adapted labels, and `out/pictures`, a link to the folder `source`.
+
+    All faces of `source` must be labeled in the same way, as projections of a 3D jaw line or along its visible outline.
+    face_model: folder of ICT-FaceKit (`load_face_model`). seed picks the faces that show the source's way. A finished
+    folder of the same labels and arguments stays as it is.
+    Returns the counts `faces`, `rejected` (bad fits) and `adapted`.
+    Raises InputError where an input is missing or `out` holds anything that this function did not write.
+    """
+    source, out = Path(source), Path(out)
+    names, points_image = read_annotations(source)
+    digest = hashlib.sha256((source / ANNOTATIONS).read_bytes()).hexdigest()
+    marker = {
+        "made_by": "src.synthesis.adapt",
+        "version": _VERSION,
+        "source": str(source.resolve()),
+        "annotations": digest,
+        "seed": seed,
+    }
+    counts = finished([out], marker)
+    if counts:
+        return counts
+    model = load_face_model(face_model)
+    convention = learn_convention(model, points_image, np.random.default_rng(seed))
+    good = np.empty(len(names), bool)
+    adapted = np.empty_like(points_image)
+    with tqdm(total=len(names), desc="adapting", unit="face", disable=None) as progress:
+        for start in range(0, len(names), _CHUNK):
+            chunk = slice(start, start + _CHUNK)
+            relabeled = relabel_by(model, convention, points_image[chunk])
+            adapted[chunk], good[chunk] = relabeled.points_camera[..., :2], relabeled.good
+            progress.update(len(relabeled.good))
+    if not good.any():
+        raise InputError(f"{source}: no face of {len(names)} fits the face model; check the annotations")
+    claim(out, marker)
+    link = out / PICTURES
+    link.unlink(missing_ok=True)
+    link.symlink_to(source.resolve(), target_is_directory=True)
+    kept = np.flatnonzero(good)
+    write_annotations(out, [f"{PICTURES}/{names[i]}" for i in kept], adapted[kept])
+    counts = {"faces": len(names), "rejected": len(names) - len(kept), "adapted": len(kept)}
+    finish(out, marker, counts)
+    return counts
