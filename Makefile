@@ -3,12 +3,15 @@ PYTHON ?= python3
 VENV := .venv
 PY := $(VENV)/bin/python
 READY := $(VENV)/.installed
+EXPORT_VENV := .venv-export
+PACKAGES := import sysconfig; print(sysconfig.get_path('purelib'))
+WEB_RUNTIME := ort.wasm.min.mjs ort-wasm-simd-threaded.mjs ort-wasm-simd-threaded.wasm
 
-.PHONY: setup demo test lint bench clean
+.PHONY: setup demo test lint bench notebooks export-env web clean
 
 setup: $(READY)
 
-$(READY): requirements.txt requirements-dev.txt
+$(READY): requirements.txt requirements-export.txt requirements-dev.txt
 	test -x $(PY) || $(PYTHON) -m venv $(VENV)
 	$(PY) -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
 	touch $@
@@ -32,5 +35,25 @@ lint: setup
 bench: setup
 	$(PY) bench.py
 
+# The environment of src/export_tflite.py: it sees the packages of $(VENV) and adds the converter's.
+export-env: setup
+	test -x $(EXPORT_VENV)/bin/python || $(PYTHON) -m venv $(EXPORT_VENV)
+	$(PY) -c "$(PACKAGES)" > "$$($(EXPORT_VENV)/bin/python -c "$(PACKAGES)")/shared.pth"
+	$(EXPORT_VENV)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps \
+		-r requirements-export-tflite.txt
+
+# The page docs/demo with all that it loads; then: python3 -m http.server --directory docs/demo
+web: setup
+	npm install --prefix docs/demo --omit=dev --no-package-lock --no-audit --no-fund
+	mkdir -p docs/demo/vendor
+	cp $(addprefix docs/demo/node_modules/onnxruntime-web/dist/,$(WEB_RUNTIME)) docs/demo/vendor
+	$(PY) -m src.export --input picture --out docs/demo/model.onnx
+
+# All notebooks at their default size, on rendered faces: output/notebooks. What is trained once is kept.
+notebooks: setup
+	$(PY) -m src.run_notebook --all
+
 clean:
-	rm -rf data/demo checkpoint/demo output/solution.txt output/solution.zip output/preview.png
+	rm -rf data/demo data/notebooks checkpoint/demo checkpoint/runs output/notebooks \
+		output/solution.txt output/solution.zip output/preview.png \
+		docs/demo/node_modules docs/demo/vendor docs/demo/model.onnx

@@ -1,6 +1,8 @@
 """Turn annotated pictures into the arrays that train.py reads; render, re-pose or convert faces where asked to."""
 
 import argparse
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from src.command_line import HelpFormatter, run_command
@@ -52,7 +54,7 @@ def main() -> None:
     if not 32 <= arguments.image_size <= 1024:
         raise InputError(f"expected --image_size of 32 to 1024 pixels, found {arguments.image_size}")
     has_root = arguments.root is not None
-    for_challenge = ("demo", "repose", "adapt", "train_dirs", "val_dir")
+    for_challenge = ("demo", "repose", "adapt", "full_renders", "occluded", "train_dirs", "val_dir")
     for flag in for_challenge if has_root else ("out", "format", "subset", "crop", "to"):
         if getattr(arguments, flag) not in (None, False):
             raise InputError(f"--{flag} goes {'without' if has_root else 'with'} --root DIR, the folder of a data set")
@@ -65,6 +67,8 @@ def prepare_challenge(arguments: argparse.Namespace) -> None:
 
         render_demo(arguments.data_root, arguments.demo)
     train_dirs = arguments.train_dirs or [arguments.data_root / "synthetics_train"]
+    if arguments.repose is None and (arguments.full_renders or arguments.occluded):
+        raise InputError("--full_renders and --occluded go with --repose K")
     if arguments.adapt:
         train_dirs = adapt(train_dirs, arguments)
     elif arguments.repose is not None:
@@ -111,37 +115,34 @@ def adapt(train_dirs: list[Path], arguments: argparse.Namespace) -> list[Path]:
     """Adapt the labels of each folder. Returns the folders with the new labels."""
     from src.synthesis.adapt import adapt_folder
 
-    if arguments.repose is not None or arguments.face_model is None:
-        raise InputError("--adapt expects --face_model DIR, a copy of ICT-FaceKit, and no --repose, which adapts too")
-    outs = [arguments.out_root / "adapted" / train_dir.resolve().name for train_dir in train_dirs]
-    for train_dir, out in zip(train_dirs, outs, strict=True):
-        counts = adapt_folder(train_dir, out, face_model=arguments.face_model, seed=arguments.seed)
-        print(f"{out}: " + ", ".join(f"{count} {what}" for what, count in counts.items()))
-    return outs
+    if arguments.repose is not None:
+        raise InputError("expected --adapt or --repose, found both; --repose adapts too")
+    return make_each("adapted", adapt_folder, train_dirs, arguments)
 
 
 def repose(photo_dirs: list[Path], arguments: argparse.Namespace) -> list[Path]:
     """Relabel and turn the photographs of each folder. Returns them by kind."""
     from src.synthesis.repose import FOLDERS, repose_folder
 
-    if arguments.repose < 1 or arguments.face_model is None:
-        raise InputError("--repose expects a number of at least 1 and --face_model DIR, a copy of ICT-FaceKit")
-    if arguments.full_renders < 0 or not 0 <= arguments.occluded <= 1:
-        raise InputError("expected --full_renders of at least 0 and --occluded of 0 to 1")
-    outs = [arguments.out_root / "reposed" / photo_dir.resolve().name for photo_dir in photo_dirs]
-    for photo_dir, out in zip(photo_dirs, outs, strict=True):
-        counts = repose_folder(
-            photo_dir,
-            out,
-            face_model=arguments.face_model,
-            per_photo=arguments.repose,
-            seed=arguments.seed,
-            renders=arguments.full_renders,
-            occluded=arguments.occluded,
-        )
-        print(f"{out}: " + ", ".join(f"{count} {what}" for what, count in counts.items()))
+    if arguments.repose < 1 or arguments.full_renders < 0 or not 0 <= arguments.occluded <= 1:
+        raise InputError("expected --repose of at least 1, --full_renders of at least 0 and --occluded of 0 to 1")
+    counts = {"per_photo": arguments.repose, "renders": arguments.full_renders, "occluded": arguments.occluded}
+    outs = make_each("reposed", partial(repose_folder, **counts), photo_dirs, arguments)
     folders = FOLDERS if arguments.full_renders else FOLDERS[:2]
     return [out / folder for folder in folders for out in outs]
+
+
+def make_each(
+    name: str, make: Callable[..., dict[str, int]], folders: list[Path], arguments: argparse.Namespace
+) -> list[Path]:
+    """Make a folder of new faces or labels of each folder and say what came of it. Returns the new ones."""
+    if arguments.face_model is None:
+        raise InputError("--repose and --adapt expect --face_model DIR, a copy of ICT-FaceKit")
+    outs = [arguments.out_root / name / folder.resolve().name for folder in folders]
+    for folder, out in zip(folders, outs, strict=True):
+        counts = make(folder, out, face_model=arguments.face_model, seed=arguments.seed)
+        print(f"{out}: " + ", ".join(f"{count} {what}" for what, count in counts.items()))
+    return outs
 
 
 if __name__ == "__main__":

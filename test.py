@@ -6,13 +6,13 @@ from pathlib import Path
 
 import numpy as np
 
+from src import metrics
 from src.checkpoint import load_model, stores_float32
 from src.command_line import HelpFormatter, run_command
 from src.config import MAX_MODEL_MB
 from src.datasets.challenge import load_annotations
 from src.errors import InputError
 from src.files import check_writable
-from src.metrics import auc, bootstrap_interval, failure_rate, nme, nme_by_region, nme_by_yaw, point_errors
 from src.pose import fit_pose
 from src.preview import contact_sheet, save_picture
 from src.profiling import choose_device, profile
@@ -28,6 +28,9 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--out_dir", type=Path, default="output")
     parser.add_argument("--flip", action="store_true", help="average with the prediction of the mirrored picture")
     parser.add_argument("--annotations", type=Path, help="an annot.pkl of these pictures: print the NME")
+    parser.add_argument(
+        "--normalize", choices=("image", "interocular"), default="image", help="what the NME is in percent of"
+    )
     parser.add_argument("--preview", type=int, default=8, metavar="N", help="faces drawn in preview.png; 0 is none")
     parser.add_argument("--batch_size", type=int, default=64, help="pictures predicted at a time")
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N")
@@ -68,7 +71,9 @@ def main() -> None:
     print(f"  {solution}  {solution.with_suffix('.zip')}")
     if true_points is not None:
         names, points_image, size, true_image = _annotated(names, points_image, size, true_points)
-        errors = point_errors(points_image, true_image, size)
+        errors = metrics.point_errors(points_image, true_image, size)
+        if arguments.normalize == "interocular":
+            errors = metrics.interocular_errors(points_image, true_image)
         print_errors(errors, fit_pose(true_image)[:, 1])
     if arguments.preview:
         shown = np.linspace(0, len(names) - 1, min(arguments.preview, len(names))).round().astype(int)
@@ -85,14 +90,13 @@ def main() -> None:
 
 def print_errors(errors: np.ndarray, yaw: np.ndarray) -> None:
     """NME over all, by region and by |yaw|. errors: (N, 68) in percent; yaw: (N,) in degrees."""
-    low, high = bootstrap_interval(errors)
-    print(f"NME {nme(errors):.3f} % of {len(errors)} faces (95 % interval {low:.3f}-{high:.3f})")
-    print("  by region: " + ", ".join(f"{name} {value:.2f}" for name, value in nme_by_region(errors).items()))
-    bins = nme_by_yaw(errors, yaw).items()
+    low, high = metrics.bootstrap_interval(errors)
+    print(f"NME {metrics.nme(errors):.3f} % of {len(errors)} faces (95 % interval {low:.3f}-{high:.3f})")
+    print("  by region: " + ", ".join(f"{name} {value:.2f}" for name, value in metrics.nme_by_region(errors).items()))
+    bins = metrics.nme_by_yaw(errors, yaw).items()
     print("  by |yaw|:  " + ", ".join(f"{name} {value:.2f} (n={count})" for name, (value, count) in bins))
-    print(
-        f"  failures above {FAILURE:g} %: {100 * failure_rate(errors, FAILURE):.1f} %, AUC {auc(errors, FAILURE):.3f}"
-    )
+    failures = 100 * metrics.failure_rate(errors, FAILURE)
+    print(f"  failures above {FAILURE:g} %: {failures:.1f} %, AUC {metrics.auc(errors, FAILURE):.3f}")
 
 
 def _annotated(

@@ -32,9 +32,10 @@ def main() -> None:
     if flags.init:
         initialize(network, flags.init)
     cost = profile(network)
-    if cost.megabytes > MAX_MODEL_MB:
+    if cost.megabytes > MAX_MODEL_MB and not flags.allow_large:
         raise InputError(
-            f"{flags.backbone} with {flags.head} takes {cost.megabytes:.1f} MB; expected at most {MAX_MODEL_MB:g}"
+            f"{flags.backbone} with {flags.head} takes {cost.megabytes:.1f} MB; expected at most {MAX_MODEL_MB:g} "
+            "(--allow_large trains it as a teacher)"
         )
     world = join_world(device.type)
     device = world.own(device)

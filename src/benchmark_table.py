@@ -9,10 +9,11 @@ from pathlib import Path
 from statistics import median
 
 import numpy as np
-import onnxruntime
 import PIL
 import torch
 import torchvision
+
+from src.deployment import needed
 
 _COLUMNS = ("measurement", "unit", "ours", "min", "max", "baseline", "baseline_min", "baseline_max", "ratio", "bar")
 HEADER = (*_COLUMNS, "met")
@@ -79,7 +80,7 @@ def as_csv(rows: list[Row]) -> str:
 
 def machine() -> str:
     """Where and with what a table was made, in a line."""
-    modules = (torch, torchvision, onnxruntime, np, PIL)
+    modules = (torch, torchvision, needed("onnxruntime"), np, PIL)
     versions = ", ".join(f"{module.__name__} {module.__version__}" for module in modules)
     return (
         f"{_processor()}, {os.cpu_count()} cores, {torch.get_num_threads()} threads, load {os.getloadavg()[0]:.1f}; "

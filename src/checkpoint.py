@@ -14,6 +14,7 @@ import torch
 from src.config import ModelConfig, TrainingConfig, from_dict, to_dict
 from src.errors import InputError
 from src.files import atomic_path
+from src.markup import NUM_POINTS
 from src.model import LandmarkNet, build_model
 
 FORMAT = 1
@@ -59,10 +60,21 @@ def model_content(model: LandmarkNet, *, nme: float, training: TrainingConfig) -
     }
 
 
-def load_model(path: str | Path, device: torch.device | str = "cpu") -> tuple[LandmarkNet, dict]:
-    """Rebuild the network of a model file or snapshot, in evaluation mode. Returns it and the file's content."""
+def load_model(
+    path: str | Path, device: torch.device | str = "cpu", *, points: int | None = NUM_POINTS
+) -> tuple[LandmarkNet, dict]:
+    """Rebuild the network of a model file or snapshot, in evaluation mode. Returns it and the file's content.
+
+    points: how many the caller can use, None for any; raises InputError for a model of another number.
+    """
     content = load(path)
-    model = build_model(replace(from_dict(ModelConfig, content["model"]), auxiliary=False))
+    config = replace(from_dict(ModelConfig, content["model"]), auxiliary=False)
+    if points not in (None, config.points):
+        raise InputError(
+            f"{path}: expected a model of {points} points, found one of {config.points}; "
+            f"give another one or train with --points {points}"
+        )
+    model = build_model(config)
     _load_weights(model, content, path)
     return model.to(device).to(memory_format=torch.channels_last).eval(), content
 

@@ -19,14 +19,21 @@ class ModelConfig:
     # Center x, center y and side of the part of the picture that is looked at, in the unit square. The challenge's
     # points lie within x 0.08-0.95, y 0.16-0.88; this crop keeps a margin and buys 11 % of resolution for nothing.
     crop: tuple[float, float, float] = (0.5, 0.53, 0.9)
+    points: int = 68  # 68, 51 without the jaw, or the 12 of the eyes: the sets of src/markup.py
     auxiliary: bool = True  # the Euler-angle branch, in training only
+    # What a head may have beside its maps; a head that lacks an option refuses it (src/heads).
+    attention: str = "none"  # none, se or coordinate, on the pyramid's sum
+    coord_conv: bool = False  # the pyramid sees where each cell lies
+    pip_neighbors: int = 10  # points that a cell of the pip head also votes for
+    pip_score_weight: float = 10.0  # the paper's, of a score's squared error beside a vote's error in cells
+    pip_offset_weight: float = 1.0  # of the votes
 
 
 @dataclass(frozen=True)
 class AugmentationConfig:
     """Ranges of the random transforms; a probability of 0 or a range of 0 switches one off."""
 
-    rotation: float = 40.0  # degrees, uniform in +-: one head in ten is tilted by more than 30
+    rotation: float = 60.0  # degrees, largest; the median is a third of it: one head in eight is tilted by more than 30
     scale: float = 0.15  # size changes by a factor exp(uniform +-)
     shift: float = 0.05  # of the crop's side, uniform in +- on both axes
     flip: float = 0.5  # probability of a mirrored face
@@ -35,6 +42,7 @@ class AugmentationConfig:
     saturation: float = 0.5  # factor 1 +- uniform
     hue: float = 20.0  # degrees of rotation about the gray axis, uniform in +-
     gray: float = 0.1  # probability
+    channel_shift: float = 0.0  # of the full range, uniform in +- on each color channel by itself
     blur: float = 0.15  # probability
     blur_sigma: float = 1.5  # input pixels, largest
     noise: float = 0.2  # probability of gray Gaussian noise
@@ -83,6 +91,10 @@ class TrainingConfig:
     clip_norm: float = 1.0  # largest norm of the gradient
     ema_decay: float = 0.999  # of the averaged weights, reached after a warm-up; 0 switches averaging off
     criterion: str = "l1"
+    teacher: str | None = None  # path of a model that the network imitates
+    mutual: bool = False  # a second network learns at the same time, and both imitate each other
+    distill: str = "none"  # what is imitated: heatmap, landmark or feature
+    distill_weight: float = 1.0  # of the imitation beside the loss of the labels
     amp: str = "off"  # off, bf16 or fp16, on CUDA
     seed: int = 7414
     source_weights: tuple[float, ...] = ()  # share of each training source in a batch; empty: as many as there are

@@ -65,7 +65,7 @@ def fit(
     the best model so far. `resume` is a loaded snapshot; the run goes on to the same weights as one never stopped.
     """
     batches = TrainingBatches(
-        training,
+        training.with_points(network.config.points),
         batch_size=config.batch_size,
         seed=config.seed,
         device=device,

@@ -1,109 +1,124 @@
-"""One ONNX file of a network, checked against PyTorch: python3 -m src.export --model_path best.pth.tar."""
+"""One ONNX file of a network, checked against PyTorch: python3 -m src.export --model_path best.pth.tar.
+
+The file maps pixels to 68 points, and its opset is OPSET. `--input crop` takes what the network sees, `--input picture`
+whole uint8 pictures of any size; see `src.export_networks` for the shapes and `src.deployment` for the metadata.
+"""
 
 import argparse
-import copy
-import json
 import warnings
-from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
-import onnxruntime
 import torch
 from torch import Tensor, nn
 
 from src.checkpoint import load_model
 from src.command_line import HelpFormatter, run_command
-from src.config import to_dict
+from src.datasets.pictures import MIN_SIDE
+from src.deployment import FRAMES, needed, open_onnx, properties
 from src.errors import InputError
+from src.export_networks import CropNetwork, PictureNetwork
 from src.files import atomic_path
 from src.model import LandmarkNet
 
-METADATA = "model_config"  # the file's property that holds the configuration as JSON: input size, crop and the rest
-TOLERANCE = 1e-4  # of the input's side: a hundredth of a pixel at 112 pixels
+if TYPE_CHECKING:
+    from onnxruntime import InferenceSession
+
+OPSET = 18  # the oldest that PyTorch's exporter writes without a translation
+TOLERANCE = 1e-5  # of the picture's side: a thousandth of a pixel at 112 pixels
 _CHECKED_BATCHES = (1, 2, 7)  # one file serves any number of pictures
+_CHECKED_SIZES = ((112, 112), (384, 384), (90, 200))  # and pictures of any size: height, width
+_INPUTS = {"crop": "images", "picture": "pictures"}
 
 
-class Predictor(nn.Module):
-    """The deployed part of a network, on the CPU and in evaluation mode, with `predict` as its forward."""
+def export_onnx(model: LandmarkNet, path: str | Path, *, takes: str = "crop", nme: float = float("nan")) -> float:
+    """Write a float32 ONNX file of a network.
 
-    def __init__(self, model: LandmarkNet) -> None:
-        super().__init__()
-        self.model = copy.deepcopy(model).cpu().float()
-        self.model.auxiliary = None  # needed in training only
-        self.eval()
-
-    def forward(self, images: Tensor) -> Tensor:
-        """images (B, 3, R, R) in [0, 1] -> points_input (B, 68, 2)."""
-        return self.model.predict(images)
-
-
-def export_onnx(model: LandmarkNet, path: str | Path) -> float:
-    """Write a float32 ONNX file: `images` (B, 3, R, R) in [0, 1] -> `points_input` (B, 68, 2), for any B.
-
-    Its property METADATA holds the model's configuration, so that another program can crop the picture. Returns the
-    largest difference from PyTorch on random pictures, in units of the input's side. Raises InputError where that
-    exceeds TOLERANCE; the old file then stays.
+    takes: "crop" for `images` (B, 3, R, R) in [0, 1] -> `points_input` (B, 68, 2), or "picture" for `pictures`
+    (B, H, W, 3) uint8 RGB -> `points_image` (B, 68, 2); any B, H and W. nme: percent, for the metadata.
+    Returns the largest difference from PyTorch on random pictures, as a share of their longer side. Raises InputError
+    where that exceeds TOLERANCE; the old file then stays.
     """
-    predictor = Predictor(model)
-    program = onnx_program(predictor, model.config.input_size)
-    program.model.metadata_props[METADATA] = json.dumps(to_dict(replace(model.config, auxiliary=False)))
+    network = (CropNetwork if takes == "crop" else PictureNetwork)(model)
+    examples = _examples(takes, model.config.input_size)
+    with torch.inference_mode():
+        expected = [network(example).numpy() for example in examples]
+    program = onnx_program(network, examples[-1], names=(_INPUTS[takes], FRAMES[takes]))
+    program.model.metadata_props.update(properties(model.config, nme=nme, takes=takes))
     with atomic_path(path) as temporary:
         program.save(temporary, external_data=False)
-        difference = _difference(predictor, open_onnx(temporary), model.config.input_size)
+        difference = _difference(open_onnx(temporary), examples, expected, takes=takes)
         if not difference <= TOLERANCE:
             raise InputError(f"{path}: expected PyTorch's points to within {TOLERANCE:g}, found {difference:.2g}")
     return difference
 
 
-def onnx_program(network: nn.Module, size: int) -> torch.onnx.ONNXProgram:
-    """A network of `images` (B, 3, size, size) -> `points_input` as an ONNX graph for any B, not yet written."""
+def onnx_program(
+    network: nn.Module, example: Tensor, *, names: tuple[str, str] = ("images", "points_input")
+) -> "torch.onnx.ONNXProgram":
+    """A network as an ONNX graph, not yet written: any batch size, and any height and width for uint8 pictures.
+
+    example: an input of at least two pictures. names: of the graph's input and output.
+    """
+    needed("onnx")
+    needed("onnxscript")
+    axes = {0: torch.export.Dim("batch")}
+    if not example.is_floating_point():
+        axes |= {1: torch.export.Dim("height", min=MIN_SIDE), 2: torch.export.Dim("width", min=MIN_SIDE)}
     with warnings.catch_warnings(action="ignore"):  # the exporter's remarks on its own and on torchvision's code
         return torch.onnx.export(
-            network,
-            (torch.rand(2, 3, size, size),),
+            network.eval(),
+            (example,),
             dynamo=True,
             verbose=False,
-            input_names=["images"],
-            output_names=["points_input"],
-            dynamic_shapes=({0: torch.export.Dim("batch")},),
+            opset_version=OPSET,
+            input_names=[names[0]],
+            output_names=[names[1]],
+            dynamic_shapes=(axes,),
         )
 
 
-def open_onnx(path: str | Path, *, threads: int = 1) -> onnxruntime.InferenceSession:
-    """ONNX Runtime's session for a file, on the CPU."""
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads
-    return onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
-
-
-def _difference(predictor: Predictor, session: onnxruntime.InferenceSession, size: int) -> float:
-    """The largest difference of any coordinate on random pictures."""
+def _examples(takes: str, size: int) -> list[Tensor]:
+    """Random inputs of several batch sizes and, for pictures, of several shapes."""
     generator = torch.Generator().manual_seed(0)
+    if takes == "crop":
+        return [torch.rand(batch, 3, size, size, generator=generator) for batch in _CHECKED_BATCHES]
+    return [
+        torch.randint(256, (batch, *shape, 3), generator=generator, dtype=torch.uint8)
+        for batch, shape in zip(_CHECKED_BATCHES, _CHECKED_SIZES, strict=True)
+    ]
+
+
+def _difference(
+    session: "InferenceSession", examples: list[Tensor], expected: list[np.ndarray], *, takes: str
+) -> float:
+    """The largest difference of any coordinate, as a share of the longer side."""
     largest = 0.0
-    for batch in _CHECKED_BATCHES:
-        images = torch.rand(batch, 3, size, size, generator=generator)
-        with torch.inference_mode():
-            expected = predictor(images).numpy()
-        (found,) = session.run(["points_input"], {"images": images.numpy()})
-        largest = max(largest, float(np.abs(found - expected).max()))
+    for example, points in zip(examples, expected, strict=True):
+        (found,) = session.run([FRAMES[takes]], {_INPUTS[takes]: example.numpy()})
+        side = 1 if takes == "crop" else max(example.shape[1:3])
+        largest = max(largest, float(np.abs(found - points).max()) / side)
     return largest
 
 
 def parse_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=HelpFormatter)
     parser.add_argument("--model_path", type=Path, default="best.pth.tar", help="a model file or a snapshot")
+    parser.add_argument("--input", choices=FRAMES, default="crop", help="what the file takes")
     parser.add_argument("--out", type=Path, default="output/best.onnx", help="where the ONNX file goes")
     return parser.parse_args()
 
 
 def main() -> None:
     arguments = parse_arguments()
-    model, _ = load_model(arguments.model_path)
-    difference = export_onnx(model, arguments.out)
+    model, content = load_model(arguments.model_path)
+    difference = export_onnx(model, arguments.out, takes=arguments.input, nme=content.get("nme", float("nan")))
+    size = model.config.input_size
+    shape = f"images (B, 3, {size}, {size})" if arguments.input == "crop" else "pictures (B, H, W, 3)"
     print(
-        f"{arguments.out}: {arguments.out.stat().st_size / 1e6:.2f} MB, images (B, 3, {model.config.input_size}, "
-        f"{model.config.input_size}) -> points_input (B, 68, 2); within {difference:.1g} of PyTorch"
+        f"{arguments.out}: {arguments.out.stat().st_size / 1e6:.2f} MB, opset {OPSET}, {shape} -> "
+        f"{FRAMES[arguments.input]} (B, 68, 2); within {difference:.1g} of PyTorch, as a share of the side"
     )
 
 

@@ -9,11 +9,12 @@ from collections.abc import Callable
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 
 from src.errors import InputError
 
 _PERCENT = 100.0
+_LEAST_VARIANCE = 0.02  # of the target's: a map may shrink to a point
 _EPSILON = 1e-6  # percent^2: keeps the gradient of a distance finite where prediction and target meet
 
 
@@ -62,16 +63,42 @@ def smooth_wing(
     return torch.where(difference < inner, near, torch.where(difference < width, middle, far)).sum(-1)
 
 
+def star(
+    prediction: Tensor, target: Tensor, covariance: Tensor, *, beta: float = 0.5, restriction: float = 0.02
+) -> Tensor:
+    """Smooth L1 along the axes of each point's own heat map, in units of the map's width along each.
+
+    Where a point is ambiguous, as along the jaw, its map is long and the error along it counts less; `restriction`
+    keeps maps from growing for it (Zhou et al., "STAR Loss: Reducing Semantic Ambiguity in Facial Landmark Detection",
+    2023). covariance: (B, K, 3), variance of x, covariance and variance of y in units of the target's variance, so that
+    a map as narrow as its target gives the plain loss. The axes' directions have no gradient: a round map has none.
+    """
+    xx, xy, yy = covariance.unbind(dim=-1)
+    angle = 0.5 * torch.atan2(2 * xy, xx - yy).detach()
+    cos, sin = angle.cos(), angle.sin()
+    x, y = (_PERCENT * (prediction - target)).unbind(dim=-1)
+    error = torch.stack([cos * x + sin * y, cos * y - sin * x], dim=-1)  # (B, K, 2) along the axes
+    cross = 2 * cos * sin * xy
+    variance = torch.stack([cos**2 * xx + cross + sin**2 * yy, sin**2 * xx - cross + cos**2 * yy], dim=-1)
+    error = F.smooth_l1_loss(error, torch.zeros_like(error), beta=beta, reduction="none")
+    return (error / (variance + _LEAST_VARIANCE).sqrt() + restriction * variance).sum(dim=-1)
+
+
 CRITERIA: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
     function.__name__: function for function in (distance, l1, l2, smooth_l1, wing, smooth_wing)
 }
+MAP_CRITERIA: dict[str, Callable[[Tensor, Tensor, Tensor], Tensor]] = {"star": star}  # of heads with a `covariance`
 
 
-def build_criterion(name: str) -> Callable[[Tensor, Tensor], Tensor]:
-    """A loss by its name; raises InputError for an unknown one."""
-    if name not in CRITERIA:
-        raise InputError(f"unknown loss {name!r}; expected one of {', '.join(CRITERIA)}")
-    return CRITERIA[name]
+def build_criterion(name: str, head: nn.Module) -> Callable[..., Tensor]:
+    """A loss by its name, for this head; raises InputError for an unknown one or one that the head cannot serve."""
+    if name in CRITERIA:
+        return CRITERIA[name]
+    if name not in MAP_CRITERIA:
+        raise InputError(f"unknown loss {name!r}; expected one of {', '.join((*CRITERIA, *MAP_CRITERIA))}")
+    if not hasattr(head, "covariance"):
+        raise InputError(f"the loss {name} needs a heat map's shape: expected --head heatmap or heatmap_boundary")
+    return MAP_CRITERIA[name]
 
 
 def map_l2(prediction: Tensor, target: Tensor) -> Tensor:

@@ -6,6 +6,8 @@ Points follow Multi-PIE / 300-W (Sagonas et al., "300 Faces in-the-Wild Challeng
 
 import numpy as np
 
+from src.errors import InputError
+
 NUM_POINTS = 68
 
 REGIONS: dict[str, slice] = {
@@ -32,6 +34,12 @@ CONTOURS: tuple[tuple[int, int, bool], ...] = (
 OUTER_EYE_CORNERS = (36, 45)
 EYES_12 = tuple(range(36, 48))
 INNER_51 = tuple(range(17, 68))
+# What a network may predict, by the number of points: all of them, all but the jaw, or the eyes alone.
+POINT_SETS: dict[int, tuple[int, ...]] = {
+    NUM_POINTS: tuple(range(NUM_POINTS)),
+    len(INNER_51): INNER_51,
+    len(EYES_12): EYES_12,
+}
 
 _MIRROR_PAIRS = (
     *((i, 16 - i) for i in range(8)),
@@ -52,6 +60,26 @@ def _mirror_permutation() -> np.ndarray:
 
 # After mirroring a picture, point i of the new face is point FLIP_PERMUTATION[i] of the old one.
 FLIP_PERMUTATION = _mirror_permutation()  # (68,)
+
+
+def flip_permutation(count: int) -> np.ndarray:
+    """FLIP_PERMUTATION within the point set of so many points, (count,): each set holds its own mirror images."""
+    chosen = np.array(POINT_SETS[count])
+    return np.searchsorted(chosen, FLIP_PERMUTATION[chosen])
+
+
+def select_points(points: np.ndarray, count: int) -> np.ndarray:
+    """A point set out of a larger one: points (..., K, 2) -> (..., count, 2), K and count being keys of POINT_SETS.
+
+    Raises InputError where the faces lack some of the points.
+    """
+    held, wanted = POINT_SETS.get(points.shape[-2], ()), POINT_SETS[count]
+    if not set(wanted) <= set(held):
+        raise InputError(
+            f"expected faces with the {count} points of the model, found {points.shape[-2]}; give --points"
+        )
+    return points[..., np.searchsorted(held, wanted), :]
+
 
 # Mean 3D shape in centimeters: x to the picture's right, y up, z towards the viewer, origin inside the head.
 # The 68 landmark vertices of ICT-FaceKit's neutral face (Li et al., "Learning Formation of Physically-Based Face

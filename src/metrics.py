@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from src.errors import InputError
 from src.markup import OUTER_EYE_CORNERS, REGIONS
 
 YAW_BINS = ((0, 30), (30, 60), (60, 180))  # degrees of |yaw|; the last one is shown as 60-90
@@ -19,9 +20,14 @@ def nme(errors: np.ndarray) -> float:
 
 
 def interocular_errors(prediction: np.ndarray, target: np.ndarray) -> np.ndarray:
-    """Error in percent of the outer eye corners' distance, as 300-W has it. Points (N, 68, 2). Returns (N, 68)."""
+    """Error in percent of the outer eye corners' distance, as 300-W has it. Points (N, 68, 2). Returns (N, 68).
+
+    Raises InputError where a face's corners coincide, as they may in profile: it has no such error.
+    """
     left, right = OUTER_EYE_CORNERS
     eyes = np.linalg.norm(target[:, left] - target[:, right], axis=-1)
+    if not eyes.all():
+        raise InputError(f"expected outer eye corners apart, found {(eyes == 0).sum()} faces whose corners coincide")
     return 100 * np.linalg.norm(prediction - target, axis=-1) / eyes[:, None]
 
 

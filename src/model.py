@@ -7,7 +7,8 @@ from torchvision.ops import Conv2dNormActivation
 from src.backbones import build_backbone
 from src.config import ModelConfig
 from src.errors import InputError
-from src.heads import build_head
+from src.heads import HEAD_OPTIONS, build_head
+from src.markup import POINT_SETS
 
 
 class EulerBranch(nn.Module):
@@ -34,26 +35,33 @@ class EulerBranch(nn.Module):
 
 
 class LandmarkNet(nn.Module):
-    """images (B, 3, R, R) in [0, 1] -> the head's raw output; `predict` decodes it to points_input (B, 68, 2)."""
+    """images (B, 3, R, R) in [0, 1] -> the head's raw output; `predict` decodes it to points_input (B, K, 2).
+
+    K is the configuration's number of points, 68 unless it says otherwise.
+    """
 
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
         self.config = config
         self.backbone = build_backbone(config.backbone)
-        self.head = build_head(config.head, self.backbone.channels, config.input_size)
+        options = _chosen_options(config)
+        self.head = build_head(config.head, self.backbone.channels, config.input_size, points=config.points, **options)
         self.auxiliary = EulerBranch(self.backbone.channels[1]) if config.auxiliary else None
 
     def forward(self, images: Tensor) -> Tensor:
         """The head's raw output."""
-        return self.head(self.backbone(_normalize(images)))
+        return self.head(self.features(images))
 
-    def forward_training(self, images: Tensor) -> tuple[Tensor, Tensor | None]:
-        """Raw output and, where the auxiliary branch exists, pitch, yaw, roll (B, 3) in radians."""
-        maps = self.backbone(_normalize(images))
-        return self.head(maps), self.auxiliary(maps[1]) if self.auxiliary is not None else None
+    def features(self, images: Tensor) -> list[Tensor]:
+        """The backbone's maps at strides 4 to 32."""
+        return self.backbone(_normalize(images))
+
+    def pose(self, maps: list[Tensor]) -> Tensor | None:
+        """Pitch, yaw, roll (B, 3) in radians from the backbone's maps, where the auxiliary branch exists."""
+        return self.auxiliary(maps[1]) if self.auxiliary is not None else None
 
     def predict(self, images: Tensor) -> Tensor:
-        """points_input (B, 68, 2)."""
+        """points_input (B, K, 2)."""
         return self.head.decode(self(images))
 
 
@@ -61,9 +69,17 @@ def build_model(config: ModelConfig, *, seed: int = 0) -> LandmarkNet:
     """A network with random weights that depend on the seed alone. Raises InputError for a wrong configuration."""
     if not 64 <= config.input_size <= 512:
         raise InputError(f"expected an input size of 64 to 512 pixels, found {config.input_size}")
+    if config.points not in POINT_SETS:
+        raise InputError(f"expected one of {', '.join(map(str, POINT_SETS))} points, found {config.points}")
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         return LandmarkNet(config)
+
+
+def _chosen_options(config: ModelConfig) -> dict[str, object]:
+    """The options of the head that differ from their default, so that a head need not know those of the others."""
+    values = {name: getattr(config, name) for name in HEAD_OPTIONS}
+    return {name: value for name, value in values.items() if value != getattr(ModelConfig, name)}
 
 
 def _normalize(images: Tensor) -> Tensor:

@@ -8,15 +8,29 @@ from src import checkpoint
 from src.backbones import BACKBONES
 from src.command_line import HelpFormatter
 from src.config import AUGMENTATIONS, ModelConfig, TrainingConfig, from_dict
+from src.distillation import DISTILLATIONS
 from src.engine import INTERRUPTED
 from src.errors import InputError
 from src.heads import HEADS
-from src.losses import CRITERIA
+from src.heads.attention import ATTENTIONS
+from src.losses import CRITERIA, MAP_CRITERIA
+from src.markup import POINT_SETS
 from src.recipes import RECIPES
 
 MODEL, TRAINING = ModelConfig(), TrainingConfig()
 # Flags that stand for a configuration's field as it is, and that field.
-_MODEL_FIELDS = {"backbone": "backbone", "head": "head", "input_size": "input_size", "auxiliary": "auxiliary"}
+_MODEL_FIELDS = {
+    "backbone": "backbone",
+    "head": "head",
+    "input_size": "input_size",
+    "points": "points",
+    "auxiliary": "auxiliary",
+    "attention": "attention",
+    "coord_conv": "coord_conv",
+    "pip_neighbors": "pip_neighbors",
+    "pip_cls": "pip_score_weight",
+    "pip_reg": "pip_offset_weight",
+}
 _TRAINING_FIELDS = {
     "end_epoch": "epochs",
     "minutes": "minutes",
@@ -27,6 +41,10 @@ _TRAINING_FIELDS = {
     "loss": "criterion",
     "amp": "amp",
     "seed": "seed",
+    "teacher": "teacher",
+    "mutual": "mutual",
+    "distill": "distill",
+    "distill_weight": "distill_weight",
 }
 _AUGMENTATION_NAMES = {config: name for name, config in AUGMENTATIONS.items()}
 
@@ -46,11 +64,22 @@ def build_parser() -> argparse.ArgumentParser:
     model.add_argument("--backbone", choices=BACKBONES, default=MODEL.backbone)
     model.add_argument("--head", choices=HEADS, default=MODEL.head)
     model.add_argument("--input_size", type=int, default=MODEL.input_size, help="pixels of the network's input")
+    model.add_argument(
+        "--points", type=int, choices=POINT_SETS, default=MODEL.points, help="51 leaves the jaw out, 12 are the eyes"
+    )
     model.add_argument("--init", type=Path, help="start from this model's weights (fine-tuning)")
     model.add_argument("--auxiliary", action=argparse.BooleanOptionalAction, default=True, help="Euler-angle branch")
+    model.add_argument("--attention", choices=ATTENTIONS, default=MODEL.attention, help="in heads with a pyramid")
+    model.add_argument(
+        "--coord_conv", action=argparse.BooleanOptionalAction, default=False, help="cells know their place; as above"
+    )
+    model.add_argument("--pip_neighbors", type=int, default=MODEL.pip_neighbors, help="each cell's votes for others")
+    model.add_argument("--pip_cls", type=float, default=MODEL.pip_score_weight, help="weight of the pip head's scores")
+    model.add_argument("--pip_reg", type=float, default=MODEL.pip_offset_weight, help="weight of the pip head's votes")
+    model.add_argument("--allow_large", action="store_true", help="train a model above the size limit, as a teacher")
     run = parser.add_argument_group("training")
     run.add_argument("--augmentation", choices=AUGMENTATIONS, default="full")
-    run.add_argument("--loss", choices=CRITERIA, default=TRAINING.criterion, help="of the points")
+    run.add_argument("--loss", choices=(*CRITERIA, *MAP_CRITERIA), default=TRAINING.criterion, help="of the points")
     run.add_argument("--end_epoch", type=int, default=TRAINING.epochs, help="number of epochs")
     run.add_argument("--minutes", type=float, default=TRAINING.minutes, help="budget instead of --end_epoch; 0 is none")
     run.add_argument("--base_lr", type=float, default=TRAINING.learning_rate, help="peak learning rate")
@@ -62,6 +91,13 @@ def build_parser() -> argparse.ArgumentParser:
     run.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N")
     run.add_argument("--amp", choices=("off", "bf16", "fp16"), default=TRAINING.amp, help="mixed precision on CUDA")
     run.add_argument("-j", "--workers", type=int, default=0, help="CPU threads; 0 leaves the choice to PyTorch")
+    other = parser.add_argument_group("learning from another network")
+    other.add_argument("--teacher", metavar="PATH", help="a model that is imitated; it sees the same crop")
+    other.add_argument(
+        "--mutual", action=argparse.BooleanOptionalAction, default=False, help="a second network learns alongside"
+    )
+    other.add_argument("--distill", choices=DISTILLATIONS, default=TRAINING.distill, help="what is imitated")
+    other.add_argument("--distill_weight", type=float, default=TRAINING.distill_weight, help="beside the labels")
     files = parser.add_argument_group("files")
     files.add_argument("--snapshot", type=Path, default="checkpoint/snapshot", help="folder of the epochs' snapshots")
     files.add_argument("--keep", type=int, default=3, help="how many epochs' snapshots stay")
@@ -100,6 +136,8 @@ def configurations(flags: argparse.Namespace) -> tuple[ModelConfig, TrainingConf
         raise InputError("expected --workers of at least 0 and --seed from 0 to 2^32 - 1")
     if not 0 <= flags.ema < 1:
         raise InputError(f"expected --ema in [0, 1), found {flags.ema}")
+    if not (flags.pip_cls >= 0 and flags.pip_reg >= 0):
+        raise InputError("expected --pip_cls and --pip_reg of at least 0")
     if flags.minutes < 0 or flags.weight_decay < 0 or any(weight < 0 for weight in flags.source_weights):
         raise InputError("expected --minutes, --weight-decay and --source_weights of at least 0")
     given = vars(flags)
@@ -132,6 +170,7 @@ def _flags(snapshot: dict) -> dict:
     return {
         **{flag: getattr(model, field) for flag, field in _MODEL_FIELDS.items()},
         **{flag: getattr(training, field) for flag, field in _TRAINING_FIELDS.items()},
+        "allow_large": True,  # the run that left the snapshot was allowed
         "source_weights": list(training.source_weights),
         "augmentation": _AUGMENTATION_NAMES[training.augmentation],
     }

@@ -18,13 +18,13 @@ PREDICTED, TRUE = (80, 255, 120), (255, 255, 255)
 def contact_sheet(
     folder: str | Path,
     names: list[str],
-    points_image: np.ndarray,
+    points_image: np.ndarray | None = None,
     *,
     true_points_image: np.ndarray | None = None,
     captions: list[str] | None = None,
     columns: int = 4,
 ) -> Image.Image:
-    """Tiles of pictures with predicted points as green lines and dots, true ones as white dots.
+    """Tiles of pictures, where given with predicted points as green lines and dots and true ones as white dots.
 
     points_image and true_points_image: (N, 68, 2) pixels of each picture.
     """
@@ -35,8 +35,8 @@ def contact_sheet(
         square, affine, _ = read_square(Path(folder) / name, _TILE * _SCALE)
         tile = Image.fromarray(square)
         draw = ImageDraw.Draw(tile)
-        points = apply_affine(affine, points_image[i]) * tile.width
-        draw_face(draw, points, PREDICTED)
+        if points_image is not None:
+            draw_face(draw, apply_affine(affine, points_image[i]) * tile.width, PREDICTED)
         if true_points_image is not None:
             draw_dots(draw, apply_affine(affine, true_points_image[i]) * tile.width, TRUE, radius=2)
         if captions is not None:

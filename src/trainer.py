@@ -10,34 +10,13 @@ from torch.optim.swa_utils import AveragedModel
 
 from src.checkpoint import model_content
 from src.config import TrainingConfig
+from src.distillation import build_companion
 from src.distributed import World
 from src.errors import InputError
-from src.losses import build_criterion, pose_weight
+from src.losses import build_criterion
 from src.model import LandmarkNet
+from src.training_loss import TrainingLoss
 from src.transforms import augment
-
-
-class TrainingLoss(nn.Module):
-    """Loss of a batch: each face's plain loss times 1 + PFLD's pose weight (Guo et al., 2019).
-
-    The weight is the auxiliary branch's own error, so it also trains that branch; the 1 keeps the landmarks learning
-    where the pose is understood.
-    """
-
-    def __init__(self, network: LandmarkNet, criterion: Callable[[Tensor, Tensor], Tensor]) -> None:
-        super().__init__()
-        self.network = network
-        self.criterion = criterion
-
-    def forward(self, images: Tensor, points_input: Tensor, euler: Tensor) -> tuple[Tensor, Tensor]:
-        """images (B, 3, R, R), points_input (B, 68, 2), euler (B, 3) radians. Returns loss and mean distance."""
-        raw, angles = self.network.forward_training(images)
-        per_face = self.network.head.loss(raw, points_input, self.criterion)  # (B,)
-        if angles is not None:
-            per_face = per_face * (1 + pose_weight(angles.float(), euler))
-        with torch.no_grad():
-            distance = (self.network.head.decode(raw) - points_input).norm(dim=-1).mean()
-        return per_face.mean(), distance
 
 
 class Trainer:
@@ -48,11 +27,14 @@ class Trainer:
     ) -> None:
         self.network = network.to(device).to(memory_format=torch.channels_last)
         self.config, self.steps_per_epoch, self.device, self.world = config, steps_per_epoch, device, world
-        self.loss = TrainingLoss(self.network, build_criterion(config.criterion))
+        criterion = build_criterion(config.criterion, network.head)
+        self.companion = build_companion(self.network, config, criterion)
+        self.loss = TrainingLoss(self.network, criterion, self.companion).to(device, memory_format=torch.channels_last)
+        self.learned = [p for p in self.loss.parameters() if p.requires_grad]
         if world.size > 1:
             devices = [device] if device.type == "cuda" else None
             self.loss = DistributedDataParallel(self.loss, device_ids=devices)
-        self.optimizer = _build_optimizer(self.network, config)
+        self.optimizer = _build_optimizer(self.learned, config)
         self.averaged = AveragedModel(self.network, multi_avg_fn=_warmed_up_average(config.ema_decay), use_buffers=True)
         self.scaler = torch.amp.GradScaler(enabled=config.amp == "fp16")
         self.generator = torch.Generator(device)
@@ -109,7 +91,7 @@ class Trainer:
         self.optimizer.zero_grad(set_to_none=True)
         self.scaler.scale(loss).backward()
         self.scaler.unscale_(self.optimizer)
-        nn.utils.clip_grad_norm_(self.network.parameters(), self.config.clip_norm)
+        nn.utils.clip_grad_norm_(self.learned, self.config.clip_norm)
         self.scaler.step(self.optimizer)
         self.scaler.update()
         if self.config.ema_decay > 0:
@@ -129,6 +111,8 @@ class Trainer:
             "step_count": self.step_count,
             "seconds": self.seconds,
         }
+        if self.companion is not None:
+            content["trainer"]["companion"] = self.companion.state_dict()
         return content
 
     def restore(self, content: dict) -> None:
@@ -140,6 +124,8 @@ class Trainer:
             self.network.load_state_dict(state["network"])
             self.averaged.load_state_dict(state["averaged"])
             self.optimizer.load_state_dict(state["optimizer"])
+            if self.companion is not None:
+                self.companion.load_state_dict(state["companion"])
         except (KeyError, RuntimeError, ValueError) as error:
             reason = str(error).split("\n")[0]
             raise InputError(f"the snapshot belongs to another network; give the same flags again ({reason})") from None
@@ -161,10 +147,10 @@ def learning_rate(progress: float, config: TrainingConfig) -> float:
     return config.learning_rate * (low + (1 - low) * 0.5 * (1 + math.cos(math.pi * share)))
 
 
-def _build_optimizer(network: nn.Module, config: TrainingConfig) -> torch.optim.AdamW:
+def _build_optimizer(parameters: list[nn.Parameter], config: TrainingConfig) -> torch.optim.AdamW:
     """AdamW; biases and normalization weights are not decayed."""
-    decayed = [p for p in network.parameters() if p.ndim > 1]
-    plain = [p for p in network.parameters() if p.ndim <= 1]
+    decayed = [p for p in parameters if p.ndim > 1]
+    plain = [p for p in parameters if p.ndim <= 1]
     groups = [{"params": decayed, "weight_decay": config.weight_decay}, {"params": plain, "weight_decay": 0.0}]
     return torch.optim.AdamW(groups, lr=config.learning_rate)
 

@@ -6,14 +6,13 @@ the pixel-center rule are those of `src.geometry`; `F.grid_sample(align_corners=
 
 import math
 
-import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from src.config import AugmentationConfig
 from src.geometry import crop_affine
-from src.markup import FLIP_PERMUTATION
+from src.markup import flip_permutation
 
 _LUMA = (0.299, 0.587, 0.114)  # ITU-R BT.601
 _BLUR_RADIUS = 4  # taps to each side; enough for sigma <= 2 pixels
@@ -63,12 +62,13 @@ def augment(
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Crop and augment a batch.
 
-    squares: (B, S, S, 3) uint8. points_unit: (B, 68, 2). euler: (B, 3) pitch, yaw, roll in degrees.
-    Returns images (B, 3, size, size) float in [0, 1], points_input (B, 68, 2) and euler (B, 3) of the faces as seen.
+    squares: (B, S, S, 3) uint8. points_unit: (B, K, 2), a set of `src.markup.POINT_SETS`. euler: (B, 3) pitch, yaw,
+    roll in degrees.
+    Returns images (B, 3, size, size) float in [0, 1], points_input (B, K, 2) and euler (B, 3) of the faces as seen.
     """
     affine, angle, flipped = _random_affine(len(squares), crop, config, generator, squares.device)
     points_input = transform_points(affine, points_unit)
-    permutation = torch.as_tensor(np.array(FLIP_PERMUTATION), device=squares.device)
+    permutation = torch.as_tensor(flip_permutation(points_unit.shape[1]), device=squares.device)
     points_input = torch.where(flipped[:, None, None], points_input[:, permutation], points_input)
     sign = 1 - 2 * flipped.float()
     euler = torch.stack([euler[:, 0], euler[:, 1] * sign, euler[:, 2] * sign - torch.rad2deg(angle)], dim=1)
@@ -81,7 +81,7 @@ def augment(
 
 
 def jitter_color(images: Tensor, config: AugmentationConfig, generator: torch.Generator) -> Tensor:
-    """Brightness, contrast, saturation, hue and gray as one 3 x 3 matrix and one offset a face."""
+    """Brightness, contrast, saturation, hue, gray and channel shift: one 3 x 3 matrix and one offset a face."""
     batch, device = len(images), images.device
     brightness = 1 + _uniform(batch, config.brightness, generator, device)
     contrast = 1 + _uniform(batch, config.contrast, generator, device)
@@ -94,6 +94,8 @@ def jitter_color(images: Tensor, config: AugmentationConfig, generator: torch.Ge
     matrix = (to_gray + _gray_axis_rotation(hue) @ color) * (brightness * contrast)[:, None, None]
     mean = images.mean(dim=(2, 3)) @ luma  # (B,) mean luma; contrast moves values away from it
     offset = (brightness * (1 - contrast) * mean)[:, None, None].expand(batch, 3, 1)
+    if config.channel_shift > 0:
+        offset = offset + _uniform(3 * batch, config.channel_shift, generator, device).view(batch, 3, 1)
     height, width = images.shape[2:]
     mixed = torch.baddbmm(offset, matrix, images.reshape(batch, 3, -1))
     return mixed.clamp_(0, 1).reshape(batch, 3, height, width)
@@ -158,7 +160,8 @@ def _random_affine(
     device: torch.device,
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Maps (B, 2, 3) from the unit square to the input frame, the clockwise angles in radians, and who is mirrored."""
-    angle = torch.deg2rad(_uniform(batch, config.rotation, generator, device))
+    angle = _uniform(batch, 1.0, generator, device)
+    angle = math.radians(config.rotation) * angle * angle.abs().sqrt()  # most heads are tilted little, a few very much
     scale = torch.exp(_uniform(batch, config.scale, generator, device)) / crop[2]
     flipped = _chance(batch, config.flip, generator, device)
     mirror = 1 - 2 * flipped.float()

@@ -133,6 +133,19 @@ def test_annotations_give_the_nme_that_the_solution_has(trained: Run, challenge:
         assert words in outcome.out
 
 
+def test_the_nme_can_be_in_percent_of_the_eyes_distance(trained: Run, tmp_path: Path) -> None:
+    _, points_image = write_faces(tmp_path / "labelled", 5, seed=6)
+    outcome = run(
+        *("test.py", "--model_path", trained.best, "--test_dataroot", tmp_path / "labelled", "--out_dir", tmp_path),
+        *("--annotations", tmp_path / "labelled" / "annot.pkl", "--normalize", "interocular"),
+    )
+    assert outcome.code == 0, outcome
+    _, prediction = read_solution(tmp_path / "solution.txt")
+    eyes = np.linalg.norm(points_image[:, 36] - points_image[:, 45], axis=1)
+    nme = (100 * np.linalg.norm(prediction - points_image, axis=2).mean(axis=1) / eyes).mean()
+    assert f"NME {nme:.3f} % of 5 faces" in outcome.out
+
+
 def test_training_and_testing_agree_on_the_validation_error(trained: Run, challenge: Path, tmp_path: Path) -> None:
     """Prepared squares are smaller than those that test.py decodes here, so the numbers differ a little."""
     outcome = run(

@@ -7,6 +7,7 @@ from torch import Tensor
 from src.errors import InputError
 from src.heads import HEADS, build_head
 from src.heads.heatmap import HeatmapHead
+from src.heads.heatmap_boundary import HeatmapBoundaryHead
 from src.heads.regression import RegressionHead
 from src.losses import CRITERIA
 from src.markup import FLIP_PERMUTATION
@@ -26,7 +27,10 @@ def _perfect(head: torch.nn.Module, points_input: Tensor) -> Tensor:
     if isinstance(head, RegressionHead):
         return points_input.flatten(1)
     if isinstance(head, HeatmapHead):  # encodes probabilities, gives logits
-        return head.encode(points_input).clamp_min(1e-30).log()
+        logits = head.encode(points_input).clamp_min(1e-30).log()
+        if isinstance(head, HeatmapBoundaryHead):
+            logits = torch.cat([logits, head.encode_boundaries(points_input).logit(eps=1e-6)], dim=1)
+        return logits
     return head.encode(points_input)
 
 

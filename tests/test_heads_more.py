@@ -6,15 +6,11 @@ from pathlib import Path
 import pytest
 import torch
 
-from src.backbones import BACKBONES
-from src.config import MAX_MODEL_MB, ModelConfig
 from src.heads import HEADS, build_head
 from src.heads.heatmap_deconv import HeatmapDeconvHead
 from src.heads.pip import PipHead
 from src.losses import CRITERIA, adaptive_wing, map_l2
 from src.markup import FLIP_PERMUTATION, NUM_POINTS
-from src.model import build_model
-from src.profiling import profile
 
 NEW = ("heatmap_deconv", "heatmap_awing", "pip", "simcc")
 CHANNELS = (24, 48, 96, 192)  # shufflenet_v2_x0_5's
@@ -90,20 +86,6 @@ def test_the_right_output_has_a_lower_loss_than_any_other(name: str) -> None:
         assert head.loss(wrong, points, CRITERIA["l1"]).min() > 0.1
 
 
-@pytest.mark.parametrize("backbone", BACKBONES)
-@pytest.mark.parametrize("name", NEW)
-def test_every_backbone_trains_with_it_and_stays_below_the_limit(name: str, backbone: str) -> None:
-    model = build_model(ModelConfig(backbone=backbone, head=name, input_size=64))
-    points = 0.25 + _points(2) / 2
-    raw, angles = model.forward_training(torch.rand(2, 3, 64, 64))
-    (model.head.loss(raw, points, CRITERIA["l1"]).sum() + angles.sum()).backward()
-    without = [key for key, weight in model.named_parameters() if weight.grad is None or not weight.grad.any()]
-    assert all(weight.grad.isfinite().all() for weight in model.parameters())
-    assert without == []
-    assert model.head.decode(raw).shape == points.shape
-    assert profile(model).megabytes < MAX_MODEL_MB
-
-
 @pytest.mark.parametrize("name", NEW)
 def test_mixed_precision_costs_little(name: str) -> None:
     head, maps, points = build_head(name, CHANNELS, 112).eval(), _maps(112), _points(2)
@@ -159,9 +141,8 @@ def test_every_vote_for_a_point_counts_equally() -> None:
     head, points = PipHead(CHANNELS, 112), 0.3 + 0.4 * _points()[:1]
     raw = head.encode(points)
     voter, column = (head.candidates[:, 1:] == 30).nonzero()[0].tolist()
-    raw.unflatten(1, (NUM_POINTS, 23))[0, voter, 1 + 2 * (column + 1)] += (
-        1  # its vote for point 30, a cell to the right
-    )
+    # Its vote for point 30 moves a cell to the right.
+    raw.unflatten(1, (NUM_POINTS, 23))[0, voter, 1 + 2 * (column + 1)] += 1
     moved = head.decode(raw) - points
     votes = int((head.candidates == 30).sum())
     assert moved[0, 30, 0].item() == pytest.approx(head.cell_size / votes, rel=1e-3)
@@ -197,4 +178,4 @@ def test_adaptive_wing_weighs_one_cell_around_the_foreground() -> None:
 
 
 def test_every_head_is_listed() -> None:
-    assert set(HEADS) == {"regression", "heatmap", *NEW}
+    assert set(HEADS) == {"regression", "heatmap", "heatmap_boundary", *NEW}

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from src import metrics
+from src.errors import InputError
 from src.markup import NUM_POINTS
 
 
@@ -26,6 +27,13 @@ def test_interocular_error_is_of_the_outer_eye_corners_distance() -> None:
     target[0, 36], target[0, 45] = (10, 0), (40, 40)  # 50 apart
     errors = metrics.interocular_errors(target + np.array([3, 4]), target)
     np.testing.assert_allclose(errors, 10)
+
+
+def test_a_face_whose_eye_corners_coincide_has_no_interocular_error() -> None:
+    target = np.random.default_rng(0).uniform(size=(3, NUM_POINTS, 2))
+    target[1, 45] = target[1, 36]
+    with pytest.raises(InputError, match="found 1 faces whose corners coincide"):
+        metrics.interocular_errors(target, target)
 
 
 def test_regions_have_their_own_mean() -> None:

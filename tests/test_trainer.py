@@ -47,7 +47,8 @@ def test_without_warm_up_training_starts_at_the_peak() -> None:
 
 
 @pytest.mark.parametrize(
-    ("head", "criterion"), [*((head, "l1") for head in HEADS), *(("regression", name) for name in CRITERIA)]
+    ("head", "criterion"),
+    [*((head, "l1") for head in HEADS), *(("regression", name) for name in CRITERIA), ("heatmap_boundary", "star")],
 )
 def test_steps_on_the_same_faces_lower_their_loss(head: str, criterion: str) -> None:
     trainer = _trainer(replace(CONFIG, criterion=criterion, learning_rate=2e-4), head)

@@ -207,6 +207,15 @@ def test_contrast_keeps_the_mean_and_brightness_scales_it() -> None:
     assert 1.25 < ratio.max() <= 1.3 + 1e-5
 
 
+def test_channel_shift_moves_each_channel_by_its_own_amount() -> None:
+    images = torch.full((50, 3, 4, 4), 0.5)
+    shifted = jitter_color(images, _settings(channel_shift=0.1), torch.Generator().manual_seed(0)) - 0.5
+    assert torch.allclose(shifted, shifted[..., :1, :1].expand_as(shifted), atol=1e-6)  # the same at every pixel
+    amounts = shifted[:, :, 0, 0]
+    assert 0.09 < amounts.abs().max() <= 0.1 + 1e-6
+    assert amounts.std(dim=1).min() > 1e-3
+
+
 def test_blur_keeps_flat_pictures_and_smooths_others() -> None:
     settings = _settings(blur=1.0, blur_sigma=1.5)
     flat = torch.full((4, 3, 24, 24), 0.3)

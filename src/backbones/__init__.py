@@ -1,11 +1,17 @@
-"""Backbones: images (B, 3, R, R) -> feature maps at strides 4, 8, 16 and 32. Name -> constructor."""
+"""Backbones: images (B, 3, R, R) -> feature maps at strides 4, 8, 16 and 32. Name -> constructor.
+
+The last ones are teachers: with some head or with all they exceed the challenge's size limit.
+"""
 
 from collections.abc import Callable
 
+from src.backbones.mobile_timm import mobileone_s1, mobilevitv2_050
 from src.backbones.mobilenet import mobilenet_v2, mobilenet_v3_large, mobilenet_v3_small
 from src.backbones.pfld import pfld
+from src.backbones.resnet import irnet18, irnet50, irnet100, regnet_x_800mf
 from src.backbones.shufflenet import shufflenet_v2_x0_5, shufflenet_v2_x1_0, shufflenet_v2_x1_5
 from src.backbones.staged import StagedBackbone
+from src.backbones.swin import swin_t
 from src.errors import InputError
 
 BACKBONES: dict[str, Callable[[], StagedBackbone]] = {
@@ -18,6 +24,13 @@ BACKBONES: dict[str, Callable[[], StagedBackbone]] = {
         shufflenet_v2_x1_0,
         shufflenet_v2_x1_5,
         mobilenet_v2,
+        mobilevitv2_050,
+        mobileone_s1,
+        regnet_x_800mf,
+        irnet18,
+        irnet50,
+        irnet100,
+        swin_t,
     )
 }
 

@@ -94,7 +94,7 @@ def read_crop(
     )
     if first_x < last_x and first_y < last_y:
         corners = np.array([(first_x, first_y), (last_x, last_y)]) * (side / size) + (left, top)
-        box = np.clip(corners * reduction, 0, rgb.size).ravel()
+        box = tuple(np.clip(corners * reduction, 0, rgb.size).ravel())
         part = (last_x - first_x, last_y - first_y)
         square[first_y:last_y, first_x:last_x] = rgb.resize(part, Image.Resampling.BILINEAR, box=box, reducing_gap=2.0)
     return square, affine, (height, width)

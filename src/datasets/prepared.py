@@ -12,7 +12,7 @@ import hashlib
 import json
 import os
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -24,7 +24,7 @@ from src.datasets.faces import Faces
 from src.errors import InputError
 from src.files import atomic_path, write_text
 from src.geometry import apply_affine, invert_affine
-from src.markup import INNER_51, NUM_POINTS
+from src.markup import INNER_51, NUM_POINTS, select_points
 from src.pose import fit_pose
 
 VERSION = 1
@@ -50,6 +50,10 @@ class PreparedFaces:
     def points_image(self) -> np.ndarray:
         """(N, K, 2) points in pixels of each source picture."""
         return apply_affine(invert_affine(self.affine), self.points_unit)
+
+    def with_points(self, count: int) -> "PreparedFaces":
+        """These faces with a set of `src.markup.POINT_SETS` alone. Raises InputError where they lack some of it."""
+        return replace(self, points_unit=select_points(self.points_unit, count))
 
 
 def prepare(

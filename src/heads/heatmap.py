@@ -13,6 +13,7 @@ from torchvision.ops import Conv2dNormActivation
 
 from src.backbones.staged import STRIDES
 from src.heads.pyramid import Pyramid, grid_side
+from src.losses import star
 from src.markup import NUM_POINTS
 
 _PYRAMID = 96  # channels of the pyramid
@@ -25,38 +26,67 @@ _DIVERGENCE = 1.0  # weight of the map's cross-entropy beside the coordinates' l
 class HeatmapHead(nn.Module):
     """One map a point at stride 4; its probability-weighted mean position is the point, exact below a cell."""
 
-    def __init__(self, channels: tuple[int, ...], input_size: int) -> None:
+    def __init__(
+        self, channels: tuple[int, ...], input_size: int, *, points: int = NUM_POINTS, **pyramid: object
+    ) -> None:
         super().__init__()
-        self.pyramid = Pyramid(channels, _PYRAMID)
+        self.pyramid = Pyramid(channels, _PYRAMID, **pyramid)
         self.smooth = Conv2dNormActivation(_PYRAMID, _PYRAMID, kernel_size=5, groups=_PYRAMID)
         self.hidden = Conv2dNormActivation(_PYRAMID, _HIDDEN, kernel_size=1)
-        self.maps = nn.Conv2d(_HIDDEN, NUM_POINTS, kernel_size=1, bias=False)  # a softmax ignores a bias
+        self.maps = nn.Conv2d(_HIDDEN, points, kernel_size=1, bias=False)  # a softmax ignores a bias
         cells = torch.arange(-_MARGIN, grid_side(input_size, STRIDES[0]) + _MARGIN)
         self.register_buffer("centers", (cells + 0.5) * STRIDES[0] / input_size, persistent=False)  # input frame
 
     def forward(self, maps: list[Tensor]) -> Tensor:
         """maps: strides 4 to 32. Returns raw (B, 68, side, side), logits of each point's cell; side = R / 4 + 4."""
-        features = F.pad(self.pyramid(maps), [_MARGIN] * 4, mode="replicate")
-        return self.maps(self.hidden(self.smooth(features)))
+        return self.maps(self.features(maps))
+
+    def features(self, maps: list[Tensor]) -> Tensor:
+        """maps: strides 4 to 32. Returns what the cells are read from, (B, 128, side, side)."""
+        return self.hidden(self.smooth(F.pad(self.pyramid(maps), [_MARGIN] * 4, mode="replicate")))
 
     def encode(self, points_input: Tensor) -> Tensor:
         """points_input (B, 68, 2) -> target probabilities (B, 68, side, side), whose mean position is the point."""
-        width = _SIGMA * (self.centers[1] - self.centers[0])
-        offsets = (self.centers - points_input[..., None]) / width  # (B, 68, 2, side)
+        offsets = (self.centers - points_input[..., None]) / self._width()  # (B, 68, 2, side)
         columns, rows = (-0.5 * offsets.square()).softmax(dim=-1).unbind(dim=2)
         return rows[..., :, None] * columns[..., None, :]
 
     def decode(self, raw: Tensor) -> Tensor:
         """raw (B, 68, side, side) -> points_input (B, 68, 2), the mean position under the softmax."""
-        probability = raw.flatten(2).float().softmax(dim=-1).unflatten(2, raw.shape[2:])
+        probability = _softmax(raw)
         # Sums, not matrix products, which mixed precision would round to three digits.
         x = (probability.sum(dim=2) * self.centers).sum(dim=-1)  # (B, 68) from the columns' sums
         y = (probability.sum(dim=3) * self.centers).sum(dim=-1)
         return torch.stack([x, y], dim=-1)
 
-    def loss(self, raw: Tensor, points_input: Tensor, criterion: Callable[[Tensor, Tensor], Tensor]) -> Tensor:
+    def covariance(self, raw: Tensor) -> Tensor:
+        """raw -> (B, 68, 3): variance of x, covariance, variance of y of each map, 1 0 1 for the target's Gaussian."""
+        probability = _softmax(raw)
+        offsets = (self.centers - self.decode(raw)[..., None]) / self._width()  # (B, 68, 2, side)
+        columns, rows = offsets[:, :, 0, None, :], offsets[:, :, 1, :, None]
+        products = (columns * columns, columns * rows, rows * rows)
+        return torch.stack([(probability * product).sum(dim=(2, 3)) for product in products], dim=-1)
+
+    def loss(self, raw: Tensor, points_input: Tensor, criterion: Callable[..., Tensor]) -> Tensor:
         """The coordinates' loss plus the maps' cross-entropy with the encoded target, one value a face (B,)."""
-        coordinates = criterion(self.decode(raw), points_input).mean(dim=1)
+        spread = (self.covariance(raw),) if criterion is star else ()
+        coordinates = criterion(self.decode(raw), points_input, *spread).mean(dim=1)
         target = self.encode(points_input).flatten(2)
         log_probability = raw.flatten(2).float().log_softmax(dim=-1)
         return coordinates + _DIVERGENCE * -(target * log_probability).sum(dim=2).mean(dim=1)
+
+    def divergence(self, raw: Tensor, other: Tensor) -> Tensor:
+        """Kullback-Leibler divergence from another's maps of the points (raw as well), one value a face (B,)."""
+        points = self.maps.out_channels  # a head with boundaries has more channels
+        maps = (other[:, :points], raw[:, :points])
+        target, log_probability = (logits.flatten(2).float().log_softmax(dim=-1) for logits in maps)
+        return F.kl_div(log_probability, target, reduction="none", log_target=True).sum(dim=2).mean(dim=1)
+
+    def _width(self) -> Tensor:
+        """Standard deviation of a target, in the input frame."""
+        return _SIGMA * (self.centers[1] - self.centers[0])
+
+
+def _softmax(raw: Tensor) -> Tensor:
+    """Probability (B, 68, side, side) of each cell, in float32 whatever the network computes in."""
+    return raw.flatten(2).float().softmax(dim=-1).unflatten(2, raw.shape[2:])

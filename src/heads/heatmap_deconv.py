@@ -34,7 +34,9 @@ class HeatmapDeconvHead(nn.Module):
         channels: tuple[int, ...],
         input_size: int,
         *,
+        points: int = NUM_POINTS,
         map_loss: Callable[[Tensor, Tensor], Tensor] = map_l2,
+        **pyramid: object,
     ) -> None:
         super().__init__()
         self.map_loss = map_loss
@@ -43,14 +45,14 @@ class HeatmapDeconvHead(nn.Module):
         self.sigma = max(_SIGMA * self.side, 1.0)  # cells
         self.step = round(self.sigma)  # cells between the samples that are decoded
         first, second, hidden = _WIDTHS
-        self.pyramid = Pyramid(channels[_LEVEL:], first)
+        self.pyramid = Pyramid(channels[_LEVEL:], first, **pyramid)
         self.layers = nn.Sequential(
             _doubling(first),
             nn.Conv2d(first, second, kernel_size=1, bias=False),
             _doubling(second),
             Conv2dNormActivation(second, second, kernel_size=3, groups=second),
             Conv2dNormActivation(second, hidden, kernel_size=1),
-            nn.Conv2d(hidden, NUM_POINTS, kernel_size=1),
+            nn.Conv2d(hidden, points, kernel_size=1),
         )
         self.register_buffer("cells", torch.arange(self.side), persistent=False)
         self.register_buffer("window", self.step * torch.arange(-1, 2), persistent=False)  # (3,)
@@ -91,7 +93,11 @@ class HeatmapDeconvHead(nn.Module):
 
         The criterion of the points has no say, because the choice of the highest cell has no gradient.
         """
-        error = self.map_loss(raw.float(), self.encode(points_input))  # (B, 68, side, side)
+        return self.divergence(raw, self.encode(points_input))
+
+    def divergence(self, raw: Tensor, other: Tensor) -> Tensor:
+        """Error beside other maps of the same shape, one value a face (B,)."""
+        error = self.map_loss(raw.float(), other.float())  # (B, 68, side, side)
         return error.sum(dim=(2, 3)).mean(dim=1) / (2 * torch.pi * self.sigma**2)
 
 

@@ -7,21 +7,29 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from src.backbones.staged import STRIDES
+from src.heads.attention import CoordinateRamp, build_attention
 
 
 class Pyramid(nn.Module):
-    """1x1 convolutions to a common width; each map is added to the enlarged sum of the coarser ones."""
+    """1x1 convolutions to a common width; each map is added to the enlarged sum of the coarser ones.
 
-    def __init__(self, channels: tuple[int, ...], width: int) -> None:
+    On request the sum knows its cells' places (`coord_conv`) and weighs its channels (`attention`).
+    """
+
+    def __init__(
+        self, channels: tuple[int, ...], width: int, *, attention: str = "none", coord_conv: bool = False
+    ) -> None:
         super().__init__()
         self.laterals = nn.ModuleList(nn.Conv2d(incoming, width, kernel_size=1) for incoming in channels)
+        self.place = CoordinateRamp(width) if coord_conv else nn.Identity()
+        self.attention = build_attention(attention, width)
 
     def forward(self, maps: list[Tensor]) -> Tensor:
         """maps: as many as `channels`, finest first. Returns (B, width, H, W) of the finest map's size."""
         top = self.laterals[-1](maps[-1])
         for lateral, features in zip(self.laterals[-2::-1], maps[-2::-1], strict=True):
             top = lateral(features) + F.interpolate(top, size=features.shape[-2:], mode="nearest")
-        return top
+        return self.attention(self.place(top))
 
 
 def grid_side(input_size: int, stride: int) -> int:

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torchvision.ops import Conv2dNormActivation
 
 from src.backbones.staged import STRIDES
-from src.markup import MEAN_SHAPE, NUM_POINTS
+from src.markup import MEAN_SHAPE, NUM_POINTS, POINT_SETS
 
 _REDUCED = 64  # channels that the full-extent convolution sees
 _GLOBAL = 256  # channels of its output
@@ -21,15 +21,15 @@ _TYPICAL_CENTER = 0.55
 class RegressionHead(nn.Module):
     """PFLD's three descriptors in one linear layer: strides 16 and 32 pooled, and a full-extent convolution."""
 
-    def __init__(self, channels: tuple[int, ...], input_size: int) -> None:
+    def __init__(self, channels: tuple[int, ...], input_size: int, *, points: int = NUM_POINTS) -> None:
         super().__init__()
         side = -(-input_size // STRIDES[-1])
         self.reduce = Conv2dNormActivation(channels[-1], _REDUCED, kernel_size=1)
         self.full_extent = Conv2dNormActivation(_REDUCED, _GLOBAL, kernel_size=side, padding=0)
-        self.linear = nn.Linear(channels[-2] + channels[-1] + _GLOBAL, 2 * NUM_POINTS)
+        self.linear = nn.Linear(channels[-2] + channels[-1] + _GLOBAL, 2 * points)
         nn.init.normal_(self.linear.weight, std=0.001)
         with torch.no_grad():
-            self.linear.bias.copy_(_mean_face().flatten())
+            self.linear.bias.copy_(mean_face()[list(POINT_SETS[points])].flatten())
 
     def forward(self, maps: list[Tensor]) -> Tensor:
         """maps: strides 4 to 32. Returns raw (B, 136), coordinates in the input frame."""
@@ -42,14 +42,14 @@ class RegressionHead(nn.Module):
 
     def decode(self, raw: Tensor) -> Tensor:
         """raw (B, 136) -> points_input (B, 68, 2)."""
-        return raw.unflatten(1, (NUM_POINTS, 2))
+        return raw.unflatten(1, (-1, 2))
 
     def loss(self, raw: Tensor, points_input: Tensor, criterion: Callable[[Tensor, Tensor], Tensor]) -> Tensor:
         """Mean over the points, one value a face (B,)."""
         return criterion(self.decode(raw), points_input).mean(dim=1)
 
 
-def _mean_face() -> Tensor:
+def mean_face() -> Tensor:
     """The frontal mean shape, (68, 2) in the input frame: training starts at a face instead of at a corner."""
     flat = torch.tensor(MEAN_SHAPE[:, :2] * [1, -1], dtype=torch.float32)
     low, high = flat.amin(dim=0), flat.amax(dim=0)

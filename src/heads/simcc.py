@@ -25,14 +25,16 @@ _MARGIN = 0.05  # of the input's side beyond each border: a Gaussian at the bord
 class SimccHead(nn.Module):
     """One small map a point; a linear layer that all points share turns it into the logits of both axes."""
 
-    def __init__(self, channels: tuple[int, ...], input_size: int) -> None:
+    def __init__(
+        self, channels: tuple[int, ...], input_size: int, *, points: int = NUM_POINTS, **pyramid: object
+    ) -> None:
         super().__init__()
         self.level = coarsest_level(input_size, cells=_CELLS)
         side = grid_side(input_size, STRIDES[self.level])
         bins = round(_BINS_PER_PIXEL * input_size * (1 + 2 * _MARGIN))
-        self.pyramid = Pyramid(channels[self.level :], _WIDTH)
+        self.pyramid = Pyramid(channels[self.level :], _WIDTH, **pyramid)
         self.smooth = Conv2dNormActivation(_WIDTH, _WIDTH, kernel_size=5, groups=_WIDTH)
-        self.points = nn.Conv2d(_WIDTH, NUM_POINTS, kernel_size=1)
+        self.points = nn.Conv2d(_WIDTH, points, kernel_size=1)
         self.axes = nn.Linear(side**2, 2 * bins)
         centers = (torch.arange(bins) + 0.5) / bins * (1 + 2 * _MARGIN) - _MARGIN
         self.register_buffer("centers", centers, persistent=False)
@@ -55,6 +57,10 @@ class SimccHead(nn.Module):
     def loss(self, raw: Tensor, points_input: Tensor, criterion: Callable[[Tensor, Tensor], Tensor]) -> Tensor:
         """The coordinates' loss plus the divergence from the encoded target, one value a face (B,)."""
         coordinates = criterion(self.decode(raw), points_input).mean(dim=1)
-        log_probability = raw.float().log_softmax(dim=-1)
-        divergence = F.kl_div(log_probability, self.encode(points_input), reduction="none", log_target=True)
-        return coordinates + divergence.sum(dim=(2, 3)).mean(dim=1)
+        return coordinates + self.divergence(raw, self.encode(points_input))
+
+    def divergence(self, raw: Tensor, other: Tensor) -> Tensor:
+        """Kullback-Leibler divergence from another's bins (raw as well), of x plus of y, one value a face (B,)."""
+        target, log_probability = (bins.float().log_softmax(dim=-1) for bins in (other, raw))
+        divergence = F.kl_div(log_probability, target, reduction="none", log_target=True)  # (B, 68, 2, bins)
+        return divergence.sum(dim=(2, 3)).mean(dim=1)

@@ -1,0 +1,120 @@
+"""Label pictures by the models that they help to train: see python3 -m src.autolabel --help."""
+
+import argparse
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+
+from src.autolabel.experiment import compare
+from src.autolabel.output import write_output
+from src.autolabel.rounds import Settings, best_round, run_rounds
+from src.autolabel.task import Task, hide_labels, open_task
+from src.autolabel.training import Setup
+from src.command_line import HelpFormatter, run_command
+from src.errors import InputError
+from src.files import check_writable
+from src.options import configurations, parse
+from src.profiling import choose_device
+
+DEFAULTS = Settings()
+# Flags of train.py that name its data and files; here all of that is said by --labeled, --unlabeled and --out.
+_TRAIN_ONLY = (
+    *("--dataroot", "--val_dataroot", "--source_weights", "--snapshot", "--keep"),
+    *("--best_model", "--log_file", "--summary", "--resume"),
+)
+
+
+def parse_arguments(arguments: list[str] | None = None) -> tuple[argparse.Namespace, argparse.Namespace]:
+    """Own flags, and those of train.py. Raises InputError for values outside of their range."""
+    parser = argparse.ArgumentParser(
+        prog="python3 -m src.autolabel",
+        description="Label pictures by the models that they help to train, until the held-out NME no longer falls.",
+        epilog="Every model and training flag of train.py may follow (--backbone, --head, --recipe, --init, --seed, "
+        "--end_epoch or --minutes of the first round, ...): python3 train.py --help. The same command again goes on.",
+        formatter_class=HelpFormatter,
+        allow_abbrev=False,
+    )
+    parser.add_argument("--unlabeled", type=Path, help="folder of pictures without labels")
+    parser.add_argument("--labeled", type=Path, required=True, help="folder of pictures with an annot.pkl")
+    parser.add_argument("--rounds", type=int, default=DEFAULTS.rounds, help="after the first, on human labels alone")
+    parser.add_argument("--val_dir", type=Path, help="annotated folder that decides when to stop, never trained on")
+    parser.add_argument(
+        "--held_out", type=float, default=0.2, help="without --val_dir: share (from 1 on: count) of labels kept apart"
+    )
+    parser.add_argument("--out", type=Path, default="output/autolabel", help="folder of everything that is written")
+    parser.add_argument(
+        "--accept", type=float, default=DEFAULTS.accept, help="share of held-out faces that would be certain enough"
+    )
+    parser.add_argument("--copies", type=int, default=DEFAULTS.copies, help="of each human label in every round")
+    parser.add_argument(
+        "--finetune", type=float, default=DEFAULTS.finetune, help="later rounds' share of the length and learning rate"
+    )
+    parser.add_argument(
+        "--channel_shift", type=float, default=0.0, help="largest random shift of each color channel, of 255"
+    )
+    parser.add_argument("--review", type=int, default=24, help="faces on the sheet of the least certain; 0 is none")
+    parser.add_argument("--skip_broken", action="store_true", help="leave out broken labeled pictures, do not stop")
+    experiment = parser.add_argument_group("experiment: what is it worth?")
+    experiment.add_argument(
+        "--labeled_count", type=int, metavar="N", help="hide all but N labels of --labeled, and measure against them"
+    )
+    experiment.add_argument("--report_dir", type=Path, help="annotated folder that is only measured, at the end")
+    own, rest = parser.parse_known_args(arguments)
+    misplaced = [word for word in rest if word.split("=")[0] in _TRAIN_ONLY]
+    if misplaced:
+        raise InputError(f"{misplaced[0]} is for train.py; give --labeled, --unlabeled, --val_dir and --out instead")
+    _check(own)
+    return own, parse(rest)[0]
+
+
+def main() -> None:
+    own, train = parse_arguments()
+    model, training = configurations(train)
+    if train.workers:
+        torch.set_num_threads(train.workers)
+    check_writable(own.out)
+    augmentation = replace(training.augmentation, channel_shift=own.channel_shift / 255)
+    setup = Setup(
+        model,
+        replace(training, source_weights=(), augmentation=augmentation),  # a recipe's weights are for its own sources
+        device=choose_device(train.device),
+        init=train.init,
+        validation_batch=train.val_batchsize,
+        skip_broken=own.skip_broken,
+    )
+    settings = Settings(own.rounds, own.accept, own.copies, own.finetune)
+    task = choose_task(own, seed=train.seed)
+    print(f"{len(task.human)} labeled, {len(task.held_out)} held-out, {len(task.names)} unlabeled faces")
+    rounds = run_rounds(task, setup, settings, own.out)
+    write_output(task, rounds, own.out, review=own.review)
+    best = best_round(rounds)
+    print(f"best: round {best.round}, held-out NME {best.held_out_nme:.3f} %")
+    print(f"  {own.out / 'labels'}  {own.out / 'best.pth.tar'}  {own.out / 'review.png'}  {own.out / 'rounds.csv'}")
+    if task.truth is not None:
+        table = compare(task, setup, settings, rounds, out=own.out, report_dir=own.report_dir)
+        print(table.to_string(index=False, float_format="%.3f"))
+
+
+def choose_task(own: argparse.Namespace, *, seed: int) -> Task:
+    """The faces that the flags name."""
+    if own.labeled_count is not None:
+        return hide_labels(own.labeled, own.labeled_count, val_dir=own.val_dir, held_out=own.held_out, seed=seed)
+    return open_task(own.unlabeled, own.labeled, val_dir=own.val_dir, held_out=own.held_out, seed=seed)
+
+
+def _check(own: argparse.Namespace) -> None:
+    if (own.unlabeled is None) == (own.labeled_count is None):
+        raise InputError("expected one of --unlabeled DIR and --labeled_count N")
+    if own.report_dir and own.labeled_count is None:
+        raise InputError("--report_dir belongs to an experiment; give --labeled_count N as well")
+    if own.rounds < 0 or own.copies < 1 or own.review < 0:
+        raise InputError("expected --rounds of at least 0, --copies of at least 1, --review of at least 0")
+    if not 0 <= own.channel_shift <= 255:
+        raise InputError(f"expected --channel_shift of 0 to 255, found {own.channel_shift}")
+    if not 0 < own.accept <= 1 or not own.held_out > 0 or not own.finetune > 0:
+        raise InputError("expected --accept in (0, 1], --held_out and --finetune above 0")
+
+
+if __name__ == "__main__":
+    run_command(main)

@@ -1,0 +1,109 @@
+"""What auto-labeling hands over: the merged annotated folder with its list, and the sheet for a person to review."""
+
+import os
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from src.autolabel.labels import Labels, load_labels
+from src.autolabel.rounds import LABELS, Round, best_round, round_folder
+from src.autolabel.task import Task, picture_paths
+from src.autolabel.training import MODEL
+from src.datasets.challenge import write_annotations
+from src.files import write_text
+from src.preview import contact_sheet, save_picture
+
+_SHEET_COLUMNS = 6
+
+
+def write_output(task: Task, rounds: list[Round], out: Path, *, review: int) -> None:
+    """Write `out/labels`, `out/best.pth.tar`, `out/review.csv` and `out/review.png` by the best round's model.
+
+    review: faces on the sheet, half of them the least certain labels, half the least certain pictures left out.
+    """
+    number = best_round(rounds).round
+    labels = load_labels(round_folder(out, number) / LABELS)
+    shutil.copy2(round_folder(out, number) / MODEL, out / MODEL)
+    since = _first_certain([load_labels(round_folder(out, i) / LABELS) for i in range(number + 1)])
+    write_merged(out / "labels", task, labels, number=number, since=since)
+    write_review(out, task, labels, count=review)
+
+
+def write_merged(folder: Path, task: Task, labels: Labels, *, number: int, since: np.ndarray) -> None:
+    """Write the human labels, untouched, and the certain pseudo-labels as one annotated folder with labels.csv.
+
+    A pseudo-labeled picture whose name a human-labeled one has gets the prefix `pseudo_`. number: the round whose model
+    made the labels. since: (N,) the first round that was certain of each unlabeled picture.
+    """
+    human = [task.human, task.held_out] if task.is_held_out_labeled else [task.human]
+    names = [str(name) for faces in human for name in faces.names]
+    pseudo = task.pool(labels.points_image, labels.is_certain) if labels.is_certain.any() else None
+    of_human, of_pseudo = len(names), int(labels.is_certain.sum())
+    parts = [*human, pseudo] if pseudo else human
+    names += _free_names(pseudo.names.tolist(), set(names)) if pseudo else []
+    originals = [path for faces in parts for path in picture_paths(faces)]
+    shutil.rmtree(folder, ignore_errors=True)  # an earlier call's: it may hold pictures that are no longer certain
+    for name, path in zip(names, originals, strict=True):
+        _link(path.resolve(), folder / name)
+    table = pd.DataFrame(
+        {
+            "picture": names,
+            "label": ["human"] * of_human + ["pseudo"] * of_pseudo,
+            "round": [""] * of_human + [number] * of_pseudo,
+            "since_round": [""] * of_human + since[labels.is_certain].tolist(),
+            "certainty": np.concatenate([np.ones(of_human), labels.certainty[labels.is_certain]]),
+            "original": [path.name for path in originals],
+        }
+    )
+    write_text(folder / "labels.csv", table.to_csv(index=False, float_format="%.4f"))
+    write_annotations(folder, names, np.concatenate([faces.points_image for faces in parts]))
+
+
+def write_review(out: Path, task: Task, labels: Labels, *, count: int) -> None:
+    """Write review.csv, every unlabeled picture from the least certain on, and review.png, a sheet of the worst."""
+    order = np.argsort(labels.certainty, kind="stable")
+    state = np.where(labels.is_certain, "kept", np.where(labels.is_broken, "broken", "left out"))
+    table = pd.DataFrame(
+        {"picture": [task.names[i] for i in order], "label": state[order], "certainty": labels.certainty[order]}
+    )
+    write_text(out / "review.csv", table.to_csv(index=False, float_format="%.4f"))
+    groups = [order[state[order] == name][: -(-count // 2)] for name in ("left out", "kept")]
+    shown = np.concatenate(groups)
+    if count == 0 or len(shown) == 0:
+        return
+    sheet = contact_sheet(
+        Path(),
+        [str(task.unlabeled[i]) for i in shown],
+        labels.points_image[shown],
+        captions=[f"{state[i]}: {labels.certainty[i]:.2f}" for i in shown],
+        columns=_SHEET_COLUMNS,
+    )
+    save_picture(sheet, out / "review.png")
+
+
+def _first_certain(history: list[Labels]) -> np.ndarray:
+    """(N,) the first round that was certain of each picture; of no meaning where the last one is not."""
+    return np.argmax([labels.is_certain for labels in history], axis=0)
+
+
+def _free_names(names: list[str], human: set[str]) -> list[str]:
+    """The names, those that a human-labeled picture has with a prefix. `names` differ from each other."""
+    taken, free = human | set(names), []
+    for name in names:
+        if name in human:
+            while name in taken:
+                name = f"pseudo_{name}"
+            taken.add(name)
+        free.append(name)
+    return free
+
+
+def _link(source: Path, target: Path) -> None:
+    """A hard link where the disk allows, else a copy."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        os.link(source, target)
+    except OSError:  # another disk, or one without links; a missing picture raises again here
+        shutil.copy2(source, target)

@@ -1,0 +1,192 @@
+"""The rounds: train, measure, label, train on the labels. A round's folder that holds round.json is finished."""
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from src.autolabel.labels import Labels, label_pictures, load_labels, true_errors
+from src.autolabel.records import load_record, save_record
+from src.autolabel.task import Task, picture_paths
+from src.autolabel.training import MODEL, Setup, open_faces, train_on
+from src.config import TrainingConfig, to_dict
+from src.datasets.faces import Faces
+from src.datasets.prepared import PreparedFaces
+from src.errors import InputError
+from src.files import write_text
+from src.metrics import nme, point_errors
+
+LABELS = "labels.npz"
+_RUN, _ROUND = "run.json", "round.json"
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How the rounds differ from one training run."""
+
+    rounds: int = 4  # after the first, which sees human labels only
+    accept: float = 0.9  # share of the held-out faces whose views would agree well enough for a label
+    copies: int = 8  # of each human label: longer epochs for few faces, and more weight than a pseudo-label has
+    finetune: float = 0.5  # epochs (or minutes) and learning rate of a later round, as a share of the first one's
+
+
+@dataclass(frozen=True)
+class Round:
+    """One row of rounds.csv. NME in percent; NaN where there is nothing to measure."""
+
+    round: int
+    human: int  # faces with human labels, each once
+    pseudo: int  # faces with labels by the round before
+    refined: int  # those of them that already were certain a round earlier
+    moved: float  # mean change of the refined labels, percent of the picture
+    steps: int
+    held_out_nme: float
+    certain_nme: float  # error of this round's labels of the held-out faces, where certain
+    uncertain_nme: float  # and where not: the further above, the better certainty tells good labels from bad ones
+    pseudo_nme: float  # true error of the pseudo-labels trained on, where hidden labels exist
+    left_out_nme: float  # the same of the labels that were not certain
+
+
+def run_rounds(task: Task, setup: Setup, settings: Settings, out: Path) -> list[Round]:
+    """Run the rounds until the held-out NME no longer falls; finished ones are read. Returns all of them.
+
+    Writes `round_N/best.pth.tar`, `round_N/labels.npz` (labels of all unlabeled pictures by that model) and
+    `rounds.csv` into `out`. Raises InputError where `out` belongs to another run, or no label is certain.
+    """
+    _claim(out, identity(task, setup, settings))
+    held_out = open_held_out(task, setup, out)
+    rounds: list[Round] = []
+    for number in range(settings.rounds + 1):
+        folder = round_folder(out, number)
+        finished = load_record(folder / _ROUND, Round)
+        if finished is None:
+            finished = _run_round(number, task, setup, settings, held_out=held_out, out=out)
+            save_record(folder / _ROUND, finished)
+        rounds.append(finished)
+        write_text(out / "rounds.csv", pd.DataFrame(map(asdict, rounds)).to_csv(index=False, float_format="%.6g"))
+        print(describe(finished))
+        if number and finished.held_out_nme >= min(row.held_out_nme for row in rounds[:-1]):
+            print("stopped: the held-out NME no longer falls")
+            break
+    return rounds
+
+
+def identity(task: Task, setup: Setup, settings: Settings) -> str:
+    """What makes a run the same one, as JSON. The number of rounds is no part of it: more of them go on."""
+    content = {
+        "faces": task.fingerprint(),
+        "model": to_dict(setup.model),
+        "training": to_dict(setup.training),
+        "init": hashlib.sha256(setup.init.read_bytes()).hexdigest() if setup.init else "",
+        **{name: value for name, value in asdict(settings).items() if name != "rounds"},
+    }
+    return json.dumps(content, indent=1, sort_keys=True) + "\n"
+
+
+def open_held_out(task: Task, setup: Setup, out: Path) -> PreparedFaces:
+    """The held-out faces, prepared."""
+    return open_faces([task.held_out], out / "held_out", setup)
+
+
+def human_copies(task: Task, settings: Settings) -> Faces:
+    """The human labels, each several times (copy augmentation)."""
+    return task.human.take(np.tile(np.arange(len(task.human)), settings.copies))
+
+
+def round_folder(out: Path, number: int) -> Path:
+    """Where a round writes."""
+    return out / f"round_{number}"
+
+
+def best_round(rounds: list[Round]) -> Round:
+    """The round with the lowest held-out NME."""
+    return min(rounds, key=lambda row: row.held_out_nme)
+
+
+def describe(row: Round) -> str:
+    """A round in a line."""
+    line = f"round {row.round}: {row.human} human and {row.pseudo} pseudo-labels"
+    if row.refined:
+        line += f" ({row.refined} of them refined, moved by {row.moved:.2f} %)"
+    if not np.isnan(row.pseudo_nme):
+        line += f", true error {row.pseudo_nme:.2f} % (left out: {row.left_out_nme:.2f} %)"
+    return line + (
+        f": held-out NME {row.held_out_nme:.3f} %, labels {row.certain_nme:.2f} % (uncertain ones "
+        f"{row.uncertain_nme:.2f} %)"
+    )
+
+
+def _run_round(
+    number: int, task: Task, setup: Setup, settings: Settings, *, held_out: PreparedFaces, out: Path
+) -> Round:
+    folder = round_folder(out, number)
+    sources, training, init, labels = [human_copies(task, settings)], setup.training, setup.init, None
+    if number:
+        previous = round_folder(out, number - 1)
+        labels = load_labels(previous / LABELS)
+        if not labels.is_certain.any():
+            raise InputError(
+                f"round {number - 1} is certain of none of {len(task.names)} pictures; expected some: train longer, "
+                "give more labels, or raise --accept"
+            )
+        sources.append(task.pool(labels.points_image, labels.is_certain))
+        training = _finetuning(training, settings.finetune, number)
+        init = previous / MODEL
+    trained = train_on(sources, held_out, folder, setup=setup, training=training, init=init)
+    made, made_held_out = label_pictures(
+        folder / MODEL, task.unlabeled, picture_paths(task.held_out), accept=settings.accept, device=setup.device
+    )
+    made.save(folder / LABELS)
+    earlier = load_labels(round_folder(out, number - 2) / LABELS) if number > 1 else None
+    refined, moved = _refinement(labels, earlier)
+    certain_nme, uncertain_nme = true_errors(made_held_out, task.held_out.points_image)
+    hidden = labels is not None and task.truth is not None
+    pseudo_nme, left_out_nme = true_errors(labels, task.truth) if hidden else (float("nan"), float("nan"))
+    return Round(
+        round=number,
+        human=len(task.human),
+        pseudo=int(labels.is_certain.sum()) if labels else 0,
+        refined=refined,
+        moved=moved,
+        steps=trained.steps,
+        held_out_nme=trained.held_out_nme,
+        certain_nme=certain_nme,
+        uncertain_nme=uncertain_nme,
+        pseudo_nme=pseudo_nme,
+        left_out_nme=left_out_nme,
+    )
+
+
+def _finetuning(training: TrainingConfig, share: float, number: int) -> TrainingConfig:
+    """The shorter and slower training of a later round."""
+    return replace(
+        training,
+        seed=training.seed + number,
+        epochs=max(1, round(share * training.epochs)),
+        minutes=share * training.minutes,
+        learning_rate=share * training.learning_rate,
+    )
+
+
+def _refinement(labels: Labels | None, earlier: Labels | None) -> tuple[int, float]:
+    """How many certain labels were so a round earlier, and how far they moved, in percent of the picture."""
+    if labels is None or earlier is None:
+        return 0, float("nan")
+    both = labels.is_certain & earlier.is_certain
+    if not both.any():
+        return 0, float("nan")
+    return int(both.sum()), nme(point_errors(labels.points_image[both], earlier.points_image[both], labels.size[both]))
+
+
+def _claim(out: Path, identity: str) -> None:
+    """Make `out` this run's, or find that it is."""
+    if (out / _RUN).is_file():
+        if (out / _RUN).read_bytes() != identity.encode():
+            raise InputError(f"{out}: holds a run with other faces or settings; choose another --out or delete it")
+        return
+    if out.exists() and any(out.iterdir()):
+        raise InputError(f"{out}: expected an empty folder or an earlier run, found other files; choose another --out")
+    write_text(out / _RUN, identity)

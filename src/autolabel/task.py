@@ -1,0 +1,137 @@
+"""What is labeled, what is not, and what stays apart to decide when to stop. Guards the challenge's own folders."""
+
+import hashlib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from src.datasets.challenge import check_name, read_folder
+from src.datasets.faces import Faces
+from src.datasets.pictures import list_pictures
+from src.errors import InputError
+
+FORBIDDEN = ("aflw_test", "aflw_val")  # the challenge's measure: never trained on, not even by pseudo-labels
+_NEIGHBORS = 10  # names that are drawn together: frames of one video stand side by side
+
+
+@dataclass(frozen=True)
+class Task:
+    """The faces of a run."""
+
+    human: Faces  # to train on
+    held_out: Faces  # labeled by people, never trained on
+    is_held_out_labeled: bool  # part of the labeled folder, and not of a validation folder
+    root: Path  # of the unlabeled pictures
+    names: np.ndarray  # (N,) of the unlabeled pictures
+    truth: np.ndarray | None = None  # their hidden labels (N, 68, 2), in an experiment
+
+    @property
+    def unlabeled(self) -> list[Path]:
+        """The N pictures without labels."""
+        return [self.root / name for name in self.names]
+
+    def pool(self, points_image: np.ndarray, rows: np.ndarray) -> Faces:
+        """Unlabeled pictures (a mask or indices) with labels out of points_image (N, 68, 2)."""
+        return Faces(self.root, self.names[rows], points_image[rows])
+
+    def fingerprint(self) -> str:
+        """Changes with any name, picture's place or label."""
+        digest = hashlib.sha256()
+        for root, names in ((f.root, f.names) for f in (self.human, self.held_out, self)):
+            digest.update("\n".join([str(root.resolve()), *names]).encode())
+        digest.update(self.human.points_image.tobytes() + self.held_out.points_image.tobytes())
+        return digest.hexdigest()
+
+
+def open_task(unlabeled: Path, labeled: Path, *, val_dir: Path | None, held_out: float, seed: int) -> Task:
+    """Read the folders. Without `val_dir`, `held_out` (a share below 1, a count above) of the labels stays apart.
+
+    A picture that people have labeled is no unlabeled one, wherever its copy lies. Raises InputError for missing,
+    empty or wrong folders and where unlabeled pictures are the challenge's own or those of `val_dir`.
+    """
+    refuse_challenge(unlabeled, "--unlabeled")
+    refuse_challenge(labeled, "--labeled")
+    names = [check_name(name) for name in list_pictures(unlabeled)]
+    human = _read_sorted(labeled)
+    validation = _read_sorted(val_dir) if val_dir else None
+    labeled_hashes = _hashes(picture_paths(human))
+    if validation is not None:
+        validation_hashes = _hashes(picture_paths(validation))
+        _refuse_overlap(labeled_hashes, validation_hashes, f"{labeled}: --labeled")
+    else:
+        human, validation = split_off(human, held_out, seed=seed)
+        validation_hashes = {}
+    unlabeled_hashes = _hashes(unlabeled / name for name in names)
+    _refuse_overlap(unlabeled_hashes, validation_hashes, f"{unlabeled}: --unlabeled")
+    names = [path.name for content, path in unlabeled_hashes.items() if content not in labeled_hashes]
+    if not names:
+        raise InputError(f"{unlabeled}: expected pictures without labels, found only those of {labeled}")
+    return Task(human, validation, val_dir is None, unlabeled, np.array(names))
+
+
+def hide_labels(labeled: Path, count: int, *, val_dir: Path | None, held_out: float, seed: int) -> Task:
+    """An experiment: `count` faces of an annotated folder keep their labels, the others' are hidden and measured."""
+    refuse_challenge(labeled, "--labeled")
+    faces = _read_sorted(labeled)
+    if val_dir:
+        validation = _read_sorted(val_dir)
+        _refuse_overlap(_hashes(picture_paths(faces)), _hashes(picture_paths(validation)), f"{labeled}: --labeled")
+    else:
+        faces, validation = split_off(faces, held_out, seed=seed)
+    if not 0 < count < len(faces):
+        raise InputError(f"--labeled_count: expected 1 to {len(faces) - 1} of the {len(faces)} faces, found {count}")
+    order = np.random.default_rng((seed, 1)).permutation(len(faces))
+    human, pool = faces.take(np.sort(order[:count])), faces.take(np.sort(order[count:]))
+    return Task(human, validation, val_dir is None, labeled, pool.names, pool.points_image)
+
+
+def split_off(faces: Faces, held_out: float, *, seed: int) -> tuple[Faces, Faces]:
+    """Training and held-out faces. Neighbors by name are drawn together, so that videos are parted at few places."""
+    count = round(held_out * len(faces)) if held_out < 1 else round(held_out)
+    if not 0 < count < len(faces):
+        raise InputError(f"--held_out: expected 1 to {len(faces) - 1} of the {len(faces)} labeled faces, found {count}")
+    blocks = np.array_split(np.arange(len(faces)), max(len(faces) // _NEIGHBORS, 2))
+    order = np.random.default_rng((seed, 0)).permutation(len(blocks))
+    drawn = np.sort(np.concatenate([blocks[i] for i in order])[:count])
+    return faces.take(np.setdiff1d(np.arange(len(faces)), drawn)), faces.take(drawn)
+
+
+def picture_paths(faces: Faces) -> list[Path]:
+    """The picture of every face."""
+    return [faces.path(row) for row in range(len(faces))]
+
+
+def refuse_challenge(folder: Path, flag: str) -> None:
+    """Raise InputError where a folder is, or lies in, one that the challenge measures by."""
+    found = {part.lower() for path in (folder.absolute(), folder.resolve()) for part in path.parts}
+    for name in FORBIDDEN:
+        if name in found:
+            raise InputError(f"{folder}: {flag} must not be {name}, which measures and never trains; use other faces")
+
+
+def _read_sorted(folder: Path) -> Faces:
+    faces = read_folder(folder)
+    return faces.take(np.argsort(faces.names, kind="stable"))
+
+
+def _hashes(paths: Iterable[Path]) -> dict[str, Path]:
+    """The first picture of each content."""
+    found = {}
+    for path in paths:
+        try:
+            content = hashlib.sha256(path.read_bytes()).hexdigest()
+        except FileNotFoundError:
+            raise InputError(f"{path}: expected an annotated picture, found none; mend the folder") from None
+        found.setdefault(content, path)
+    return found
+
+
+def _refuse_overlap(hashes: dict[str, Path], validation: dict[str, Path], where: str) -> None:
+    shared = hashes.keys() & validation.keys()
+    if shared:
+        example = min(hashes[content].name for content in shared)
+        raise InputError(
+            f"{where} must not hold validation pictures, found {len(shared)} of them (first: {example}); take them out"
+        )

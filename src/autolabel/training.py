@@ -1,0 +1,91 @@
+"""One training run of auto-labeling, by the functions that train.py uses; it goes on where it was interrupted."""
+
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+import torch
+
+from src import checkpoint
+from src.autolabel.records import load_record, save_record
+from src.config import ModelConfig, TrainingConfig
+from src.datasets.faces import Faces
+from src.datasets.pictures import SQUARE_SIZE
+from src.datasets.prepared import PreparedFaces, load_prepared, prepare
+from src.distributed import World
+from src.engine import RunFiles, fit
+from src.model import build_model
+from src.options import latest_snapshot
+
+MODEL = "best.pth.tar"
+_RECORD = "trained.json"
+
+
+@dataclass(frozen=True)
+class Setup:
+    """How every round trains. init: the model file that the first round starts from, if any."""
+
+    model: ModelConfig
+    training: TrainingConfig
+    device: torch.device
+    init: Path | None = None
+    validation_batch: int = 64  # faces predicted at a time
+    skip_broken: bool = False  # leave out broken labeled pictures instead of stopping
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A finished run. held_out_nme: percent, of the best epoch, whose weights are the model file."""
+
+    held_out_nme: float
+    steps: int
+
+
+def open_faces(sources: Sequence[Path | Faces], out: Path, setup: Setup) -> PreparedFaces:
+    """Prepare annotated faces as training reads them."""
+    prepare(sources, out, image_size=SQUARE_SIZE, skip_broken=setup.skip_broken)
+    return load_prepared(out)
+
+
+def train_on(
+    sources: Sequence[Path | Faces],
+    held_out: PreparedFaces,
+    folder: Path,
+    *,
+    setup: Setup,
+    training: TrainingConfig,
+    init: Path | None,
+) -> Trained:
+    """Train on annotated faces; leaves `folder/best.pth.tar`, `summary.csv` and `train.logs`. Finished, it is read.
+
+    Raises InputError for unusable faces or settings, KeyboardInterrupt after Ctrl-C, which saves a snapshot first.
+    """
+    finished = load_record(folder / _RECORD, Trained)
+    if finished is not None:
+        return finished
+    faces = open_faces(sources, folder / "prepared", setup)
+    network = build_model(setup.model, seed=training.seed)
+    if init is not None:
+        checkpoint.initialize(network, init)
+    files = RunFiles(folder / "snapshot", folder, folder / "train.logs", folder / "summary.csv", keep=1)
+    started = any(files.snapshots.glob("*.pth.tar"))
+    result = fit(
+        network,
+        faces,
+        held_out,
+        config=training,
+        files=files,
+        device=setup.device,
+        world=World(),
+        validation_batch=setup.validation_batch,
+        resume=checkpoint.load(latest_snapshot(files.snapshots)) if started else None,
+    )
+    if result.interrupted:
+        raise KeyboardInterrupt
+    trained = Trained(result.best_nme, int(pd.read_csv(files.summary)["step"].iloc[-1]))
+    save_record(folder / _RECORD, trained)
+    shutil.rmtree(files.snapshots)
+    shutil.rmtree(folder / "prepared")
+    return trained

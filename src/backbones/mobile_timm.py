@@ -1,0 +1,50 @@
+"""MobileOne and MobileViTv2, from the optional package timm, without their classifiers.
+
+Vasu et al., "MobileOne: An Improved One millisecond Mobile Backbone", 2023: here in the form that is trained, whose
+parallel branches are not yet merged. Mehta and Rastegari, "Separable Self-attention for Mobile Vision Transformers",
+2022.
+"""
+
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from src.backbones.staged import StagedBackbone, split_by_stride
+from src.errors import InputError
+
+
+class _RoundedUp(nn.Module):
+    """A stage that halves its map, held to that size.
+
+    MobileViTv2 stretches maps of an odd side to the next even one and leaves them so; this takes it back.
+    """
+
+    def __init__(self, stage: nn.Module) -> None:
+        super().__init__()
+        self.stage = stage
+
+    def forward(self, features: Tensor) -> Tensor:
+        """(B, C, H, W) -> (B, C', H / 2, W / 2), rounded up."""
+        size = [-(-side // 2) for side in features.shape[2:]]
+        features = self.stage(features)
+        if list(features.shape[2:]) != size:
+            features = F.interpolate(features, size=size, mode="bilinear", align_corners=True)
+        return features
+
+
+def mobileone_s1() -> StagedBackbone:
+    return _staged("mobileone_s1")
+
+
+def mobilevitv2_050() -> StagedBackbone:
+    backbone = _staged("mobilevitv2_050")
+    return StagedBackbone([backbone.stages[0], *map(_RoundedUp, backbone.stages[1:])], list(backbone.channels))
+
+
+def _staged(name: str) -> StagedBackbone:
+    try:
+        import timm
+    except ImportError:
+        raise InputError(f"the backbone {name} needs the package timm: pip install timm") from None
+    # Last weights of a block that start at zero would keep all others of it from learning in the first step.
+    network = timm.create_model(name, zero_init_last=False)
+    return split_by_stride(nn.Sequential(network.stem, *network.stages))

@@ -1,0 +1,96 @@
+"""From a face box of any detector to the square crop that the networks were trained on.
+
+The challenge's crops hold the tight box of the 68 points, brows to chin, at about 0.52 of their side (sqrt(w * h)) and
+with its center at (0.50, 0.58). A detector's box begins at the forehead instead, so each kind of box has its own place
+in the crop; KINDS lists them, and a BoxKind of your own describes any other detector.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from PIL import Image
+
+from src.errors import InputError
+
+_SMALLEST = 4.0  # pixels: a smaller box shows no face
+_LARGEST = 4.0  # of the picture's longer side: a larger box is a mistake in its unit
+
+
+@dataclass(frozen=True)
+class BoxKind:
+    """Where a kind of box lies in the challenge's crop, in shares of the crop's side."""
+
+    share: float  # sqrt(width * height)
+    center: tuple[float, float]
+
+
+KINDS: dict[str, BoxKind] = {
+    # The smallest box around all 68 points.
+    "landmarks": BoxKind(0.52, (0.50, 0.58)),
+    # The whole face without hair, as face detectors are trained to box it: 1.05 times as wide as the points' box, 1.4
+    # times as high, with the same lower edge. (The skin of FaceSynthetics' eight sample faces reaches 1.5 times as
+    # high, to the hairline; detectors stop on the forehead.)
+    "detector": BoxKind(0.63, (0.50, 0.48)),
+}
+
+
+def check_boxes(boxes: np.ndarray, width: int, height: int) -> np.ndarray:
+    """Boxes as an array (N, 4) of left, top, right, bottom in pixels of a width x height picture.
+
+    Raises InputError unless every box has four finite numbers, a size, and a part inside the picture.
+    """
+    try:
+        boxes = np.asarray(boxes, np.float64)
+    except (TypeError, ValueError):
+        raise InputError(f"expected boxes of four numbers, found {boxes!r}") from None
+    boxes = boxes[None] if boxes.ndim == 1 else boxes
+    if boxes.ndim != 2 or boxes.shape[1] != 4 or len(boxes) == 0:
+        raise InputError(f"expected boxes (N, 4) of left, top, right, bottom, found an array of shape {boxes.shape}")
+    for left, top, right, bottom in boxes:
+        found = f"found left {left:g}, top {top:g}, right {right:g}, bottom {bottom:g}"
+        if not np.isfinite([left, top, right, bottom]).all():
+            raise InputError(f"expected a box of finite numbers, {found}")
+        if min(right - left, bottom - top) < _SMALLEST:
+            raise InputError(f"expected a box at least {_SMALLEST:g} pixels wide and high, {found}")
+        if max(right - left, bottom - top) > _LARGEST * max(width, height):
+            raise InputError(f"expected a box in pixels of the {width} x {height} picture, {found}")
+        if right <= 0 or bottom <= 0 or left >= width or top >= height:
+            raise InputError(f"expected a box that meets the {width} x {height} picture, {found}")
+    return boxes
+
+
+def box_of_points(points_image: np.ndarray) -> np.ndarray:
+    """The tight boxes (..., 4) of points (..., 68, 2): left, top, right, bottom."""
+    return np.concatenate([points_image.min(axis=-2), points_image.max(axis=-2)], axis=-1)
+
+
+def crop_of_box(boxes: np.ndarray, kind: BoxKind) -> np.ndarray:
+    """The square crops (..., 3) = left, top, side in pixels around boxes (..., 4) of a kind."""
+    low, high = boxes[..., :2], boxes[..., 2:]
+    side = np.sqrt((high - low).prod(axis=-1, keepdims=True)) / kind.share
+    return np.concatenate([(low + high) / 2 - side * kind.center, side], axis=-1)
+
+
+def crop_of_picture(width: int, height: int) -> np.ndarray:
+    """The crop (3,) that holds a whole picture, centered: for pictures that are crops already."""
+    side = max(width, height)
+    return np.array([(width - side) / 2, (height - side) / 2, side])
+
+
+def affine_of_crop(crop: np.ndarray) -> np.ndarray:
+    """The affine maps (..., 2, 3) from pixels of the picture to the unit square of crops (..., 3)."""
+    left, top, side = np.moveaxis(crop, -1, 0)
+    zero = np.zeros_like(side)
+    rows = [[1 / side, zero, -left / side], [zero, 1 / side, -top / side]]
+    return np.stack([np.stack(row, axis=-1) for row in rows], axis=-2)
+
+
+def cut_crop(picture: Image.Image, crop: np.ndarray, size: int) -> np.ndarray:
+    """A crop (3,) of an RGB picture, resampled without aliasing to (size, size, 3) uint8; black beside the picture."""
+    left, top, side = (float(value) for value in crop)
+    first_x, first_y = int(np.floor(left)), int(np.floor(top))
+    whole = picture.crop((first_x, first_y, int(np.ceil(left + side)), int(np.ceil(top + side))))
+    extent = (left - first_x, top - first_y, left - first_x + side, top - first_y + side)
+    # Rounding may put the extent's far edge a hair beyond the pixels that hold it.
+    extent = (*extent[:2], min(extent[2], whole.width), min(extent[3], whole.height))
+    return np.array(whole.resize((size, size), Image.Resampling.BILINEAR, box=extent, reducing_gap=2.0))

@@ -1,0 +1,110 @@
+"""Find what turns agreement into the score (`src.confidence`): python3 -m src.calibrate --model_path best.pth.tar.
+
+The numbers are fitted on faces that the project renders itself, as they are and augmented as in training, and then
+tested on the annotated pictures of --check_on. reliability.png shows the scores beside what came true.
+"""
+
+import argparse
+import tempfile
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from tqdm import tqdm
+
+from src.command_line import HelpFormatter, run_command
+from src.confidence import LIMIT, calibration_error, disagreement, fit_calibration, reliability
+from src.config import AugmentationConfig
+from src.datasets.pictures import SQUARE_SIZE
+from src.datasets.prepared import load_prepared, prepare
+from src.errors import InputError
+from src.files import atomic_path, check_writable
+from src.runtimes import Runtime, open_model, predict_views
+from src.synthesis.demo import render_faces
+from src.transforms import augment
+from src.visualization.confidence import reliability_diagram
+
+_BATCH = 64
+_SEED = 9101  # of the rendered faces: no training set of the project has it
+_WHOLE = (0.5, 0.5, 1.0)  # the crop that is the whole square
+
+
+def measure(
+    runtime: Runtime, folder: Path, *, augmentation: AugmentationConfig | None = None, seed: int = 0
+) -> tuple[np.ndarray, np.ndarray]:
+    """Disagreement (N,) and NME (N,), both in percent of the square's side, of the annotated pictures in a folder.
+
+    augmentation: also seen so, after the faces as they are (then the arrays hold 2 N values).
+    """
+    generator = torch.Generator().manual_seed(seed)
+    found = []
+    with tempfile.TemporaryDirectory() as prepared:
+        prepare([folder], prepared, image_size=SQUARE_SIZE)
+        faces = load_prepared(prepared)
+        for start in tqdm(range(0, len(faces), _BATCH), desc="predicting", unit="batch", disable=None):
+            part = slice(start, start + _BATCH)
+            squares, points_unit = np.array(faces.images[part]), faces.points_unit[part]
+            found.append(_compare(runtime, squares, points_unit))
+            if augmentation is not None:
+                images, moved, _ = augment(
+                    torch.from_numpy(squares),
+                    torch.from_numpy(points_unit),
+                    torch.from_numpy(faces.euler[part]),
+                    crop=_WHOLE,
+                    size=SQUARE_SIZE,
+                    config=augmentation,
+                    generator=generator,
+                )
+                squares = (255 * images).round().byte().permute(0, 2, 3, 1).contiguous().numpy()
+                found.append(_compare(runtime, squares, moved.numpy()))
+    disagreements, errors = zip(*found, strict=True)
+    return np.concatenate(disagreements), np.concatenate(errors)
+
+
+def _compare(runtime: Runtime, squares: np.ndarray, points_unit: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    plain, mirrored = predict_views(runtime, squares)
+    errors = 100 * np.linalg.norm((plain + mirrored) / 2 - points_unit, axis=-1).mean(axis=-1)
+    return disagreement(plain, mirrored), errors
+
+
+def parse_arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=HelpFormatter)
+    parser.add_argument("--model_path", type=Path, default="best.pth.tar", help=".pth.tar, .onnx or .tflite")
+    parser.add_argument("--faces", type=int, default=400, help="rendered faces to fit on")
+    parser.add_argument("--check_on", type=Path, help="folder of pictures with an annot.pkl, to test the fit on")
+    parser.add_argument("--out", type=Path, default="output/reliability.png")
+    return parser.parse_args()
+
+
+def main() -> None:
+    arguments = parse_arguments()
+    if arguments.faces < 2:
+        raise InputError(f"expected --faces of at least 2, found {arguments.faces}")
+    check_writable(arguments.out.parent)
+    runtime = open_model(arguments.model_path)
+    with tempfile.TemporaryDirectory() as folder:
+        rendered = Path(folder) / "rendered"
+        render_faces(rendered, arguments.faces, seed=_SEED)
+        augmentation = replace(AugmentationConfig(), flip=0.0)  # the two views are mirrored anyway
+        measured = {"rendered, fitted on": measure(runtime, rendered, augmentation=augmentation)}
+    disagreements, errors = measured["rendered, fitted on"]
+    calibration = fit_calibration(disagreements, errors < LIMIT)
+    if arguments.check_on:
+        measured[arguments.check_on.name] = measure(runtime, arguments.check_on)
+    print(f"Calibration(intercept={calibration.intercept:.2f}, slope={calibration.slope:.2f})")
+    bins = {}
+    for name, (disagreements, errors) in measured.items():
+        is_good = errors < LIMIT
+        score = calibration.score(disagreements)
+        bins[f"{name} (n={len(score)})"] = found = reliability(score, is_good)
+        print(f"{name}: {len(score)} faces, mean score {score.mean():.3f}, NME below {LIMIT:g} %: {is_good.mean():.3f}")
+        print(f"  calibration error {calibration_error(found):.3f}; score -> share of good predictions, in fifths:")
+        print("  " + ", ".join(f"{part.score:.2f} -> {part.good:.2f}" for part in found))
+    with atomic_path(arguments.out) as temporary:
+        reliability_diagram(bins).savefig(temporary, format="png")
+    print(arguments.out)
+
+
+if __name__ == "__main__":
+    run_command(main)

@@ -1,0 +1,145 @@
+"""A smaller ONNX file of a network, int8 or float16: python3 -m src.compression.quantize --model_path best.pth.tar.
+
+- int8: weights in int8 with a scale for each output channel, activations in uint8 with ranges from real crops; the last
+  layer and the decoding stay float32. Post-training static quantization as in Krishnamoorthi, "Quantizing deep
+  convolutional networks for efficient inference", 2018.
+- float16: the weights alone, computed in float32; half the size, no speed-up.
+
+Both take and give what the float32 file does: images (B, 3, R, R) in [0, 1] -> points_input (B, 68, 2).
+"""
+
+import argparse
+import logging
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from torch import Tensor
+
+from src.checkpoint import load_model
+from src.command_line import HelpFormatter, run_command
+from src.deployment import needed, open_onnx
+from src.errors import InputError
+from src.export import export_onnx
+from src.export_tflite import calibration_crops
+from src.files import atomic_path
+
+if TYPE_CHECKING:
+    from onnx import ModelProto
+
+FORMS = ("int8", "float16")
+_LAYERS = ("Conv", "Gemm", "MatMul")
+_BATCH = 32  # crops a calibration step
+_COMPARED = 16  # crops that the written file is compared on
+_LEAST_HALVED = 64  # values; what a smaller tensor saves, its conversion costs
+
+
+def quantize(source: str | Path, path: str | Path, *, form: str, crops: Tensor) -> float:
+    """Write another form of a float32 ONNX file that `src.export` wrote, its metadata with an empty NME.
+
+    crops: (N, 3, R, R) in [0, 1], real ones: the ranges of int8 come from them. Returns the mean difference from the
+    float32 file's points on the first of them, as a share of the input's side. Raises InputError without crops and
+    for a source that cannot be run.
+    """
+    if len(crops) == 0:
+        raise InputError("quantization needs calibration crops to take its ranges from: expected some, found none")
+    onnx, session = needed("onnx"), open_onnx(source)
+    model = _int8(source, crops.numpy()) if form == "int8" else _float16(source)
+    _strip(model)
+    model.metadata_props.clear()
+    for key, value in (session.get_modelmeta().custom_metadata_map | {"nme": ""}).items():
+        model.metadata_props.add(key=key, value=value)
+    feed = {session.get_inputs()[0].name: crops[:_COMPARED].numpy()}
+    with atomic_path(path) as temporary:
+        onnx.save(model, temporary)
+        (found,), (expected,) = open_onnx(temporary).run(None, feed), session.run(None, feed)
+    return float(np.abs(found - expected).mean())
+
+
+def _int8(source: str | Path, crops: np.ndarray) -> "ModelProto":
+    """The graph with a quantize-dequantize pair (QDQ) around every tensor up to the last layer."""
+    onnx, quantization = needed("onnx"), needed("onnxruntime.quantization")
+    preprocess = needed("onnxruntime.quantization.shape_inference").quant_pre_process
+    batches = iter([{"images": crops[start : start + _BATCH]} for start in range(0, len(crops), _BATCH)])
+
+    class Crops(quantization.CalibrationDataReader):
+        def get_next(self) -> dict[str, np.ndarray] | None:
+            return next(batches, None)
+
+    with tempfile.TemporaryDirectory() as folder:
+        fused, quantized = Path(folder) / "fused.onnx", Path(folder) / "quantized.onnx"
+        preprocess(source, fused, skip_symbolic_shape=True)
+        nodes = onnx.load(fused).graph.node
+        last = max(place for place, node in enumerate(nodes) if node.op_type in _LAYERS)
+        logging.disable(logging.WARNING)  # the quantizer asks for the preprocessing that it just had
+        try:
+            quantization.quantize_static(
+                fused,
+                quantized,
+                Crops(),
+                quant_format=quantization.QuantFormat.QDQ,
+                activation_type=quantization.QuantType.QUInt8,
+                weight_type=quantization.QuantType.QInt8,
+                per_channel=True,
+                # A softmax in 256 steps loses more of the points than all the layers before it.
+                nodes_to_exclude=[node.name for node in nodes[last:]],
+            )
+        finally:
+            logging.disable(logging.NOTSET)
+        return onnx.load(quantized)
+
+
+def _float16(source: str | Path) -> "ModelProto":
+    """The graph with float16 weights, each behind a conversion to float32 that the runtime does once, on loading."""
+    onnx = needed("onnx")
+    model, conversions = onnx.load(source), []
+    for tensor in model.graph.initializer:
+        values = onnx.numpy_helper.to_array(tensor)
+        if values.dtype == np.float32 and values.size >= _LEAST_HALVED:
+            half = f"{tensor.name}_float16"
+            conversions.append(onnx.helper.make_node("Cast", [half], [tensor.name], to=onnx.TensorProto.FLOAT))
+            tensor.CopyFrom(onnx.numpy_helper.from_array(values.astype(np.float16), half))
+    nodes = [*conversions, *model.graph.node]
+    model.graph.ClearField("node")
+    model.graph.node.extend(nodes)
+    return model
+
+
+def _strip(model: "ModelProto") -> None:
+    """Remove shapes of inner tensors and where in the source each node comes from: a quarter of an int8 file."""
+    del model.graph.value_info[:]
+    for part in (*model.graph.node, *model.graph.input, *model.graph.output):
+        del part.metadata_props[:]
+
+
+def parse_arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0], formatter_class=HelpFormatter)
+    parser.add_argument("--model_path", type=Path, default="best.pth.tar", help="a model file or a snapshot")
+    parser.add_argument("--form", choices=FORMS, default="int8")
+    parser.add_argument(
+        "--calibration", type=Path, default="data/AFLW_train_data", help="prepared faces that give int8 its ranges"
+    )
+    parser.add_argument("--calibration_faces", type=int, default=128)
+    parser.add_argument("--out", type=Path, default="output/best_int8.onnx", help="where the ONNX file goes")
+    return parser.parse_args()
+
+
+def main() -> None:
+    arguments = parse_arguments()
+    if arguments.calibration_faces < 1:
+        raise InputError(f"expected --calibration_faces above 0, found {arguments.calibration_faces}")
+    model, _ = load_model(arguments.model_path)
+    crops = calibration_crops(model, arguments.calibration, arguments.calibration_faces)
+    with tempfile.TemporaryDirectory() as folder:
+        source = Path(folder) / "float32.onnx"
+        export_onnx(model, source)
+        difference = quantize(source, arguments.out, form=arguments.form, crops=crops)
+    print(
+        f"{arguments.out}: {arguments.out.stat().st_size / 1e6:.2f} MB, {arguments.form}, calibrated on {len(crops)} "
+        f"faces of {arguments.calibration.name}; {difference:.1g} from float32 on average, as a share of the side"
+    )
+
+
+if __name__ == "__main__":
+    run_command(main)

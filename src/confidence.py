@@ -1,0 +1,78 @@
+"""How far to trust a prediction: the probability that its NME is below 3 %, from how much two views of a face agree.
+
+The views are the picture and its mirror image; the probability is a logistic function of the logarithm of their
+disagreement (Platt, "Probabilistic Outputs for Support Vector Machines", 1999). `src.calibrate` finds its two numbers.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from src.errors import InputError
+
+LIMIT = 3.0  # percent of the crop's side: a prediction with a smaller NME counts as good
+_EPSILON = 1e-3  # percent: views that agree to the last digit
+_PRIOR = 1e-3  # of the squared numbers: keeps a fit to separable faces finite
+_NEWTON_STEPS = 50
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """Probability of a good prediction = logistic(intercept + slope * log(disagreement in percent))."""
+
+    intercept: float
+    slope: float
+
+    def score(self, disagreement: np.ndarray) -> np.ndarray:
+        """Scores in (0, 1) from disagreements in percent of the crop's side, of any shape."""
+        return 1 / (1 + np.exp(-(self.intercept + self.slope * _logarithm(disagreement))))
+
+
+# Of best.pth.tar, on rendered faces, which it never saw in training: python3 -m src.calibrate
+SHIPPED = Calibration(intercept=2.84, slope=-4.66)
+
+
+def disagreement(plain_unit: np.ndarray, mirrored_unit: np.ndarray) -> np.ndarray:
+    """Mean distance (B,) of the same point in two predictions (B, 68, 2), in percent of the crop's side."""
+    return 100 * np.linalg.norm(plain_unit - mirrored_unit, axis=-1).mean(axis=-1)
+
+
+def fit_calibration(disagreements: np.ndarray, is_good: np.ndarray) -> Calibration:
+    """The most likely calibration, by Newton's method. disagreements (N,) in percent; is_good (N,) bool.
+
+    Raises InputError unless there are good and bad predictions to tell apart.
+    """
+    if is_good.all() or not is_good.any():
+        raise InputError(f"expected faces above and below {LIMIT:g} % NME, found one side alone; use other faces")
+    inputs = np.stack([np.ones(len(is_good)), _logarithm(disagreements)], axis=1)  # (N, 2)
+    numbers = np.zeros(2)
+    for _ in range(_NEWTON_STEPS):
+        probability = 1 / (1 + np.exp(-inputs @ numbers))
+        gradient = inputs.T @ (is_good - probability) - _PRIOR * numbers
+        curvature = (inputs * (probability * (1 - probability))[:, None]).T @ inputs + _PRIOR * np.eye(2)
+        numbers = numbers + np.linalg.solve(curvature, gradient)
+    return Calibration(float(numbers[0]), float(numbers[1]))
+
+
+@dataclass(frozen=True)
+class ReliabilityBin:
+    """Faces of similar score: how many, their mean score, and the share that is good indeed."""
+
+    count: int
+    score: float
+    good: float
+
+
+def reliability(score: np.ndarray, is_good: np.ndarray, *, bins: int = 5) -> list[ReliabilityBin]:
+    """Equally filled bins in order of the score. score (N,) in [0, 1]; is_good (N,) bool."""
+    parts = np.array_split(np.argsort(score), min(bins, len(score)))
+    return [ReliabilityBin(len(part), float(score[part].mean()), float(is_good[part].mean())) for part in parts]
+
+
+def calibration_error(bins: list[ReliabilityBin]) -> float:
+    """Mean |score - share of good predictions| over the faces (expected calibration error)."""
+    return sum(part.count * abs(part.score - part.good) for part in bins) / sum(part.count for part in bins)
+
+
+def _logarithm(disagreements: np.ndarray) -> np.ndarray:
+    return np.log(np.maximum(disagreements, _EPSILON))

@@ -1,0 +1,188 @@
+"""Pictures that show the same thing: exact and near duplicates, and splits that keep on one side what belongs together.
+
+The perceptual hash is the difference hash (Krawetz, "Kind of Like That", 2013) along rows and columns. It survives
+another size, compression, brightness and color, but no other framing, and says nothing about who is seen.
+"""
+
+import hashlib
+import os
+import re
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+import numpy as np
+from PIL import Image
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
+from tqdm import tqdm
+
+from src.datasets.folder import Folder
+from src.datasets.pictures import EXTENSIONS, read_square
+from src.errors import InputError
+
+BITS = 128
+_CELLS = 8  # brightness differences a row and a column: 8 x 8 bits each way
+_DECODED = 144  # pixels: JPEGs decode at a reduced size
+_BLACK = 12  # of 255: darker rows and columns at the borders are padding, whose sameness says nothing
+_COMPARED = 2**20  # pairs of hashes compared at a time by each core: 10 MB
+# "AFW_134212_1_3" is a copy of "AFW_134212_1" (300W-LP turns each photograph several times).
+NAME_PATTERN = r"(.*\d.*)_\d{1,2}"
+
+
+@dataclass(frozen=True)
+class Pictures:
+    """P pictures of some folders.
+
+    names: (P) str, relative to their folder; folder: (P) index of it; digests: (P) bytes, equal for equal files;
+    hashes: (P, 2) uint64, along rows and along columns. broken: what could not be read, and why.
+    """
+
+    roots: tuple[Path, ...]
+    names: np.ndarray
+    folder: np.ndarray
+    digests: np.ndarray
+    hashes: np.ndarray
+    broken: tuple[tuple[Path, InputError], ...]
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def path(self, row: int) -> Path:
+        return self.roots[self.folder[row]] / self.names[row]
+
+
+def read_pictures(folders: Sequence[Folder]) -> Pictures:
+    """Hash every picture of the folders, on all cores. Raises InputError where a folder has none that can be read."""
+    rows = [
+        (index, name)
+        for index, folder in enumerate(folders)
+        for name in folder.names
+        if os.path.splitext(name)[1].lower() in EXTENSIONS
+    ]
+    paths = [folders[index].root / name for index, name in rows]
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        found = list(tqdm(pool.map(_identify, paths), total=len(paths), desc="hashing", unit="picture", disable=None))
+    kept = [i for i, result in enumerate(found) if not isinstance(result, InputError)]
+    for index, folder in enumerate(folders):
+        if not any(rows[i][0] == index for i in kept):
+            raise InputError(f"{folder.root}: expected readable pictures, found none")
+    return Pictures(
+        roots=tuple(folder.root for folder in folders),
+        names=np.array([rows[i][1] for i in kept]),
+        folder=np.array([rows[i][0] for i in kept]),
+        digests=np.array([found[i][0] for i in kept], dtype=object),
+        hashes=np.array([found[i][1] for i in kept]),
+        broken=tuple((paths[i], result) for i, result in enumerate(found) if isinstance(result, InputError)),
+    )
+
+
+def difference_hash(picture: Image.Image) -> np.ndarray:
+    """(2,) uint64: whether each cell is brighter than the one before, along rows and along columns. Padding is cut."""
+    gray = picture.convert("L")
+    box = gray.point(lambda value: 255 * (value > _BLACK)).getbbox() or (0, 0, *gray.size)
+    hashes = []
+    for axis, size in ((1, (_CELLS + 1, _CELLS)), (0, (_CELLS, _CELLS + 1))):
+        cells = np.asarray(gray.resize(size, Image.Resampling.BOX, box=box), np.int16)
+        hashes.append(np.packbits(np.diff(cells, axis=axis) > 0).view(np.uint64))
+    return np.concatenate(hashes)
+
+
+def look_alikes(hashes: np.ndarray, distance: int) -> np.ndarray:
+    """Pairs of pictures whose hashes (P, 2) differ in at most `distance` of 128 bits: (M, 3) first, second, bits.
+
+    Among pictures of equal hashes each is paired with the first of them alone, and only that one with the others: what
+    is connected stays connected, and a thousand equal pictures make a thousand pairs, not half a million.
+    """
+    unique, first, members = np.unique(hashes, axis=0, return_index=True, return_inverse=True)
+    rows = np.arange(len(hashes))
+    leaders = first[members.ravel()]
+    repeated = rows != leaders
+    equal = np.stack([leaders[repeated], rows[repeated], np.zeros(repeated.sum(), int)], axis=1)
+    step = max(_COMPARED // len(unique), 1)
+    rowwise = np.ascontiguousarray(unique[:, 0])
+
+    def compare(start: int) -> np.ndarray:
+        half = np.bitwise_count(rowwise[start : start + step, None] ^ rowwise[start:])  # (step, the rest)
+        one, other = np.nonzero(half <= distance)  # few: only their other half is looked at
+        one, other = start + one[other > one], start + other[other > one]
+        bits = np.bitwise_count(unique[one] ^ unique[other]).sum(axis=1, dtype=int)
+        near = bits <= distance
+        return np.stack([first[one[near]], first[other[near]], bits[near]], axis=1)
+
+    starts = range(0, len(unique), step)
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        progress = tqdm(pool.map(compare, starts), total=len(starts), desc="comparing", unit="block", disable=None)
+        pairs = np.concatenate([equal, *progress])
+    pairs[:, :2].sort(axis=1)
+    return pairs[np.lexsort((pairs[:, 1], pairs[:, 0], pairs[:, 2]))]
+
+
+def same_names(names: Sequence[str], pattern: str = NAME_PATTERN) -> np.ndarray:
+    """Pairs of rows (M, 2) whose names belong together by what the pattern's parentheses hold, one with the next.
+
+    names: file names with or without folders; the pattern has to match the whole name less folder and extension, and a
+    name that it does not match belongs to no other. Raises InputError for a pattern that is none.
+    """
+    try:
+        compiled = re.compile(pattern)
+    except re.error as error:
+        raise InputError(f"expected a regular expression, found {pattern!r} ({error})") from None
+    if compiled.groups != 1:
+        raise InputError(f"expected a pattern with one pair of parentheses, found {pattern!r}")
+    last: dict[str, int] = {}
+    pairs = []
+    for row, name in enumerate(names):
+        if match := compiled.fullmatch(PurePosixPath(name).stem):
+            if match[1] in last:
+                pairs.append((last[match[1]], row))
+            last[match[1]] = row
+    return np.array(pairs, int).reshape(-1, 2)
+
+
+def connect(count: int, pairs: np.ndarray) -> np.ndarray:
+    """Group number (count,) of each picture: pairs (M, 2), and pairs of pairs, are in one group."""
+    ones = np.ones(len(pairs), bool)
+    return connected_components(coo_array((ones, (pairs[:, 0], pairs[:, 1])), shape=(count, count)))[1]
+
+
+def split_by_group(groups: np.ndarray, share: float, seed: int) -> np.ndarray:
+    """Which rows (N,) bool are for validation: about `share` of them, and all or none of each group.
+
+    groups: (N,) numbers. The same groups, share and seed give the same split. Raises InputError where no split exists.
+    """
+    numbers, members = np.unique(groups, return_inverse=True)
+    if not 0 < share < 1:
+        raise InputError(f"expected a share between 0 and 1 for validation, found {share}")
+    if len(numbers) < 2:
+        raise InputError(f"expected at least two groups to split, found {len(numbers)}")
+    sizes = np.bincount(members)
+    chosen, room = np.zeros(len(numbers), bool), round(share * len(groups))
+    for group in np.random.default_rng(seed).permutation(len(numbers)):
+        if sizes[group] <= room:
+            chosen[group] = True
+            room -= sizes[group]
+    if not chosen.any():
+        chosen[sizes.argmin()] = True
+    return chosen[members]
+
+
+def redundant(folder: np.ndarray, groups: np.ndarray) -> np.ndarray:
+    """Which pictures (P,) bool to leave out so that every group keeps one: the first one of its last folder.
+
+    folder, groups: (P,) numbers. Folders come in the order training, validation, test, so the training side gives way.
+    """
+    order = np.lexsort((np.arange(len(groups)), -folder))
+    _, kept = np.unique(groups[order], return_index=True)
+    mask = np.ones(len(groups), bool)
+    mask[order[kept]] = False
+    return mask
+
+
+def _identify(path: Path) -> tuple[bytes, np.ndarray] | InputError:
+    try:
+        square, _, _ = read_square(path, _DECODED)
+        return hashlib.blake2b(path.read_bytes(), digest_size=16).digest(), difference_hash(Image.fromarray(square))
+    except InputError as error:
+        return error

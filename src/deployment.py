@@ -1,0 +1,143 @@
+"""Exported files: opening them, and the properties they carry so that another program can prepare a picture.
+
+The properties are text: `model_config` (JSON of the ModelConfig), `input_size` (pixels), `crop` (JSON: center x, center
+y and side of the part of the letterboxed square that the network sees), `mean_face` (JSON: 68 x 2 of points_input),
+`nme` (percent, on the faces that the training was validated on; empty where unknown), `license`, `input` (crop: the
+network alone; picture: letterbox, resizing and crop inside) and `points` (the frame of the output).
+An .onnx file holds them as its metadata; a .tflite file as `metadata.json` in a zip behind the model, where TensorFlow
+Lite's own associated files stand.
+"""
+
+import importlib
+import json
+import math
+import zipfile
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from types import ModuleType
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from src.config import ModelConfig, from_dict, to_dict
+from src.errors import InputError
+from src.heads.regression import mean_face
+from src.markup import NUM_POINTS
+
+if TYPE_CHECKING:
+    from ai_edge_litert.interpreter import Interpreter
+    from onnxruntime import InferenceSession
+
+LICENSE = "code: MIT; shipped weights: research use, see README"
+INSTALL = "run python3 -m pip install -r requirements-export.txt"
+FRAMES = {"crop": "points_input", "picture": "points_image"}  # input -> frame of the output
+_ASSOCIATED = "metadata.json"
+
+
+@dataclass(frozen=True)
+class Metadata:
+    """An exported file's properties. nme: percent, nan where unknown; input: a key of FRAMES."""
+
+    config: ModelConfig
+    mean_face: np.ndarray  # (68, 2) points_input
+    nme: float
+    license: str
+    input: str
+
+
+def properties(config: ModelConfig, *, nme: float = math.nan, takes: str = "crop") -> dict[str, str]:
+    """The properties of a file to be written. takes: a key of FRAMES."""
+    return {
+        "model_config": json.dumps(to_dict(replace(config, auxiliary=False))),
+        "input_size": str(config.input_size),
+        "crop": json.dumps(config.crop),
+        "mean_face": json.dumps(mean_face().numpy().round(5).tolist()),
+        "nme": "" if math.isnan(nme) else f"{nme:.4f}",
+        "license": LICENSE,
+        "input": takes,
+        "points": FRAMES[takes],
+    }
+
+
+def read_metadata(values: Mapping[str, str], path: str | Path) -> Metadata:
+    """Understand a file's properties. Raises InputError where they are missing or damaged."""
+    try:
+        metadata = Metadata(
+            config=from_dict(ModelConfig, json.loads(values["model_config"])),
+            mean_face=np.array(json.loads(values["mean_face"]), np.float64).reshape(NUM_POINTS, 2),
+            nme=float(values["nme"] or "nan"),
+            license=values["license"],
+            input=values["input"],
+        )
+        if metadata.input not in FRAMES:
+            raise ValueError(f"input {metadata.input!r}")
+    except (KeyError, TypeError, ValueError) as error:
+        raise InputError(
+            f"{path}: expected the metadata of a file that this project exported, found none or damaged ones ({error});"
+            " export the model again"
+        ) from None
+    return metadata
+
+
+def open_onnx(path: str | Path, *, threads: int = 1) -> "InferenceSession":
+    """ONNX Runtime's session for a file, on the CPU. Raises InputError for a file that it cannot run."""
+    onnxruntime = needed("onnxruntime")
+    _check_file(path)
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.log_severity_level = 4  # what is wrong is said once, by the exception
+    try:
+        return onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # ONNX Runtime has an exception type for each of its codes
+        raise InputError(_unusable(path, "an ONNX file", error)) from None
+
+
+def open_tflite(path: str | Path, *, threads: int = 1) -> "Interpreter":
+    """LiteRT's interpreter for a file, ready to run. Raises InputError for a file that it cannot run."""
+    interpreter_module = needed("ai_edge_litert.interpreter")
+    _check_file(path)
+    try:
+        interpreter = interpreter_module.Interpreter(str(path), num_threads=threads)
+        interpreter.allocate_tensors()
+    except (RuntimeError, ValueError) as error:
+        raise InputError(_unusable(path, "a TFLite file", error)) from None
+    return interpreter
+
+
+def onnx_metadata(session: "InferenceSession", path: str | Path) -> Metadata:
+    """The properties of an opened .onnx file. Raises InputError where they are missing or damaged."""
+    return read_metadata(session.get_modelmeta().custom_metadata_map, path)
+
+
+def tflite_metadata(path: str | Path) -> Metadata:
+    """The properties of a .tflite file. Raises InputError where they are missing or damaged."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            values = json.loads(archive.read(_ASSOCIATED))
+    except (zipfile.BadZipFile, KeyError, ValueError):
+        values = {}
+    return read_metadata(values, path)
+
+
+def append_properties(path: str | Path, values: Mapping[str, str]) -> None:
+    """Put the properties behind a .tflite model."""
+    with zipfile.ZipFile(path, "a") as archive:
+        archive.writestr(_ASSOCIATED, json.dumps(values, indent=2))
+
+
+def needed(name: str, *, remedy: str = INSTALL) -> ModuleType:
+    """Import an optional module. Raises InputError with the command that installs it where it is missing."""
+    try:
+        return importlib.import_module(name)
+    except ImportError:
+        raise InputError(f"this needs the package {name.split('.')[0]}, which is not installed; {remedy}") from None
+
+
+def _check_file(path: str | Path) -> None:
+    if not Path(path).is_file():
+        raise InputError(f"{path}: no such model file; python3 -m src.export or src.export_tflite writes one")
+
+
+def _unusable(path: str | Path, kind: str, error: Exception) -> str:
+    return f"{path}: expected {kind} that this runtime can run ({str(error).strip().splitlines()[0]}); export it again"

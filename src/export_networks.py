@@ -1,0 +1,79 @@
+"""What an exported file computes: a network with its preprocessing and decoding, for inference alone.
+
+- `CropNetwork`: images (B, 3, R, R) in [0, 1] -> points_input (B, 68, 2)
+- `PictureNetwork`: pictures (B, H, W, 3) uint8 RGB -> points_image (B, 68, 2) in pixels of the pictures
+"""
+
+import copy
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from src.datasets.pictures import SQUARE_SIZE
+from src.model import LandmarkNet
+from src.unshuffled import unshuffle
+
+
+class CropNetwork(nn.Module):
+    """A float32 copy of a network on the CPU, without what only training needs; `predict` is its forward."""
+
+    def __init__(self, model: LandmarkNet, *, unshuffled: bool = True) -> None:
+        """unshuffled: see `src.unshuffled`; made for ONNX Runtime."""
+        super().__init__()
+        self.model = copy.deepcopy(model).cpu().float().eval()
+        self.model.auxiliary = None
+        if unshuffled:
+            unshuffle(self.model)
+
+    def forward(self, images: Tensor) -> Tensor:
+        """images (B, 3, R, R) in [0, 1] -> points_input (B, 68, 2)."""
+        return self.model.predict(images)
+
+
+class PictureNetwork(nn.Module):
+    """A CropNetwork behind the letterbox, resizing and fixed crop of `src.datasets.pictures` and `src.inference`.
+
+    These three are linear and treat rows and columns apart, so they are one matrix for the rows and one for the
+    columns, made from the picture's height and width: only operations that every runtime has, at any size.
+    """
+
+    def __init__(self, model: LandmarkNet) -> None:
+        super().__init__()
+        self.crop_network = CropNetwork(model)
+        center_x, center_y, self.side = model.config.crop
+        self.register_buffer("center", torch.tensor([center_x, center_y]))
+        ticks = (torch.arange(model.config.input_size) + 0.5) / model.config.input_size - 0.5
+        cells = torch.arange(SQUARE_SIZE) + 0.5
+        self.register_buffer("cells", cells)
+        self.register_buffer("cropped_columns", _tent((center_x + self.side * ticks)[:, None] * SQUARE_SIZE - cells))
+        self.register_buffer("cropped_rows", _tent((center_y + self.side * ticks)[:, None] * SQUARE_SIZE - cells))
+
+    def forward(self, pictures: Tensor) -> Tensor:
+        """pictures (B, H, W, 3) uint8 RGB, any H and W -> points_image (B, 68, 2)."""
+        height, width = (torch.scalar_tensor(side, dtype=torch.float32) for side in pictures.shape[1:3])
+        longer = torch.maximum(height, width)
+        rows = self.cropped_rows @ self._letterbox(pictures.shape[1], height, longer)  # (R, H)
+        columns = self.cropped_columns @ self._letterbox(pictures.shape[2], width, longer)  # (R, W)
+        channels_first = pictures.permute(0, 3, 1, 2).float()  # (B, 3, H, W)
+        images = rows @ channels_first @ columns.T / 255  # (B, 3, R, R)
+        points_unit = (self.crop_network(images) - 0.5) * self.side + self.center
+        border = (longer - torch.stack([width, height])) / 2  # pixels on the left, and on top
+        return points_unit * longer - border
+
+    def _letterbox(self, count: int, length: Tensor, longer: Tensor) -> Tensor:
+        """Weights (SQUARE_SIZE, count) that resample one axis of a picture to the square: Pillow's bilinear filter.
+
+        A tent as wide as a cell of the square, at least as a pixel; beyond the picture's ends the square is black.
+        """
+        scale = longer / SQUARE_SIZE  # pixels a cell
+        positions = self.cells * scale - (longer - length) / 2  # (SQUARE_SIZE,) of the cells' centers, in pixels
+        pixels = torch.arange(count, dtype=torch.float32) + 0.5
+        weights = _tent((positions[:, None] - pixels) / scale.clamp(min=1))
+        is_inside = ((positions > 0) & (positions < length)).float()
+        return weights * (is_inside / weights.sum(dim=1).clamp(min=1e-6))[:, None]
+
+
+def _tent(offsets: Tensor) -> Tensor:
+    """Linear interpolation's weight of a sample at this distance."""
+    return F.relu(1 - offsets.abs())

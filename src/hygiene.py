@@ -1,0 +1,181 @@
+"""Find pictures that occur twice, within a data set and between training and validation, and split without leaks.
+
+    python3 -m src.hygiene --root data/train data/val data/test     # report, and output/contact_sheet.png of the pairs
+    python3 -m src.hygiene --root data/train data/val --clean data/train_clean
+    python3 -m src.hygiene --root data/all --split 0.2 --out data/split
+
+Give the folders in the order training, validation, test: of two copies the training one is left out.
+"""
+
+import argparse
+from dataclasses import dataclass
+from itertools import combinations
+from pathlib import Path
+
+import numpy as np
+
+from src.command_line import HelpFormatter, run_command
+from src.datasets.conversion import convert
+from src.datasets.faces import Faces
+from src.datasets.folder import Folder
+from src.datasets.formats import FORMATS, detect_format, read_faces
+from src.datasets.hygiene import (
+    BITS,
+    NAME_PATTERN,
+    Pictures,
+    connect,
+    look_alikes,
+    read_pictures,
+    redundant,
+    same_names,
+    split_by_group,
+)
+from src.errors import InputError
+from src.files import check_writable, write_text
+from src.preview import contact_sheet, save_picture
+
+_CROP_SIZE = 384  # pixels, as in the challenge, of faces from formats whose pictures are not crops already
+_COLUMNS = 8  # of the contact sheet, four pairs
+
+
+@dataclass(frozen=True)
+class _Labels:
+    """The faces of a folder and the crop rule of its format."""
+
+    faces: Faces
+    crop: str
+
+    @classmethod
+    def read(cls, folder: Folder) -> "_Labels":
+        name = detect_format(folder)
+        return cls(read_faces(folder, name), FORMATS[name].crop)
+
+    def write(self, chosen: np.ndarray, out: Path) -> None:
+        """Some faces (N,) bool into a new folder in the challenge's format."""
+        if not chosen.any():
+            raise InputError(f"{out}: expected faces to write, found none left")
+        counts = convert(self.faces.take(chosen), out, to="challenge", image_size=_CROP_SIZE, crop=self.crop)
+        print(f"{out}: {counts['faces']} faces")
+
+
+def parse_arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="python3 -m src.hygiene", description=__doc__, formatter_class=_Formatter, allow_abbrev=False
+    )
+    parser.add_argument("--root", type=Path, nargs="+", required=True, help="folders: training, validation, test")
+    parser.add_argument("--distance", type=int, default=10, help=f"of {BITS} bits, in which near duplicates may differ")
+    parser.add_argument("--name_pattern", default=NAME_PATTERN, help="equal parentheses: copies of one face")
+    parser.add_argument("--remove", type=Path, metavar="LIST", help="write the pictures to leave out, one a line")
+    parser.add_argument("--clean", type=Path, metavar="DIR", help="write the first folder without them")
+    parser.add_argument("--split", type=float, metavar="SHARE", help="write OUT/train and OUT/validation of one folder")
+    parser.add_argument("--seed", type=int, default=0, help="of the split")
+    parser.add_argument("--out", type=Path, help="where the split goes")
+    parser.add_argument("--sheet", type=Path, default="output/contact_sheet.png", help="the pairs, to look at")
+    parser.add_argument("--pairs", type=int, default=24, help="how many of them; 0 is none")
+    return parser.parse_args()
+
+
+def main() -> None:
+    arguments = parse_arguments()
+    _check(arguments)
+    folders = [Folder(root) for root in arguments.root]
+    labels = _Labels.read(folders[0]) if arguments.clean or arguments.split is not None else None
+    pictures = read_pictures(folders)
+    pairs = look_alikes(pictures.hashes, arguments.distance)
+    groups = connect(len(pictures), pairs)
+    copies = same_names(pictures.names, arguments.name_pattern)
+    report(pictures, groups, copies)
+    if arguments.pairs and len(pairs):
+        _write_sheet(arguments.sheet, pictures, pairs, arguments.pairs)
+    extra = redundant(pictures.folder, groups)
+    if arguments.remove:
+        write_text(arguments.remove, "".join(f"{pictures.path(row)}\n" for row in np.flatnonzero(extra)))
+        print(f"{arguments.remove}: {extra.sum()} pictures, so that one of each group stays")
+    if arguments.clean:
+        left_out = set(pictures.names[extra & (pictures.folder == 0)])
+        labels.write(np.array([name not in left_out for name in labels.faces.names]), arguments.clean)
+    if arguments.split is not None:
+        together = connect(len(pictures), np.concatenate([pairs[:, :2], copies]))
+        _write_split(labels, pictures, together, arguments)
+
+
+def report(pictures: Pictures, groups: np.ndarray, copies: np.ndarray) -> None:
+    """Print what is doubled, in each folder and between each two. groups: (P,); copies: (C, 2) by name."""
+    for index, root in enumerate(pictures.roots):
+        rows = np.flatnonzero(pictures.folder == index)
+        same_file = len(rows) - len(set(pictures.digests[rows]))
+        sizes = np.unique(groups[rows], return_counts=True)[1]
+        doubled = sizes[sizes > 1]
+        print(
+            f"{root}: {len(rows)} pictures, {same_file} exact copies of another; "
+            f"{doubled.sum()} look alike in {len(doubled)} groups, largest {sizes.max()}"
+        )
+    for one, other in combinations(range(len(pictures.roots)), 2):
+        seen, named = _shared(pictures, groups, one, other), _crossing(pictures.folder, copies, one, other)
+        verdict = "LEAKAGE" if seen[0] or named else "no leakage found"
+        print(
+            f"{pictures.roots[one]} ~ {pictures.roots[other]}: {seen[0]} and {seen[1]} pictures look alike, "
+            f"{named} names of one face: {verdict}"
+        )
+    if pictures.broken:
+        path, error = pictures.broken[0]
+        print(f"{len(pictures.broken)} pictures could not be read, the first: {path}: {error}")
+
+
+def _check(arguments: argparse.Namespace) -> None:
+    if not 0 <= arguments.distance <= BITS // 4:
+        raise InputError(f"expected --distance of 0 to {BITS // 4} bits, found {arguments.distance}")
+    if arguments.pairs < 0 or arguments.seed < 0:
+        raise InputError("expected --pairs and --seed of at least 0")
+    if (arguments.split is None) != (arguments.out is None):
+        raise InputError("--split SHARE and --out DIR go together")
+    if arguments.split is not None and (len(arguments.root) != 1 or not 0 < arguments.split < 1):
+        raise InputError("--split expects one folder in --root and a share between 0 and 1")
+    if len({root.resolve() for root in arguments.root}) < len(arguments.root):
+        raise InputError("expected different folders in --root, found one twice")
+    for out in (arguments.sheet.parent, arguments.remove and arguments.remove.parent, arguments.clean, arguments.out):
+        if out is not None:
+            check_writable(out)  # before the work, not after it
+
+
+def _shared(pictures: Pictures, groups: np.ndarray, one: int, other: int) -> tuple[int, int]:
+    """How many pictures of each of two folders are in a group with one of the other's."""
+    first, second = groups[pictures.folder == one], groups[pictures.folder == other]
+    return int(np.isin(first, second).sum()), int(np.isin(second, first).sum())
+
+
+def _crossing(folder: np.ndarray, pairs: np.ndarray, one: int, other: int) -> int:
+    """How many pairs (M, 2) join two folders."""
+    ends = np.sort(folder[pairs], axis=1)
+    return int((ends == (one, other)).all(axis=1).sum())
+
+
+def _write_sheet(path: Path, pictures: Pictures, pairs: np.ndarray, count: int) -> None:
+    """Draw the closest pairs, those between two folders first."""
+    is_within = pictures.folder[pairs[:, 0]] == pictures.folder[pairs[:, 1]]
+    shown = pairs[np.argsort(is_within, kind="stable")][:count]
+    rows = shown[:, :2].ravel()
+    bits = np.repeat(shown[:, 2], 2)
+    captions = [f"{bits[i]} {pictures.path(row).parent.name}/{pictures.path(row).name}" for i, row in enumerate(rows)]
+    sheet = contact_sheet("", [str(pictures.path(row)) for row in rows], captions=captions, columns=_COLUMNS)
+    save_picture(sheet, path)
+    print(f"{path}: {len(shown)} of {len(pairs)} pairs side by side, with the bits in which they differ")
+
+
+def _write_split(labels: _Labels, pictures: Pictures, groups: np.ndarray, arguments: argparse.Namespace) -> None:
+    """Write OUT/train and OUT/validation; a face goes where its picture's group goes, an unread picture nowhere."""
+    group_of = dict(zip(pictures.names.tolist(), groups.tolist(), strict=True))
+    of_face = np.array([group_of.get(name, -1) for name in labels.faces.names.tolist()])
+    is_read = of_face >= 0
+    for_validation = np.zeros(len(is_read), bool)
+    for_validation[is_read] = split_by_group(of_face[is_read], arguments.split, arguments.seed)
+    labels.write(is_read & ~for_validation, arguments.out / "train")
+    labels.write(for_validation, arguments.out / "validation")
+
+
+class _Formatter(HelpFormatter, argparse.RawDescriptionHelpFormatter):
+    """Keeps the description's lines."""
+
+
+if __name__ == "__main__":
+    run_command(main)

@@ -1,0 +1,79 @@
+"""What all notebooks share: where they stand, their faces, their tables."""
+
+import platform
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+
+from src.datasets.prepared import prepare
+from src.errors import InputError
+from src.profiling import choose_device
+
+ROOT = Path(__file__).resolve().parent.parent
+DATA = ROOT / "data" / "notebooks"
+TABLES = ROOT / "output" / "notebooks"
+VALIDATION_FACES = 100  # rendered ones
+_VALIDATION_SEED = 10_000  # apart from every training seed
+
+
+def describe_machine(seeds: int | list[int]) -> str:
+    """Versions, device and seeds, the first words of a notebook's output."""
+    device = choose_device("auto")
+    name = torch.cuda.get_device_name(device) if device.type == "cuda" else "CPU"
+    versions = f"Python {platform.python_version()}, PyTorch {torch.__version__}, NumPy {np.__version__}"
+    listed = ", ".join(map(str, np.atleast_1d(seeds)))
+    return f"{versions}, pandas {pd.__version__}; device: {name}; seed: {listed}"
+
+
+def open_data(
+    training_data: str, validation_data: str, *, faces: int, seed: int = 0, image_size: int = 128
+) -> tuple[Path, Path]:
+    """The prepared training and validation folders of a notebook's parameters.
+
+    Names are relative to the repository. Where both are empty the project renders `faces` faces and 100 to validate,
+    once: a second call with the same numbers finds them in `data/notebooks`. image_size: pixels of the prepared
+    squares. Raises InputError where one is empty and the other is not, or `faces` is not positive.
+    """
+    if bool(training_data) != bool(validation_data):
+        raise InputError("expected both of training_data and validation_data, or none of them to render faces")
+    if training_data:
+        return ROOT / training_data, ROOT / validation_data
+    return (
+        _rendered(faces, seed=seed, image_size=image_size),
+        _rendered(VALIDATION_FACES, seed=_VALIDATION_SEED + seed, image_size=image_size),
+    )
+
+
+def rendered_faces(count: int, *, seed: int = 0) -> Path:
+    """A folder of `count` rendered pictures of 384 pixels with annot.pkl and pose.npz (see `src.synthesis.demo`)."""
+    from src.synthesis.demo import render_faces  # compiles its renderer: only where it is wanted
+
+    folder = DATA / f"faces_{count}_seed{seed}"
+    render_faces(folder, count, seed=seed)
+    return folder
+
+
+def save_table(table: pd.DataFrame, name: str) -> pd.DataFrame:
+    """Write a table to output/notebooks/NAME.csv and hand it back, so that a cell can end with it."""
+    TABLES.mkdir(parents=True, exist_ok=True)
+    table.to_csv(TABLES / f"{name}.csv", index=not isinstance(table.index, pd.RangeIndex), float_format="%.6g")
+    return table
+
+
+def mean_and_spread(table: pd.DataFrame, by: str | list[str], value: str = "nme") -> pd.DataFrame:
+    """Mean, standard deviation over the rows (0 for one row) and their number, for each group in order of appearance.
+
+    Columns: `by`, then `<value>`, `<value>_std` and `n`.
+    """
+    groups = table.groupby(by, sort=False)[value]
+    columns = {value: groups.mean(), f"{value}_std": groups.std(ddof=1).fillna(0.0), "n": groups.size()}
+    return pd.DataFrame(columns).reset_index()
+
+
+def _rendered(count: int, *, seed: int, image_size: int) -> Path:
+    folder = rendered_faces(count, seed=seed)
+    out = folder.with_name(f"{folder.name}_{image_size}px")
+    prepare([folder], out, image_size=image_size)
+    return out

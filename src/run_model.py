@@ -1,0 +1,81 @@
+"""Points of a list of pictures as text: python3 -m src.run_model image_list.txt out_dir --model best.tflite.
+
+The list has the path of one picture a line, from the place where the command runs or from the list's own folder. Every
+picture gets one `.pts`-like file of its name, `<stem>.txt`, with a block for each of its faces from the picture's right
+to its left, as the challenges for embedded systems take them. Coordinates are those of `src.geometry`.
+"""
+
+import argparse
+from pathlib import Path
+
+import numpy as np
+from tqdm import tqdm
+
+from src.command_line import HelpFormatter, run_command
+from src.demo import read_boxes
+from src.errors import InputError
+from src.files import check_writable, write_text
+from src.markup import INNER_51, NUM_POINTS
+from src.predict import Predictor
+
+_LAYOUTS = {NUM_POINTS: range(NUM_POINTS), len(INNER_51): INNER_51}  # number of points -> which of the 68
+
+
+def parse_arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=HelpFormatter)
+    parser.add_argument("image_list", type=Path, help="a text file with one picture's path a line")
+    parser.add_argument("out_dir", type=Path, help="where the text files go")
+    parser.add_argument("--model", type=Path, default="best.pth.tar", help=".pth.tar, .onnx or .tflite")
+    parser.add_argument("--boxes", type=Path, metavar="CSV", help="face boxes as src.demo takes them")
+    parser.add_argument("--points", type=int, choices=_LAYOUTS, default=NUM_POINTS, help="51 leaves the jaw out")
+    return parser.parse_args()
+
+
+def main() -> None:
+    arguments = parse_arguments()
+    pictures = read_list(arguments.image_list)
+    boxes = read_boxes(arguments.boxes) if arguments.boxes else {}
+    check_writable(arguments.out_dir)
+    predictor = Predictor(arguments.model)
+    for picture in tqdm(pictures, desc="predicting", unit="picture", disable=None):
+        points_image, _ = predictor(picture, boxes.get(picture.name))
+        text = format_faces(points_image[:, _LAYOUTS[arguments.points]])
+        write_text(arguments.out_dir / f"{picture.stem}.txt", text)
+    print(f"{arguments.out_dir}: {len(pictures)} files, {arguments.points} points a face")
+
+
+def read_list(path: Path) -> list[Path]:
+    """The pictures of a list. Raises InputError for a missing picture, and for two whose text files would be one."""
+    if not path.is_file():
+        raise InputError(f"{path}: no such file; expected a list of pictures, one path a line")
+    lines = path.read_text(encoding="utf-8", errors="surrogateescape").splitlines()
+    pictures = [_locate(Path(line.strip()), path.parent) for line in lines if line.strip()]
+    if not pictures:
+        raise InputError(f"{path}: expected one picture's path a line, found an empty file")
+    named: dict[str, Path] = {}
+    for picture in pictures:
+        if picture.stem in named:
+            raise InputError(f"{path}: expected different names, found {named[picture.stem]} and {picture}")
+        named[picture.stem] = picture
+    return pictures
+
+
+def format_faces(points_image: np.ndarray) -> str:
+    """Faces (N, K, 2) as blocks, from the picture's right to its left by the middle of their points' box."""
+    middle = (points_image[..., 0].min(axis=1) + points_image[..., 0].max(axis=1)) / 2
+    blocks = []
+    for points in points_image[np.argsort(-middle, kind="stable")]:
+        rows = "".join(f"{x:.3f} {y:.3f}\n" for x, y in points)
+        blocks.append(f"version: 1\nn_points: {len(points)}\n{{\n{rows}}}\n")
+    return "".join(blocks)
+
+
+def _locate(picture: Path, folder: Path) -> Path:
+    for candidate in (picture, folder / picture):
+        if candidate.is_file():
+            return candidate
+    raise InputError(f"{picture}: no such picture; expected a path from here or from {folder}")
+
+
+if __name__ == "__main__":
+    run_command(main)

@@ -1,0 +1,120 @@
+"""One way to run a network from any of its files: .pth.tar (PyTorch), .onnx (ONNX Runtime), .tflite (LiteRT).
+
+Every runtime has the network's `config` and `predict_unit`, from challenge-like squares to points of the unit square.
+"""
+
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from src.checkpoint import load_model
+from src.config import ModelConfig
+from src.deployment import onnx_metadata, open_onnx, open_tflite, tflite_metadata
+from src.errors import InputError
+from src.inference import predict_unit
+from src.markup import FLIP_PERMUTATION
+from src.model import LandmarkNet
+
+
+class Runtime(Protocol):
+    """What `open_model` returns."""
+
+    config: ModelConfig
+
+    def predict_unit(self, squares: np.ndarray) -> np.ndarray:
+        """squares (B, S, S, 3) uint8 RGB -> points_unit (B, 68, 2) float64."""
+
+
+def open_model(path: str | Path, *, threads: int = 1, device: torch.device | str = "cpu") -> Runtime:
+    """Open a model file by its ending.
+
+    threads: of ONNX Runtime and LiteRT; PyTorch keeps the process's own setting. device: of PyTorch alone.
+    Raises InputError for another ending, a damaged file, or one without this project's metadata.
+    """
+    path = Path(path)
+    if path.suffix == ".onnx":
+        return _OnnxModel(path, threads)
+    if path.suffix == ".tflite":
+        return _TfliteModel(path, threads)
+    if path.suffix in (".tar", ".pth", ".pt"):
+        return _TorchModel(path, device)
+    raise InputError(f"{path}: expected a model file that ends in .pth.tar, .onnx or .tflite")
+
+
+def predict_views(runtime: Runtime, squares: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """points_unit (B, 68, 2) of squares (B, S, S, 3) uint8, and the same points as found in the mirrored squares."""
+    mirrored = runtime.predict_unit(np.ascontiguousarray(squares[:, :, ::-1]))[:, FLIP_PERMUTATION]
+    return runtime.predict_unit(squares), mirrored * [-1, 1] + [1, 0]
+
+
+class _TorchModel:
+    def __init__(self, path: Path, device: torch.device | str) -> None:
+        self.model: LandmarkNet = load_model(path, device)[0]
+        self.config, self.device = self.model.config, device
+
+    def predict_unit(self, squares: np.ndarray) -> np.ndarray:
+        return predict_unit(self.model, torch.from_numpy(squares).to(self.device))
+
+
+class _OnnxModel:
+    """Takes either kind of file: the network alone, or with the picture's resizing and cropping inside."""
+
+    def __init__(self, path: Path, threads: int) -> None:
+        self.session = open_onnx(path, threads=threads)
+        metadata = onnx_metadata(self.session, path)
+        self.config, self.takes_pictures = metadata.config, metadata.input == "picture"
+        self.input_name = self.session.get_inputs()[0].name
+
+    def predict(self, images: Tensor) -> Tensor:
+        """images (B, 3, R, R) in [0, 1] -> points_input (B, 68, 2)."""
+        return torch.from_numpy(self._run(images.contiguous().numpy()))
+
+    def predict_unit(self, squares: np.ndarray) -> np.ndarray:
+        if self.takes_pictures:
+            return self._run(squares).astype(np.float64) / squares.shape[1]
+        return predict_unit(self, torch.from_numpy(squares))
+
+    def _run(self, batch: np.ndarray) -> np.ndarray:
+        return self.session.run(None, {self.input_name: batch})[0]
+
+
+class _TfliteModel:
+    """One picture a call, channels last; a full-integer file speaks integers, the others speak float32."""
+
+    def __init__(self, path: Path, threads: int) -> None:
+        self.interpreter = open_tflite(path, threads=threads)
+        self.config = tflite_metadata(path).config
+        self.input, self.output = self.interpreter.get_input_details()[0], self.interpreter.get_output_details()[0]
+
+    def predict(self, images: Tensor) -> Tensor:
+        """images (B, 3, R, R) in [0, 1] -> points_input (B, 68, 2)."""
+        channels_last = images.permute(0, 2, 3, 1).contiguous().numpy()  # (B, R, R, 3)
+        return torch.from_numpy(np.concatenate([self._run(image[None]) for image in channels_last]))
+
+    def predict_unit(self, squares: np.ndarray) -> np.ndarray:
+        return predict_unit(self, torch.from_numpy(squares))
+
+    def _run(self, image: np.ndarray) -> np.ndarray:
+        """image (1, R, R, 3) -> points_input (1, 68, 2), both float32."""
+        self.interpreter.set_tensor(self.input["index"], _quantize(image, self.input))
+        self.interpreter.invoke()
+        return _dequantize(self.interpreter.get_tensor(self.output["index"]), self.output)
+
+
+def _quantize(values: np.ndarray, tensor: dict) -> np.ndarray:
+    dtype = np.dtype(tensor["dtype"])
+    if dtype.kind == "f":
+        return values.astype(dtype)
+    scale, zero = tensor["quantization"]
+    limits = np.iinfo(dtype)
+    return np.clip(np.round(values / scale) + zero, limits.min, limits.max).astype(dtype)
+
+
+def _dequantize(values: np.ndarray, tensor: dict) -> np.ndarray:
+    if values.dtype.kind == "f":
+        return values.astype(np.float32)
+    scale, zero = tensor["quantization"]
+    return (values.astype(np.float32) - zero) * np.float32(scale)

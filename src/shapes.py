@@ -1,0 +1,63 @@
+"""Mean shapes: faces of one pose laid on a common shape, so that what is left between two sets is their labels' habit.
+
+The similarity fit is that of Procrustes analysis (Gower, "Generalized Procrustes analysis", 1975) on the 51 inner
+points alone: the jaw, where conventions differ most, must not pull the rest.
+"""
+
+import numpy as np
+
+from src.errors import InputError
+from src.markup import FLIP_PERMUTATION, INNER_51, MEAN_SHAPE
+from src.pose import rotation_matrix
+
+_MAX_PITCH = 20.0  # degrees: a face that is bent further has another shape at the same yaw
+
+
+def in_pose(euler: np.ndarray, *, yaw: tuple[float, float]) -> np.ndarray:
+    """Which faces have |yaw| in [low, high) degrees and little pitch. euler: (N, 3) in degrees. Returns (N) bool."""
+    pitch, turn = np.abs(euler[:, 0]), np.abs(euler[:, 1])
+    return (turn >= yaw[0]) & (turn < yaw[1]) & (pitch < _MAX_PITCH)
+
+
+def mean_shape(points_image: np.ndarray, euler: np.ndarray, *, yaw: tuple[float, float]) -> np.ndarray:
+    """Mean of the faces in a pose, in centimeters of `src.markup.MEAN_SHAPE`, y down. Returns (68, 2).
+
+    points_image: (N, 68, 2). euler: (N, 3) pitch, yaw, roll in degrees. Faces turned to the picture's left are
+    mirrored; a range from 0 on means frontal faces, and then each takes part beside its mirror image.
+    Raises InputError where no face has such a pose.
+    """
+    low, high = yaw
+    chosen = in_pose(euler, yaw=yaw)
+    if not chosen.any():
+        raise InputError(f"expected faces with |yaw| of {low:g} to {high:g} degrees, found none")
+    points = points_image[chosen]
+    if low == 0:
+        points, middle = np.concatenate([points, _mirrored(points)]), 0.0
+    else:
+        points, middle = turn_right(points, euler[chosen, 1]), (low + high) / 2
+    reference = (MEAN_SHAPE @ rotation_matrix(np.array([0.0, middle, 0.0])).T)[:, :2] * [1, -1]
+    return align(points, reference).mean(axis=0)
+
+
+def align(points: np.ndarray, reference: np.ndarray) -> np.ndarray:
+    """Lay faces on a reference by the best similarity map of their inner points. Points (N, 68, 2), reference (68, 2).
+
+    Returns (N, 68, 2) in the reference's frame.
+    """
+    inner = list(INNER_51)
+    # With a point of the plane as a complex number, a similarity map is one factor and one shift.
+    source, target = points @ [1, 1j], reference @ [1, 1j]  # (N, 68), (68)
+    target_center = target[inner].mean()
+    source = source - source[:, inner].mean(axis=1, keepdims=True)
+    factor = source[:, inner].conj() @ (target[inner] - target_center) / (np.abs(source[:, inner]) ** 2).sum(axis=1)
+    aligned = factor[:, None] * source + target_center
+    return np.stack([aligned.real, aligned.imag], axis=-1)
+
+
+def turn_right(points: np.ndarray, yaw: np.ndarray) -> np.ndarray:
+    """Faces or residuals (N, 68, 2), with those of yaw < 0 mirrored about x = 0. yaw: (N,) in degrees."""
+    return np.where((yaw < 0)[:, None, None], _mirrored(points), points)
+
+
+def _mirrored(points: np.ndarray) -> np.ndarray:
+    return points[:, FLIP_PERMUTATION] * [-1, 1]

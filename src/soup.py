@@ -1,0 +1,112 @@
+"""One model from several: the mean of their weights, python3 -m src.soup A B C --out PATH.
+
+Wortsman et al., "Model soups: averaging weights of multiple fine-tuned models improves accuracy without increasing
+inference time", 2022. It pays for models that share their start: snapshots of one run, or several fine-tunings (--init)
+of one model. The statistics of batch normalization are averaged as well; with --dataroot they are measured anew for the
+averaged weights, on training batches, as in Izmailov et al., "Averaging Weights Leads to Wider Optima", 2018.
+"""
+
+import argparse
+from collections.abc import Iterator
+from pathlib import Path
+
+import torch
+from torch import Tensor
+from torch.optim.swa_utils import update_bn
+from tqdm import tqdm
+
+from src import checkpoint
+from src.command_line import HelpFormatter, run_command
+from src.config import TrainingConfig, from_dict
+from src.datasets.loader import TrainingBatches
+from src.datasets.prepared import PreparedFaces, load_prepared
+from src.errors import InputError
+from src.files import check_writable
+from src.inference import evaluate
+from src.metrics import nme
+from src.model import LandmarkNet
+from src.transforms import augment
+
+
+def average(paths: list[Path]) -> tuple[LandmarkNet, TrainingConfig]:
+    """The mean of the models' weights, and how the first one was trained.
+
+    Raises InputError for fewer than two files and for different configurations.
+    """
+    if len(paths) < 2:
+        raise InputError(f"expected at least two models to average, found {len(paths)}")
+    soup, content = checkpoint.load_model(paths[0], points=None)
+    mean = {name: value.double() for name, value in content["weights"].items()}
+    for count, path in enumerate(paths[1:], start=2):
+        model, other = checkpoint.load_model(path, points=None)
+        if model.config != soup.config:
+            raise InputError(f"{path}: expected the configuration of {paths[0]}, found {_difference(soup, model)}")
+        mean = {name: value + (other["weights"][name].double() - value) / count for name, value in mean.items()}
+    soup.load_state_dict({name: value.to(content["weights"][name].dtype) for name, value in mean.items()})
+    return soup, from_dict(TrainingConfig, content["training"])
+
+
+def measure_statistics(model: LandmarkNet, faces: PreparedFaces, config: TrainingConfig, *, batches: int) -> None:
+    """Set the statistics of batch normalization to their mean over so many batches, augmented as in training."""
+    update_bn(_training_images(model, faces, config, batches), model)
+    model.eval()
+
+
+def _training_images(
+    model: LandmarkNet, faces: PreparedFaces, config: TrainingConfig, batches: int
+) -> Iterator[Tensor]:
+    """At most one epoch of what the network would see in training, (B, 3, R, R) each."""
+    loader = TrainingBatches(
+        faces,
+        batch_size=min(config.batch_size, len(faces)),
+        seed=config.seed,
+        device=torch.device("cpu"),
+        source_weights=config.source_weights,
+    )
+    generator = torch.Generator().manual_seed(config.seed)
+    steps = tqdm(range(min(batches, len(loader))), desc="statistics", unit="batch", disable=None, leave=False)
+    for _, batch in zip(steps, loader.epoch(0), strict=False):
+        images, _, _ = augment(
+            *batch,
+            crop=model.config.crop,
+            size=model.config.input_size,
+            config=config.augmentation,
+            generator=generator,
+        )
+        yield images.contiguous(memory_format=torch.channels_last)
+
+
+def parse_arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0], formatter_class=HelpFormatter)
+    parser.add_argument("models", type=Path, nargs="+", help="model files or snapshots of one configuration")
+    parser.add_argument("--out", type=Path, required=True, help="where the averaged model goes")
+    parser.add_argument("--dataroot", type=Path, help="prepared training faces: measure the statistics anew")
+    parser.add_argument("--batches", type=int, default=100, help="training batches that they are measured on")
+    parser.add_argument("--val_dataroot", type=Path, help="prepared faces: print the NME and note it in the file")
+    return parser.parse_args()
+
+
+def main() -> None:
+    arguments = parse_arguments()
+    if arguments.batches < 1:
+        raise InputError(f"expected --batches above 0, found {arguments.batches}")
+    check_writable(arguments.out.parent)  # before the work, not after it
+    model, training = average(arguments.models)
+    if arguments.dataroot:
+        measure_statistics(model, load_prepared(arguments.dataroot), training, batches=arguments.batches)
+    score, said = float("nan"), ""
+    if arguments.val_dataroot:
+        score = nme(evaluate(model, load_prepared(arguments.val_dataroot)))
+        said = f", validation NME {score:.3f} %"
+    checkpoint.save(arguments.out, checkpoint.model_content(model, nme=score, training=training))
+    print(f"{arguments.out}: the mean of {len(arguments.models)} models{said}")
+
+
+def _difference(expected: LandmarkNet, found: LandmarkNet) -> str:
+    """The entries in which two configurations differ."""
+    pairs = zip(vars(expected.config).items(), vars(found.config).values(), strict=True)
+    return ", ".join(f"{name} {other} in place of {value}" for (name, value), other in pairs if value != other)
+
+
+if __name__ == "__main__":
+    run_command(main)

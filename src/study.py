@@ -1,0 +1,256 @@
+"""Cached training runs: the rows of a study. The first call trains, every later one reads.
+
+A run lives in `checkpoint/runs/<hash>/`, where the hash is that of its configuration and its data:
+
+- `model.pth.tar`: a model file of the averaged weights at the last epoch, so nothing is chosen on the validation faces;
+  its extra entry `auxiliary` holds the Euler-angle branch
+- `summary.csv`, `train.logs`: as train.py writes them
+- `result.json`: the configuration and the scores; written last, so a folder that has it is whole
+
+The code is not part of the hash: after changing how networks learn, delete the folder. Two studies that train the same
+run at the same time disturb each other; one after the other they share it.
+"""
+
+import hashlib
+import io
+import json
+import multiprocessing
+import shutil
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import redirect_stdout
+from dataclasses import dataclass, fields, replace
+from functools import cache, cached_property
+from itertools import repeat
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+from tqdm import tqdm
+
+from src import checkpoint
+from src.config import ModelConfig, TrainingConfig, to_dict
+from src.datasets.prepared import PreparedFaces, load_prepared
+from src.distributed import World
+from src.engine import RunFiles, fit
+from src.errors import InputError
+from src.files import write_text
+from src.inference import evaluate
+from src.model import LandmarkNet, build_model
+from src.options import latest_snapshot
+from src.profiling import choose_device
+
+RUNS = Path(__file__).resolve().parent.parent / "checkpoint" / "runs"
+_RESULT, _MODEL = "result.json", "model.pth.tar"
+_BRANCH = "auxiliary."  # prefix of the Euler-angle branch's weights
+
+
+@dataclass(frozen=True)
+class Run:
+    """One training run: its configuration (the seed is in `training`) and two prepared folders."""
+
+    model: ModelConfig
+    training: TrainingConfig
+    training_data: Path
+    validation_data: Path
+    faces: int = 0  # training faces, drawn by the seed; 0: all
+
+    @property
+    def folder(self) -> Path:
+        """Where the run lives. Raises InputError where a prepared folder is absent."""
+        return RUNS / hashlib.sha256(json.dumps(self.identity(), sort_keys=True).encode()).hexdigest()[:12]
+
+    def vary(self, **changes: object) -> "Run":
+        """This run with other values of the fields of its configurations or its own: `run.vary(head="pip", seed=1)`.
+
+        Raises InputError for a name that is no field.
+        """
+        model, training, own = ({f.name for f in fields(part)} for part in (ModelConfig, TrainingConfig, Run))
+        unknown = changes.keys() - model - training - own
+        if unknown:
+            raise InputError(f"expected fields of a run, found {', '.join(sorted(unknown))}")
+        return replace(
+            self,
+            model=replace(self.model, **{name: value for name, value in changes.items() if name in model}),
+            training=replace(self.training, **{name: value for name, value in changes.items() if name in training}),
+            **{name: value for name, value in changes.items() if name in own - {"model", "training"}},
+        )
+
+    def identity(self) -> dict:
+        """All that the hash is made of, as plain values."""
+        return {
+            "model": to_dict(self.model),
+            "training": to_dict(self.training),
+            "training_data": _data_identity(self.training_data),
+            "validation_data": _data_identity(self.validation_data),
+            "faces": self.faces,
+        }
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A finished run, read from its folder. nme: percent, of the last epoch. seconds: spent in steps."""
+
+    run: Run
+    nme: float
+    best_nme: float
+    steps: int
+    seconds: float
+    trained_faces: int
+
+    @property
+    def model_path(self) -> Path:
+        """The model file, as test.py takes it."""
+        return self.run.folder / _MODEL
+
+    @cached_property
+    def history(self) -> pd.DataFrame:
+        """One row an epoch, as in summary.csv."""
+        return pd.read_csv(self.run.folder / "summary.csv")
+
+    def load(self) -> LandmarkNet:
+        """The network in evaluation mode, on the CPU, with its Euler-angle branch if it was trained with one."""
+        content = checkpoint.load(self.model_path)
+        network = build_model(self.run.model)
+        network.load_state_dict(content["weights"] | content["auxiliary"])
+        return network.to(memory_format=torch.channels_last).eval()
+
+    def errors(self) -> np.ndarray:
+        """Errors (N, K) of the model's points on the validation faces in percent of sqrt(H * W)."""
+        return evaluate(self.load(), load_prepared(self.run.validation_data))
+
+
+def train_all(runs: Iterable[Run], *, device: str = "auto") -> list[Trained]:
+    """Train the runs that are not finished yet and read all of them, in the given order.
+
+    On a CPU each run takes one thread, so that its weights do not depend on the number of cores, and as many run at a
+    time as PyTorch would take threads. Ctrl-C saves snapshots; the next call goes on from them.
+    """
+    runs = list(runs)
+    waiting = {run: run.folder for run in runs if not _is_finished(run.folder)}
+    if waiting:
+        with tqdm(total=len(waiting), desc="training runs", unit="run") as bar:
+            for _ in _train_each(waiting, choose_device(device)):
+                bar.update()
+    return [read(run) for run in runs]
+
+
+def train(run: Run, *, device: str = "auto") -> Trained:
+    """Train a run in this process, go on with it where it was interrupted, or read it where it is finished.
+
+    Raises InputError for unusable data or settings, KeyboardInterrupt after Ctrl-C (which saves a snapshot first).
+    """
+    if not _is_finished(run.folder):
+        _train(run, run.folder, choose_device(device))
+    return read(run)
+
+
+def read(run: Run) -> Trained:
+    """A finished run. Raises InputError where it is not finished or its result is damaged."""
+    path = run.folder / _RESULT
+    try:
+        result = json.loads(path.read_text(encoding="utf-8"))
+        return Trained(run, **{field.name: result[field.name] for field in fields(Trained) if field.name != "run"})
+    except (OSError, ValueError, KeyError, TypeError):
+        raise InputError(f"{path}: expected the result of a finished run, found none; delete its folder") from None
+
+
+def draw_faces(faces: PreparedFaces, count: int, *, seed: int) -> PreparedFaces:
+    """A random part of the faces, in memory; a larger part of the same seed contains a smaller one."""
+    if count > len(faces):
+        raise InputError(f"expected at most {len(faces)} training faces, found a run with {count}")
+    chosen = np.sort(np.random.default_rng(seed).permutation(len(faces))[:count])
+    rows = {
+        field.name: np.array(getattr(faces, field.name)[chosen])
+        for field in fields(PreparedFaces)
+        if field.name != "source_names"
+    }
+    return replace(faces, **rows)
+
+
+def _is_finished(folder: Path) -> bool:
+    return (folder / _RESULT).is_file()
+
+
+def _train_each(runs: dict[Run, Path], device: torch.device) -> Iterator[None]:
+    """Train runs into their folders: one by one on a GPU, on a CPU in as many processes as PyTorch has threads."""
+    threads = torch.get_num_threads()
+    if device.type == "cuda" or threads == 1:
+        yield from (_train(run, folder, device) for run, folder in runs.items())
+        return
+    with ProcessPoolExecutor(
+        min(threads, len(runs)),
+        mp_context=multiprocessing.get_context("spawn"),  # a forked PyTorch may hang
+        initializer=torch.set_num_threads,
+        initargs=(1,),
+    ) as pool:
+        yield from pool.map(_train, runs.keys(), runs.values(), repeat(device))
+
+
+def _train(run: Run, folder: Path, device: torch.device) -> None:
+    training, validation = load_prepared(run.training_data), load_prepared(run.validation_data)
+    if run.faces:
+        training = draw_faces(training, run.faces, seed=run.training.seed)
+    files = RunFiles(
+        snapshots=folder / "snapshot",
+        best_model=folder / "best_model",
+        log=folder / "train.logs",
+        summary=folder / "summary.csv",
+        keep=1,
+    )
+    started = any(files.snapshots.glob("*.pth.tar"))
+    with redirect_stdout(io.StringIO()):  # its lines stand in train.logs as well
+        result = fit(
+            build_model(run.model, seed=run.training.seed),
+            training,
+            validation,
+            config=run.training,
+            files=files,
+            device=device,
+            world=World(),
+            resume=checkpoint.load(latest_snapshot(files.snapshots)) if started else None,
+        )
+    if result.interrupted:
+        raise KeyboardInterrupt
+    _finish(run, folder, files, len(training))
+
+
+def _finish(run: Run, folder: Path, files: RunFiles, faces: int) -> None:
+    """Turn the last snapshot into the model file and the result, and remove what only training needs."""
+    snapshot = checkpoint.load(latest_snapshot(files.snapshots))
+    state, history = snapshot["trainer"], snapshot["history"]
+    averaged = run.training.ema_decay > 0
+    weights, prefix = (state["averaged"], f"module.{_BRANCH}") if averaged else (state["network"], _BRANCH)
+    content = {key: value for key, value in snapshot.items() if key not in ("trainer", "history", "totals")}
+    content["auxiliary"] = {
+        _BRANCH + name.removeprefix(prefix): value for name, value in weights.items() if name.startswith(prefix)
+    }
+    checkpoint.save(folder / _MODEL, content)
+    result = {
+        "nme": history[-1]["validation_nme"],
+        "best_nme": min(row["validation_nme"] for row in history),
+        "steps": state["step_count"],
+        "seconds": round(state["seconds"], 1),
+        "trained_faces": faces,
+        "torch": torch.__version__,
+        "run": run.identity(),
+    }
+    write_text(folder / _RESULT, json.dumps(result, indent=1) + "\n")
+    shutil.rmtree(files.snapshots)
+    shutil.rmtree(files.best_model, ignore_errors=True)
+
+
+def _data_identity(folder: Path) -> str:
+    labels = Path(folder) / "labels.npz"
+    return _hash_data(Path(folder), labels.stat().st_mtime_ns if labels.is_file() else 0)
+
+
+@cache
+def _hash_data(folder: Path, changed: int) -> str:
+    """Of names, labels and the pictures' size: the same faces prepared elsewhere are the same data."""
+    faces = load_prepared(folder)
+    digest = hashlib.sha256(str(faces.images.shape).encode())
+    digest.update("\n".join(faces.names).encode())
+    digest.update(faces.points_unit.tobytes())
+    return digest.hexdigest()[:12]

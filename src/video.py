@@ -1,0 +1,160 @@
+"""Frames of a video, of an animated picture, or of a folder of frames, one at a time; and the same forms written.
+
+Animated pictures and folders need Pillow alone; video files need the optional PyAV (FFmpeg's libraries in a wheel).
+"""
+
+import contextlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from types import ModuleType
+
+import numpy as np
+from PIL import Image, ImageSequence, UnidentifiedImageError
+
+from src.datasets.pictures import list_pictures
+from src.errors import InputError
+from src.files import atomic_path
+from src.predict import read_picture
+
+_INSTALL = "install the optional video library: pip install av"
+_ANIMATED = (".gif", ".webp")
+_FRAME_SECONDS = 0.1  # of an animated picture that names no duration
+MAX_ANIMATED = 500  # frames of a written animated picture, which Pillow holds in memory
+
+
+@dataclass(frozen=True)
+class Video:
+    """frames: upright RGB pictures of one size, to be read once. count: how many, 0 where the file does not say."""
+
+    frames: Iterator[Image.Image]
+    seconds: float  # between two frames
+    count: int
+
+
+@contextlib.contextmanager
+def open_video(path: str | Path, *, frames_per_second: float = 25.0) -> Iterator[Video]:
+    """Open a video file, an animated GIF or WebP, or a folder of frames in the order of their names.
+
+    frames_per_second: of a folder, which does not tell. Raises InputError for a file that is no video, for one without
+    frames, and where a video file needs PyAV and it is not installed.
+    """
+    path = Path(path)
+    if path.is_dir():
+        names = list_pictures(path)
+        yield Video((read_picture(path / name) for name in names), 1 / frames_per_second, len(names))
+    elif not path.is_file():
+        raise InputError(f"{path}: no such video")
+    elif path.suffix.lower() in _ANIMATED:
+        with _open_animated(path) as video:
+            yield video
+    else:
+        with _open_container(path) as video:
+            yield video
+
+
+def is_animated(path: Path) -> bool:
+    """Whether a picture file holds several frames."""
+    if path.suffix.lower() not in _ANIMATED:
+        return False
+    try:
+        with Image.open(path) as image:
+            return getattr(image, "n_frames", 1) > 1
+    except OSError:
+        return False  # reading it as a picture says what is wrong
+
+
+@contextlib.contextmanager
+def write_video(path: str | Path, seconds: float) -> Iterator[Callable[[Image.Image], None]]:
+    """Yield a function that appends RGB frames of one size to a new .gif or .mp4 file; the file appears when whole."""
+    path = Path(path)
+    with atomic_path(path) as temporary:
+        if path.suffix == ".gif":
+            frames: list[Image.Image] = []
+            yield lambda frame: _append(frames, frame, path)
+            first, *others = frames
+            first.save(
+                temporary, format="GIF", save_all=True, append_images=others, duration=round(1000 * seconds), loop=0
+            )
+        else:
+            with _encoder(temporary, seconds) as append:
+                yield append
+
+
+@contextlib.contextmanager
+def _open_animated(path: Path) -> Iterator[Video]:
+    try:
+        with Image.open(path) as image:
+            seconds = image.info.get("duration", 0) / 1000 or _FRAME_SECONDS
+            frames = (frame.convert("RGB") for frame in ImageSequence.Iterator(image))
+            yield Video(_readable(frames, path, (OSError, SyntaxError, ValueError)), seconds, image.n_frames)
+    except UnidentifiedImageError:
+        raise InputError(f"{path}: expected an animated picture, found another format") from None
+
+
+@contextlib.contextmanager
+def _open_container(path: Path) -> Iterator[Video]:
+    av = _av()
+    try:
+        container = av.open(str(path))
+    except (av.FFmpegError, ValueError) as error:
+        raise InputError(f"{path}: not a readable video ({error})") from None
+    with container:
+        if not container.streams.video:
+            raise InputError(f"{path}: expected a video, found a file without pictures")
+        stream = container.streams.video[0]
+        frames = (_upright(frame) for frame in container.decode(stream))
+        rate = stream.average_rate or Fraction(25)
+        yield Video(_readable(frames, path, (av.FFmpegError,)), float(1 / rate), stream.frames)
+
+
+def _upright(frame: object) -> Image.Image:
+    """A decoded frame as RGB, turned as its metadata says (telephones record lying on their side)."""
+    return Image.fromarray(np.rot90(frame.to_ndarray(format="rgb24"), k=round(frame.rotation / 90)))
+
+
+def _readable(frames: Iterator[Image.Image], path: Path, errors: tuple[type[Exception], ...]) -> Iterator[Image.Image]:
+    """The same frames; the decoder's errors, and the lack of any frame, become an InputError."""
+    number = 0
+    try:
+        for number, frame in enumerate(frames, start=1):  # noqa: B007 the number is what the message names
+            yield frame
+    except errors as error:
+        raise InputError(f"{path}: frame {number + 1} cannot be decoded ({error}); the file may be cut short") from None
+    if number == 0:
+        raise InputError(f"{path}: expected a video, found no frames in it")
+
+
+def _append(frames: list[Image.Image], frame: Image.Image, path: Path) -> None:
+    if len(frames) == MAX_ANIMATED:
+        raise InputError(f"{path}: expected at most {MAX_ANIMATED} frames for an animated picture; give a video file")
+    frames.append(frame.quantize())  # a third of the memory, and a palette of each frame's own
+
+
+@contextlib.contextmanager
+def _encoder(path: Path, seconds: float) -> Iterator[Callable[[Image.Image], None]]:
+    av = _av()
+    with av.open(str(path), "w", format="mp4") as container:
+        codec = "libx264" if "libx264" in av.codecs_available else "mpeg4"
+        stream = container.add_stream(codec, rate=Fraction(1 / seconds).limit_denominator(1001))
+        stream.pix_fmt = "yuv420p"  # what browsers play; it wants even sides
+        size: tuple[int, int] | None = None  # of the first frame
+
+        def append(frame: Image.Image) -> None:
+            nonlocal size
+            if size is None:
+                size = stream.width, stream.height = frame.width // 2 * 2, frame.height // 2 * 2
+            picture = av.VideoFrame.from_image(frame.crop((0, 0, *size)))
+            container.mux(stream.encode(picture))
+
+        yield append
+        container.mux(stream.encode())
+
+
+def _av() -> ModuleType:
+    try:
+        import av
+    except ImportError:
+        raise InputError(f"a video file is needed here; {_INSTALL}") from None
+    return av

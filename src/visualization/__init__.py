@@ -1,0 +1,1 @@
+"""Figures of the notebooks. Every function returns a Figure; none shows or saves it."""

@@ -1,0 +1,137 @@
+"""Where and how a model errs: cumulative curves, regions and poses, the scatter of each point, sensitivity."""
+
+from collections.abc import Mapping
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+from matplotlib.patches import Ellipse
+
+from src.errors import InputError
+from src.markup import REGIONS
+from src.metrics import YAW_BINS, auc, cumulative_errors, failure_rate, nme, nme_by_region
+from src.visualization.faces import draw_points
+from src.visualization.style import color, figure, look
+
+_PERCENT = "% of sqrt(H W)"
+
+
+def ced_curves(errors: Mapping[str, np.ndarray], *, title: str, limit: float = 5.0) -> Figure:
+    """Cumulative error distribution of each model, with its AUC and failure rate.
+
+    errors: model -> (N, 68) in percent of sqrt(H * W). limit: percent; a face beyond it has failed.
+    """
+    thresholds = np.linspace(0, limit, 251)
+    with figure(width=6.5) as (drawing, axes):
+        for i, (model, of_model) in enumerate(errors.items()):
+            label = (
+                f"{model}: NME {nme(of_model):.2f} %, AUC {auc(of_model, limit):.3f}, "
+                f"failures {100 * failure_rate(of_model, limit):.1f} %"
+            )
+            style = look(model, i) | {"marker": ""}
+            axes.plot(thresholds, 100 * cumulative_errors(of_model, thresholds), label=label, **style)
+        axes.set(xlabel=f"NME of a face ({_PERCENT})", ylabel="faces with at most this NME (%)", title=title)
+        axes.set(xlim=(0, limit), ylim=(0, 101))
+        axes.legend(loc="lower right", fontsize=8)
+        return drawing
+
+
+def error_table(errors: np.ndarray, yaw: np.ndarray) -> pd.DataFrame:
+    """NME in percent: a row for all faces and one for each bin of |yaw|; columns faces (their number), all, regions.
+
+    errors: (N, 68) in percent. yaw: (N,) in degrees. A bin without a face holds NaN.
+    """
+    bins = {"all": np.ones(len(yaw), bool)}
+    for low, high in YAW_BINS:
+        bins[f"{low}-{min(high, 90)}"] = (np.abs(yaw) >= low) & (np.abs(yaw) < high)
+    rows = []
+    for chosen in bins.values():
+        values = {"all": nme(errors[chosen])} | nme_by_region(errors[chosen]) if chosen.any() else {}
+        rows.append({"faces": int(chosen.sum())} | values)
+    return pd.DataFrame(rows, columns=["faces", "all", *REGIONS], index=pd.Index(bins, name="|yaw|"))
+
+
+def error_by_region_and_yaw(table: pd.DataFrame, *, title: str) -> Figure:
+    """`error_table` as a map of gray cells with their numbers: regions down, bins of |yaw| across."""
+    values, counts = table.drop(columns="faces").T, table["faces"]
+    with figure(width=6, height=3.8) as (drawing, axes):
+        image = axes.imshow(values, cmap="Greys", vmin=0, aspect="auto")
+        middle = np.nanmax(values.to_numpy()) / 2
+        for row, column in np.ndindex(values.shape):
+            value = values.iat[row, column]
+            text = "no face" if np.isnan(value) else f"{value:.2f}"
+            axes.text(column, row, text, ha="center", va="center", color="white" if value > middle else "black")
+        axes.set_xticks(range(len(counts)), [f"{name}\nn = {count}" for name, count in counts.items()])
+        axes.set_yticks(range(len(values)), values.index)
+        axes.set(xlabel="|yaw| (degrees)", ylabel="region", title=title)
+        axes.grid(visible=False)
+        drawing.colorbar(image, label=f"NME ({_PERCENT})")
+        return drawing
+
+
+def covariance_ellipses(shapes: Mapping[str, tuple[np.ndarray, np.ndarray]], *, title: str) -> Figure:
+    """The scatter of each point's error, an ellipse of one standard deviation, and as an arrow its mean error.
+
+    shapes: panel -> points (68, 2) where the ellipses stand and residuals (N, 68, 2), prediction - truth; all in
+    percent of the picture, y down, at the same scale. Needs at least two faces a panel.
+    """
+    with figure(width=5 * len(shapes), height=5, columns=len(shapes)) as (drawing, grid):
+        for axes, (name, (points, residuals)) in zip(np.atleast_1d(grid), shapes.items(), strict=True):
+            if len(residuals) < 2:
+                raise InputError(f"{name}: a scatter needs at least 2 faces, found {len(residuals)}")
+            draw_points(axes, points, color="0.6", linewidth=0.6, markersize=1)
+            for point, of_point in zip(points, np.moveaxis(residuals, 1, 0), strict=True):
+                axes.add_patch(_ellipse(point, of_point))
+            bias = residuals.mean(axis=0)
+            axes.quiver(*points.T, *bias.T, angles="xy", scale_units="xy", scale=1, color=color("", 1), width=0.006)
+            axes.set(title=f"{name} (n = {len(residuals)})", aspect="equal")
+            axes.set(xlabel="x (% of the picture's side)", ylabel="y (% of the picture's side), down")
+            axes.margins(0.08)
+            axes.invert_yaxis()
+        drawing.suptitle(title)
+        return drawing
+
+
+def sensitivity_curves(frames: Mapping[str, pd.DataFrame], *, units: Mapping[str, str], title: str) -> Figure:
+    """NME against the strength of each damage, one panel a damage, with the 95 % interval over faces.
+
+    frames: model -> rows of `src.sensitivity.measure` for any number of damages. units: damage -> unit of its level.
+    """
+    with figure(width=4 * len(units), height=3.4, columns=len(units)) as (drawing, grid):
+        grid = np.atleast_1d(grid)
+        for axes, (damage, unit) in zip(grid, units.items(), strict=True):
+            for i, (model, frame) in enumerate(frames.items()):
+                rows = frame[frame["damage"] == damage]
+                axes.plot(rows["level"], rows["nme"], label=model, markersize=4, **look(model, i))
+                axes.fill_between(rows["level"], rows["low"], rows["high"], color=color(model, i), alpha=0.2, lw=0)
+            axes.set(title=damage, xlabel=unit, ylabel=f"NME ({_PERCENT})")
+            axes.set_ylim(bottom=0)
+        grid[0].legend(fontsize=8)
+        drawing.suptitle(title)
+        return drawing
+
+
+def bars_with_spread(tables: Mapping[str, pd.DataFrame], *, by: str, title: str) -> Figure:
+    """One panel of horizontal bars a condition: mean NME, standard deviation over seeds.
+
+    tables: condition -> frame of columns `by`, a mean, its standard deviation (as `src.notebook.mean_and_spread`).
+    """
+    names = next(iter(tables.values()))[by]
+    with figure(width=2.2 + 2.3 * len(tables), height=1.2 + 0.32 * len(names), columns=len(tables)) as (drawing, grid):
+        grid = np.atleast_1d(grid)
+        for axes, (condition, table) in zip(grid, tables.items(), strict=True):
+            _, mean, spread = table.columns[:3]
+            axes.barh(range(len(names)), table[mean], xerr=table[spread], color=color("", 0), ecolor="black", capsize=3)
+            axes.set(title=condition, xlabel=f"NME ({_PERCENT})")
+            axes.set_yticks(range(len(names)), names if axes is grid[0] else [""] * len(names))
+            axes.invert_yaxis()
+        drawing.suptitle(title)
+        return drawing
+
+
+def _ellipse(center: np.ndarray, residuals: np.ndarray) -> Ellipse:
+    """One standard deviation of residuals (N, 2) in every direction, drawn about a point."""
+    variances, axes = np.linalg.eigh(np.cov(residuals.T))
+    height, width = 2 * np.sqrt(np.maximum(variances, 0))
+    angle = np.degrees(np.arctan2(axes[1, 1], axes[0, 1]))
+    return Ellipse(center, width, height, angle=angle, color=color("", 0), alpha=0.35)

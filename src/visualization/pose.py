@@ -1,0 +1,28 @@
+"""Figures of head pose: predicted against fitted angles."""
+
+from collections.abc import Mapping
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from src.visualization.style import figure, look
+
+ANGLES = ("pitch", "yaw", "roll")
+
+
+def angle_scatter(predicted: Mapping[str, np.ndarray], fitted: np.ndarray, *, title: str) -> Figure:
+    """Predicted angles over those fitted to the true points, a panel an angle.
+
+    predicted: label -> euler (N, 3) in degrees. fitted: (N, 3) in degrees. The line is where both agree.
+    """
+    with figure(width=12, height=3.9, columns=3) as (drawing, axes):
+        for angle, panel in enumerate(axes):
+            for position, (label, euler) in enumerate(predicted.items()):
+                style = look(label, position) | {"linestyle": "none", "markersize": 4, "alpha": 0.6}
+                panel.plot(fitted[:, angle], euler[:, angle], label=label, **style)
+            low, high = fitted[:, angle].min(), fitted[:, angle].max()
+            panel.plot([low, high], [low, high], color="0.4", linewidth=1)
+            panel.set(xlabel=f"fitted {ANGLES[angle]} (degrees)", ylabel=f"predicted {ANGLES[angle]} (degrees)")
+        axes[-1].legend(loc="center left", bbox_to_anchor=(1, 0.5))
+        drawing.suptitle(title, fontsize=11)
+    return drawing

@@ -1,0 +1,75 @@
+"""One look for all notebooks: a color, marker and line style for each name, the same everywhere and readable in gray.
+
+Colors are those of Okabe and Ito ("Color Universal Design", 2008), which color-blind readers can tell apart.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import matplotlib.pyplot as plt
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from src.backbones import BACKBONES
+from src.config import AUGMENTATIONS
+from src.heads import HEADS
+from src.losses import CRITERIA
+from src.markup import REGIONS
+
+_COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#8C6BB1")
+_MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
+_LINES = ("-", "--", "-.", ":", (0, (5, 1)), (0, (3, 1, 1, 1)), (0, (1, 1)), (0, (7, 2, 1, 2)))
+_SETTINGS = {
+    "figure.dpi": 80,
+    "figure.constrained_layout.use": True,
+    "axes.grid": True,
+    "grid.alpha": 0.3,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.titlesize": 11,
+    "font.size": 10,
+    "legend.frameon": False,
+}
+
+
+def _look(place: int) -> dict[str, object]:
+    """The look at a place in a list; after the last color they come again with other markers and lines."""
+    shape = (place + place // len(_COLORS)) % len(_MARKERS)
+    return {"color": _COLORS[place % len(_COLORS)], "marker": _MARKERS[shape], "linestyle": _LINES[shape]}
+
+
+_PLACES = {
+    name: place for names in (BACKBONES, HEADS, CRITERIA, AUGMENTATIONS, REGIONS) for place, name in enumerate(names)
+}
+
+
+def look(name: str, position: int = 0) -> dict[str, object]:
+    """Keyword arguments of `Axes.plot` for a name: color, marker and linestyle.
+
+    Backbones, heads, losses, augmentations and regions have looks of their own; any other name gets the one at its
+    `position` in its plot.
+    """
+    return _look(_PLACES.get(name, position))
+
+
+def color(name: str, position: int = 0) -> str:
+    """The name's color alone."""
+    return str(look(name, position)["color"])
+
+
+def title(text: str, *, n: int, seeds: object, of: str = "validation faces") -> str:
+    """A plot's title: what it shows, on how many faces, by which seeds (a number or several)."""
+    several = not isinstance(seeds, int)
+    listed = ", ".join(map(str, seeds)) if several else str(seeds)
+    return f"{text}\n(n = {n} {of}, seed{'s' if several and len(seeds) > 1 else ''} {listed})"
+
+
+@contextmanager
+def figure(
+    *, width: float = 7.0, height: float = 4.2, rows: int = 1, columns: int = 1
+) -> Iterator[tuple[Figure, Axes]]:
+    """A figure in inches with the project's settings, closed afterwards: whoever made it shows or saves the Figure."""
+    with plt.rc_context(_SETTINGS):
+        drawing, axes = plt.subplots(rows, columns, figsize=(width, height))
+        yield drawing, axes
+        plt.close(drawing)

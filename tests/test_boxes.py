@@ -1,0 +1,76 @@
+"""From boxes to crops: the place of each kind of box, the crop's pixels, and wrong boxes."""
+
+import numpy as np
+import pytest
+from rectangle_face import rectangle_picture
+
+from src.boxes import KINDS, affine_of_crop, box_of_points, check_boxes, crop_of_box, crop_of_picture, cut_crop
+from src.errors import InputError
+from src.geometry import apply_affine
+
+
+@pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS)
+def test_a_box_lies_in_its_crop_where_its_kind_says(kind: object) -> None:
+    boxes = np.array([[100.0, 50.0, 180.0, 170.0], [-20.0, 30.0, 60.0, 90.0]])
+    unit = apply_affine(affine_of_crop(crop_of_box(boxes, kind)), boxes.reshape(2, 2, 2))
+    np.testing.assert_allclose(unit.mean(axis=1), np.tile(kind.center, (2, 1)), atol=1e-12)
+    np.testing.assert_allclose(np.sqrt((unit[:, 1] - unit[:, 0]).prod(axis=1)), kind.share, atol=1e-12)
+
+
+def test_both_kinds_of_box_around_one_face_give_nearly_one_crop() -> None:
+    points_box = np.array([100.0, 100.0, 200.0, 200.0])
+    detector_box = np.array([97.5, 60.0, 202.5, 200.0])  # 1.05 times as wide, 1.4 times as high, the same chin
+    first, second = crop_of_box(points_box, KINDS["landmarks"]), crop_of_box(detector_box, KINDS["detector"])
+    np.testing.assert_allclose(first, second, atol=0.02 * first[2])
+
+
+@pytest.mark.parametrize("crop", [(10.3, 20.7, 101.9), (-30.5, -12.25, 200.0), (0.0, 0.0, 160.0)])
+def test_what_is_cut_lies_where_the_affine_says(crop: tuple[float, float, float]) -> None:
+    crop = np.array(crop)
+    square = cut_crop(rectangle_picture((160, 120), (40, 50, 80, 70)), crop, 192)[..., 0] / 255
+    ticks = (np.arange(192) + 0.5) / 192
+    center = np.array([square.sum(0) @ ticks, square.sum(1) @ ticks]) / square.sum()
+    expected = apply_affine(affine_of_crop(crop), np.array([[60.0, 60.0]]))[0]
+    np.testing.assert_allclose(center, expected, atol=0.1 / 192)
+    assert square.sum() / 192**2 == pytest.approx(40 * 20 / crop[2] ** 2, rel=0.01)
+
+
+def test_beside_the_picture_the_crop_is_black() -> None:
+    square = cut_crop(rectangle_picture((100, 100), (0, 0, 100, 100)), np.array([-50.0, 0.0, 100.0]), 100)
+    assert square[:, :49].max() == 0
+    assert square[:, 51:].min() == 255
+
+
+def test_a_whole_picture_is_letterboxed() -> None:
+    np.testing.assert_array_equal(crop_of_picture(200, 100), [0, -50, 200])
+
+
+def test_a_box_of_points_is_tight() -> None:
+    points = np.array([[[3.0, 5], [7, 2]], [[0, 0], [1, 9]]])
+    np.testing.assert_array_equal(box_of_points(points), [[3, 2, 7, 5], [0, 0, 1, 9]])
+
+
+@pytest.mark.parametrize(
+    ("box", "words"),
+    [
+        ((10, 10, 10, 40), "wide and high"),
+        ((40, 10, 10, 40), "wide and high"),
+        ((10, 10, 11, 40), "wide and high"),
+        ((200, 10, 240, 50), "meets the 200 x 100 picture"),
+        ((-50, 10, -10, 50), "meets the 200 x 100 picture"),
+        ((0, 100, 40, 150), "meets the 200 x 100 picture"),
+        ((0, 0, 2000, 2000), "in pixels of the 200 x 100 picture"),
+        ((0, 0, float("nan"), 50), "finite"),
+        ((1, 2, 3), "left, top, right, bottom"),
+        ("one", "four numbers"),
+        (np.empty((0, 4)), "left, top, right, bottom"),
+    ],
+)
+def test_a_wrong_box_is_refused(box: object, words: str) -> None:
+    with pytest.raises(InputError, match=words):
+        check_boxes(box, 200, 100)
+
+
+def test_one_box_and_several_are_taken() -> None:
+    assert check_boxes((1, 2, 30, 40), 200, 100).shape == (1, 4)
+    assert check_boxes([(1, 2, 30, 40), (-5, -5, 30, 40)], 200, 100).shape == (2, 4)

@@ -1,0 +1,63 @@
+"""python3 -m src.calibrate: what it measures, by hand, and what it writes."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from commands import assert_refused, run
+from stand_in import write_faces
+
+from src import calibrate
+from src.calibrate import measure
+from src.confidence import disagreement
+from src.config import AugmentationConfig
+from src.markup import FLIP_PERMUTATION
+
+POINTS = np.random.default_rng(0).uniform(0.3, 0.7, size=(68, 2))
+
+
+class _Constant:
+    """A runtime that sees the same face everywhere."""
+
+    def predict_unit(self, squares: np.ndarray) -> np.ndarray:
+        return np.tile(POINTS, (len(squares), 1, 1))
+
+
+def test_disagreement_and_nme_are_those_of_the_two_views(tmp_path: Path) -> None:
+    _, points_image = write_faces(tmp_path / "faces", 5)
+    mirrored = POINTS[FLIP_PERMUTATION] * [-1, 1] + [1, 0]
+    mean = (POINTS + mirrored) / 2
+    disagreements, errors = measure(_Constant(), tmp_path / "faces")
+    np.testing.assert_allclose(disagreements, np.repeat(disagreement(POINTS[None], mirrored[None]), 5))
+    by_hand = 100 * np.linalg.norm(mean - points_image / 96, axis=-1).mean(axis=1)
+    np.testing.assert_allclose(errors, by_hand, rtol=1e-5)
+
+
+def test_augmented_faces_come_after_the_faces_as_they_are(tmp_path: Path) -> None:
+    write_faces(tmp_path / "faces", 5)
+    _, plain = measure(_Constant(), tmp_path / "faces")
+    _, both = measure(_Constant(), tmp_path / "faces", augmentation=AugmentationConfig())
+    np.testing.assert_allclose(both[:5], plain)
+    assert both.shape == (10,)
+    assert np.abs(both[5:] - plain).min() > 1e-3  # the points moved along
+
+
+def test_the_command_prints_the_numbers_and_draws_the_diagram(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    generator = np.random.default_rng(0)
+
+    def measured(runtime: object, folder: Path, **options: object) -> tuple[np.ndarray, np.ndarray]:
+        disagreements = generator.lognormal(0, 0.7, size=400)
+        return disagreements, np.where(generator.random(400) < 1 / (1 + disagreements**3), 2.0, 4.0)
+
+    monkeypatch.setattr(calibrate, "open_model", lambda path: _Constant())
+    monkeypatch.setattr(calibrate, "measure", measured)
+    monkeypatch.setattr(calibrate, "render_faces", lambda folder, count, seed: None)
+    monkeypatch.setattr("commands.load", lambda script: calibrate)
+    outcome = run("src/calibrate.py", "--check_on", tmp_path, "--out", tmp_path / "reliability.png")
+    assert outcome.code == 0, outcome
+    assert outcome.out.startswith("Calibration(intercept=")
+    assert (tmp_path / "reliability.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_too_few_faces_are_refused(tmp_path: Path) -> None:
+    assert_refused(run("src/calibrate.py", "--faces", 1), "--faces of at least 2")

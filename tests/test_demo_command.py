@@ -1,0 +1,143 @@
+"""python3 -m src.demo on pictures, folders and videos: its drawings, its table, and wrong input."""
+
+import csv
+from pathlib import Path
+
+import numpy as np
+import pytest
+from commands import Outcome, assert_refused, run
+from PIL import Image
+from rectangle_face import RectangleFinder, rectangle_picture, rectangle_points
+
+from src import predict
+from src.demo import FACE_COLUMNS
+from src.overlay import draw_faces
+from src.preview import PREDICTED
+
+FACE, OTHER = (60, 40, 160, 140), (250, 120, 330, 200)
+
+
+@pytest.fixture(autouse=True)
+def exact(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every model finds white rectangles exactly."""
+    monkeypatch.setattr(predict, "open_model", lambda path, **options: RectangleFinder())
+
+
+def _demo(source: Path, out: Path, *flags: object) -> Outcome:
+    return run("src/demo.py", source, "--out", out, *flags)
+
+
+def _rows(out: Path) -> list[dict[str, str]]:
+    with open(out / "faces.csv", newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+def _points(row: dict[str, str]) -> np.ndarray:
+    return np.array([float(row[column]) for column in FACE_COLUMNS[-136:]]).reshape(68, 2)
+
+
+def _boxes(path: Path, *rows: tuple) -> Path:
+    lines = ["picture,left,top,right,bottom", *(",".join(map(str, row)) for row in rows)]
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return path
+
+
+def _film(path: Path, places: list[int | None]) -> Path:
+    """A GIF of a face at x = places, or of nothing."""
+    boxes = [() if x is None else ((x, 60, x + 60, 120),) for x in places]
+    frames = [rectangle_picture((240, 160), *box) for box in boxes]
+    for i, frame in enumerate(frames):
+        frame.putpixel((0, i), (255, 0, 0))  # equal neighbors would become one frame
+    frames[0].save(path, save_all=True, append_images=frames[1:], duration=40)
+    return path
+
+
+def test_a_folder_of_pictures_becomes_drawings_and_a_table(tmp_path: Path) -> None:
+    folder, out = tmp_path / "pictures", tmp_path / "out"
+    folder.mkdir()
+    rectangle_picture((400, 240), FACE, OTHER).save(folder / "two.png")
+    rectangle_picture((200, 200), FACE).save(folder / "one.png")
+    boxes = _boxes(tmp_path / "boxes.csv", ("two.png", *FACE), ("two.png", *OTHER))
+    outcome = _demo(folder, out, "--boxes", boxes)
+    assert outcome.code == 0, outcome
+    assert sorted(file.name for file in out.iterdir()) == ["faces.csv", "one.png.png", "two.png.png"]
+    rows = _rows(out)
+    assert [(row["picture"], row["face"]) for row in rows] == [("one.png", "0"), ("two.png", "0"), ("two.png", "1")]
+    np.testing.assert_allclose(_points(rows[0]), rectangle_points(FACE), atol=0.5)
+    np.testing.assert_allclose(_points(rows[2]), rectangle_points(OTHER), atol=1.0)
+    assert all(abs(float(row["yaw"])) < 5 for row in rows)
+    drawing = np.asarray(Image.open(out / "two.png.png").convert("RGB")).astype(int)
+    assert (np.abs(drawing - PREDICTED).sum(-1) < 60).sum() > 100
+
+
+@pytest.mark.parametrize("raw", [False, True])
+def test_a_video_is_followed_and_a_lost_face_is_told(tmp_path: Path, raw: bool) -> None:
+    film = _film(tmp_path / "film.gif", [20, 24, 28, 32, None, None, 36, 40])
+    boxes = _boxes(tmp_path / "boxes.csv", ("film.gif", 20, 60, 80, 120))
+    outcome = _demo(film, tmp_path / "out", "--boxes", boxes, *["--raw"] * raw)
+    assert outcome.code == 0, outcome
+    assert "face 0: lost in 2 of 8 frames (4, 5)" in outcome.out
+    rows = _rows(tmp_path / "out")
+    assert [int(row["frame"]) for row in rows] == [0, 1, 2, 3, 6, 7]
+    np.testing.assert_allclose(_points(rows[-1]), rectangle_points((40, 60, 100, 120)), atol=0.5 if raw else 3)
+    with Image.open(tmp_path / "out" / "film.gif.gif") as drawn:
+        assert drawn.n_frames == 8
+
+
+def test_a_folder_of_frames_is_followed_too(tmp_path: Path) -> None:
+    folder = tmp_path / "frames"
+    folder.mkdir()
+    for i in range(4):
+        rectangle_picture((200, 200), (50 + 5 * i, 60, 140 + 5 * i, 150)).save(folder / f"{i}.png")
+    outcome = _demo(folder, tmp_path / "out", "--frames", "--fps", 10)
+    assert outcome.code == 0, outcome
+    assert len(_rows(tmp_path / "out")) == 4
+    with Image.open(tmp_path / "out" / "frames.gif") as drawn:
+        assert drawn.info["duration"] == 100
+
+
+def test_a_drawing_leaves_its_picture_and_keeps_its_shape() -> None:
+    picture = rectangle_picture((2560, 1440), (1000, 400, 1600, 1000))
+    before = np.asarray(picture).copy()
+    points = rectangle_points((1000, 400, 1600, 1000))[None]
+    sure, doubtful = (np.asarray(draw_faces(picture, points, np.array([score]))) for score in (0.9, 0.1))
+    assert sure.shape == (720, 1280, 3)
+    np.testing.assert_array_equal(np.asarray(picture), before)
+    is_green = (np.abs(sure.astype(int) - PREDICTED).sum(-1) < 60).sum()
+    assert is_green > 20 * max(1, (np.abs(doubtful.astype(int) - PREDICTED).sum(-1) < 60).sum())
+    assert draw_faces(picture.resize((96, 54)), np.empty((0, 68, 2)), np.empty(0)).size == (384, 216)
+
+
+@pytest.mark.parametrize(
+    ("table", "words"),
+    [
+        ("name,x\n", "expected the header picture,left,top,right,bottom"),
+        ("picture,left,top,right,bottom\n", "at least one box"),
+        ("picture,left,top,right,bottom\nface.png,1,2,x,4\n", "line 2: expected four numbers"),
+        ("picture,left,top,right,bottom\nface.png,1,2\n", "line 2: expected four numbers"),
+        ("picture,left,top,right,bottom\nother.png,1,2,30,40\n", "found other.png"),
+        ("picture,left,top,right,bottom\nface.png,10,10,10,40\n", "wide and high"),
+        ("picture,left,top,right,bottom\nface.png,900,10,990,90\n", "meets the 200 x 200 picture"),
+    ],
+)
+def test_wrong_boxes_are_refused_and_leave_no_table(tmp_path: Path, table: str, words: str) -> None:
+    rectangle_picture((200, 200), FACE).save(tmp_path / "face.png")
+    (tmp_path / "boxes.csv").write_text(table)
+    outcome = _demo(tmp_path / "face.png", tmp_path / "out", "--boxes", tmp_path / "boxes.csv")
+    assert_refused(outcome, words)
+    assert not (tmp_path / "out").exists() or list((tmp_path / "out").iterdir()) == []
+
+
+def test_wrong_sources_and_flags_are_refused(tmp_path: Path) -> None:
+    picture, out = tmp_path / "face.png", tmp_path / "out"
+    rectangle_picture((200, 200), FACE).save(picture)
+    (tmp_path / "broken.jpg").write_bytes(b"\xff\xd8\xff nothing")
+    assert_refused(_demo(tmp_path / "none.png", out), "none.png: no such picture, folder or video")
+    assert_refused(_demo(tmp_path / "broken.jpg", out), "broken.jpg")
+    assert_refused(_demo(picture, out, "--frames"), "folder of frames")
+    assert_refused(_demo(tmp_path, tmp_path), "another folder")
+    assert_refused(_demo(tmp_path, out, "--frames", "--fps", 0), "--fps above 0")
+    assert_refused(_demo(picture, out, "--boxes", tmp_path / "none.csv"), "none.csv: no such file")
+    film = _film(tmp_path / "film.gif", [20, 24])
+    boxes = _boxes(tmp_path / "boxes.csv", ("other.gif", 20, 60, 80, 120))
+    assert_refused(_demo(film, out, "--boxes", boxes), "expected rows of film.gif, found other.gif")

@@ -1,0 +1,91 @@
+"""python3 -m src.hygiene: what it reports, leaves out and splits."""
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+from commands import assert_refused, run
+from PIL import Image
+from stand_in import project
+
+from src.datasets.challenge import read_annotations, write_annotations
+
+
+@pytest.fixture
+def folders(tmp_path: Path) -> tuple[Path, Path]:
+    """train of 20 pictures, of which face_3_1 is face_3_0 in JPEG; val of 5, of which the first is train's first."""
+    train, val = tmp_path / "train", tmp_path / "val"
+    _write(train, [f"face_{i}_0.png" for i in range(19)], seed=0)
+    Image.open(train / "face_3_0.png").save(train / "face_3_1.jpg", quality=80)
+    _annotate(train)
+    _write(val, [f"face{i}.png" for i in range(5)], seed=100)
+    shutil.copy(train / "face_0_0.png", val / "face0.png")
+    return train, val
+
+
+def _write(folder: Path, names: list[str], *, seed: int) -> None:
+    folder.mkdir()
+    for i, name in enumerate(names):
+        small = np.random.default_rng(seed + i).integers(0, 256, (10, 10, 3), dtype=np.uint8)
+        Image.fromarray(small).resize((128, 128), Image.Resampling.BICUBIC).save(folder / name)
+    _annotate(folder)
+
+
+def _annotate(folder: Path) -> None:
+    names = sorted(path.name for path in folder.iterdir() if path.suffix != ".pkl")
+    write_annotations(folder, names, np.repeat(128 * project(np.zeros((1, 3))), len(names), axis=0))
+
+
+def test_duplicates_and_leakage_are_reported_and_drawn(folders: tuple[Path, Path], tmp_path: Path) -> None:
+    sheet, remove = tmp_path / "sheet.png", tmp_path / "remove.txt"
+    outcome = run("src/hygiene.py", "--root", *folders, "--sheet", sheet, "--remove", remove)
+    assert outcome.code == 0, outcome
+    assert "train: 20 pictures, 0 exact copies of another; 2 look alike in 1 groups" in outcome.out
+    assert "1 and 1 pictures look alike, 0 names of one face: LEAKAGE" in outcome.out
+    assert remove.read_text().split() == [str(folders[0] / name) for name in ("face_0_0.png", "face_3_1.jpg")]
+    assert Image.open(sheet).size == (4 * 256, 256)
+
+
+def test_the_cleaned_folder_leaks_no_more(folders: tuple[Path, Path], tmp_path: Path) -> None:
+    clean, sheet = tmp_path / "clean", tmp_path / "none.png"
+    assert run("src/hygiene.py", "--root", *folders, "--clean", clean, "--pairs", 0).code == 0
+    assert len(read_annotations(clean)[0]) == 18
+    outcome = run("src/hygiene.py", "--root", clean, folders[1], "--sheet", sheet)
+    assert "no leakage found" in outcome.out
+    assert not sheet.exists()
+
+
+def test_a_split_keeps_copies_together(folders: tuple[Path, Path], tmp_path: Path) -> None:
+    flags = ("--root", folders[0], "--split", 0.3, "--pairs", 0)
+    for seed in range(3):
+        out = tmp_path / f"split{seed}"
+        outcome = run("src/hygiene.py", *flags, "--seed", seed, "--out", out)
+        assert outcome.code == 0, outcome
+        train, validation = (set(read_annotations(out / part)[0]) for part in ("train", "validation"))
+        assert not train & validation
+        assert len(train | validation) == 20
+        assert 5 <= len(validation) <= 6
+        assert len({"face_3_0.png", "face_3_1.jpg"} & validation) in (0, 2)
+
+
+@pytest.mark.parametrize(
+    ("flags", "word"),
+    [
+        (("--split", 0.2), "--out"),
+        (("--split", 1.5, "--out", "x"), "between 0 and 1"),
+        (("--distance", 99), "0 to 32"),
+        (("--name_pattern", "("), "regular expression"),
+        (("--pairs", -1), "--pairs"),
+    ],
+)
+def test_wrong_flags_are_refused(folders: tuple[Path, Path], flags: tuple[object, ...], word: str) -> None:
+    assert_refused(run("src/hygiene.py", "--root", folders[1], *flags), word)
+
+
+def test_wrong_folders_are_refused(folders: tuple[Path, Path], tmp_path: Path) -> None:
+    assert_refused(run("src/hygiene.py", "--root", tmp_path / "absent"), "absent", "no such folder")
+    assert_refused(run("src/hygiene.py", "--root", folders[0], folders[0]), "twice")
+    shutil.rmtree(folders[0])
+    folders[0].mkdir()
+    assert_refused(run("src/hygiene.py", "--root", *folders), "found none")

@@ -1,0 +1,50 @@
+"""What notebooks share: data by name, tables as CSV, mean and spread."""
+
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from src import notebook
+from src.errors import InputError
+from src.notebook import describe_machine, mean_and_spread, open_data, save_table
+
+
+def test_the_machine_is_described_with_every_seed() -> None:
+    assert describe_machine([3, 5]).endswith("seed: 3, 5")
+    assert describe_machine(7).endswith("seed: 7")
+
+
+def test_named_data_is_found_from_the_root() -> None:
+    folders = open_data("data/a", "data/b", faces=4)
+    assert folders == (notebook.ROOT / "data" / "a", notebook.ROOT / "data" / "b")
+
+
+@pytest.mark.parametrize("names", [("data/a", ""), ("", "data/b")])
+def test_one_named_folder_alone_is_refused(names: tuple[str, str]) -> None:
+    with pytest.raises(InputError, match="both of training_data and validation_data"):
+        open_data(*names, faces=4)
+
+
+def test_no_faces_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(notebook, "DATA", tmp_path)
+    with pytest.raises(InputError, match="at least one face"):
+        open_data("", "", faces=0)
+
+
+def test_a_saved_table_reads_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(notebook, "TABLES", tmp_path / "tables")
+    plain = pd.DataFrame({"name": ["a", "b"], "nme": [1.5, 2.25]})
+    assert save_table(plain, "plain") is plain
+    pd.testing.assert_frame_equal(pd.read_csv(tmp_path / "tables" / "plain.csv"), plain)
+    save_table(plain.set_index("name"), "indexed")
+    assert pd.read_csv(tmp_path / "tables" / "indexed.csv").columns.tolist() == ["name", "nme"]
+
+
+def test_mean_and_spread_keep_the_order_and_count_the_rows() -> None:
+    rows = pd.DataFrame({"head": ["pip", "pip", "heatmap"], "nme": [1.0, 3.0, 5.0]})
+    table = mean_and_spread(rows, "head")
+    assert table["head"].tolist() == ["pip", "heatmap"]
+    assert table["nme"].tolist() == [2.0, 5.0]
+    assert table["nme_std"].tolist() == [pytest.approx(2**0.5), 0.0]
+    assert table["n"].tolist() == [2, 1]

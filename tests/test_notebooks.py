@@ -1,0 +1,154 @@
+"""Every notebook: one parameters cell, clean committed outputs, and it runs top to bottom at the smallest size."""
+
+import ast
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from src import notebook, study
+from src.run_notebook import NOTEBOOKS, choose_parameters, list_notebooks, notebook_parameters, read_parameters
+
+ALL = pytest.mark.parametrize("path", list_notebooks(), ids=lambda path: path.stem)
+LARGEST = 500_000  # bytes
+LONGEST_FUNCTION = 15  # lines; a longer one belongs into src
+ABSOLUTE = re.compile(r"(?<![\w.])/(?:home|work|tmp|Users|mnt|root)/")
+
+_SMALL = {"faces": 16, "epochs": 1, "batch_size": 8, "seeds": [0]}
+TINY: dict[str, dict[str, object]] = {
+    "01_data": {"faces": 16, "drawn": 2},
+    "02_augmentation": {**_SMALL, "few_faces": 8, "shown": 2},
+    "03_backbones": {**_SMALL, "backbones": ["shufflenet_v2_x0_5", "mobilenet_v3_small"], "with_onnx": False},
+    "04_heads_and_losses": {**_SMALL, "heads": ["regression", "heatmap"], "criteria": ["l1", "l2"]},
+    "05_euler_branch": _SMALL,
+    "06_training": {**_SMALL, "training_sizes": [8, 16]},
+    "07_errors": {"drawn": 2, "damaged_faces": 8, "occlusion": [0.0, 0.4], "blur": [0.0, 1.0], "rotation": [0.0, 30.0]},
+    "08_submission": {},
+    "10_autolabel": {
+        **{"faces": 24, "labeled": 10, "held_out": 8, "rounds": 1, "accept": 1.0, "copies": 2},
+        **{"epochs": 1, "batch_size": 8},
+    },
+    "13_steps": {**_SMALL, "crops": 16},
+}
+COLUMNS: dict[str, dict[str, set[str]]] = {
+    "01_data": {"01_data_sets": {"set", "faces", "brightness (%)"}, "01_data_convention": {"pose", "all", "jaw"}},
+    "02_augmentation": {
+        "02_augmentation": {"augmentation", "clean", "clean_std", "n", "occlusion", "blur", "rotation"},
+        "02_augmentation_published": {"augmentation", "our rank", "published rank"},
+    },
+    "03_backbones": {
+        "03_backbones": {"backbone", "MB", "parameters", "MMACs", "ms_torch", "nme", "nme_std", "n"},
+    },
+    "04_heads_and_losses": {
+        "04_heads": {"head", "MB", "MMACs", "ms_torch", "nme", "nme_std", "n"},
+        "04_losses": {"loss", "nme", "nme_std", "n"},
+        "04_input_sizes": {"input_size", "MMACs", "nme", "nme_std", "n"},
+    },
+    "05_euler_branch": {
+        "05_euler_branch": {"way", "yaw", "nme", "nme_std", "n", "faces"},
+        "05_angles": {"angles", "pitch", "yaw", "roll"},
+    },
+    "06_training": {
+        "06_ways": {"way", "nme", "nme_std", "n", "seconds"},
+        "06_seeds": {"seed", "nme", "steps", "seconds", "faces_per_second"},
+        "06_training_sizes": {"faces", "steps", "nme", "nme_std", "n"},
+    },
+    "07_errors": {
+        "07_errors": {"model", "nme", "low", "high", "auc", "failures"},
+        "07_errors_by_region_and_yaw": {"faces", "all", "jaw", "mouth"},
+        "07_errors_damage": {"damage", "level", "nme"},
+    },
+    "08_submission": {"08_submission_rules": {"rule", "allowed", "found", "kept"}},
+    "10_autolabel": {
+        "10_autolabel": {"model", "faces", "steps", "held_out_nme", "held_out_low", "held_out_high"},
+        "10_autolabel_rounds": {"round", "human", "pseudo", "refined", "moved", "held_out_nme", "certain_nme"},
+    },
+    "13_steps": {"13_steps": {"step", "nme", "nme_std", "n", "crops", "gain"}},
+}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def own_folders(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Faces, runs and tables of these tests only; a dozen faces to validate."""
+    root = tmp_path_factory.mktemp("notebooks")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(study, "RUNS", root / "runs")
+        patch.setattr(notebook, "DATA", root / "data")
+        patch.setattr(notebook, "TABLES", root / "tables")
+        patch.setattr(notebook, "VALIDATION_FACES", 12)
+        patch.chdir(NOTEBOOKS)  # as JupyterLab starts them
+        yield
+
+
+def _cells(path: Path, kind: str = "code") -> list[dict]:
+    return [cell for cell in json.loads(path.read_text(encoding="utf-8"))["cells"] if cell["cell_type"] == kind]
+
+
+def _source(cell: dict) -> str:
+    return "".join(cell["source"])
+
+
+def _without_magics(source: str) -> str:
+    """Python alone: lines like %config speak to Jupyter."""
+    return re.sub(r"^%.*$", "", source, flags=re.MULTILINE)
+
+
+@ALL
+def test_it_opens_with_its_question_and_one_cell_of_commented_literals(path: Path) -> None:
+    assert _source(_cells(path, "markdown")[0]).startswith(f"# {path.stem[:2]} ")
+    assert "**" in _source(_cells(path, "markdown")[0])
+    cell = _source(_cells(path)[0])
+    assert notebook_parameters(path)
+    assert all(isinstance(statement, ast.AnnAssign) for statement in ast.parse(cell).body)
+
+
+@ALL
+def test_its_committed_outputs_are_those_of_one_clean_run(path: Path) -> None:
+    text = path.read_text(encoding="utf-8")
+    cells = _cells(path)
+    assert [cell["execution_count"] for cell in cells] == list(range(1, len(cells) + 1))
+    outputs = [output for cell in cells for output in cell["outputs"]]
+    assert not [output for output in outputs if output["output_type"] == "error" or output.get("name") == "stderr"]
+    assert not ABSOLUTE.search(re.sub(r'"image/png": "[^"]*"', "", text))
+    assert len(text) < LARGEST
+
+
+@ALL
+def test_it_ends_with_what_we_learned_in_computed_numbers(path: Path) -> None:
+    assert "## What we learned" in _source(_cells(path, "markdown")[-1])
+    last = _cells(path)[-1]
+    sentences = "".join(text for output in last["outputs"] for text in output.get("text", [])).splitlines()
+    assert 3 <= sum(sentence.startswith("- ") for sentence in sentences) <= 8
+    assert all(sentence.startswith(("- ", "  ")) for sentence in sentences)
+    assert not re.search(r"\d\.\d", re.sub(r"\{[^{}]*\}", "", _source(last))), "a number typed by hand"
+
+
+@ALL
+def test_its_functions_are_short(path: Path) -> None:
+    for cell in _cells(path):
+        for node in ast.walk(ast.parse(_without_magics(_source(cell)))):
+            if isinstance(node, ast.FunctionDef):
+                assert node.end_lineno - node.lineno < LONGEST_FUNCTION, node.name
+
+
+@ALL
+def test_the_full_parameters_fit(path: Path) -> None:
+    shared = read_parameters(NOTEBOOKS / "full.yaml")
+    assert choose_parameters(path, {}, shared).keys() <= shared.keys()
+
+
+@ALL
+def test_it_runs_at_the_smallest_size_and_writes_its_tables(path: Path) -> None:
+    if path.stem not in TINY:
+        pytest.skip("has its smallest size in the tests of its own subject")
+    parameters = choose_parameters(path, TINY[path.stem], {})
+    scope = {"__name__": "__main__", "display": lambda *_: None}
+    for cell in _cells(path):
+        exec(compile(_without_magics(_source(cell)), path.stem, "exec"), scope)
+        if "parameters" in cell["metadata"].get("tags", []):
+            scope.update(parameters)
+    for name, columns in COLUMNS[path.stem].items():
+        assert columns <= set(pd.read_csv(notebook.TABLES / f"{name}.csv").columns), name

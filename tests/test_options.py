@@ -1,0 +1,84 @@
+"""The way between train.py's flags and configurations."""
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from src import checkpoint
+from src.backbones import BACKBONES
+from src.config import ModelConfig, TrainingConfig, to_dict
+from src.errors import InputError
+from src.model import build_model
+from src.options import build_parser, configurations, parse
+from src.recipes import RECIPES
+
+CHANGED = {
+    "--attention": ("coordinate", "attention"),
+    "--pip_neighbors": (7, "pip_neighbors"),
+    "--pip_cls": (12.0, "pip_score_weight"),
+    "--pip_reg": (2.0, "pip_offset_weight"),
+}
+CHANGED_TRAINING = {
+    "--loss": ("star", "criterion"),
+    "--teacher": ("teacher.pth.tar", "teacher"),
+    "--distill": ("landmark", "distill"),
+    "--distill_weight": (3.0, "distill_weight"),
+}
+
+
+def _words(changed: dict) -> list[str]:
+    return [str(word) for flag, (value, _) in changed.items() for word in (flag, value)]
+
+
+def test_without_flags_the_configurations_are_the_defaults() -> None:
+    assert configurations(parse([])[0]) == (ModelConfig(), TrainingConfig())
+
+
+def test_flags_reach_their_fields() -> None:
+    words = [*_words(CHANGED), *_words(CHANGED_TRAINING), "--coord_conv", "--mutual"]
+    model, training = configurations(parse(words)[0])
+    assert [getattr(model, field) for _, field in CHANGED.values()] == [value for value, _ in CHANGED.values()]
+    for value, field in CHANGED_TRAINING.values():
+        assert getattr(training, field) == value
+    assert model.coord_conv
+    assert training.mutual
+
+
+def test_a_snapshots_flags_come_back_and_yield_to_explicit_ones(tmp_path: Path) -> None:
+    model, training = ModelConfig(head="pip", coord_conv=True, pip_neighbors=3), TrainingConfig(distill_weight=4.0)
+    content = {"format": checkpoint.FORMAT, "model": to_dict(model), "training": to_dict(training), "weights": {}}
+    path = tmp_path / "snapshot"
+    checkpoint.save(path, content | {"trainer": {"auxiliary": True}})
+    flags, _ = parse(["--resume", str(path), "--no-coord_conv"])
+    assert flags.allow_large
+    found, found_training = configurations(flags)
+    assert found == ModelConfig(head="pip", coord_conv=False, pip_neighbors=3)
+    assert found_training == training
+
+
+def test_files_from_before_an_option_load_with_its_default(tmp_path: Path) -> None:
+    old = ("attention", "coord_conv", "pip_neighbors", "pip_score_weight", "pip_offset_weight")
+    network = build_model(ModelConfig(backbone="shufflenet_v2_x0_5", head="pip", input_size=64), seed=5).eval()
+    content = checkpoint.model_content(network, nme=1.0, training=TrainingConfig())
+    content["model"] = {name: value for name, value in content["model"].items() if name not in old}
+    checkpoint.save(tmp_path / "old", content)
+    images = torch.rand(2, 3, 64, 64)
+    with torch.no_grad():
+        found = checkpoint.load_model(tmp_path / "old")[0].predict(images)
+        torch.testing.assert_close(found, network.predict(images), atol=1e-6, rtol=0)
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_a_recipe_names_flags_and_its_network_can_be_built(name: str) -> None:
+    assert RECIPES[name].keys() <= vars(build_parser().parse_args([])).keys()
+    model, _ = configurations(parse(["--recipe", name])[0])
+    assert model.backbone in BACKBONES
+    assert build_model(model).config == model
+
+
+@pytest.mark.parametrize("flag", ["--pip_cls", "--pip_reg"])
+@pytest.mark.parametrize("value", ["-1", "nan"])
+def test_a_weight_below_zero_is_refused(flag: str, value: str) -> None:
+    with pytest.raises(InputError, match="--pip_cls and --pip_reg of at least 0"):
+        configurations(parse([flag, value])[0])

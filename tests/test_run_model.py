@@ -1,0 +1,71 @@
+"""A list of pictures in, one text file a picture out."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from commands import assert_refused, run
+from conftest import Run
+
+from src.predict import Predictor
+from src.run_model import format_faces
+
+
+def write_list(path: Path, *pictures: object) -> Path:
+    path.write_text("\n".join(map(str, pictures)) + "\n\n", encoding="utf-8")
+    return path
+
+
+def read_points(path: Path) -> np.ndarray:
+    """Points (K, 2) of a file with one face, whose frame is checked."""
+    lines = path.read_text(encoding="utf-8").splitlines()
+    assert lines[0] == "version: 1"
+    assert lines[1] == f"n_points: {len(lines) - 4}"
+    assert (lines[2], lines[-1]) == ("{", "}")
+    return np.array([line.split(" ") for line in lines[3:-1]], float)
+
+
+@pytest.mark.parametrize("count", [68, 51])
+def test_every_picture_gets_its_points(trained: Run, challenge: Path, tmp_path: Path, count: int) -> None:
+    folder, out = challenge / "aflw_test", tmp_path / "out"
+    listed = write_list(tmp_path / "image_list.txt", folder / "face000.png", folder / "face001.png")
+    outcome = run("src/run_model.py", listed, out, "--model", trained.best, "--points", count)
+    assert outcome.code == 0, outcome
+    assert sorted(path.name for path in out.iterdir()) == ["face000.txt", "face001.txt"]
+    expected, _ = Predictor(trained.best)(folder / "face001.png")
+    assert np.abs(read_points(out / "face001.txt") - expected[0, 68 - count :]).max() < 1e-3
+
+
+def test_paths_may_start_at_the_list(trained: Run, challenge: Path, tmp_path: Path) -> None:
+    (tmp_path / "face.png").write_bytes((challenge / "aflw_test" / "face000.png").read_bytes())
+    outcome = run("src/run_model.py", write_list(tmp_path / "list.txt", "face.png"), tmp_path, "--model", trained.best)
+    assert outcome.code == 0, outcome
+    assert (tmp_path / "face.txt").is_file()
+
+
+def test_faces_go_from_right_to_left() -> None:
+    faces = np.full((3, 3, 2), 5.0)  # 3 faces of 3 points
+    faces[..., 0] += np.array([5, 85, 45])[:, None]
+    text = format_faces(faces)
+    assert text.count("version: 1\nn_points: 3\n{\n") == 3
+    assert [line for line in text.splitlines() if line[0].isdigit()][::3] == [
+        "90.000 5.000",
+        "50.000 5.000",
+        "10.000 5.000",
+    ]
+
+
+def test_bad_lists_are_refused_before_anything_is_written(trained: Run, challenge: Path, tmp_path: Path) -> None:
+    face, out = challenge / "aflw_test" / "face000.png", tmp_path / "out"
+    model = ("--model", trained.best)
+    missing = write_list(tmp_path / "missing.txt", face, "nowhere.png")
+    twice = write_list(tmp_path / "twice.txt", face, face)
+    empty = write_list(tmp_path / "empty.txt")
+    assert_refused(run("src/run_model.py", tmp_path / "no_list.txt", out, *model), "no_list.txt: no such file")
+    assert_refused(run("src/run_model.py", missing, out, *model), "nowhere.png: no such picture")
+    assert_refused(run("src/run_model.py", twice, out, *model), "different names")
+    assert_refused(run("src/run_model.py", empty, out, *model), "empty")
+    assert_refused(
+        run("src/run_model.py", write_list(empty, face), out, "--model", tmp_path / "none.onnx"), "none.onnx"
+    )
+    assert not out.exists()

@@ -1,0 +1,137 @@
+"""One interface to PyTorch, ONNX Runtime and LiteRT."""
+
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from commands import ROOT
+
+from src import runtimes
+from src.config import ModelConfig
+from src.deployment import properties
+from src.errors import InputError
+from src.runtimes import Runtime, open_model, predict_views
+
+SHIPPED = ROOT / "best.pth.tar"
+
+
+def _squares(count: int) -> np.ndarray:
+    """Smooth random pictures (count, 192, 192, 3)."""
+    coarse = np.random.default_rng(count).integers(0, 256, size=(count, 6, 6, 3), dtype=np.uint8)
+    return np.repeat(np.repeat(coarse, 32, axis=1), 32, axis=2)
+
+
+def _write_onnx(path: Path, properties: dict[str, str]) -> Path:
+    """A file whose every point is the picture's mean brightness."""
+    onnx = pytest.importorskip("onnx")
+    pytest.importorskip("onnxruntime")
+    node, value, real = onnx.helper.make_node, onnx.helper.make_tensor_value_info, onnx.TensorProto.FLOAT
+    constants = {"axes": [1, 2, 3], "last": [3], "shape": [1, 68, 2]}
+    graph = onnx.helper.make_graph(
+        [
+            node("ReduceMean", ["images", "axes"], ["mean"]),  # (B, 1, 1, 1)
+            node("Squeeze", ["mean", "last"], ["flat"]),
+            node("Expand", ["flat", "shape"], ["points_input"]),  # (B, 68, 2)
+        ],
+        "mean",
+        [value("images", real, ["batch", 3, 112, 112])],
+        [value("points_input", real, ["batch", 68, 2])],
+        [onnx.numpy_helper.from_array(np.array(values), name) for name, values in constants.items()],
+    )
+    model = onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", 18)], ir_version=9)
+    onnx.helper.set_model_props(model, properties)
+    onnx.save(model, path)
+    return path
+
+
+def _check_mean_brightness(model: Runtime, tolerance: float) -> None:
+    squares = np.stack([np.full((192, 192, 3), value, np.uint8) for value in (51, 204)])
+    center_x, center_y, side = model.config.crop
+    expected = [[center_x + side * (value - 0.5), center_y + side * (value - 0.5)] for value in (0.2, 0.8)]
+    found = model.predict_unit(squares)
+    assert found.shape == (2, 68, 2)
+    np.testing.assert_allclose(found, np.repeat(np.array(expected)[:, None], 68, axis=1), atol=tolerance)
+
+
+def test_onnx_runtime_runs_a_file_with_metadata(tmp_path: Path) -> None:
+    path = _write_onnx(tmp_path / "mean.onnx", properties(ModelConfig()))
+    _check_mean_brightness(open_model(path), tolerance=1e-4)
+
+
+def test_two_views_of_mirrored_squares_change_places() -> None:
+    runtime, squares = open_model(SHIPPED), _squares(2)
+    plain, mirrored = predict_views(runtime, squares)
+    turned_plain, turned_mirrored = predict_views(runtime, np.ascontiguousarray(squares[:, :, ::-1]))
+    permutation = runtimes.FLIP_PERMUTATION
+    np.testing.assert_allclose(turned_mirrored[:, permutation] * [-1, 1] + [1, 0], plain, atol=1e-6)
+    np.testing.assert_allclose(turned_plain[:, permutation] * [-1, 1] + [1, 0], mirrored, atol=1e-6)
+
+
+class _Interpreter:
+    """LiteRT's calls for a file whose every point is the picture's mean brightness."""
+
+    def __init__(self, dtype: type, scale: float, zero: int) -> None:
+        self.tensor = {"index": 0, "dtype": dtype, "quantization": (scale, zero)}
+
+    def get_input_details(self) -> list[dict]:
+        return [self.tensor]
+
+    def get_output_details(self) -> list[dict]:
+        return [self.tensor]
+
+    def set_tensor(self, index: int, values: np.ndarray) -> None:
+        assert values.shape == (1, 112, 112, 3)
+        assert values.dtype == self.tensor["dtype"]
+        self.values = values
+
+    def invoke(self) -> None:
+        mean = self.values.mean()
+        self.values = np.full((1, 68, 2), mean if self.tensor["dtype"] == np.float32 else round(mean))
+        self.values = self.values.astype(self.tensor["dtype"])
+
+    def get_tensor(self, index: int) -> np.ndarray:
+        return self.values
+
+
+@pytest.mark.parametrize(
+    ("dtype", "scale", "zero", "tolerance"),
+    [(np.float32, 0.0, 0, 1e-3), (np.int8, 1 / 255, -128, 1 / 255), (np.uint8, 1 / 200, 10, 1 / 200)],
+)
+def test_tflite_takes_one_picture_a_call_in_its_own_type(
+    monkeypatch: pytest.MonkeyPatch, dtype: type, scale: float, zero: int, tolerance: float
+) -> None:
+    config = ModelConfig()
+    monkeypatch.setattr(runtimes, "open_tflite", lambda path, threads: _Interpreter(dtype, scale, zero))
+    monkeypatch.setattr(runtimes, "tflite_metadata", lambda path: SimpleNamespace(config=config))
+    _check_mean_brightness(open_model("any.tflite"), tolerance)
+
+
+def test_an_onnx_file_that_takes_whole_pictures_is_given_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    def run(outputs: object, feed: dict) -> list[np.ndarray]:
+        assert feed["pictures"].dtype == np.uint8
+        return [np.full((len(feed["pictures"]), 68, 2), 48.0, np.float32)]
+
+    session = SimpleNamespace(run=run, get_inputs=lambda: [SimpleNamespace(name="pictures")])
+    metadata = SimpleNamespace(config=ModelConfig(), input="picture")
+    monkeypatch.setattr(runtimes, "open_onnx", lambda path, threads: session)
+    monkeypatch.setattr(runtimes, "onnx_metadata", lambda session, path: metadata)
+    np.testing.assert_allclose(open_model("any.onnx").predict_unit(_squares(2)), np.full((2, 68, 2), 0.25))
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [("model.bin", "ends in"), ("none.pth.tar", "no such"), ("none.onnx", "no such"), ("none.tflite", "no such")],
+)
+def test_files_that_are_no_models_are_refused(tmp_path: Path, name: str, words: str) -> None:
+    if name.endswith("onnx"):
+        pytest.importorskip("onnxruntime")
+    if name.endswith("tflite"):
+        pytest.importorskip("ai_edge_litert")
+    with pytest.raises(InputError, match=words):
+        open_model(tmp_path / name)
+
+
+def test_an_onnx_file_without_metadata_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="metadata"):
+        open_model(_write_onnx(tmp_path / "bare.onnx", {}))

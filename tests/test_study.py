@@ -1,0 +1,139 @@
+"""Studies: a run is trained once, goes on after Ctrl-C to the same weights, and its identity is its content."""
+
+import json
+import shutil
+import signal
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from src import engine, study
+from src.checkpoint import load_model
+from src.config import ModelConfig, TrainingConfig
+from src.datasets.prepared import load_prepared
+from src.errors import InputError
+from src.inference import evaluate
+from src.metrics import nme
+from src.study import Run, draw_faces, train, train_all
+
+
+@pytest.fixture
+def run(prepared: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
+    """Two epochs of five steps that live in the test's own folder."""
+    monkeypatch.setattr(study, "RUNS", tmp_path / "runs")
+    return Run(
+        ModelConfig(backbone="shufflenet_v2_x0_5", input_size=64),
+        TrainingConfig(epochs=2, batch_size=8, seed=1),
+        prepared / "AFLW_train_data",
+        prepared / "AFLW_validation_data",
+    )
+
+
+def test_a_run_leaves_a_model_its_history_and_nothing_else(run: Run) -> None:
+    trained = train(run)
+    assert sorted(path.name for path in run.folder.iterdir()) == [
+        "model.pth.tar",
+        "result.json",
+        "summary.csv",
+        "train.logs",
+    ]
+    assert trained.history["epoch"].tolist() == [1, 2]
+    assert (trained.steps, trained.trained_faces) == (10, 40)
+    assert trained.nme == pytest.approx(trained.history["validation_nme"].iloc[-1], rel=1e-5)
+    assert trained.nme == pytest.approx(nme(trained.errors()), rel=1e-5)
+    deployed, _ = load_model(trained.model_path)
+    assert nme(evaluate(deployed, load_prepared(run.validation_data))) == pytest.approx(trained.nme, rel=1e-5)
+
+
+def test_the_euler_branch_comes_back_trained(run: Run) -> None:
+    network = train(run).load()
+    fresh = study.build_model(run.model, seed=run.training.seed)
+    images = torch.rand(2, 3, 64, 64)
+    with torch.inference_mode():
+        angles, untrained = (model.pose(model.features(images)) for model in (network, fresh.eval()))
+    assert angles.shape == (2, 3)
+    assert not torch.allclose(angles, untrained)
+    assert train(run.vary(auxiliary=False)).load().auxiliary is None
+
+
+def test_a_second_call_only_reads(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    first = train_all([run])
+    monkeypatch.setattr(study, "fit", lambda *_, **__: pytest.fail("trained again"))
+    assert train_all([run, run]) == first * 2
+
+
+def test_results_come_in_the_order_asked_for(run: Run) -> None:
+    runs = [run.vary(seed=seed, epochs=1) for seed in (3, 2, 3)]
+    assert [one.run.training.seed for one in train_all(runs)] == [3, 2, 3]
+
+
+@pytest.mark.parametrize("ema_decay", [0.999, 0.0])
+def test_an_interrupted_run_ends_at_the_same_weights(
+    run: Run, ema_decay: float, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = run.vary(ema_decay=ema_decay)
+    with monkeypatch.context() as patch:
+        patch.setattr(engine, "evaluate", _interrupting(engine.evaluate))
+        with pytest.raises(KeyboardInterrupt):
+            train(run)
+    assert not (run.folder / "result.json").exists()
+    continued = train(run).load().state_dict()
+    monkeypatch.setattr(study, "RUNS", tmp_path / "others")
+    straight = train(run).load().state_dict()
+    assert all(torch.equal(value, straight[name]) for name, value in continued.items())
+
+
+def _interrupting(evaluate: object) -> object:
+    """`evaluate` with Ctrl-C pressed meanwhile."""
+
+    def interrupted(*arguments: object, **options: object) -> np.ndarray:
+        signal.raise_signal(signal.SIGINT)
+        return evaluate(*arguments, **options)
+
+    return interrupted
+
+
+def test_runs_differ_by_configuration_and_content_and_not_by_place(run: Run, tmp_path: Path) -> None:
+    for changes in ({"seed": 2}, {"head": "pip"}, {"epochs": 3}, {"faces": 16}, {"training_data": run.validation_data}):
+        assert run.vary(**changes).folder != run.folder
+    moved = shutil.copytree(run.training_data, tmp_path / "moved")
+    assert run.vary(training_data=moved).folder == run.folder
+
+
+def test_a_run_refuses_a_name_that_is_no_field(run: Run) -> None:
+    with pytest.raises(InputError, match="epoch"):
+        run.vary(epoch=3)
+
+
+def test_a_damaged_result_is_one_clear_line(run: Run) -> None:
+    run.folder.mkdir(parents=True)
+    (run.folder / "result.json").write_text(json.dumps({"nme": 1.0}))
+    with pytest.raises(InputError, match="delete its folder"):
+        train(run)
+
+
+def test_an_absent_data_folder_is_an_input_error(run: Run) -> None:
+    with pytest.raises(InputError, match="no prepared faces"):
+        train(run.vary(training_data=Path("nowhere")))
+
+
+def test_a_smaller_draw_is_part_of_a_larger_one(run: Run) -> None:
+    faces = load_prepared(run.training_data)
+    small, large = draw_faces(faces, 8, seed=4), draw_faces(faces, 20, seed=4)
+    assert set(small.names) < set(large.names)
+    assert len(small) == len(small.points_unit) == len(small.euler) == 8
+    row = int(np.flatnonzero(faces.names == small.names[0])[0])
+    np.testing.assert_array_equal(small.images[0], faces.images[row])
+    with pytest.raises(InputError, match="at most 40"):
+        draw_faces(faces, 41, seed=4)
+
+
+def test_processes_make_the_same_weights(run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    run = run.vary(epochs=1)
+    alone = train(run).load().state_dict()
+    monkeypatch.setattr(study, "RUNS", tmp_path / "processes")
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 2)
+    together = train_all([run])[0].load().state_dict()
+    assert all(torch.equal(value, together[name]) for name, value in alone.items())

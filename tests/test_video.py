@@ -1,0 +1,109 @@
+"""Frames in and out: folders, animated pictures, video files, and files that are none of these."""
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from src import video
+from src.errors import InputError
+from src.video import is_animated, open_video, write_video
+
+COLORS = [(200, 30, 30), (30, 200, 30), (30, 30, 200), (200, 200, 30)]
+
+
+def _frames() -> list[Image.Image]:
+    return [Image.new("RGB", (64, 48), color) for color in COLORS]
+
+
+def _colors(path: Path) -> tuple[np.ndarray, float, int]:
+    with open_video(path) as found:
+        pixels = [np.asarray(frame)[24, 32].astype(int) for frame in found.frames]
+        return np.array(pixels), found.seconds, found.count
+
+
+def _write(path: Path) -> Path:
+    with write_video(path, 0.08) as append:
+        for frame in _frames():
+            append(frame)
+    return path
+
+
+@pytest.mark.parametrize("ending", ["gif", "mp4"])
+def test_what_is_written_is_read_again(tmp_path: Path, ending: str) -> None:
+    if ending == "mp4":
+        pytest.importorskip("av")
+    path = _write(tmp_path / f"film.{ending}")
+    colors, seconds, count = _colors(path)
+    np.testing.assert_allclose(colors, COLORS, atol=12)
+    assert seconds == pytest.approx(0.08, rel=0.01)
+    assert count == len(COLORS)
+    assert [file.name for file in tmp_path.iterdir()] == [path.name]
+    assert is_animated(path) == (ending == "gif")
+
+
+def test_a_folder_holds_frames_in_the_order_of_their_names(tmp_path: Path) -> None:
+    for i, frame in enumerate(_frames()):
+        frame.save(tmp_path / f"{i:03d}.png")
+    colors, seconds, count = _colors(tmp_path)
+    np.testing.assert_array_equal(colors, COLORS)
+    assert (seconds, count) == (0.04, 4)
+
+
+def test_a_still_picture_is_not_animated(tmp_path: Path) -> None:
+    _frames()[0].save(tmp_path / "still.gif")
+    (tmp_path / "broken.gif").write_bytes(b"GIF89a")
+    assert not any(is_animated(tmp_path / name) for name in ("still.gif", "broken.gif", "film.mp4"))
+
+
+def test_an_error_on_the_way_leaves_no_file(tmp_path: Path) -> None:
+    with pytest.raises(InputError), write_video(tmp_path / "film.gif", 0.1):
+        raise InputError("the first frame is broken")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_too_long_an_animated_picture_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(video, "MAX_ANIMATED", 3)
+    with pytest.raises(InputError, match="at most 3 frames"):
+        _write(tmp_path / "film.gif")
+
+
+def test_files_that_are_no_videos_are_refused(tmp_path: Path) -> None:
+    pytest.importorskip("av")
+    (tmp_path / "text.mp4").write_text("no video")
+    (tmp_path / "empty.mp4").write_bytes(b"")
+    for name in ("text.mp4", "empty.mp4"):
+        with pytest.raises(InputError, match=rf"{name}: not a readable video"):
+            _colors(tmp_path / name)
+    with pytest.raises(InputError, match="no such video"):
+        _colors(tmp_path / "none.mp4")
+
+
+def test_a_file_with_sound_alone_is_refused(tmp_path: Path) -> None:
+    av = pytest.importorskip("av")
+    with av.open(str(tmp_path / "sound.wav"), "w") as container:
+        stream = container.add_stream("pcm_s16le", rate=8000)
+        sound = av.AudioFrame.from_ndarray(np.zeros((1, 800), np.int16), format="s16", layout="mono")
+        sound.rate = 8000
+        container.mux(stream.encode(sound))
+        container.mux(stream.encode())
+    with pytest.raises(InputError, match="without pictures"):
+        _colors(tmp_path / "sound.wav")
+
+
+def test_a_video_cut_short_or_without_frames_is_refused(tmp_path: Path) -> None:
+    whole = _write(tmp_path / "film.gif").read_bytes()
+    (tmp_path / "cut.gif").write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(InputError, match=r"cut\.gif"):
+        _colors(tmp_path / "cut.gif")
+    with pytest.raises(InputError, match="no frames"):
+        list(video._readable(iter([]), tmp_path / "film.mp4", (OSError,)))
+
+
+def test_a_missing_video_library_is_named_with_its_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "av", None)
+    (tmp_path / "film.mp4").write_bytes(b"any")
+    with pytest.raises(InputError, match="pip install av"):
+        _colors(tmp_path / "film.mp4")

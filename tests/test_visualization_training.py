@@ -1,0 +1,92 @@
+"""Figures of studies: what they show is what the tables say; looks are one for a name."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from src.backbones import BACKBONES
+from src.heads import HEADS
+from src.visualization.pose import angle_scatter
+from src.visualization.style import look, title
+from src.visualization.training import (
+    bars,
+    error_by_size,
+    fit_power_law,
+    grouped_bars,
+    learning_curves,
+    learning_rates,
+    pareto,
+    pareto_front,
+)
+
+TABLE = pd.DataFrame(
+    {"name": ["a", "b", "c"], "cost": [1.0, 2.0, 3.0], "nme": [5.0, 6.0, 4.0], "nme_std": [0.1, 0.2, 0.3], "n": 2}
+)
+
+
+@pytest.mark.parametrize("names", [BACKBONES, HEADS])
+def test_no_two_names_of_a_kind_look_alike(names: dict[str, object]) -> None:
+    looks = [tuple(look(name).items()) for name in names]
+    assert len(set(map(str, looks))) == len(looks)
+
+
+def test_a_known_name_looks_the_same_at_every_position() -> None:
+    assert look("pip", 0) == look("pip", 3)
+    assert look("something else", 0) != look("something else", 1)
+
+
+def test_titles_tell_the_count_and_the_seeds() -> None:
+    assert title("Error", n=5, seeds=[1, 2]) == "Error\n(n = 5 validation faces, seeds 1, 2)"
+    assert title("Error", n=5, seeds=[1]).endswith("seed 1)")
+    assert title("Error", n=5, seeds=3, of="faces").endswith("(n = 5 faces, seed 3)")
+
+
+def test_the_front_holds_what_no_other_row_beats() -> None:
+    assert pareto_front(TABLE, "cost")["name"].tolist() == ["a", "c"]
+
+
+def test_learning_curves_show_the_mean_of_the_seeds() -> None:
+    frames = [pd.DataFrame({"epoch": [1, 2], "validation_nme": nme}) for nme in ([9.0, 5.0], [7.0, 3.0])]
+    axes = learning_curves({"pfld": frames}, title="t").axes[0]
+    np.testing.assert_array_equal(axes.lines[0].get_ydata(), [8.0, 4.0])
+    assert axes.lines[0].get_color() == look("pfld")["color"]
+
+
+def test_pareto_has_a_panel_for_every_cost() -> None:
+    panels = pareto(TABLE, {"cost": "cost (ms)", "nme_std": "other (MB)"}, name="name", title="t").axes
+    assert [panel.get_xlabel() for panel in panels] == ["cost (ms)", "other (MB)"]
+
+
+def test_bars_are_sorted_with_the_best_at_the_top() -> None:
+    axes = bars(TABLE, name="name", title="t").axes[0]
+    assert [text.get_text() for text in axes.get_yticklabels()] == ["b", "a", "c"]
+    assert [bar.get_width() for bar in axes.patches] == [6.0, 5.0, 4.0]
+
+
+def test_grouped_bars_leave_a_gap_where_a_value_is_missing() -> None:
+    table = pd.DataFrame({"yaw": ["0-30", "0-30", "30-60"], "way": ["x", "y", "x"], "nme": [1.0, 2.0, 3.0]})
+    axes = grouped_bars(table.assign(nme_std=0.0), group="yaw", name="way", title="t", xlabel="yaw").axes[0]
+    heights = [bar.get_height() for bar in axes.patches]
+    assert heights[:3] == [1.0, 3.0, 2.0]
+    assert np.isnan(heights[3])
+
+
+def test_a_power_law_is_found_and_drawn() -> None:
+    sizes = np.array([100, 200, 400])
+    factor, power = fit_power_law(sizes, 50 * sizes**-0.3)
+    assert (factor, power) == (pytest.approx(50), pytest.approx(-0.3))
+    table = pd.DataFrame({"faces": sizes, "nme": 50 * sizes**-0.3, "nme_std": 0.1})
+    axes = error_by_size(table, size="faces", xlabel="faces", title="t").axes[0]
+    assert (axes.get_xscale(), axes.get_yscale()) == ("log", "log")
+
+
+def test_angles_get_a_panel_each() -> None:
+    euler = np.random.default_rng(0).normal(size=(6, 3))
+    panels = angle_scatter({"branch": euler}, euler, title="t").axes
+    assert [panel.get_xlabel().split()[1] for panel in panels] == ["pitch", "yaw", "roll"]
+    np.testing.assert_array_equal(panels[1].lines[0].get_ydata(), euler[:, 1])
+
+
+def test_schedules_span_the_run() -> None:
+    line = learning_rates({"cosine": np.linspace(1, 0, 11)}, title="t").axes[0].lines[0]
+    assert (line.get_xdata()[0], line.get_xdata()[-1]) == (0, 100)
