@@ -27,6 +27,7 @@ class ModelConfig:
     pip_neighbors: int = 10  # points that a cell of the pip head also votes for
     pip_score_weight: float = 10.0  # the paper's, of a score's squared error beside a vote's error in cells
     pip_offset_weight: float = 1.0  # of the votes
+    widths: tuple[int, ...] = ()  # inner widths of a pruned model's blocks (src/widths.py); empty: as published
 
 
 @dataclass(frozen=True)
@@ -102,8 +103,11 @@ class TrainingConfig:
 
 
 def to_dict(config: object) -> dict:
-    """A nested dictionary of plain values."""
-    return asdict(config)
+    """A nested dictionary of plain values; one of a model that is not pruned says nothing of widths."""
+    values = asdict(config)
+    if values.get("widths") == ():  # so that runs and files from before pruning stay the same
+        del values["widths"]
+    return values
 
 
 def from_dict(cls: type[Config], values: dict) -> Config:

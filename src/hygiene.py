@@ -84,7 +84,7 @@ def main() -> None:
     pairs = look_alikes(pictures.hashes, arguments.distance)
     groups = connect(len(pictures), pairs)
     copies = same_names(pictures.names, arguments.name_pattern)
-    report(pictures, groups, copies)
+    report(pictures, groups, connect(len(pictures), copies))
     if arguments.pairs and len(pairs):
         _write_sheet(arguments.sheet, pictures, pairs, arguments.pairs)
     extra = redundant(pictures.folder, groups)
@@ -99,8 +99,8 @@ def main() -> None:
         _write_split(labels, pictures, together, arguments)
 
 
-def report(pictures: Pictures, groups: np.ndarray, copies: np.ndarray) -> None:
-    """Print what is doubled, in each folder and between each two. groups: (P,); copies: (C, 2) by name."""
+def report(pictures: Pictures, groups: np.ndarray, name_groups: np.ndarray) -> None:
+    """Print what is doubled, in each folder and between each two. groups, name_groups: (P,) by look and by name."""
     for index, root in enumerate(pictures.roots):
         rows = np.flatnonzero(pictures.folder == index)
         same_file = len(rows) - len(set(pictures.digests[rows]))
@@ -111,11 +111,11 @@ def report(pictures: Pictures, groups: np.ndarray, copies: np.ndarray) -> None:
             f"{doubled.sum()} look alike in {len(doubled)} groups, largest {sizes.max()}"
         )
     for one, other in combinations(range(len(pictures.roots)), 2):
-        seen, named = _shared(pictures, groups, one, other), _crossing(pictures.folder, copies, one, other)
-        verdict = "LEAKAGE" if seen[0] or named else "no leakage found"
+        seen, named = (_shared(pictures, grouping, one, other) for grouping in (groups, name_groups))
+        verdict = "LEAKAGE" if seen[0] or named[0] else "no leakage found"
         print(
             f"{pictures.roots[one]} ~ {pictures.roots[other]}: {seen[0]} and {seen[1]} pictures look alike, "
-            f"{named} names of one face: {verdict}"
+            f"{named[0]} and {named[1]} are copies by name: {verdict}"
         )
     if pictures.broken:
         path, error = pictures.broken[0]
@@ -142,12 +142,6 @@ def _shared(pictures: Pictures, groups: np.ndarray, one: int, other: int) -> tup
     """How many pictures of each of two folders are in a group with one of the other's."""
     first, second = groups[pictures.folder == one], groups[pictures.folder == other]
     return int(np.isin(first, second).sum()), int(np.isin(second, first).sum())
-
-
-def _crossing(folder: np.ndarray, pairs: np.ndarray, one: int, other: int) -> int:
-    """How many pairs (M, 2) join two folders."""
-    ends = np.sort(folder[pairs], axis=1)
-    return int((ends == (one, other)).all(axis=1).sum())
 
 
 def _write_sheet(path: Path, pictures: Pictures, pairs: np.ndarray, count: int) -> None:

@@ -81,6 +81,13 @@ def select_points(points: np.ndarray, count: int) -> np.ndarray:
     return points[..., np.searchsorted(held, wanted), :]
 
 
+def as_68(points: np.ndarray) -> np.ndarray:
+    """A point set (..., K, 2) at its places among all 68 (..., 68, 2), NaN elsewhere."""
+    full = np.full((*points.shape[:-2], NUM_POINTS, points.shape[-1]), np.nan)
+    full[..., POINT_SETS[points.shape[-2]], :] = points
+    return full
+
+
 # Mean 3D shape in centimeters: x to the picture's right, y up, z towards the viewer, origin inside the head.
 # The 68 landmark vertices of ICT-FaceKit's neutral face (Li et al., "Learning Formation of Physically-Based Face
 # Attributes", 2020; MIT license), the six jaw ends moved 0.5 cm back to where photographs of turned heads show them.

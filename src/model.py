@@ -9,6 +9,7 @@ from src.config import ModelConfig
 from src.errors import InputError
 from src.heads import HEAD_OPTIONS, build_head
 from src.markup import POINT_SETS
+from src.widths import set_widths
 
 
 class EulerBranch(nn.Module):
@@ -47,6 +48,8 @@ class LandmarkNet(nn.Module):
         options = _chosen_options(config)
         self.head = build_head(config.head, self.backbone.channels, config.input_size, points=config.points, **options)
         self.auxiliary = EulerBranch(self.backbone.channels[1]) if config.auxiliary else None
+        if config.widths:
+            set_widths(self, config.widths)
 
     def forward(self, images: Tensor) -> Tensor:
         """The head's raw output."""

@@ -1,5 +1,6 @@
 """python3 -m src.hygiene: what it reports, leaves out and splits."""
 
+import os
 import shutil
 from pathlib import Path
 
@@ -42,9 +43,15 @@ def test_duplicates_and_leakage_are_reported_and_drawn(folders: tuple[Path, Path
     outcome = run("src/hygiene.py", "--root", *folders, "--sheet", sheet, "--remove", remove)
     assert outcome.code == 0, outcome
     assert "train: 20 pictures, 0 exact copies of another; 2 look alike in 1 groups" in outcome.out
-    assert "1 and 1 pictures look alike, 0 names of one face: LEAKAGE" in outcome.out
+    assert "1 and 1 pictures look alike, 0 and 0 are copies by name: LEAKAGE" in outcome.out
     assert remove.read_text().split() == [str(folders[0] / name) for name in ("face_0_0.png", "face_3_1.jpg")]
     assert Image.open(sheet).size == (4 * 256, 256)
+
+
+def test_copies_by_name_are_leakage(folders: tuple[Path, Path]) -> None:
+    flags = ("--root", *folders, "--distance", 0, "--pairs", 0, "--name_pattern", r"face_?(\d+)(?:_\d)?")
+    outcome = run("src/hygiene.py", *flags)
+    assert "6 and 5 are copies by name: LEAKAGE" in outcome.out
 
 
 def test_the_cleaned_folder_leaks_no_more(folders: tuple[Path, Path], tmp_path: Path) -> None:
@@ -86,6 +93,8 @@ def test_wrong_flags_are_refused(folders: tuple[Path, Path], flags: tuple[object
 def test_wrong_folders_are_refused(folders: tuple[Path, Path], tmp_path: Path) -> None:
     assert_refused(run("src/hygiene.py", "--root", tmp_path / "absent"), "absent", "no such folder")
     assert_refused(run("src/hygiene.py", "--root", folders[0], folders[0]), "twice")
+    (folders[1] / os.fsdecode(b"\xff.png")).write_bytes(b"")
+    assert_refused(run("src/hygiene.py", "--root", *folders), "UTF-8", "rename")
     shutil.rmtree(folders[0])
     folders[0].mkdir()
-    assert_refused(run("src/hygiene.py", "--root", *folders), "found none")
+    assert_refused(run("src/hygiene.py", "--root", folders[0]), "found none")

@@ -31,6 +31,7 @@ TINY: dict[str, dict[str, object]] = {
         **{"faces": 24, "labeled": 10, "held_out": 8, "rounds": 1, "accept": 1.0, "copies": 2},
         **{"epochs": 1, "batch_size": 8},
     },
+    "11_eyes": {**_SMALL, "model_path": "", "drawn": 2},
     "13_steps": {**_SMALL, "crops": 16},
 }
 COLUMNS: dict[str, dict[str, set[str]]] = {
@@ -65,6 +66,10 @@ COLUMNS: dict[str, dict[str, set[str]]] = {
     "10_autolabel": {
         "10_autolabel": {"model", "faces", "steps", "held_out_nme", "held_out_low", "held_out_high"},
         "10_autolabel_rounds": {"round", "human", "pseudo", "refined", "moved", "held_out_nme", "certain_nme"},
+    },
+    "11_eyes": {
+        "11_eyes": {"network", "nme", "nme_std", "n", "all_points", "kilobytes", "mmacs"},
+        "11_detection": {"network", "kind", "threshold", "ratio_error", "closed_found", "false_alarms"},
     },
     "13_steps": {"13_steps": {"step", "nme", "nme_std", "n", "crops", "gain"}},
 }

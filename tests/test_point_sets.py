@@ -16,7 +16,7 @@ from src.errors import InputError
 from src.heads import HEADS
 from src.inference import evaluate, predict_unit
 from src.losses import l1
-from src.markup import FLIP_PERMUTATION, MEAN_SHAPE, POINT_SETS, flip_permutation, select_points
+from src.markup import FLIP_PERMUTATION, MEAN_SHAPE, POINT_SETS, as_68, flip_permutation, select_points
 from src.model import build_model
 
 SUBSETS = (51, 12)
@@ -33,6 +33,13 @@ def test_a_set_holds_its_own_mirror_images(count: int) -> None:
     face = select_points(MEAN_SHAPE, count)
     np.testing.assert_allclose(face[permutation] * [-1, 1, 1], face, atol=1e-9)
     np.testing.assert_array_equal(np.array(chosen)[permutation], FLIP_PERMUTATION[chosen])
+
+
+def test_a_set_returns_to_its_places() -> None:
+    points = distinct_points(2)
+    full = as_68(select_points(points, 12))
+    np.testing.assert_array_equal(full[:, 36:48], points[:, 36:48])
+    assert np.isnan(np.delete(full, range(36, 48), axis=1)).all()
 
 
 def test_sets_are_taken_from_larger_ones() -> None:

@@ -1,1 +1,1 @@
-"""Smaller and faster networks beside the submission: quantized files, pruned models, and the table that compares them."""
+"""Smaller networks beside the submission: quantized files, pruned models, and the table that compares them."""

@@ -54,13 +54,19 @@ class Pictures:
 
 
 def read_pictures(folders: Sequence[Folder]) -> Pictures:
-    """Hash every picture of the folders, on all cores. Raises InputError where a folder has none that can be read."""
+    """Hash every picture of the folders, on all cores.
+
+    Raises InputError where a folder has none that can be read, or one whose name a list cannot carry.
+    """
     rows = [
         (index, name)
         for index, folder in enumerate(folders)
         for name in folder.names
         if os.path.splitext(name)[1].lower() in EXTENSIONS
     ]
+    unprintable = next((name for _, name in rows if not name.isprintable()), None)
+    if unprintable is not None:
+        raise InputError(f"expected names of printable UTF-8, found {unprintable!r}; rename it")
     paths = [folders[index].root / name for index, name in rows]
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         found = list(tqdm(pool.map(_identify, paths), total=len(paths), desc="hashing", unit="picture", disable=None))

@@ -1,0 +1,166 @@
+"""Prune a model in rounds: python3 -m src.compression.prune --model_path best.pth.tar --target_mb 1.
+
+A round removes the channels that matter least, trains what is left to imitate the unpruned model, and measures. The
+rounds end at the target size, or before the validation NME leaves its limit: the model at --out is always the smallest
+one within it, an ordinary model file. To go on from there, give it as --model_path and the unpruned one as --reference.
+"""
+
+import argparse
+import csv
+import io
+import tempfile
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+
+import pandas as pd
+import torch
+from tqdm import tqdm
+
+from src import checkpoint
+from src.command_line import HelpFormatter, run_command
+from src.compression.pruning import importance, remove_channels
+from src.config import TrainingConfig
+from src.datasets.loader import TrainingBatches
+from src.datasets.prepared import PreparedFaces, load_prepared
+from src.distillation import DISTILLATIONS
+from src.distributed import World
+from src.engine import RunFiles, fit
+from src.errors import InputError
+from src.files import atomic_path, check_writable, write_text
+from src.inference import evaluate
+from src.metrics import nme
+from src.model import LandmarkNet
+from src.profiling import milliseconds, profile
+from src.visualization.compression import pruning_rounds
+
+_CPU = torch.device("cpu")
+
+
+@dataclass(frozen=True)
+class Round:
+    """A row of the table. nme: percent, after training; nme_before: right after the channels went. ms: one thread."""
+
+    round: int
+    nme_before: float
+    nme: float
+    mmacs: float
+    megabytes: float
+    milliseconds: float
+
+
+def prune(
+    model: LandmarkNet,
+    training: PreparedFaces,
+    validation: PreparedFaces,
+    *,
+    config: TrainingConfig,
+    target_mb: float,
+    rounds: int,
+) -> Iterator[tuple[Round, LandmarkNet]]:
+    """Yield the model as it is, then a smaller one each round, down to `target_mb` in equal ratios.
+
+    A round changes the model that the one before it yielded: save it, or measure it, before asking for the next.
+    config: of each round's training. Raises InputError for a target that cannot be reached, KeyboardInterrupt after
+    Ctrl-C in a training.
+    """
+    batches = TrainingBatches(training, batch_size=config.batch_size, seed=config.seed, device=_CPU)
+    start, before = profile(model).megabytes, nme(evaluate(model, validation))
+    yield _measure(0, model, before, before), model
+    for number in range(1, rounds + 1):
+        goal = start * (target_mb / start) ** (number / rounds)
+        remove_channels(model, importance(model, batches), megabytes=goal)
+        before = nme(evaluate(model, validation))
+        model, after = fine_tune(model, training, validation, config)
+        yield _measure(number, model, before, after), model
+
+
+def _measure(number: int, model: LandmarkNet, before: float, after: float) -> Round:
+    cost = profile(model)
+    return Round(number, before, after, cost.mmacs, cost.megabytes, milliseconds(model))
+
+
+def fine_tune(
+    model: LandmarkNet, training: PreparedFaces, validation: PreparedFaces, config: TrainingConfig
+) -> tuple[LandmarkNet, float]:
+    """The model after a short training, and its validation NME."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        files = RunFiles(folder / "snapshot", folder, folder / "train.logs", folder / "summary.csv", keep=1)
+        result = fit(model, training, validation, config=config, files=files, device=_CPU, world=World())
+        if result.interrupted:
+            raise KeyboardInterrupt
+        return checkpoint.load_model(folder / "best.pth.tar")[0], result.best_nme
+
+
+def parse_arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0], formatter_class=HelpFormatter)
+    parser.add_argument("--model_path", type=Path, default="best.pth.tar", help="the model to prune")
+    parser.add_argument("--reference", type=Path, help="the unpruned model, where --model_path is a pruned one")
+    parser.add_argument("--dataroot", type=Path, default="data/AFLW_train_data", help="prepared training faces")
+    parser.add_argument("--val_dataroot", type=Path, default="data/AFLW_validation_data", help="the same to validate")
+    parser.add_argument("--target_mb", type=float, default=1.0, help="size to reach, 10^6 bytes")
+    parser.add_argument("--rounds", type=int, default=8, help="steps on the way there")
+    parser.add_argument("--minutes_per_round", type=float, default=10.0, help="of training")
+    parser.add_argument("--max_loss", type=float, default=15.0, help="percent of the reference's NME to lose at most")
+    parser.add_argument("--distill", choices=DISTILLATIONS, default="heatmap", help="what of the reference is imitated")
+    parser.add_argument("--base_lr", type=float, default=3e-4, help="peak learning rate")
+    parser.add_argument("--train_batchsize", type=int, default=64, help="faces a step")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--out", type=Path, default="output/pruned.pth.tar", help="beside it: a table and a plot")
+    arguments = parser.parse_args()
+    for name in ("target_mb", "rounds", "minutes_per_round", "max_loss", "base_lr"):
+        if not getattr(arguments, name) > 0:
+            raise InputError(f"expected --{name} above 0, found {getattr(arguments, name)}")
+    if arguments.train_batchsize < 2:
+        raise InputError(f"expected --train_batchsize of at least 2, found {arguments.train_batchsize}")
+    return arguments
+
+
+def main() -> None:
+    arguments = parse_arguments()
+    check_writable(arguments.out.parent)  # before the work, not after it
+    model, _ = checkpoint.load_model(arguments.model_path, points=None)
+    reference = arguments.reference or arguments.model_path
+    if profile(model).megabytes <= arguments.target_mb:
+        raise InputError(f"{arguments.model_path}: expected more than --target_mb {arguments.target_mb:g}, found less")
+    training, validation = load_prepared(arguments.dataroot), load_prepared(arguments.val_dataroot)
+    limit = nme(evaluate(checkpoint.load_model(reference, points=None)[0], validation))
+    limit *= 1 + arguments.max_loss / 100
+    config = TrainingConfig(
+        minutes=arguments.minutes_per_round,
+        batch_size=arguments.train_batchsize,
+        learning_rate=arguments.base_lr,
+        teacher=str(reference) if arguments.distill != "none" else None,
+        distill=arguments.distill,
+        seed=arguments.seed,
+    )
+    size = {"target_mb": arguments.target_mb, "rounds": arguments.rounds}
+    done: list[Round] = []
+    for row, smaller in prune(model, training, validation, config=config, **size):
+        done.append(row)
+        _write_rounds(arguments.out, done, limit)
+        tqdm.write(
+            f"round {row.round}: {row.megabytes:.2f} MB, {row.mmacs:.1f} MMACs, {row.milliseconds:.2f} ms, "
+            f"NME {row.nme:.3f} % (before training {row.nme_before:.3f}, limit {limit:.3f})"
+        )
+        if row.nme > limit:
+            print(f"stopped: round {row.round} lost more than {arguments.max_loss:g} %; {arguments.out} is from before")
+            break
+        checkpoint.save(arguments.out, checkpoint.model_content(smaller, nme=row.nme, training=config))
+
+
+def _write_rounds(out: Path, rounds: list[Round], limit: float) -> None:
+    """The table and the plot beside the model."""
+    stem = out.name.removesuffix("".join(out.suffixes))
+    buffer = io.StringIO()
+    writer = csv.DictWriter(buffer, [field.name for field in fields(Round)], lineterminator="\n")
+    writer.writeheader()
+    writer.writerows({name: f"{value:.6g}" for name, value in asdict(row).items()} for row in rounds)
+    write_text(out.with_name(f"{stem}_rounds.csv"), buffer.getvalue())
+    with atomic_path(out.with_name(f"{stem}_rounds.png")) as temporary:
+        pruning_rounds(pd.DataFrame(map(asdict, rounds)), limit=limit).savefig(temporary, format="png")
+
+
+if __name__ == "__main__":
+    run_command(main)

@@ -1,0 +1,148 @@
+"""What smaller forms of a model cost and lose: python3 -m src.compression.table best.pth.tar output/pruned.pth.tar.
+
+Every model becomes an ONNX file in float32, float16 and int8. All files are timed in turns, beside MobileNetV3-large at
+384 pixels, so that whatever else the machine does slows all alike; of each the fastest turn counts. Errors are those of
+the files, through ONNX Runtime. The columns hold what an edge challenge's composite score is made of (accuracy, GFLOPs,
+MB, ms); its fifth part, power, cannot be measured here.
+"""
+
+import argparse
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+from matplotlib.figure import Figure
+from torch import Tensor
+
+from src.baselines import SIDE, mobilenet_v3_large
+from src.benchmark import onnx_milliseconds
+from src.checkpoint import load_model
+from src.command_line import HelpFormatter, run_command
+from src.compression.quantize import FORMS, quantize
+from src.datasets.prepared import PreparedFaces, load_prepared
+from src.errors import InputError
+from src.export import export_onnx, onnx_program
+from src.export_tflite import calibration_crops
+from src.files import atomic_path, check_writable, write_text
+from src.geometry import apply_affine, invert_affine
+from src.metrics import bootstrap_interval, nme, point_errors
+from src.profiling import profile
+from src.runtimes import open_model
+from src.visualization.training import pareto
+
+BASELINE = "MobileNetV3-large at 384 px"
+# Results of others on the challenge's validation faces: MB and NME in percent. Their times are unknown.
+PUBLISHED = {
+    "published: MobileNetV3-small": (4.0, 2.68),
+    "published: MobileNetV3-large": (7.4, 2.45),
+    "published: ShuffleNetV2 x1.5": (11.0, 2.48),
+    "published: PFLD": (13.0, 2.92),
+}
+_COSTS = {"megabytes": "MB", "ms_1": "ms a picture, one thread", "ms_2": "ms a picture, two threads"}
+_BATCH = 64  # faces predicted at a time
+
+
+@dataclass(frozen=True)
+class File:
+    """One row to be: an ONNX file of a model."""
+
+    model: str
+    form: str
+    path: Path
+    mmacs: float
+
+
+def write_files(paths: list[Path], folder: Path, *, calibration: Path, faces: int) -> list[File]:
+    """Export every model in every form into a folder. Raises InputError for an unusable model or no faces."""
+    files = []
+    for place, path in enumerate(paths):
+        model, _ = load_model(path)
+        crops, cost = calibration_crops(model, calibration, faces), profile(model)
+        source = folder / f"{place}_float32.onnx"
+        export_onnx(model, source)
+        files.append(File(path.name, "float32", source, cost.mmacs))
+        for form in FORMS:
+            smaller = folder / f"{place}_{form}.onnx"
+            quantize(source, smaller, form=form, crops=crops)
+            files.append(File(path.name, form, smaller, cost.mmacs))
+    return files
+
+
+def file_errors(path: Path, faces: PreparedFaces) -> np.ndarray:
+    """Errors (N, 68) of any model file that `src.runtimes` opens, in percent of sqrt(H * W)."""
+    runtime = open_model(path)
+    points_unit = [
+        runtime.predict_unit(np.array(faces.images[start : start + _BATCH])) for start in range(0, len(faces), _BATCH)
+    ]
+    prediction = apply_affine(invert_affine(faces.affine), np.concatenate(points_unit))
+    return point_errors(prediction, faces.points_image, faces.size)
+
+
+def compare(files: list[File], validation: PreparedFaces, folder: Path, *, turns: int) -> pd.DataFrame:
+    """A row a file, and the baseline's, which has no NME. nme: percent; loss: percent of the first file's NME."""
+    baseline = folder / "baseline.onnx"
+    example: Tensor = torch.rand(2, 3, SIDE, SIDE)
+    onnx_program(mobilenet_v3_large(), example).save(baseline, external_data=False)
+    timed = [*(file.path for file in files), baseline]
+    times = np.array(
+        [[[onnx_milliseconds(path, threads=n, repeats=50) for n in (1, 2)] for path in timed] for _ in range(turns)]
+    ).min(axis=0)  # (files + 1, 2)
+    rows = []
+    for file in files:
+        errors = file_errors(file.path, validation)
+        low, high = bootstrap_interval(errors)
+        accuracy = {"nme": nme(errors), "nme_low": low, "nme_high": high}
+        rows.append({"model": file.model, "form": file.form, "gflops": file.mmacs / 500, **accuracy})
+    table = pd.DataFrame([*rows, {"model": BASELINE, "form": "float32"}])
+    table["loss"] = 100 * (table["nme"] / table["nme"][0] - 1)
+    table["megabytes"] = [path.stat().st_size / 1e6 for path in timed]
+    table["ms_1"], table["ms_2"] = times.T
+    table["times_faster"] = table["ms_1"].iloc[-1] / table["ms_1"]
+    table["power"] = "not measurable here"
+    return table
+
+
+def parse_arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0], formatter_class=HelpFormatter)
+    parser.add_argument("models", type=Path, nargs="+", help="model files; losses are relative to the first")
+    parser.add_argument("--calibration", type=Path, default="data/AFLW_train_data", help="prepared faces, for int8")
+    parser.add_argument("--calibration_faces", type=int, default=128)
+    parser.add_argument("--val_dataroot", type=Path, default="data/AFLW_validation_data", help="prepared faces")
+    parser.add_argument("--published", action="store_true", help="add others' results on the challenge's own faces")
+    parser.add_argument("--turns", type=int, default=5, help="how often everything is timed")
+    parser.add_argument("--out", type=Path, default="output/compression.csv", help="beside it: a plot")
+    return parser.parse_args()
+
+
+def main() -> None:
+    arguments = parse_arguments()
+    if arguments.turns < 1 or arguments.calibration_faces < 1:
+        raise InputError("expected --turns and --calibration_faces above 0")
+    check_writable(arguments.out.parent)
+    validation = load_prepared(arguments.val_dataroot).with_points(68)
+    with tempfile.TemporaryDirectory() as name:
+        folder, faces = Path(name), arguments.calibration_faces
+        files = write_files(arguments.models, folder, calibration=arguments.calibration, faces=faces)
+        table = compare(files, validation, folder, turns=arguments.turns)
+    if arguments.published:
+        others = [{"model": name, "form": "", "megabytes": mb, "nme": nme} for name, (mb, nme) in PUBLISHED.items()]
+        table = pd.concat([table, pd.DataFrame(others)], ignore_index=True)
+    write_text(arguments.out, table.to_csv(index=False, float_format="%.4g"))
+    with atomic_path(arguments.out.with_suffix(".png")) as temporary:
+        _plot(table, len(validation)).savefig(temporary, format="png")
+    print(table.to_string(index=False, float_format="{:.3g}".format))
+
+
+def _plot(table: pd.DataFrame, faces: int) -> Figure:
+    """NME against size and time; a bar is the 95 % interval over faces."""
+    shown = table[table["nme"].notna()].copy()
+    shown["name"] = (shown["model"] + " " + shown["form"]).str.strip()
+    shown["nme_std"] = ((shown["nme_high"] - shown["nme_low"]) / 2).fillna(0.0)
+    return pareto(shown, _COSTS, name="name", title=f"Forms of a model (n = {faces} validation faces, 95 % intervals)")
+
+
+if __name__ == "__main__":
+    run_command(main)
