@@ -32,6 +32,10 @@ TINY: dict[str, dict[str, object]] = {
         **{"epochs": 1, "batch_size": 8},
     },
     "11_eyes": {**_SMALL, "model_path": "", "drawn": 2},
+    "12_compression": {
+        **_SMALL,
+        **{"pruning_steps": 1, "minutes_per_round": 0.01, "turns": 1, "remaining": 0.8},
+    },
     "13_steps": {**_SMALL, "crops": 16},
 }
 COLUMNS: dict[str, dict[str, set[str]]] = {
@@ -70,6 +74,10 @@ COLUMNS: dict[str, dict[str, set[str]]] = {
     "11_eyes": {
         "11_eyes": {"network", "nme", "nme_std", "n", "all_points", "kilobytes", "mmacs"},
         "11_detection": {"network", "kind", "threshold", "ratio_error", "closed_found", "false_alarms"},
+    },
+    "12_compression": {
+        "12_compression": {"round", "nme_before", "nme", "mmacs", "megabytes", "milliseconds"},
+        "12_compression_forms": {"model", "form", "gflops", "nme", "nme_low", "nme_high", "loss", "megabytes", "ms_1"},
     },
     "13_steps": {"13_steps": {"step", "nme", "nme_std", "n", "crops", "gain"}},
 }
