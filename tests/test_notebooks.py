@@ -36,7 +36,7 @@ TINY: dict[str, dict[str, object]] = {
         **_SMALL,
         **{"pruning_steps": 1, "minutes_per_round": 0.01, "turns": 1, "remaining": 0.8},
     },
-    "13_steps": {**_SMALL, "crops": 16},
+    "13_steps": {"faces": 16, "crops": 16, "batch_size": 8, "seeds": [0]},
 }
 COLUMNS: dict[str, dict[str, set[str]]] = {
     "01_data": {"01_data_sets": {"set", "faces", "brightness (%)"}, "01_data_convention": {"pose", "all", "jaw"}},
