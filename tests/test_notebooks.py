@@ -27,6 +27,7 @@ TINY: dict[str, dict[str, object]] = {
     "06_training": {**_SMALL, "training_sizes": [8, 16]},
     "07_errors": {"drawn": 2, "damaged_faces": 8, "occlusion": [0.0, 0.4], "blur": [0.0, 1.0], "rotation": [0.0, 30.0]},
     "08_submission": {},
+    "09_teacher_student": _SMALL,
     "10_autolabel": {
         **{"faces": 24, "labeled": 10, "held_out": 8, "rounds": 1, "accept": 1.0, "copies": 2},
         **{"epochs": 1, "batch_size": 8},
@@ -67,6 +68,7 @@ COLUMNS: dict[str, dict[str, set[str]]] = {
         "07_errors_damage": {"damage", "level", "nme"},
     },
     "08_submission": {"08_submission_rules": {"rule", "allowed", "found", "kept"}},
+    "09_teacher_student": {"09_teacher_student": {"way", "nme", "nme_std", "n", "gain"}},
     "10_autolabel": {
         "10_autolabel": {"model", "faces", "steps", "held_out_nme", "held_out_low", "held_out_high"},
         "10_autolabel_rounds": {"round", "human", "pseudo", "refined", "moved", "held_out_nme", "certain_nme"},
