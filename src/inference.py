@@ -38,5 +38,9 @@ def evaluate(model: LandmarkNet, faces: PreparedFaces, *, batch_size: int = 64, 
         predict_unit(model, torch.from_numpy(np.array(faces.images[start : start + batch_size])).to(device), flip=flip)
         for start in range(0, len(faces), batch_size)
     ]
-    prediction = apply_affine(invert_affine(faces.affine), np.concatenate(points_unit))
-    return point_errors(prediction, faces.points_image, faces.size)
+    return unit_errors(np.concatenate(points_unit), faces)
+
+
+def unit_errors(points_unit: np.ndarray, faces: PreparedFaces) -> np.ndarray:
+    """Errors (N, K) of predictions points_unit (N, K, 2) for all faces, in percent of sqrt(H * W) of their pictures."""
+    return point_errors(apply_affine(invert_affine(faces.affine), points_unit), faces.points_image, faces.size)

@@ -11,7 +11,8 @@ from torchvision.transforms.functional import gaussian_blur
 from src.datasets.prepared import PreparedFaces
 from src.errors import InputError
 from src.geometry import apply_affine, compose_affine, crop_affine, invert_affine
-from src.metrics import bootstrap_interval, failure_rate, nme, point_errors
+from src.inference import unit_errors
+from src.metrics import bootstrap_interval, failure_rate, nme
 from src.model import LandmarkNet
 from src.transforms import transform_points, warp
 
@@ -98,10 +99,8 @@ def damaged_errors(
         rows = np.arange(start, min(start + batch_size, len(faces)))
         images, affine = damage_faces(model, faces, rows, kind=kind, level=level, generator=generator)
         points_input = model.predict(images.to(device)).double().cpu().numpy()
-        points_unit = apply_affine(invert_affine(affine), points_input)
-        points_image = apply_affine(invert_affine(faces.affine[rows]), points_unit)
-        parts.append(point_errors(points_image, faces.points_image[rows], faces.size[rows]))
-    return np.concatenate(parts)
+        parts.append(apply_affine(invert_affine(affine), points_input))
+    return unit_errors(np.concatenate(parts), faces)
 
 
 def _rotation(angle: np.ndarray) -> np.ndarray:

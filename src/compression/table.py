@@ -27,8 +27,8 @@ from src.errors import InputError
 from src.export import export_onnx, onnx_program
 from src.export_tflite import calibration_crops
 from src.files import atomic_path, check_writable, write_text
-from src.geometry import apply_affine, invert_affine
-from src.metrics import bootstrap_interval, nme, point_errors
+from src.inference import unit_errors
+from src.metrics import bootstrap_interval, nme
 from src.profiling import profile
 from src.runtimes import open_model
 from src.visualization.training import pareto
@@ -77,8 +77,7 @@ def file_errors(path: Path, faces: PreparedFaces) -> np.ndarray:
     points_unit = [
         runtime.predict_unit(np.array(faces.images[start : start + _BATCH])) for start in range(0, len(faces), _BATCH)
     ]
-    prediction = apply_affine(invert_affine(faces.affine), np.concatenate(points_unit))
-    return point_errors(prediction, faces.points_image, faces.size)
+    return unit_errors(np.concatenate(points_unit), faces)
 
 
 def compare(files: list[File], validation: PreparedFaces, folder: Path, *, turns: int) -> pd.DataFrame:
