@@ -5,8 +5,7 @@ RECIPES: dict[str, dict[str, object]] = {
     "demo": {"head": "heatmap", "minutes": 4.0, "base_lr": 3e-3, "ema": 0.99},
     # The shipped model: relabeled photographs and three turned copies of each, which `preparation.py --repose 3` makes.
     # Turned faces fill the large poses that photographs lack and show people of the smaller sources more often; the
-    # rest of a batch keeps textures as cameras saw them. Two processes on two CPU cores pass 2.2 % NME within half an
-    # hour.
+    # rest of a batch keeps textures as cameras saw them.
     "best": {"head": "heatmap", "minutes": 120.0, "source_weights": [0.4, 0.6]},
     # PIPNet as published in re-implementations: 256 pixels, 120 epochs, a slow average.
     "pipnet": {
