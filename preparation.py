@@ -1,8 +1,6 @@
 """Turn annotated pictures into the arrays that train.py reads; render, re-pose or convert faces where asked to."""
 
 import argparse
-from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 
 from src.command_line import HelpFormatter, run_command
@@ -10,6 +8,7 @@ from src.datasets.cropping import WHOLE
 from src.datasets.pictures import SQUARE_SIZE
 from src.datasets.prepared import prepare
 from src.errors import InputError
+from src.synthesis.training_folders import adapt_folders, repose_folders
 
 
 def parse_arguments() -> argparse.Namespace:
@@ -69,10 +68,14 @@ def prepare_challenge(arguments: argparse.Namespace) -> None:
     train_dirs = arguments.train_dirs or [arguments.data_root / "synthetics_train"]
     if arguments.repose is None and (arguments.full_renders or arguments.occluded):
         raise InputError("--full_renders and --occluded go with --repose K")
+    made = {"face_model": arguments.face_model, "seed": arguments.seed}
+    if arguments.adapt and arguments.repose is not None:
+        raise InputError("expected --adapt or --repose, found both; --repose adapts too")
     if arguments.adapt:
-        train_dirs = adapt(train_dirs, arguments)
+        train_dirs = adapt_folders(train_dirs, arguments.out_root, **made)
     elif arguments.repose is not None:
-        train_dirs = repose(train_dirs, arguments)
+        counts = {"per_photo": arguments.repose, "renders": arguments.full_renders, "occluded": arguments.occluded}
+        train_dirs = repose_folders(train_dirs, arguments.out_root, **counts, **made)
     val_dir = arguments.val_dir or arguments.data_root / "aflw_val"
     for sources, name in ((train_dirs, "AFLW_train_data"), ([val_dir], "AFLW_validation_data")):
         out = arguments.out_root / name
@@ -109,40 +112,6 @@ def report_faces(out: Path, report: dict[str, int | bool]) -> None:
     if report["outside"]:
         parts.append(f"{report['outside']} with points outside their picture")
     print(f"{out}: " + ", ".join(parts) + ("" if report.get("redone", True) else " (unchanged, kept)"))
-
-
-def adapt(train_dirs: list[Path], arguments: argparse.Namespace) -> list[Path]:
-    """Adapt the labels of each folder. Returns the folders with the new labels."""
-    from src.synthesis.adapt import adapt_folder
-
-    if arguments.repose is not None:
-        raise InputError("expected --adapt or --repose, found both; --repose adapts too")
-    return make_each("adapted", adapt_folder, train_dirs, arguments)
-
-
-def repose(photo_dirs: list[Path], arguments: argparse.Namespace) -> list[Path]:
-    """Relabel and turn the photographs of each folder. Returns them by kind."""
-    from src.synthesis.repose import FOLDERS, repose_folder
-
-    if arguments.repose < 1 or arguments.full_renders < 0 or not 0 <= arguments.occluded <= 1:
-        raise InputError("expected --repose of at least 1, --full_renders of at least 0 and --occluded of 0 to 1")
-    counts = {"per_photo": arguments.repose, "renders": arguments.full_renders, "occluded": arguments.occluded}
-    outs = make_each("reposed", partial(repose_folder, **counts), photo_dirs, arguments)
-    folders = FOLDERS if arguments.full_renders else FOLDERS[:2]
-    return [out / folder for folder in folders for out in outs]
-
-
-def make_each(
-    name: str, make: Callable[..., dict[str, int]], folders: list[Path], arguments: argparse.Namespace
-) -> list[Path]:
-    """Make a folder of new faces or labels of each folder and say what came of it. Returns the new ones."""
-    if arguments.face_model is None:
-        raise InputError("--repose and --adapt expect --face_model DIR, a copy of ICT-FaceKit")
-    outs = [arguments.out_root / name / folder.resolve().name for folder in folders]
-    for folder, out in zip(folders, outs, strict=True):
-        counts = make(folder, out, face_model=arguments.face_model, seed=arguments.seed)
-        print(f"{out}: " + ", ".join(f"{count} {what}" for what, count in counts.items()))
-    return outs
 
 
 if __name__ == "__main__":

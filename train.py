@@ -6,7 +6,7 @@ from pathlib import Path
 
 import torch
 
-from src.checkpoint import initialize
+from src import checkpoint
 from src.command_line import run_command
 from src.config import MAX_MODEL_MB
 from src.datasets.prepared import PreparedFaces, load_prepared
@@ -21,7 +21,8 @@ from src.profiling import choose_device, profile
 
 def main() -> None:
     flags, snapshot = parse()
-    model_config, training_config = configurations(flags)
+    start = checkpoint.load(flags.init) if flags.init and not snapshot else snapshot
+    model_config, training_config = configurations(flags, start)
     device = choose_device(flags.device)
     if flags.workers:
         torch.set_num_threads(flags.workers)
@@ -30,7 +31,7 @@ def main() -> None:
         check_writable(folder)  # before the first epoch, not after it
     network = build_model(model_config, seed=training_config.seed)
     if flags.init:
-        initialize(network, flags.init)
+        checkpoint.initialize(network, flags.init)
     cost = profile(network)
     if cost.megabytes > MAX_MODEL_MB and not flags.allow_large:
         raise InputError(

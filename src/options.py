@@ -125,8 +125,11 @@ def parse(arguments: list[str] | None = None) -> tuple[argparse.Namespace, dict 
     return parser.parse_args(arguments), snapshot
 
 
-def configurations(flags: argparse.Namespace) -> tuple[ModelConfig, TrainingConfig]:
-    """The flags as configurations. Raises InputError for values outside of their range."""
+def configurations(flags: argparse.Namespace, start: dict | None = None) -> tuple[ModelConfig, TrainingConfig]:
+    """The flags as configurations. Raises InputError for values outside of their range.
+
+    start: the loaded file that training starts or goes on from; of a pruned model the network takes the widths.
+    """
     for name in ("base_lr", "end_epoch", "train_batchsize", "val_batchsize", "keep"):
         if not getattr(flags, name) > 0:
             raise InputError(f"expected --{name} above 0, found {getattr(flags, name)}")
@@ -141,7 +144,8 @@ def configurations(flags: argparse.Namespace) -> tuple[ModelConfig, TrainingConf
     if flags.minutes < 0 or flags.weight_decay < 0 or any(weight < 0 for weight in flags.source_weights):
         raise InputError("expected --minutes, --weight-decay and --source_weights of at least 0")
     given = vars(flags)
-    model = replace(MODEL, **{field: given[flag] for flag, field in _MODEL_FIELDS.items()})
+    widths = from_dict(ModelConfig, start["model"]).widths if start else MODEL.widths
+    model = replace(MODEL, **{field: given[flag] for flag, field in _MODEL_FIELDS.items()}, widths=widths)
     training = replace(
         TRAINING,
         **{field: given[flag] for flag, field in _TRAINING_FIELDS.items()},

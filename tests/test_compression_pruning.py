@@ -151,3 +151,20 @@ def test_a_model_below_the_target_is_refused(heatmap_model: Path, trained: Run, 
     flags = ("--model_path", heatmap_model, *data_flags(trained.prepared), "--target_mb", 100, "--out", tmp_path / "o")
     assert_refused(run("src/compression/prune.py", *flags), "--target_mb 100")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_training_goes_on_from_a_pruned_model(trained: Run, tmp_path: Path) -> None:
+    model, tuned = _model(), Run(tmp_path, trained.prepared)
+    matters = [torch.rand(inner.width, generator=torch.Generator().manual_seed(4)) for inner in inners(model)]
+    remove_channels(model, matters, megabytes=0.8 * profile(model).megabytes)
+    pruned = tmp_path / "pruned.pth.tar"
+    save(pruned, model_content(model, nme=3.0, training=TrainingConfig()))
+    network = ("--backbone", "shufflenet_v2_x0_5", "--head", "heatmap", "--input_size", 64)
+    short = ("--end_epoch", 1, "--train_batchsize", 8)
+    outcome = run("train.py", *network, *short, "--init", pruned, *tuned.flags)
+    assert outcome.code == 0, outcome
+    assert load_model(tuned.best)[0].config.widths == model.config.widths
+    assert run("train.py", "--resume", "--end_epoch", 2, *tuned.flags).code == 0
+    assert load(tuned.snapshots / "checkpoint_epoch_2.pth.tar")["model"]["widths"] == model.config.widths
+    outcome = run("train.py", *network[2:], *short, "--init", pruned, *tuned.flags)
+    assert_refused(outcome, "expected weights of")

@@ -81,7 +81,10 @@ COLUMNS: dict[str, dict[str, set[str]]] = {
         "12_compression": {"round", "nme_before", "nme", "mmacs", "megabytes", "milliseconds"},
         "12_compression_forms": {"model", "form", "gflops", "nme", "nme_low", "nme_high", "loss", "megabytes", "ms_1"},
     },
-    "13_steps": {"13_steps": {"step", "nme", "nme_std", "n", "crops", "gain"}},
+    "13_steps": {
+        "13_steps": {"step", "nme", "nme_std", "n", "crops", "gain"},
+        "13_options": {"option", "nme", "nme_std", "n", "change"},
+    },
 }
 
 
