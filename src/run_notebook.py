@@ -3,6 +3,7 @@
 import argparse
 import ast
 import json
+import shlex
 import sys
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -31,6 +32,7 @@ def parse_arguments() -> argparse.Namespace:
     )
     parser.add_argument("-f", "--file", type=Path, help="YAML of parameters; each notebook takes those that it has")
     parser.add_argument("--out_dir", type=Path, default=OUTPUT, help="where executed notebooks go")
+    parser.add_argument("--report", type=Path, metavar="DIR", help="write each as a Markdown page, too")
     parser.add_argument("--update", action="store_true", help="keep the outputs in notebooks/ itself, to commit them")
     return parser.parse_args()
 
@@ -51,6 +53,17 @@ def main() -> None:
             target = path if arguments.update else arguments.out_dir / path.name
             execute(path, target, parameters, progress=len(paths) == 1 and sys.stderr.isatty())
             tqdm.write(f"{path.stem}: {target}")
+            if arguments.report:
+                tqdm.write(f"{path.stem}: {report(target, arguments.report)}")
+
+
+def report(executed: Path, folder: Path) -> Path:
+    """An executed notebook as a Markdown page, under the command that was given. Returns the page's path."""
+    from src.notebook_report import write_report  # nbformat takes long to import
+
+    command = shlex.join(["python3", "-m", "src.run_notebook", *sys.argv[1:]])
+    tables = sorted(OUTPUT.glob(f"{executed.stem.split('_')[0]}_*.csv"))
+    return write_report(executed, folder, command=command, tables=tables)
 
 
 def list_notebooks() -> list[Path]:

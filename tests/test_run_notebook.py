@@ -51,6 +51,14 @@ def test_a_notebook_runs_with_the_given_parameters_and_leaves_nothing_volatile(m
     assert str(module.NOTEBOOKS.parent) not in text
 
 
+def test_a_report_names_the_command(module: ModuleType, tmp_path: Path) -> None:
+    outcome = _run("1", "-p", "faces", 3, "--report", tmp_path / "pages")
+    assert outcome.code == 0, outcome
+    text = (tmp_path / "pages" / "01_prints.md").read_text(encoding="utf-8")
+    assert "python3 -m src.run_notebook 1 -p faces 3" in text
+    assert "3 0.5 ['a']" in text
+
+
 def test_update_keeps_the_outputs_in_the_notebook_itself(module: ModuleType) -> None:
     assert _run("01_prints", "--update").code == 0
     cells = json.loads((module.NOTEBOOKS / "01_prints.ipynb").read_text(encoding="utf-8"))["cells"]

@@ -34,12 +34,15 @@ from src.runtimes import open_model
 from src.visualization.training import pareto
 
 BASELINE = "MobileNetV3-large at 384 px"
-# Results of others on the challenge's validation faces: MB and NME in percent. Their times are unknown.
+# Results of others on the challenge's faces: MB and NME in percent, on its validation set unless the name says
+# otherwise. Their times are unknown.
 PUBLISHED = {
     "published: MobileNetV3-small": (4.0, 2.68),
     "published: MobileNetV3-large": (7.4, 2.45),
     "published: ShuffleNetV2 x1.5": (11.0, 2.48),
+    "published: hourglass (test set)": (12.2, 2.02),
     "published: PFLD": (13.0, 2.92),
+    "published: MobileNetV2 x1.25 (estimated)": (14.7, 1.8),
 }
 _COSTS = {"megabytes": "MB", "ms_1": "ms a picture, one thread", "ms_2": "ms a picture, two threads"}
 _BATCH = 64  # faces predicted at a time

@@ -1,0 +1,66 @@
+"""An executed notebook as a page that reads without Jupyter: Markdown with its tables and figures, code left out."""
+
+import base64
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import nbformat
+from bs4 import BeautifulSoup
+from nbformat import NotebookNode
+
+from src.files import atomic_path, write_text
+
+_FIGURES = {"image/png": "png", "image/jpeg": "jpg"}
+
+
+def write_report(executed: Path, folder: Path, *, command: str, tables: list[Path]) -> Path:
+    """Write `folder/<name>.md`, its figures beside it, and copies of the tables. Returns the page's path.
+
+    executed: a notebook with outputs. command: what ran it, shown at the top. tables: CSV files that it saved.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    notebook = nbformat.read(executed, as_version=4)
+    parts, figures = [], 0
+    for cell in notebook.cells:
+        if cell.cell_type == "markdown":
+            parts.append(cell.source)
+            continue
+        for output in cell.get("outputs", []):
+            kind = next((kind for kind in _FIGURES if kind in output.get("data", {})), None)
+            if kind is None:
+                parts.extend(_text(output))
+                continue
+            figures += 1
+            name = f"{executed.stem}_{figures}.{_FIGURES[kind]}"
+            with atomic_path(folder / name) as temporary:
+                temporary.write_bytes(base64.b64decode(output.data[kind]))
+            parts.append(f"![{_last_heading(parts)}]({name})")
+    below_title = 1 if parts and parts[0].startswith("#") else 0
+    parts.insert(below_title, f"```sh\n{command}\n```")
+    for table in tables:
+        shutil.copyfile(table, folder / table.name)
+    if tables:
+        parts.append("Tables: " + ", ".join(f"[{table.name}]({table.name})" for table in tables))
+    page = folder / f"{executed.stem}.md"
+    write_text(page, "\n\n".join(parts) + "\n")
+    return page
+
+
+def _text(output: NotebookNode) -> Iterator[str]:
+    """What a cell printed, or its last value: a pandas frame as a Markdown table."""
+    if output.output_type == "stream":
+        yield output.text.strip()
+    elif "text/html" in output.get("data", {}):
+        rows = BeautifulSoup(output.data["text/html"], "html.parser").find_all("tr")
+        cells = [[cell.get_text(strip=True).replace("|", "\\|") for cell in row.find_all(["th", "td"])] for row in rows]
+        lines = [f"| {' | '.join(row)} |" for row in cells]
+        if lines:
+            yield "\n".join([lines[0], "|" + "---|" * len(cells[0]), *lines[1:]])
+    elif "text/plain" in output.get("data", {}):
+        yield f"```\n{output.data['text/plain']}\n```"
+
+
+def _last_heading(parts: list[str]) -> str:
+    lines = [line for part in parts for line in part.splitlines() if line.startswith("#")]
+    return lines[-1].lstrip("# ") if lines else "figure"
