@@ -153,8 +153,9 @@ def test_its_functions_are_short(path: Path) -> None:
 
 
 @ALL
-def test_the_full_parameters_fit(path: Path) -> None:
-    shared = read_parameters(NOTEBOOKS / "full.yaml")
+@pytest.mark.parametrize("file", ["full.yaml", "short.yaml"])
+def test_the_parameter_files_fit(path: Path, file: str) -> None:
+    shared = read_parameters(NOTEBOOKS / file)
     assert choose_parameters(path, {}, shared).keys() <= shared.keys()
 
 

@@ -17,7 +17,7 @@ from src.synthesis.marked_folder import claim, finish, finished
 from src.synthesis.relabel import learn_convention, relabel_by
 
 PICTURES = "pictures"  # a link to the source, so that a hundred thousand pictures need no copy
-_VERSION = 1  # raise it when the same seed gives another label
+_VERSION = 2  # raise it when the same seed gives another label
 _CHUNK = 1024  # faces fitted at a time: bounds the memory
 
 

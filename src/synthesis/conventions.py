@@ -7,8 +7,12 @@ inner points follow the same convention. x and y come from near-frontal faces; t
 side of turned ones (HELEN and AFW show the same: about a centimeter behind ICT-FaceKit's vertices). (2) A calibration
 of the jaw, the brows and the mouth, in two rounds, so that mean shapes of frontal faces agree with the challenge's
 validation labels: first of relabeled photographs with |yaw| < 15 degrees at equal poses, then of a trained model's
-predictions on the same 125 faces with |yaw| < 30. Every shift is a mean over faces and over both sides of the face;
-nothing else was taken from those labels, and nothing from profiles.
+predictions on 125 faces with |yaw| < 30, once more after (3), which moves the jaw of nodding heads. Every shift is a
+mean over faces and over both sides of the face; nothing else was taken from those labels, and nothing from profiles.
+(3) How far the jaw line lies behind the chin: frontal faces do not show it, but AFLW2000-3D's labels are projections of
+the Basel Face Model, whose 68 mean points are published (Guo et al., "Towards Fast, Accurate and Stable 3D Dense Face
+Alignment", 2020, repository cleardusk/3DDFA: `u_base`, with the mean of 300W-LP's shape coefficients). Laid on the mean
+of 2,500 relabeled photographs by the inner points, its jaw ends lie a centimeter further behind its chin.
 """
 
 import numpy as np
@@ -33,12 +37,14 @@ _LEARNED = {
 }
 # Shifts (x, y) in centimeters of the jaw 0-8, the brow 17-21, the nose's base and the mouth.
 _CALIBRATION = {
-    **{0: (0.00, 0.22), 1: (0.05, 0.15), 2: (0.10, 0.03), 3: (0.13, 0.10), 4: (0.13, 0.24), 5: (0.12, 0.30)},
-    **{6: (0.15, 0.36), 7: (0.12, 0.37), 8: (0.00, 0.43)},
+    **{0: (0.00, 0.09), 1: (0.05, 0.02), 2: (0.10, -0.09), 3: (0.13, -0.02), 4: (0.13, 0.15), 5: (0.12, 0.22)},
+    **{6: (0.15, 0.29), 7: (0.12, 0.34), 8: (0.00, 0.42)},
     **{17: (0.08, -0.10), 18: (0.00, -0.22), 19: (-0.09, -0.27), 20: (-0.07, -0.30), 21: (-0.04, -0.30)},
     **{point: (0.00, 0.08) for point in (31, 32, 33, 48, 49, 50, 51, 57, 58, 59, 60)},
     **{61: (0.00, 0.04), 62: (0.00, 0.04)},
 }
+# Shifts in depth (cm) of the jaw 0-7 relative to the chin.
+_BEHIND_CHIN = (-0.90, -0.97, -1.00, -0.97, -0.85, -0.57, -0.28, -0.12)
 
 
 def _jaw_ends() -> np.ndarray:
@@ -51,7 +57,8 @@ def _aflw() -> np.ndarray:
     offsets = np.zeros((NUM_POINTS, 3))
     for point, (x, y, *z) in _LEARNED.items():
         right, up = _CALIBRATION.get(point, (0.0, 0.0))
-        offset = np.array([x + right, y + up, *(z or [0.0])])
+        back = _BEHIND_CHIN[point] if point < len(_BEHIND_CHIN) else 0.0
+        offset = np.array([x + right, y + up, sum(z) + back])
         offsets[point] = offset
         offsets[FLIP_PERMUTATION[point]] = offset * [-1, 1, 1]
     return offsets

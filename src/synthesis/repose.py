@@ -33,7 +33,7 @@ from src.synthesis.staging import occlude
 from src.synthesis.turning import build_head, sample_pose, turn_head
 
 FOLDERS = ("relabeled", "reposed", "rendered")
-_VERSION = 3  # raise it when the same seed gives another picture or label
+_VERSION = 4  # raise it when the same seed gives another picture or label
 _JPEG_QUALITY = 92
 _CHUNK = 8  # photographs that a process fetches at a time
 _MOST_REPEATS = 3  # how many times as often a rare source's photographs are turned, to match the largest source
