@@ -17,6 +17,7 @@ _FIGURES = {"image/png": "png", "image/jpeg": "jpg"}
 def write_report(executed: Path, folder: Path, *, command: str, tables: list[Path]) -> Path:
     """Write `folder/<name>.md`, its figures beside it, and copies of the tables. Returns the page's path.
 
+    Of the code, only parameters that were set are shown.
     executed: a notebook with outputs. command: what ran it, shown at the top. tables: CSV files that it saved.
     """
     folder.mkdir(parents=True, exist_ok=True)
@@ -26,6 +27,8 @@ def write_report(executed: Path, folder: Path, *, command: str, tables: list[Pat
         if cell.cell_type == "markdown":
             parts.append(cell.source)
             continue
+        if "injected-parameters" in cell.metadata.get("tags", []):  # what papermill set in place of the defaults
+            parts.append(f"```python\n{cell.source}\n```")
         for output in cell.get("outputs", []):
             kind = next((kind for kind in _FIGURES if kind in output.get("data", {})), None)
             if kind is None:

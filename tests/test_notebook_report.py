@@ -21,7 +21,8 @@ def _executed(path: Path) -> Path:
     ]
     cells = [
         nbformat.v4.new_markdown_cell("# 01 Question"),
-        nbformat.v4.new_code_cell("seeds = [0]"),
+        nbformat.v4.new_code_cell("seeds = [0]", metadata={"tags": ["parameters"]}),
+        nbformat.v4.new_code_cell("# Parameters\nseeds = [0, 1]", metadata={"tags": ["injected-parameters"]}),
         nbformat.v4.new_markdown_cell("## Answer"),
         nbformat.v4.new_code_cell("secret_code()", outputs=outputs),
     ]
@@ -42,5 +43,7 @@ def test_a_page_has_text_tables_and_figures_and_no_code(tmp_path: Path) -> None:
     assert "```\n7\n```" in text
     assert "![Answer](01_question_1.png)" in text
     assert "secret_code" not in text
+    assert "```python\n# Parameters\nseeds = [0, 1]\n```" in text
+    assert "seeds = [0]" not in text
     assert (page.parent / "01_question_1.png").read_bytes() == PNG
     assert (page.parent / "01_rows.csv").read_bytes() == table.read_bytes()
