@@ -83,7 +83,7 @@ COLUMNS: dict[str, dict[str, set[str]]] = {
     },
     "13_steps": {
         "13_steps": {"step", "nme", "nme_std", "n", "crops", "gain"},
-        "13_options": {"option", "nme", "nme_std", "n", "change"},
+        "13_options": {"option", "nme", "nme_std", "n", "change", "change_std"},
     },
 }
 
