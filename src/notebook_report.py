@@ -28,7 +28,7 @@ def write_report(executed: Path, folder: Path, *, command: str, tables: list[Pat
             parts.append(cell.source)
             continue
         if "injected-parameters" in cell.metadata.get("tags", []):  # what papermill set in place of the defaults
-            parts.append(f"```python\n{cell.source}\n```")
+            parts.append(f"```python\n{cell.source.strip()}\n```")
         for output in cell.get("outputs", []):
             kind = next((kind for kind in _FIGURES if kind in output.get("data", {})), None)
             if kind is None:
