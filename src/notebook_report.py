@@ -22,10 +22,11 @@ def write_report(executed: Path, folder: Path, *, command: str, tables: list[Pat
     """
     folder.mkdir(parents=True, exist_ok=True)
     notebook = nbformat.read(executed, as_version=4)
-    parts, figures = [], 0
+    parts, figures, heading = [], 0, executed.stem
     for cell in notebook.cells:
         if cell.cell_type == "markdown":
             parts.append(cell.source)
+            heading = next((line for line in reversed(cell.source.splitlines()) if line.startswith("#")), heading)
             continue
         if "injected-parameters" in cell.metadata.get("tags", []):  # what papermill set in place of the defaults
             parts.append(f"```python\n{cell.source.strip()}\n```")
@@ -38,7 +39,7 @@ def write_report(executed: Path, folder: Path, *, command: str, tables: list[Pat
             name = f"{executed.stem}_{figures}.{_FIGURES[kind]}"
             with atomic_path(folder / name) as temporary:
                 temporary.write_bytes(base64.b64decode(output.data[kind]))
-            parts.append(f"![{_last_heading(parts)}]({name})")
+            parts.append(f"![{heading.lstrip('# ')}]({name})")
     below_title = 1 if parts and parts[0].startswith("#") else 0
     parts.insert(below_title, f"```sh\n{command}\n```")
     for table in tables:
@@ -62,8 +63,3 @@ def _text(output: NotebookNode) -> Iterator[str]:
             yield "\n".join([lines[0], "|" + "---|" * len(cells[0]), *lines[1:]])
     elif "text/plain" in output.get("data", {}):
         yield f"```\n{output.data['text/plain']}\n```"
-
-
-def _last_heading(parts: list[str]) -> str:
-    lines = [line for part in parts for line in part.splitlines() if line.startswith("#")]
-    return lines[-1].lstrip("# ") if lines else "figure"
