@@ -58,6 +58,8 @@ def _text(output: NotebookNode) -> Iterator[str]:
     elif "text/html" in output.get("data", {}):
         rows = BeautifulSoup(output.data["text/html"], "html.parser").find_all("tr")
         cells = [[cell.get_text(strip=True).replace("|", "\\|") for cell in row.find_all(["th", "td"])] for row in rows]
+        if len(cells) > 1 and cells[1][0] and not any(cells[1][1:]):  # pandas gives an index's name a row of its own
+            cells[0][0] = cells.pop(1)[0]
         lines = [f"| {' | '.join(row)} |" for row in cells]
         if lines:
             yield "\n".join([lines[0], "|" + "---|" * len(cells[0]), *lines[1:]])

@@ -61,7 +61,8 @@ def report(executed: Path, folder: Path) -> Path:
     """An executed notebook as a Markdown page, under the command that was given. Returns the page's path."""
     from src.notebook_report import write_report  # nbformat takes long to import
 
-    command = shlex.join(["python3", "-m", "src.run_notebook", *sys.argv[1:]])
+    quoted = (f'"{part}"' if "'" in part else shlex.quote(part) for part in sys.argv[1:])
+    command = " ".join(["python3 -m src.run_notebook", *quoted])
     tables = sorted(OUTPUT.glob(f"{executed.stem.split('_')[0]}_*.csv"))
     return write_report(executed, folder, command=command, tables=tables)
 
