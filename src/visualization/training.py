@@ -78,7 +78,7 @@ def grouped_bars(table: pd.DataFrame, *, group: str, name: str, title: str, xlab
         axes.set_xticks(range(len(groups)), groups)
         axes.set(xlabel=xlabel, ylabel=NME, title=title)
         axes.grid(axis="x", visible=False)
-        axes.legend()
+        axes.legend(loc="center left", bbox_to_anchor=(1, 0.5))
     return drawing
 
 
