@@ -176,3 +176,14 @@ def test_numbers_in_a_checkpoint_stay_plain(saved: Path) -> None:
     """A NumPy number in a file would need an allowance to load."""
     content = checkpoint.model_content(build_model(SMALL), nme=np.float64(1.5), training=TrainingConfig())
     assert type(content["nme"]) is float
+
+
+def test_a_model_file_is_hardly_larger_than_its_weights(saved: Path) -> None:
+    weights = checkpoint.load(saved)["weights"]
+    assert len({value.untyped_storage().data_ptr() for value in weights.values()}) == 2  # float32 and integers
+    stored = sum(value.numel() * value.element_size() for value in weights.values())
+    assert saved.stat().st_size < stored + 150 * len(weights)  # bytes
+
+
+def test_the_small_model_that_ships_is_a_file_below_one_megabyte() -> None:
+    assert (Path(__file__).parent.parent / "small.pth.tar").stat().st_size < 1_000_000
