@@ -9,15 +9,17 @@ import numpy as np
 from src import metrics
 from src.checkpoint import load_model, stores_float32
 from src.command_line import HelpFormatter, run_command
-from src.config import MAX_MODEL_MB
+from src.config import MAX_MODEL_MB, TrainingConfig, from_dict
 from src.datasets.challenge import load_annotations
 from src.errors import InputError
 from src.files import check_writable
+from src.looks import MOST_LOOKS
 from src.pose import fit_pose
 from src.preview import contact_sheet, save_picture
 from src.profiling import choose_device, profile
 from src.submission import check_solution, predict_folder, write_solution
 
+LOOKS_HELP = "at each face, the later ones upright and from closer by (2, or 1 if the model was not trained for them)"
 FAILURE = 5.0  # percent: a face with a larger NME counts as failed
 
 
@@ -26,7 +28,9 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--model_path", type=Path, default="best.pth.tar", help="a model file or a snapshot")
     parser.add_argument("--test_dataroot", type=Path, default="data/AFLW/data/aflw_test", help="folder of pictures")
     parser.add_argument("--out_dir", type=Path, default="output")
-    parser.add_argument("--flip", action="store_true", help="average with the prediction of the mirrored picture")
+    views = parser.add_mutually_exclusive_group()
+    views.add_argument("--looks", type=int, choices=range(1, MOST_LOOKS + 1), help=LOOKS_HELP)
+    views.add_argument("--flip", action="store_true", help="one look, averaged with that at the mirrored picture")
     parser.add_argument("--annotations", type=Path, help="an annot.pkl of these pictures: print the NME")
     parser.add_argument(
         "--normalize", choices=("image", "interocular"), default="image", help="what the NME is in percent of"
@@ -59,15 +63,19 @@ def main() -> None:
     true_points = None
     if arguments.annotations:
         true_points = dict(zip(*load_annotations(arguments.annotations), strict=True))
+    knows_closer = from_dict(TrainingConfig, content["training"]).augmentation.closer > 0
+    looks = 1 if arguments.flip else arguments.looks or (2 if knows_closer else 1)
     start = time.perf_counter()
-    names, points_image, size = predict_folder(
-        model, arguments.test_dataroot, batch_size=arguments.batch_size, flip=arguments.flip
-    )
+    settings = {"batch_size": arguments.batch_size, "flip": arguments.flip, "looks": looks}
+    names, points_image, size = predict_folder(model, arguments.test_dataroot, **settings)
     seconds = time.perf_counter() - start
     solution = arguments.out_dir / "solution.txt"
     write_solution(solution, names, points_image)
     check_solution(solution, names=names, size=size)
-    print(f"{len(names)} pictures in {seconds:.1f} s, {len(names) / seconds:.0f} pictures/s; read back and correct:")
+    how = f"{looks} look{'s' * (looks > 1)} each" + ", mirrored too" * arguments.flip
+    print(
+        f"{len(names)} pictures, {how}, in {seconds:.1f} s, {len(names) / seconds:.0f} a second; read back and correct:"
+    )
     print(f"  {solution}  {solution.with_suffix('.zip')}")
     if true_points is not None:
         names, points_image, size, true_image = _annotated(names, points_image, size, true_points)

@@ -15,7 +15,7 @@ from src.config import ModelConfig
 from src.deployment import onnx_metadata, open_onnx, open_tflite, tflite_metadata
 from src.errors import InputError
 from src.inference import predict_unit
-from src.markup import FLIP_PERMUTATION
+from src.looks import look_twice
 from src.model import LandmarkNet
 
 
@@ -45,9 +45,8 @@ def open_model(path: str | Path, *, threads: int = 1, device: torch.device | str
 
 
 def predict_views(runtime: Runtime, squares: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """points_unit (B, 68, 2) of squares (B, S, S, 3) uint8, and the same points as found in the mirrored squares."""
-    mirrored = runtime.predict_unit(np.ascontiguousarray(squares[:, :, ::-1]))[:, FLIP_PERMUTATION]
-    return runtime.predict_unit(squares), mirrored * [-1, 1] + [1, 0]
+    """points_unit (B, 68, 2) of two looks (`src.looks`) at squares (B, S, S, 3) uint8."""
+    return look_twice(lambda seen: runtime.predict_unit(seen.numpy()), torch.from_numpy(squares))
 
 
 class _TorchModel:

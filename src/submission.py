@@ -26,9 +26,9 @@ _FARTHEST = 16384.0  # pixels: no picture is larger, so no point lies beyond
 
 
 def predict_folder(
-    model: LandmarkNet, folder: str | Path, *, batch_size: int = 64, flip: bool = False
+    model: LandmarkNet, folder: str | Path, *, batch_size: int = 64, flip: bool = False, looks: int = 1
 ) -> tuple[list[str], np.ndarray, np.ndarray]:
-    """Predict every picture of a folder on all of PyTorch's threads.
+    """Predict every picture of a folder on all of PyTorch's threads; flip, looks: see `src.inference.predict_unit`.
 
     Returns sorted names, points_image (N, 68, 2) in pixels of each picture, and size (N, 2) = height, width.
     Raises InputError for an empty folder, a broken picture, or a name that solution.txt cannot carry.
@@ -44,7 +44,8 @@ def predict_folder(
             ThreadPoolExecutor(threads, initializer=torch.set_num_threads, initargs=(1,)) as pool,
             tqdm(total=len(names), desc="predicting", unit="face", disable=None) as progress,
         ):
-            for result in pool.map(lambda batch: _predict_batch(model, Path(folder), batch, flip=flip), batches):
+            how = {"flip": flip, "looks": looks}
+            for result in pool.map(lambda batch: _predict_batch(model, Path(folder), batch, **how), batches):
                 results.append(result)
                 progress.update(len(result[0]))
     finally:
@@ -127,7 +128,9 @@ def _read_lines(path: Path) -> list[str]:
         raise InputError(f"{path}: expected rows of text, found something else") from None
 
 
-def _predict_batch(model: LandmarkNet, folder: Path, names: list[str], *, flip: bool) -> tuple[np.ndarray, np.ndarray]:
+def _predict_batch(
+    model: LandmarkNet, folder: Path, names: list[str], **how: bool | int
+) -> tuple[np.ndarray, np.ndarray]:
     """points_image (B, 68, 2) and size (B, 2) of some pictures of a folder."""
     decoded = []
     for name in names:
@@ -136,5 +139,5 @@ def _predict_batch(model: LandmarkNet, folder: Path, names: list[str], *, flip: 
         except InputError as error:
             raise InputError(f"{folder / name}: {error}") from None
     squares, affine, size = (np.stack(part) for part in zip(*decoded, strict=True))
-    points_unit = predict_unit(model, torch.from_numpy(squares).to(next(model.parameters()).device), flip=flip)
+    points_unit = predict_unit(model, torch.from_numpy(squares).to(next(model.parameters()).device), **how)
     return apply_affine(invert_affine(affine), points_unit), size

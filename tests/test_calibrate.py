@@ -11,6 +11,8 @@ from src import calibrate
 from src.calibrate import measure
 from src.confidence import disagreement
 from src.config import AugmentationConfig
+from src.geometry import apply_affine, invert_affine
+from src.looks import upright_affine
 from src.markup import FLIP_PERMUTATION
 
 POINTS = np.random.default_rng(0).uniform(0.3, 0.7, size=(68, 2))
@@ -25,7 +27,8 @@ class _Constant:
 
 def test_disagreement_and_nme_are_those_of_the_two_views(tmp_path: Path) -> None:
     _, points_image = write_faces(tmp_path / "faces", 5)
-    mirrored = POINTS[FLIP_PERMUTATION] * [-1, 1] + [1, 0]
+    closer = POINTS[FLIP_PERMUTATION] * [-1, 1] + [1, 0]
+    mirrored = apply_affine(invert_affine(upright_affine(POINTS[None])), closer[None])[0]
     mean = (POINTS + mirrored) / 2
     disagreements, errors = measure(_Constant(), tmp_path / "faces")
     np.testing.assert_allclose(disagreements, np.repeat(disagreement(POINTS[None], mirrored[None]), 5))

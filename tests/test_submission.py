@@ -140,7 +140,7 @@ def test_predictions_are_given_in_pixels_of_pictures_of_any_size(
         dot = gaussian_dot(size, tuple(places[name]), sigma=max(max(size) / 64, 2))
         Image.fromarray(dot).convert("RGB").save(tmp_path / name)
 
-    def find_dots(_: object, squares: object, *, flip: bool) -> np.ndarray:
+    def find_dots(_: object, squares: object, *, flip: bool, looks: int) -> np.ndarray:
         brightness = squares[..., 0].double().numpy()
         rows, columns = (np.indices(brightness.shape[1:]) + 0.5) / brightness.shape[1]
         total = brightness.sum(axis=(1, 2))

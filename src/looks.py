@@ -1,0 +1,83 @@
+"""Several looks at a face by one network: as the crop shows it, in the mirror, and again from closer by.
+
+What the first look finds says how the head is tilted, how large it is and where. The next look is at the same picture,
+turned upright, enlarged and centered, so that the network meets a face as it knows it best, with more pixels on it: a
+cascade (Sun et al., "Deep Convolutional Network Cascade for Facial Point Detection", 2013) whose stages are all the
+same network. Frames are those of `src.geometry`; every look's points come back in the first look's frame.
+"""
+
+from collections.abc import Callable
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from src.boxes import BoxKind, box_of_points
+from src.errors import InputError
+from src.geometry import apply_affine, invert_affine
+from src.markup import INNER_51, NUM_POINTS, flip_permutation
+from src.pose import fit_pose
+from src.transforms import warp
+
+MOST_LOOKS = 3
+# Where the upright box of the points lies in a closer square: an eighth larger than in the challenge's crops. Training
+# shows faces of this size, too (AugmentationConfig.closer).
+CLOSER = BoxKind(0.585, (0.50, 0.58))
+_SMALLEST = 0.1  # of the square: points that lie closer together are no face to be enlarged
+
+Predict = Callable[[Tensor], np.ndarray]  # squares (B, S, S, 3) uint8 -> points_unit (B, K, 2) float64
+
+
+def look(predict: Predict, squares: Tensor, looks: int) -> np.ndarray:
+    """The mean points_unit (B, K, 2) of 1, 2 or 3 looks at squares (B, S, S, 3) uint8.
+
+    The second look is from closer by and in the mirror, the third from closer by as it is. Raises InputError for
+    another number, and for points that do not show a head's tilt (K = 12).
+    """
+    if not 1 <= looks <= MOST_LOOKS:
+        raise InputError(f"expected 1 to {MOST_LOOKS} looks, found {looks}")
+    first = predict(squares)
+    if looks == 1:
+        return first
+    closer, affine = come_closer(squares, first)
+    found = [look_mirrored(predict, closer)] + ([predict(closer)] if looks == MOST_LOOKS else [])
+    back = invert_affine(affine)
+    return np.mean([first, *(apply_affine(back, points) for points in found)], axis=0)
+
+
+def look_twice(predict: Predict, squares: Tensor) -> tuple[np.ndarray, np.ndarray]:
+    """The points_unit (B, K, 2) of the first look and of the second, whose mean is that of two looks."""
+    first = predict(squares)
+    closer, affine = come_closer(squares, first)
+    return first, apply_affine(invert_affine(affine), look_mirrored(predict, closer))
+
+
+def look_mirrored(predict: Predict, squares: Tensor) -> np.ndarray:
+    """points_unit (B, K, 2) of squares (B, S, S, 3), found in their mirror images."""
+    found = predict(squares.flip(2))
+    return found[:, flip_permutation(found.shape[1])] * [-1, 1] + [1, 0]
+
+
+def come_closer(squares: Tensor, points_unit: np.ndarray) -> tuple[Tensor, np.ndarray]:
+    """Squares that show the same faces upright, centered and larger, and the maps to them from the given squares.
+
+    squares: (B, S, S, 3) uint8. points_unit: (B, 68 or 51, 2). Returns (B, S, S, 3) uint8 and affine (B, 2, 3).
+    """
+    if points_unit.shape[1] not in (NUM_POINTS, len(INNER_51)):
+        raise InputError(f"a second look expects 68 or 51 points, found {points_unit.shape[1]}")
+    affine = upright_affine(points_unit)
+    to_square = torch.as_tensor(affine, dtype=torch.float32, device=squares.device)
+    closer = warp(squares, to_square, squares.shape[1]).mul_(255).round_().byte()
+    return closer.permute(0, 2, 3, 1).contiguous(), affine
+
+
+def upright_affine(points_unit: np.ndarray) -> np.ndarray:
+    """Similarities (B, 2, 3) that take the in-plane rotation out of faces and put their boxes where CLOSER says."""
+    roll = np.radians(fit_pose(points_unit)[:, 2])  # counterclockwise in the picture, where y points down
+    cos, sin = np.cos(roll), np.sin(roll)
+    turn = np.stack([np.stack([cos, -sin], -1), np.stack([sin, cos], -1)], axis=1)  # (B, 2, 2)
+    left_top, right_bottom = np.split(box_of_points(points_unit @ np.swapaxes(turn, 1, 2)), 2, axis=-1)
+    sides = np.maximum(right_bottom - left_top, _SMALLEST)
+    scale = CLOSER.share / np.sqrt(sides.prod(axis=-1))
+    shift = CLOSER.center - scale[:, None] * (left_top + right_bottom) / 2
+    return np.concatenate([scale[:, None, None] * turn, shift[..., None]], axis=-1)
