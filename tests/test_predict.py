@@ -10,7 +10,7 @@ from PIL import Image
 from rectangle_face import RectangleFinder, rectangle_picture, rectangle_points
 
 from src import predict
-from src.boxes import box_of_points
+from src.box_errors import box_nme
 from src.confidence import LIMIT
 from src.datasets.challenge import read_annotations
 from src.errors import InputError
@@ -129,27 +129,13 @@ def test_lists_of_different_lengths_and_unknown_kinds_are_refused(exact: Predict
         Predictor("any.pth.tar", box_kind="haar")
 
 
-def _jittered(points_image: np.ndarray, amount: float) -> np.ndarray:
-    """Tight boxes (N, 4) whose place and size are off by up to `amount` of the size."""
-    generator = np.random.default_rng(0)
-    boxes = box_of_points(points_image)
-    size = boxes[:, 2:] - boxes[:, :2]
-    center = (boxes[:, :2] + boxes[:, 2:]) / 2 + size * generator.uniform(-amount, amount, size.shape)
-    size = size * (1 + generator.uniform(-amount, amount, size.shape))
-    return np.concatenate([center - size / 2, center + size / 2], axis=1)
-
-
 def _check_jitter(predictor: Predictor, folder: Path, count: int, *, largest: float, growth: float) -> None:
+    true_boxes, off_boxes = box_nme(predictor, folder, [0.0, 0.1], faces=count)
+    assert true_boxes < largest
+    assert off_boxes < growth * true_boxes
     names, points_image = read_annotations(folder)
-    pictures = [read_picture(folder / name) for name in names[:count]]
-    points_image = points_image[:count]
+    pictures, points_image = [read_picture(folder / name) for name in names[:count]], points_image[:count]
     size = np.array([(picture.height, picture.width) for picture in pictures])
-    errors = [
-        point_errors(predictor(pictures, list(_jittered(points_image, amount)))[0], points_image, size)
-        for amount in (0.0, 0.1)
-    ]
-    assert nme(errors[0]) < largest
-    assert nme(errors[1]) < growth * nme(errors[0])
     whole, score = predictor(pictures)
     found = point_errors(whole, points_image, size)
     assert nme(found) < largest

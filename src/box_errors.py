@@ -1,0 +1,61 @@
+"""What boxes cost that are off in place and size: python3 -m src.box_errors FOLDER of pictures with an annot.pkl.
+
+The boxes are those of the true points, moved and resized by chance. Printed as the rows of docs/predictor.md.
+"""
+
+import argparse
+from pathlib import Path
+
+import numpy as np
+
+from src.boxes import box_of_points
+from src.command_line import HelpFormatter, run_command
+from src.datasets.challenge import read_annotations
+from src.errors import InputError
+from src.metrics import nme, point_errors
+from src.predict import Predictor, read_picture
+
+
+def move_boxes(points_image: np.ndarray, amount: float, *, seed: int = 0) -> np.ndarray:
+    """Tight boxes (N, 4) of points (N, 68, 2), off in place and size by up to `amount` of their size, uniformly."""
+    generator = np.random.default_rng(seed)
+    low, high = np.split(box_of_points(points_image), 2, axis=1)
+    size = high - low
+    center = (low + high) / 2 + size * generator.uniform(-amount, amount, size.shape)
+    size = size * (1 + generator.uniform(-amount, amount, size.shape))
+    return np.concatenate([center - size / 2, center + size / 2], axis=1)
+
+
+def box_nme(predictor: Predictor, folder: Path, amounts: list[float], *, faces: int = 0) -> list[float]:
+    """NME in percent of the pictures for each amount by which the boxes are off. faces: the first of them, 0 is all."""
+    names, points_image = read_annotations(folder)
+    points_image = points_image[: faces or None]
+    pictures = [read_picture(folder / name) for name in names[: len(points_image)]]
+    size = np.array([(picture.height, picture.width) for picture in pictures])
+    found = (predictor(pictures, list(move_boxes(points_image, amount)))[0] for amount in amounts)
+    return [nme(point_errors(points, points_image, size)) for points in found]
+
+
+def parse_arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0], formatter_class=HelpFormatter)
+    parser.add_argument("folder", type=Path, help="pictures with an annot.pkl")
+    parser.add_argument("--model_path", type=Path, default="best.pth.tar", help=".pth.tar, .onnx or .tflite")
+    parser.add_argument("--amounts", type=float, nargs="+", default=[0, 10, 20], help="percent of a box's size")
+    parser.add_argument("--faces", type=int, default=0, help="the first so many; 0 is all")
+    return parser.parse_args()
+
+
+def main() -> None:
+    arguments = parse_arguments()
+    if not all(0 <= amount < 100 for amount in arguments.amounts) or arguments.faces < 0:
+        raise InputError("expected --amounts from 0 to below 100 percent and --faces of at least 0")
+    for name, refine in (("two crops", True), ("one crop", False)):
+        predictor = Predictor(arguments.model_path, refine=refine)
+        amounts = [amount / 100 for amount in arguments.amounts]
+        errors = box_nme(predictor, arguments.folder, amounts, faces=arguments.faces)
+        shown = ", ".join(f"{amount:g} %: {error:.2f}" for amount, error in zip(arguments.amounts, errors, strict=True))
+        print(f"{arguments.folder.name}, {name}, NME with boxes off by up to {shown}")
+
+
+if __name__ == "__main__":
+    run_command(main)
