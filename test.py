@@ -60,9 +60,7 @@ def main() -> None:
         f"{cost.megabytes:.2f} MB, {cost.parameters:,} parameters, float32 {'yes' if is_float32 else 'NO'}: "
         f"{fits} the challenge's rules ({MAX_MODEL_MB:g} MB, float32, one model)"
     )
-    true_points = None
-    if arguments.annotations:
-        true_points = dict(zip(*load_annotations(arguments.annotations), strict=True))
+    true_points = dict(zip(*load_annotations(arguments.annotations), strict=True)) if arguments.annotations else None
     knows_closer = from_dict(TrainingConfig, content["training"]).augmentation.closer > 0
     looks = 1 if arguments.flip else arguments.looks or (2 if knows_closer else 1)
     start = time.perf_counter()
@@ -72,9 +70,8 @@ def main() -> None:
     solution = arguments.out_dir / "solution.txt"
     write_solution(solution, names, points_image)
     check_solution(solution, names=names, size=size)
-    how = f"{looks} look{'s' * (looks > 1)} each" + ", mirrored too" * arguments.flip
     print(
-        f"{len(names)} pictures, {how}, in {seconds:.1f} s, {len(names) / seconds:.0f} a second; read back and correct:"
+        f"{len(names)} pictures, looks at each: {looks}, {len(names) / seconds:.0f} pictures/s; read back and correct:"
     )
     print(f"  {solution}  {solution.with_suffix('.zip')}")
     if true_points is not None:

@@ -5,6 +5,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
+from commands import run
 from conftest import Run
 from PIL import Image
 from stand_in import distinct_points, gaussian_dot
@@ -161,3 +163,17 @@ def test_a_name_that_the_file_cannot_carry_is_refused_before_predicting(
     Image.new("RGB", (64, 64)).save(tmp_path / name)
     with pytest.raises(InputError, match="names without spaces"):
         predict_folder(checkpoint.load_model(trained.best)[0], tmp_path)
+
+
+@pytest.mark.parametrize(("flags", "words"), [((), "looks at each: 2"), (("--flip",), "looks at each: 1")])
+def test_a_model_trained_for_a_closer_look_is_given_one(
+    trained: Run, tmp_path: Path, flags: tuple[str, ...], words: str
+) -> None:
+    Image.new("RGB", (64, 64)).save(tmp_path / "face.png")
+    where = ("--model_path", trained.best, "--test_dataroot", tmp_path, "--out_dir", tmp_path / "out")
+    assert words in run("test.py", *where, "--preview", 0, *flags).out
+    content = torch.load(trained.best, weights_only=True)
+    content["training"]["augmentation"]["closer"] = 0.0
+    torch.save(content, tmp_path / "far.pth.tar")
+    outcome = run("test.py", "--model_path", tmp_path / "far.pth.tar", *where[2:], "--preview", 0)
+    assert "looks at each: 1" in outcome.out, outcome
