@@ -150,7 +150,7 @@ def test_training_and_testing_agree_on_the_validation_error(trained: Run, challe
     """Prepared squares are smaller than those that test.py decodes here, so the numbers differ a little."""
     outcome = run(
         *("test.py", "--model_path", trained.best, "--test_dataroot", challenge / "aflw_val", "--out_dir", tmp_path),
-        *("--annotations", challenge / "aflw_val" / "annot.pkl"),
+        *("--annotations", challenge / "aflw_val" / "annot.pkl", "--looks", 1),
     )
     found = float(outcome.out.split("NME ")[1].split(" ")[0])
     assert found == pytest.approx(checkpoint.load(trained.best)["nme"], rel=0.05)
