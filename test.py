@@ -19,7 +19,7 @@ from src.preview import contact_sheet, save_picture
 from src.profiling import choose_device, profile
 from src.submission import check_solution, predict_folder, write_solution
 
-LOOKS_HELP = "at each face, the later ones upright and from closer by (2, or 1 if the model was not trained for them)"
+LOOKS_HELP = "at each face, the later ones upright and from closer by (2; 1 if the model was trained without scaling)"
 FAILURE = 5.0  # percent: a face with a larger NME counts as failed
 
 
@@ -61,8 +61,8 @@ def main() -> None:
         f"{fits} the challenge's rules ({MAX_MODEL_MB:g} MB, float32, one model)"
     )
     true_points = dict(zip(*load_annotations(arguments.annotations), strict=True)) if arguments.annotations else None
-    knows_closer = from_dict(TrainingConfig, content["training"]).augmentation.closer > 0
-    looks = 1 if arguments.flip else arguments.looks or (2 if knows_closer else 1)
+    knows_sizes = from_dict(TrainingConfig, content["training"]).augmentation.scale > 0
+    looks = 1 if arguments.flip else arguments.looks or (2 if knows_sizes else 1)
     start = time.perf_counter()
     settings = {"batch_size": arguments.batch_size, "flip": arguments.flip, "looks": looks}
     names, points_image, size = predict_folder(model, arguments.test_dataroot, **settings)

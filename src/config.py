@@ -36,7 +36,6 @@ class AugmentationConfig:
 
     rotation: float = 60.0  # degrees, largest; the median is a third of it: one head in eight is tilted by more than 30
     scale: float = 0.15  # size changes by a factor exp(uniform +-)
-    closer: float = 0.2  # and by exp(uniform from 0): faces as large as a second, closer look shows them (src/looks.py)
     shift: float = 0.05  # of the crop's side, uniform in +- on both axes
     flip: float = 0.5  # probability of a mirrored face
     brightness: float = 0.3  # factor 1 +- uniform
@@ -63,7 +62,7 @@ class AugmentationConfig:
         return AUGMENTATIONS[name]
 
 
-_NO_GEOMETRY = {"rotation": 0.0, "scale": 0.0, "closer": 0.0, "shift": 0.0, "flip": 0.0}
+_NO_GEOMETRY = {"rotation": 0.0, "scale": 0.0, "shift": 0.0, "flip": 0.0}
 _NO_COLOR = {"brightness": 0.0, "contrast": 0.0, "saturation": 0.0, "hue": 0.0, "gray": 0.0}
 _NO_DAMAGE = {"blur": 0.0, "noise": 0.0, "erasing": 0.0, "border": 0.0}
 _NONE = AugmentationConfig(**_NO_GEOMETRY, **_NO_COLOR, **_NO_DAMAGE)

@@ -162,8 +162,7 @@ def _random_affine(
     """Maps (B, 2, 3) from the unit square to the input frame, the clockwise angles in radians, and who is mirrored."""
     angle = _uniform(batch, 1.0, generator, device)
     angle = math.radians(config.rotation) * angle * angle.abs().sqrt()  # most heads are tilted little, a few very much
-    closer = config.closer * torch.rand(batch, generator=generator, device=device)
-    scale = torch.exp(_uniform(batch, config.scale, generator, device) + closer) / crop[2]
+    scale = torch.exp(_uniform(batch, config.scale, generator, device)) / crop[2]
     flipped = _chance(batch, config.flip, generator, device)
     mirror = 1 - 2 * flipped.float()
     cos, sin = scale * torch.cos(angle), scale * torch.sin(angle)

@@ -166,14 +166,14 @@ def test_a_name_that_the_file_cannot_carry_is_refused_before_predicting(
 
 
 @pytest.mark.parametrize(("flags", "words"), [((), "looks at each: 2"), (("--flip",), "looks at each: 1")])
-def test_a_model_trained_for_a_closer_look_is_given_one(
+def test_a_model_trained_on_faces_of_many_sizes_looks_twice(
     trained: Run, tmp_path: Path, flags: tuple[str, ...], words: str
 ) -> None:
     Image.new("RGB", (64, 64)).save(tmp_path / "face.png")
     where = ("--model_path", trained.best, "--test_dataroot", tmp_path, "--out_dir", tmp_path / "out")
     assert words in run("test.py", *where, "--preview", 0, *flags).out
     content = torch.load(trained.best, weights_only=True)
-    content["training"]["augmentation"]["closer"] = 0.0
-    torch.save(content, tmp_path / "far.pth.tar")
-    outcome = run("test.py", "--model_path", tmp_path / "far.pth.tar", *where[2:], "--preview", 0)
+    content["training"]["augmentation"]["scale"] = 0.0
+    torch.save(content, tmp_path / "rigid.pth.tar")
+    outcome = run("test.py", "--model_path", tmp_path / "rigid.pth.tar", *where[2:], "--preview", 0)
     assert "looks at each: 1" in outcome.out, outcome

@@ -19,7 +19,6 @@ GEOMETRY = {
     "none": {},
     "rotation": {"rotation": 30.0},
     "scale": {"scale": 0.3},
-    "closer": {"closer": 0.3},
     "shift": {"shift": 0.1},
     "flip": {"flip": 1.0},
     "all": {"rotation": 30.0, "scale": 0.2, "shift": 0.05, "flip": 0.5},
@@ -194,16 +193,6 @@ def test_hue_and_saturation_leave_gray_pictures_alone() -> None:
     gray = _pictures()[:, :1].expand(-1, 3, -1, -1)
     changed = jitter_color(gray, _settings(hue=90.0, saturation=0.9), torch.Generator())
     torch.testing.assert_close(changed, gray, atol=1e-5, rtol=0)
-
-
-def test_closer_faces_are_enlarged_up_to_its_factor_and_none_is_shrunk() -> None:
-    squares, points_unit, euler = _faces(400)
-    _, near, _ = _augment(squares, points_unit, euler, _settings(closer=0.2))
-    _, plain, _ = _augment(squares, points_unit, euler, NONE)
-    factor = (near.amax(dim=1) - near.amin(dim=1)) / (plain.amax(dim=1) - plain.amin(dim=1))  # (B, 2)
-    torch.testing.assert_close(factor[:, 0], factor[:, 1])
-    assert 1 <= factor.min() < 1.01
-    assert 1.21 < factor.max() <= np.exp(0.2) + 1e-5
 
 
 def test_contrast_keeps_the_mean_and_brightness_scales_it() -> None:
