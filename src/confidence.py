@@ -1,6 +1,6 @@
 """How far to trust a prediction: the probability that its NME is below 3 %, from how much two views of a face agree.
 
-The views are the picture and its mirror image; the probability is a logistic function of the logarithm of their
+The views are two looks (`src.looks`): at the crop, and from closer by in the mirror; the probability is a logistic function of the logarithm of their
 disagreement (Platt, "Probabilistic Outputs for Support Vector Machines", 1999). `src.calibrate` finds its two numbers.
 """
 
@@ -29,7 +29,7 @@ class Calibration:
 
 
 # Of best.pth.tar, on rendered faces, which it never saw in training: python3 -m src.calibrate
-SHIPPED = Calibration(intercept=1.97, slope=-3.82)
+SHIPPED = Calibration(intercept=2.60, slope=-3.44)
 
 
 def disagreement(plain_unit: np.ndarray, mirrored_unit: np.ndarray) -> np.ndarray:
