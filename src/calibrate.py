@@ -63,9 +63,9 @@ def measure(
 
 
 def _compare(runtime: Runtime, squares: np.ndarray, points_unit: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    plain, mirrored = predict_views(runtime, squares)
-    errors = 100 * np.linalg.norm((plain + mirrored) / 2 - points_unit, axis=-1).mean(axis=-1)
-    return disagreement(plain, mirrored), errors
+    first, second = predict_views(runtime, squares)
+    errors = 100 * np.linalg.norm((first + second) / 2 - points_unit, axis=-1).mean(axis=-1)
+    return disagreement(first, second), errors
 
 
 def parse_arguments() -> argparse.Namespace:
@@ -86,7 +86,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         rendered = Path(folder) / "rendered"
         render_faces(rendered, arguments.faces, seed=_SEED)
-        augmentation = replace(AugmentationConfig(), flip=0.0)  # the two views are mirrored anyway
+        augmentation = replace(AugmentationConfig(), flip=0.0)  # the second look is mirrored anyway
         measured = {"rendered, fitted on": measure(runtime, rendered, augmentation=augmentation)}
     disagreements, errors = measured["rendered, fitted on"]
     calibration = fit_calibration(disagreements, errors < LIMIT)

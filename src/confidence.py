@@ -32,9 +32,9 @@ class Calibration:
 SHIPPED = Calibration(intercept=2.60, slope=-3.44)
 
 
-def disagreement(plain_unit: np.ndarray, mirrored_unit: np.ndarray) -> np.ndarray:
+def disagreement(first_unit: np.ndarray, second_unit: np.ndarray) -> np.ndarray:
     """Mean distance (B,) of the same point in two predictions (B, 68, 2), in percent of the crop's side."""
-    return 100 * np.linalg.norm(plain_unit - mirrored_unit, axis=-1).mean(axis=-1)
+    return 100 * np.linalg.norm(first_unit - second_unit, axis=-1).mean(axis=-1)
 
 
 def fit_calibration(disagreements: np.ndarray, is_good: np.ndarray) -> Calibration:

@@ -28,9 +28,9 @@ Picture = str | Path | Image.Image | np.ndarray | Tensor
 class Predictor:
     """Points of faces from a model file.
 
-    box_kind: what the boxes hold, a name of `src.boxes.KINDS` or a BoxKind of your detector. refine: look twice at a
-    face given by a box, the second time around the points of the first look, which evens out what differs between
-    detectors. calibration: what turns agreement into the score; the default belongs to the shipped model.
+    Every crop is looked at twice (`src.looks`). box_kind: what the boxes hold, a name of `src.boxes.KINDS` or a BoxKind of
+    your detector. refine: crop a face given by a box once more, around the points found in the box's own crop, which
+    evens out what differs between detectors. calibration: what turns agreement into the score; the default belongs to the shipped model.
     threads, device: see `src.runtimes.open_model`.
     """
 
@@ -79,9 +79,9 @@ class Predictor:
     def predict_crops(self, picture: Image.Image, crops: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """points_image (N, 68, 2) and score (N,) of the faces in crops (N, 3) = left, top, side of an RGB picture."""
         squares = _cut(picture, crops)
-        plain, mirrored = predict_views(self.runtime, squares)
-        score = self.calibration.score(disagreement(plain, mirrored))
-        return _to_image(crops, (plain + mirrored) / 2), score
+        first, second = predict_views(self.runtime, squares)
+        score = self.calibration.score(disagreement(first, second))
+        return _to_image(crops, (first + second) / 2), score
 
     def _predict_picture(
         self, picture: Image.Image, boxes: np.ndarray | Sequence | None
@@ -90,8 +90,8 @@ class Predictor:
             return self.predict_crops(picture, face_boxes.crop_of_picture(*picture.size)[None])
         crops = face_boxes.crop_of_box(face_boxes.check_boxes(boxes, *picture.size), self.box_kind)
         if self.refine:
-            first_look = _to_image(crops, self.runtime.predict_unit(_cut(picture, crops)))
-            crops = face_boxes.crop_of_box(face_boxes.box_of_points(first_look), KINDS["landmarks"])
+            roughly = _to_image(crops, self.runtime.predict_unit(_cut(picture, crops)))
+            crops = face_boxes.crop_of_box(face_boxes.box_of_points(roughly), KINDS["landmarks"])
         return self.predict_crops(picture, crops)
 
 

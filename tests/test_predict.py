@@ -146,12 +146,12 @@ def _check_jitter(predictor: Predictor, folder: Path, count: int, *, largest: fl
 @pytest.fixture(scope="module")
 def rendered(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("rendered")
-    render_faces(folder, 16, seed=77, workers=1)
+    render_faces(folder, 48, seed=77, workers=1)
     return folder
 
 
 def test_boxes_that_are_10_percent_off_cost_little_on_rendered_faces(shipped: Predictor, rendered: Path) -> None:
-    _check_jitter(shipped, rendered, 16, largest=3.0, growth=1.1)
+    _check_jitter(shipped, rendered, 48, largest=3.0, growth=1.1)
 
 
 def test_boxes_that_are_10_percent_off_cost_little_on_photographs(shipped: Predictor, real_data: Path) -> None:
