@@ -25,7 +25,7 @@ def predict_unit(model: LandmarkNet, squares: Tensor, *, flip: bool = False, loo
     def predict(seen: Tensor) -> np.ndarray:
         return _predict_once(model, seen)
 
-    points_unit = look(predict, squares, looks)
+    points_unit = look(predict, squares, looks).mean(axis=0)
     return (points_unit + look_mirrored(predict, squares)) / 2 if flip else points_unit
 
 

@@ -29,7 +29,7 @@ Predict = Callable[[Tensor], np.ndarray]  # squares (B, S, S, 3) uint8 -> points
 
 
 def look(predict: Predict, squares: Tensor, looks: int) -> np.ndarray:
-    """The mean points_unit (B, K, 2) of 1, 2 or 3 looks at squares (B, S, S, 3) uint8.
+    """What each of 1, 2 or 3 looks at squares (B, S, S, 3) uint8 finds: points_unit (looks, B, K, 2), to be averaged.
 
     The second look is from closer by and in the mirror, the third from closer by as it is. Raises InputError for
     another number, and for points that do not show a head's tilt (K = 12).
@@ -38,18 +38,10 @@ def look(predict: Predict, squares: Tensor, looks: int) -> np.ndarray:
         raise InputError(f"expected 1 to {MOST_LOOKS} looks, found {looks}")
     first = predict(squares)
     if looks == 1:
-        return first
+        return first[None]
     closer, affine = come_closer(squares, first)
-    found = [look_mirrored(predict, closer)] + ([predict(closer)] if looks == MOST_LOOKS else [])
-    back = invert_affine(affine)
-    return np.mean([first, *(apply_affine(back, points) for points in found)], axis=0)
-
-
-def look_twice(predict: Predict, squares: Tensor) -> tuple[np.ndarray, np.ndarray]:
-    """The points_unit (B, K, 2) of the first look and of the second, whose mean is that of two looks."""
-    first = predict(squares)
-    closer, affine = come_closer(squares, first)
-    return first, apply_affine(invert_affine(affine), look_mirrored(predict, closer))
+    again = [look_mirrored(predict, closer)] + ([predict(closer)] if looks == MOST_LOOKS else [])
+    return np.stack([first, *apply_affine(invert_affine(affine), np.stack(again))])
 
 
 def look_mirrored(predict: Predict, squares: Tensor) -> np.ndarray:

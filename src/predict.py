@@ -28,9 +28,10 @@ Picture = str | Path | Image.Image | np.ndarray | Tensor
 class Predictor:
     """Points of faces from a model file.
 
-    Every crop is looked at twice (`src.looks`). box_kind: what the boxes hold, a name of `src.boxes.KINDS` or a BoxKind of
-    your detector. refine: crop a face given by a box once more, around the points found in the box's own crop, which
-    evens out what differs between detectors. calibration: what turns agreement into the score; the default belongs to the shipped model.
+    Every crop is looked at twice (`src.looks`). box_kind: what the boxes hold, a name of `src.boxes.KINDS` or a BoxKind
+    of your detector. refine: crop a face given by a box once more, around the points found in the box's own crop, which
+    evens out what differs between detectors. calibration: what turns agreement into the score; the default belongs to
+    the shipped model.
     threads, device: see `src.runtimes.open_model`.
     """
 

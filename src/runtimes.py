@@ -15,7 +15,7 @@ from src.config import ModelConfig
 from src.deployment import onnx_metadata, open_onnx, open_tflite, tflite_metadata
 from src.errors import InputError
 from src.inference import predict_unit
-from src.looks import look_twice
+from src.looks import look
 from src.model import LandmarkNet
 
 
@@ -46,7 +46,8 @@ def open_model(path: str | Path, *, threads: int = 1, device: torch.device | str
 
 def predict_views(runtime: Runtime, squares: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """points_unit (B, 68, 2) of two looks (`src.looks`) at squares (B, S, S, 3) uint8."""
-    return look_twice(lambda seen: runtime.predict_unit(seen.numpy()), torch.from_numpy(squares))
+    first, second = look(lambda seen: runtime.predict_unit(seen.numpy()), torch.from_numpy(squares), looks=2)
+    return first, second
 
 
 class _TorchModel:
