@@ -12,7 +12,7 @@ from src.pose import fit_pose
 from src.submission import read_solution
 
 SHIPPED = ROOT / "best.pth.tar"
-PROMISED_NME = 3.2  # percent on aflw_val
+PROMISED_NME = 1.65  # percent, two looks: README's 1.60 and what another version of PyTorch may change
 
 
 def test_the_validation_annotations_are_read(real_data: Path) -> None:
