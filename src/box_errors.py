@@ -7,6 +7,7 @@ import argparse
 from pathlib import Path
 
 import numpy as np
+from PIL import Image
 
 from src.boxes import box_of_points
 from src.command_line import HelpFormatter, run_command
@@ -26,11 +27,17 @@ def move_boxes(points_image: np.ndarray, amount: float, *, seed: int = 0) -> np.
     return np.concatenate([center - size / 2, center + size / 2], axis=1)
 
 
-def box_nme(predictor: Predictor, folder: Path, amounts: list[float], *, faces: int = 0) -> list[float]:
-    """NME in percent of the pictures for each amount by which the boxes are off. faces: the first of them, 0 is all."""
+def read_faces(folder: Path, count: int = 0) -> tuple[list[Image.Image], np.ndarray]:
+    """The first `count` annotated pictures of a folder (0: all) and their points_image (N, 68, 2)."""
     names, points_image = read_annotations(folder)
-    points_image = points_image[: faces or None]
-    pictures = [read_picture(folder / name) for name in names[: len(points_image)]]
+    points_image = points_image[: count or None]
+    return [read_picture(folder / name) for name in names[: len(points_image)]], points_image
+
+
+def box_nme(
+    predictor: Predictor, pictures: list[Image.Image], points_image: np.ndarray, amounts: list[float]
+) -> list[float]:
+    """NME in percent of the pictures for each amount by which the boxes of points_image (N, 68, 2) are off."""
     size = np.array([(picture.height, picture.width) for picture in pictures])
     found = (predictor(pictures, list(move_boxes(points_image, amount)))[0] for amount in amounts)
     return [nme(point_errors(points, points_image, size)) for points in found]
@@ -49,10 +56,11 @@ def main() -> None:
     arguments = parse_arguments()
     if not all(0 <= amount < 100 for amount in arguments.amounts) or arguments.faces < 0:
         raise InputError("expected --amounts from 0 to below 100 percent and --faces of at least 0")
+    pictures, points_image = read_faces(arguments.folder, arguments.faces)
+    amounts = [amount / 100 for amount in arguments.amounts]
     for name, refine in (("two crops", True), ("one crop", False)):
         predictor = Predictor(arguments.model_path, refine=refine)
-        amounts = [amount / 100 for amount in arguments.amounts]
-        errors = box_nme(predictor, arguments.folder, amounts, faces=arguments.faces)
+        errors = box_nme(predictor, pictures, points_image, amounts)
         shown = ", ".join(f"{amount:g} %: {error:.2f}" for amount, error in zip(arguments.amounts, errors, strict=True))
         print(f"{arguments.folder.name}, {name}, NME with boxes off by up to {shown}")
 

@@ -1,5 +1,7 @@
 """From squares to points_unit, and from a prepared set to its errors."""
 
+from functools import partial
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -21,25 +23,20 @@ def predict_unit(model: LandmarkNet, squares: Tensor, *, flip: bool = False, loo
     """
     if flip and looks > 1:
         raise InputError(f"expected flip averaging or {looks} looks, found both; the second look is mirrored")
-
-    def predict(seen: Tensor) -> np.ndarray:
-        return _predict_once(model, seen)
-
+    predict = partial(_predict_once, model)
     points_unit = look(predict, squares, looks).mean(axis=0)
     return (points_unit + look_mirrored(predict, squares)) / 2 if flip else points_unit
 
 
-def evaluate(
-    model: LandmarkNet, faces: PreparedFaces, *, batch_size: int = 64, flip: bool = False, looks: int = 1
-) -> np.ndarray:
+def evaluate(model: LandmarkNet, faces: PreparedFaces, *, batch_size: int = 64, flip: bool = False) -> np.ndarray:
     """Errors (N, K) of the model's points in percent of sqrt(H * W) of the source picture; nothing is augmented."""
     model.eval()
     faces = faces.with_points(model.config.points)
     device = next(model.parameters()).device
-    points_unit = []
-    for start in range(0, len(faces), batch_size):
-        squares = torch.from_numpy(np.array(faces.images[start : start + batch_size])).to(device)
-        points_unit.append(predict_unit(model, squares, flip=flip, looks=looks))
+    points_unit = [
+        predict_unit(model, torch.from_numpy(np.array(faces.images[start : start + batch_size])).to(device), flip=flip)
+        for start in range(0, len(faces), batch_size)
+    ]
     return unit_errors(np.concatenate(points_unit), faces)
 
 

@@ -30,7 +30,8 @@ def test_it_prints_a_line_for_two_crops_and_for_one(tmp_path: Path) -> None:
     outcome = run(SCRIPT, tmp_path, "--model_path", ROOT / "small.pth.tar", "--amounts", 0, 50, "--faces", 3)
     two_crops, one_crop = outcome.out.strip().splitlines()
     assert "two crops" in two_crops
-    assert "0 %:" in one_crop
+    assert " 0 %:" in one_crop
+    assert " 50 %:" in one_crop
     exact, off = (float(part.split(": ")[-1]) for part in one_crop.split(", ")[-2:])
     assert exact < off
 

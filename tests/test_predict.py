@@ -10,9 +10,8 @@ from PIL import Image
 from rectangle_face import RectangleFinder, rectangle_picture, rectangle_points
 
 from src import predict
-from src.box_errors import box_nme
+from src.box_errors import box_nme, read_faces
 from src.confidence import LIMIT
-from src.datasets.challenge import read_annotations
 from src.errors import InputError
 from src.metrics import nme, point_errors
 from src.predict import Predictor, read_picture
@@ -130,11 +129,10 @@ def test_lists_of_different_lengths_and_unknown_kinds_are_refused(exact: Predict
 
 
 def _check_jitter(predictor: Predictor, folder: Path, count: int, *, largest: float, growth: float) -> None:
-    true_boxes, off_boxes = box_nme(predictor, folder, [0.0, 0.1], faces=count)
+    pictures, points_image = read_faces(folder, count)
+    true_boxes, off_boxes = box_nme(predictor, pictures, points_image, [0.0, 0.1])
     assert true_boxes < largest
     assert off_boxes < growth * true_boxes
-    names, points_image = read_annotations(folder)
-    pictures, points_image = [read_picture(folder / name) for name in names[:count]], points_image[:count]
     size = np.array([(picture.height, picture.width) for picture in pictures])
     whole, score = predictor(pictures)
     found = point_errors(whole, points_image, size)
