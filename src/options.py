@@ -37,6 +37,8 @@ _TRAINING_FIELDS = {
     "train_batchsize": "batch_size",
     "base_lr": "learning_rate",
     "weight_decay": "weight_decay",
+    "start_size": "start_size",
+    "start_share": "start_share",
     "ema": "ema_decay",
     "loss": "criterion",
     "amp": "amp",
@@ -84,6 +86,8 @@ def build_parser() -> argparse.ArgumentParser:
     run.add_argument("--minutes", type=float, default=TRAINING.minutes, help="budget instead of --end_epoch; 0 is none")
     run.add_argument("--base_lr", type=float, default=TRAINING.learning_rate, help="peak learning rate")
     run.add_argument("--weight-decay", "--wd", type=float, default=TRAINING.weight_decay)
+    run.add_argument("--start_size", type=int, default=TRAINING.start_size, help="smaller inputs at first; 0: none")
+    run.add_argument("--start_share", type=float, default=TRAINING.start_share, help="part of the run with these")
     run.add_argument("--ema", type=float, default=TRAINING.ema_decay, help="decay of the averaged weights; 0 is off")
     run.add_argument("--train_batchsize", type=int, default=TRAINING.batch_size, help="faces a step and process")
     run.add_argument("--val_batchsize", type=int, default=64, help="faces predicted at a time")
@@ -143,6 +147,8 @@ def configurations(flags: argparse.Namespace, start: dict | None = None) -> tupl
         raise InputError("expected --pip_cls and --pip_reg of at least 0")
     if flags.minutes < 0 or flags.weight_decay < 0 or any(weight < 0 for weight in flags.source_weights):
         raise InputError("expected --minutes, --weight-decay and --source_weights of at least 0")
+    if flags.start_size:
+        _check_start(flags)
     given = vars(flags)
     widths = from_dict(ModelConfig, start["model"]).widths if start else MODEL.widths
     model = replace(MODEL, **{field: given[flag] for flag, field in _MODEL_FIELDS.items()}, widths=widths)
@@ -153,6 +159,18 @@ def configurations(flags: argparse.Namespace, start: dict | None = None) -> tupl
         augmentation=AUGMENTATIONS[flags.augmentation],
     )
     return model, training
+
+
+def _check_start(flags: argparse.Namespace) -> None:
+    """Raises InputError where training cannot begin with inputs of `--start_size`."""
+    if flags.head != "heatmap" or flags.distill != "none":
+        raise InputError("--start_size expects --head heatmap, which reads inputs of any size, and no --distill")
+    if not 32 <= flags.start_size < flags.input_size or flags.start_size % 4:
+        raise InputError(
+            f"expected --start_size as a multiple of 4 from 32 to below {flags.input_size}, found {flags.start_size}"
+        )
+    if not 0 < flags.start_share < 1:
+        raise InputError(f"expected --start_share between 0 and 1, found {flags.start_share}")
 
 
 def latest_snapshot(folder: Path) -> Path:

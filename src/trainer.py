@@ -66,12 +66,14 @@ class Trainer:
         """
         self._seed_generator()
         model = self.network.config
+        # Progressive resizing (Tan and Le, EfficientNetV2, 2021): early steps learn as much from fewer pixels.
+        small = self.config.start_size and progress < self.config.start_share
         images, points_input, degrees = augment(
             squares,
             points_unit,
             euler,
             crop=model.crop,
-            size=model.input_size,
+            size=self.config.start_size if small else model.input_size,
             config=self.config.augmentation,
             generator=self.generator,
         )

@@ -54,6 +54,17 @@ def test_heat_maps_are_probabilities_whose_largest_cell_holds_the_point(size: in
     assert ((points >= cell - 1e-5) & (points <= cell + 4 / size + 1e-5)).all()
 
 
+@pytest.mark.parametrize("size", [32, 80, 160])
+def test_heat_maps_of_another_input_size_are_read_as_by_a_head_of_that_size(size: int) -> None:
+    own, other = build_head("heatmap", CHANNELS, size), build_head("heatmap", CHANNELS, 112)
+    points, target = _points(100), own.encode(_points(100))
+    torch.testing.assert_close(other.encode(points, target.shape[-1]), target)
+    logits = target.clamp_min(1e-30).log() + torch.randn(target.shape, generator=torch.Generator().manual_seed(1))
+    torch.testing.assert_close(other.decode(logits), own.decode(logits))
+    torch.testing.assert_close(other.covariance(logits), own.covariance(logits))
+    torch.testing.assert_close(*(head.loss(logits, points, CRITERIA["l1"]) for head in (other, own)))
+
+
 @pytest.mark.parametrize("place", [-2.0, -0.1, 0.0, 1.0, 1.1, 3.0])
 @pytest.mark.parametrize("name", HEADS)
 def test_the_loss_stays_finite_for_points_outside_of_the_input_frame(name: str, place: float) -> None:

@@ -77,6 +77,21 @@ def test_a_recipe_names_flags_and_its_network_can_be_built(name: str) -> None:
     assert build_model(model).config == model
 
 
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [
+        (["--start_size", "80"], "expects --head heatmap"),  # the default head reads inputs of one size
+        (["--head", "heatmap", "--start_size", "80", "--distill", "heatmap", "--teacher", "x"], "no --distill"),
+        (["--head", "heatmap", "--start_size", "82"], "multiple of 4 from 32 to below 112, found 82"),
+        (["--head", "heatmap", "--start_size", "112"], "multiple of 4 from 32 to below 112, found 112"),
+        (["--head", "heatmap", "--start_size", "80", "--start_share", "1"], "between 0 and 1, found 1.0"),
+    ],
+)
+def test_a_start_with_smaller_inputs_that_cannot_be_is_refused(flags: list[str], message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        configurations(parse(flags)[0])
+
+
 @pytest.mark.parametrize("flag", ["--pip_cls", "--pip_reg"])
 @pytest.mark.parametrize("value", ["-1", "nan"])
 def test_a_weight_below_zero_is_refused(flag: str, value: str) -> None:

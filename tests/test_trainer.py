@@ -57,6 +57,15 @@ def test_steps_on_the_same_faces_lower_their_loss(head: str, criterion: str) -> 
     assert np.mean(losses[-3:]) < 0.9 * losses[0]
 
 
+def test_training_begins_with_smaller_inputs_and_goes_on_with_the_models() -> None:
+    sizes = []
+    trainer = _trainer(replace(CONFIG, start_size=48, start_share=0.5), "heatmap")
+    trainer.loss.register_forward_pre_hook(lambda _, inputs: sizes.append(inputs[0].shape[-1]))
+    distances = [trainer.step(*_batch(), progress=progress)[1] for progress in (0.0, 0.49, 0.5, 0.99)]
+    assert sizes == [48, 48, 64, 64]
+    assert max(distances) < 2 * min(distances)  # the same faces, measured in shares of either input
+
+
 def test_every_parameter_is_optimized_once_and_only_matrices_decay() -> None:
     trainer = _trainer()
     groups = trainer.optimizer.param_groups

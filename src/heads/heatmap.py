@@ -34,8 +34,7 @@ class HeatmapHead(nn.Module):
         self.smooth = Conv2dNormActivation(_PYRAMID, _PYRAMID, kernel_size=5, groups=_PYRAMID)
         self.hidden = Conv2dNormActivation(_PYRAMID, _HIDDEN, kernel_size=1)
         self.maps = nn.Conv2d(_HIDDEN, points, kernel_size=1, bias=False)  # a softmax ignores a bias
-        cells = torch.arange(-_MARGIN, grid_side(input_size, STRIDES[0]) + _MARGIN)
-        self.register_buffer("centers", (cells + 0.5) * STRIDES[0] / input_size, persistent=False)  # input frame
+        self.register_buffer("centers", _centers(input_size), persistent=False)  # (side) of the cells, input frame
 
     def forward(self, maps: list[Tensor]) -> Tensor:
         """maps: strides 4 to 32. Returns raw (B, 68, side, side), logits of each point's cell; side = R / 4 + 4."""
@@ -45,24 +44,28 @@ class HeatmapHead(nn.Module):
         """maps: strides 4 to 32. Returns what the cells are read from, (B, 128, side, side)."""
         return self.hidden(self.smooth(F.pad(self.pyramid(maps), [_MARGIN] * 4, mode="replicate")))
 
-    def encode(self, points_input: Tensor) -> Tensor:
-        """points_input (B, 68, 2) -> target probabilities (B, 68, side, side), whose mean position is the point."""
-        offsets = (self.centers - points_input[..., None]) / self._width()  # (B, 68, 2, side)
+    def encode(self, points_input: Tensor, side: int | None = None) -> Tensor:
+        """points_input (B, 68, 2) -> target probabilities (B, 68, side, side), whose mean position is the point.
+
+        side: of the maps of an input of another size (`TrainingConfig.start_size`); else as `input_size` has it.
+        """
+        centers = self._centers_of(side or len(self.centers))
+        offsets = (centers - points_input[..., None]) / _width(centers)  # (B, 68, 2, side)
         columns, rows = (-0.5 * offsets.square()).softmax(dim=-1).unbind(dim=2)
         return rows[..., :, None] * columns[..., None, :]
 
     def decode(self, raw: Tensor) -> Tensor:
         """raw (B, 68, side, side) -> points_input (B, 68, 2), the mean position under the softmax."""
-        probability = _softmax(raw)
+        probability, centers = _softmax(raw), self._centers_of(raw.shape[-1])
         # Sums, not matrix products, which mixed precision would round to three digits.
-        x = (probability.sum(dim=2) * self.centers).sum(dim=-1)  # (B, 68) from the columns' sums
-        y = (probability.sum(dim=3) * self.centers).sum(dim=-1)
+        x = (probability.sum(dim=2) * centers).sum(dim=-1)  # (B, 68) from the columns' sums
+        y = (probability.sum(dim=3) * centers).sum(dim=-1)
         return torch.stack([x, y], dim=-1)
 
     def covariance(self, raw: Tensor) -> Tensor:
         """raw -> (B, 68, 3): variance of x, covariance, variance of y of each map, 1 0 1 for the target's Gaussian."""
-        probability = _softmax(raw)
-        offsets = (self.centers - self.decode(raw)[..., None]) / self._width()  # (B, 68, 2, side)
+        probability, centers = _softmax(raw), self._centers_of(raw.shape[-1])
+        offsets = (centers - self.decode(raw)[..., None]) / _width(centers)  # (B, 68, 2, side)
         columns, rows = offsets[:, :, 0, None, :], offsets[:, :, 1, :, None]
         products = (columns * columns, columns * rows, rows * rows)
         return torch.stack([(probability * product).sum(dim=(2, 3)) for product in products], dim=-1)
@@ -71,7 +74,7 @@ class HeatmapHead(nn.Module):
         """The coordinates' loss plus the maps' cross-entropy with the encoded target, one value a face (B,)."""
         spread = (self.covariance(raw),) if criterion is star else ()
         coordinates = criterion(self.decode(raw), points_input, *spread).mean(dim=1)
-        target = self.encode(points_input).flatten(2)
+        target = self.encode(points_input, raw.shape[-1]).flatten(2)
         log_probability = raw.flatten(2).float().log_softmax(dim=-1)
         return coordinates + _DIVERGENCE * -(target * log_probability).sum(dim=2).mean(dim=1)
 
@@ -82,9 +85,22 @@ class HeatmapHead(nn.Module):
         target, log_probability = (logits.flatten(2).float().log_softmax(dim=-1) for logits in maps)
         return F.kl_div(log_probability, target, reduction="none", log_target=True).sum(dim=2).mean(dim=1)
 
-    def _width(self) -> Tensor:
-        """Standard deviation of a target, in the input frame."""
-        return _SIGMA * (self.centers[1] - self.centers[0])
+    def _centers_of(self, side: int) -> Tensor:
+        """Centers of maps of another side, too: then of an input that is a multiple of the stride."""
+        if side == len(self.centers):
+            return self.centers
+        return _centers((side - 2 * _MARGIN) * STRIDES[0]).to(self.centers)
+
+
+def _centers(input_size: int) -> Tensor:
+    """Places (side) of an axis's cells in the input frame, the margin's included."""
+    cells = torch.arange(-_MARGIN, grid_side(input_size, STRIDES[0]) + _MARGIN)
+    return (cells + 0.5) * STRIDES[0] / input_size
+
+
+def _width(centers: Tensor) -> Tensor:
+    """Standard deviation of a target, in the input frame."""
+    return _SIGMA * (centers[1] - centers[0])
 
 
 def _softmax(raw: Tensor) -> Tensor:
