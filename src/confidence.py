@@ -12,7 +12,7 @@ import numpy as np
 from src.errors import InputError
 
 LIMIT = 3.0  # percent of the crop's side: a prediction with a smaller NME counts as good
-_EPSILON = 1e-3  # percent: views that agree to the last digit
+EPSILON = 1e-3  # percent: views that agree to the last digit
 _PRIOR = 1e-3  # of the squared numbers: keeps a fit to separable faces finite
 _NEWTON_STEPS = 50
 
@@ -76,4 +76,4 @@ def calibration_error(bins: list[ReliabilityBin]) -> float:
 
 
 def _logarithm(disagreements: np.ndarray) -> np.ndarray:
-    return np.log(np.maximum(disagreements, _EPSILON))
+    return np.log(np.maximum(disagreements, EPSILON))

@@ -3,7 +3,7 @@
 The properties are text: `model_config` (JSON of the ModelConfig), `input_size` (pixels), `crop` (JSON: center x, center
 y and side of the part of the letterboxed square that the network sees), `mean_face` (JSON: 68 x 2 of points_input),
 `nme` (percent, on the faces that the training was validated on; empty where unknown), `license`, `input` (crop: the
-network alone; picture: letterbox, resizing and crop inside) and `points` (the frame of the output).
+network alone; picture: letterbox, resizing and crop inside), `looks` (`src.looks`) and `points` (the output's frame).
 An .onnx file holds them as its metadata; a .tflite file as `metadata.json` in a zip behind the model, where TensorFlow
 Lite's own associated files stand.
 """
@@ -37,16 +37,17 @@ _ASSOCIATED = "metadata.json"
 
 @dataclass(frozen=True)
 class Metadata:
-    """An exported file's properties. nme: percent, nan where unknown; input: a key of FRAMES."""
+    """An exported file's properties. nme: percent, nan where unknown; input: a key of FRAMES; looks: inside of it."""
 
     config: ModelConfig
     mean_face: np.ndarray  # (68, 2) points_input
     nme: float
     license: str
     input: str
+    looks: int
 
 
-def properties(config: ModelConfig, *, nme: float = math.nan, takes: str = "crop") -> dict[str, str]:
+def properties(config: ModelConfig, *, nme: float = math.nan, takes: str = "crop", looks: int = 1) -> dict[str, str]:
     """The properties of a file to be written. takes: a key of FRAMES."""
     return {
         "model_config": json.dumps(to_dict(replace(config, auxiliary=False))),
@@ -56,6 +57,7 @@ def properties(config: ModelConfig, *, nme: float = math.nan, takes: str = "crop
         "nme": "" if math.isnan(nme) else f"{nme:.4f}",
         "license": LICENSE,
         "input": takes,
+        "looks": str(looks),
         "points": FRAMES[takes],
     }
 
@@ -69,6 +71,7 @@ def read_metadata(values: Mapping[str, str], path: str | Path) -> Metadata:
             nme=float(values["nme"] or "nan"),
             license=values["license"],
             input=values["input"],
+            looks=int(values.get("looks", "1")),
         )
         if metadata.input not in FRAMES:
             raise ValueError(f"input {metadata.input!r}")

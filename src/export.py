@@ -1,7 +1,8 @@
 """One ONNX file of a network, checked against PyTorch: python3 -m src.export --model_path best.pth.tar.
 
 The file maps pixels to 68 points, and its opset is OPSET. `--input crop` takes what the network sees, `--input picture`
-whole uint8 pictures of any size; see `src.export_networks` for the shapes and `src.deployment` for the metadata.
+whole uint8 pictures of any size, by default at two looks and with a score; see `src.export_networks` for the shapes and
+`src.deployment` for the metadata.
 """
 
 import argparse
@@ -27,39 +28,48 @@ if TYPE_CHECKING:
 
 OPSET = 18  # the oldest that PyTorch's exporter writes without a translation
 TOLERANCE = 1e-5  # of the picture's side: a thousandth of a pixel at 112 pixels
+_SECOND_LOOK = 10  # times that, as the checked pictures are noise, whose crowded points a second look enlarges
 _CHECKED_BATCHES = (1, 2, 7)  # one file serves any number of pictures
 _CHECKED_SIZES = ((112, 112), (384, 384), (90, 200))  # and pictures of any size: height, width
 _INPUTS = {"crop": "images", "picture": "pictures"}
+MOST_LOOKS = {"crop": 1, "picture": 2}  # a crop's surroundings are gone
 
 
-def export_onnx(model: LandmarkNet, path: str | Path, *, takes: str = "crop", nme: float = float("nan")) -> float:
+def export_onnx(
+    model: LandmarkNet, path: str | Path, *, takes: str = "crop", looks: int = 1, nme: float = float("nan")
+) -> float:
     """Write a float32 ONNX file of a network.
 
     takes: "crop" for `images` (B, 3, R, R) in [0, 1] -> `points_input` (B, 68, 2), or "picture" for `pictures`
-    (B, H, W, 3) uint8 RGB -> `points_image` (B, 68, 2); any B, H and W. nme: percent, for the metadata.
+    (B, H, W, 3) uint8 RGB -> `points_image` (B, 68, 2); any B, H and W. looks: 1, or for pictures 2, then also `score`
+    (B,). nme: percent, for the metadata.
     Returns the largest difference from PyTorch on random pictures, as a share of their longer side. Raises InputError
-    where that exceeds TOLERANCE; the old file then stays.
+    where that exceeds TOLERANCE (ten times it with two looks); the old file then stays.
     """
-    network = (CropNetwork if takes == "crop" else PictureNetwork)(model)
+    if not 1 <= looks <= MOST_LOOKS[takes]:
+        raise InputError(f"expected 1 look at a crop, 1 or 2 at a picture, found --looks {looks} --input {takes}")
+    network = CropNetwork(model) if takes == "crop" else PictureNetwork(model, looks=looks)
+    outputs = (FRAMES[takes], "score")[:looks]
     examples = _examples(takes, model.config.input_size)
     with torch.inference_mode():
-        expected = [network(example).numpy() for example in examples]
-    program = onnx_program(network, examples[-1], names=(_INPUTS[takes], FRAMES[takes]))
-    program.model.metadata_props.update(properties(model.config, nme=nme, takes=takes))
+        expected = [_tuple(network(example)) for example in examples]
+    program = onnx_program(network, examples[-1], names=(_INPUTS[takes], *outputs))
+    program.model.metadata_props.update(properties(model.config, nme=nme, takes=takes, looks=looks))
     with atomic_path(path) as temporary:
         program.save(temporary, external_data=False)
         difference = _difference(open_onnx(temporary), examples, expected, takes=takes)
-        if not difference <= TOLERANCE:
-            raise InputError(f"{path}: expected PyTorch's points to within {TOLERANCE:g}, found {difference:.2g}")
+        tolerance = TOLERANCE if looks == 1 else _SECOND_LOOK * TOLERANCE
+        if not difference <= tolerance:
+            raise InputError(f"{path}: expected PyTorch's points to within {tolerance:g}, found {difference:.2g}")
     return difference
 
 
 def onnx_program(
-    network: nn.Module, example: Tensor, *, names: tuple[str, str] = ("images", "points_input")
+    network: nn.Module, example: Tensor, *, names: tuple[str, ...] = ("images", "points_input")
 ) -> "torch.onnx.ONNXProgram":
     """A network as an ONNX graph, not yet written: any batch size, and any height and width for uint8 pictures.
 
-    example: an input of at least two pictures. names: of the graph's input and output.
+    example: an input of at least two pictures. names: of the graph's input and outputs.
     """
     needed("onnx")
     needed("onnxscript")
@@ -74,7 +84,7 @@ def onnx_program(
             verbose=False,
             opset_version=OPSET,
             input_names=[names[0]],
-            output_names=[names[1]],
+            output_names=names[1:],
             dynamic_shapes=(axes,),
         )
     for node in program.model.graph.all_nodes():  # the exporter's notes on source lines: 0.27 MB of the shipped model
@@ -94,21 +104,27 @@ def _examples(takes: str, size: int) -> list[Tensor]:
 
 
 def _difference(
-    session: "InferenceSession", examples: list[Tensor], expected: list[np.ndarray], *, takes: str
+    session: "InferenceSession", examples: list[Tensor], expected: list[tuple[Tensor, ...]], *, takes: str
 ) -> float:
-    """The largest difference of any coordinate, as a share of the longer side."""
+    """The largest difference of any coordinate, as a share of the longer side, and of any score."""
     largest = 0.0
-    for example, points in zip(examples, expected, strict=True):
-        (found,) = session.run([FRAMES[takes]], {_INPUTS[takes]: example.numpy()})
+    for example, outputs in zip(examples, expected, strict=True):
         side = 1 if takes == "crop" else max(example.shape[1:3])
-        largest = max(largest, float(np.abs(found - points).max()) / side)
+        found = session.run(None, {_INPUTS[takes]: example.numpy()})
+        for values, right, unit in zip(found, outputs, (side, 1), strict=False):
+            largest = max(largest, float(np.abs(values - right.numpy()).max()) / unit)
     return largest
+
+
+def _tuple(outputs: Tensor | tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+    return outputs if isinstance(outputs, tuple) else (outputs,)
 
 
 def parse_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=HelpFormatter)
     parser.add_argument("--model_path", type=Path, default="best.pth.tar", help="a model file or a snapshot")
     parser.add_argument("--input", choices=FRAMES, default="crop", help="what the file takes")
+    parser.add_argument("--looks", type=int, help="1, or 2 with a score: the default for pictures")
     parser.add_argument("--out", type=Path, default="output/best.onnx", help="where the ONNX file goes")
     return parser.parse_args()
 
@@ -116,12 +132,15 @@ def parse_arguments() -> argparse.Namespace:
 def main() -> None:
     arguments = parse_arguments()
     model, content = load_model(arguments.model_path)
-    difference = export_onnx(model, arguments.out, takes=arguments.input, nme=content.get("nme", float("nan")))
-    size = model.config.input_size
-    shape = f"images (B, 3, {size}, {size})" if arguments.input == "crop" else "pictures (B, H, W, 3)"
+    takes = arguments.input
+    looks = arguments.looks if arguments.looks is not None else MOST_LOOKS[takes]
+    difference = export_onnx(model, arguments.out, takes=takes, looks=looks, nme=content.get("nme", float("nan")))
+    size, points = model.config.input_size, model.config.points
+    shape = f"images (B, 3, {size}, {size})" if takes == "crop" else "pictures (B, H, W, 3)"
+    score = ", score (B,)" if looks == 2 else ""
     print(
         f"{arguments.out}: {arguments.out.stat().st_size / 1e6:.2f} MB, opset {OPSET}, {shape} -> "
-        f"{FRAMES[arguments.input]} (B, 68, 2); within {difference:.1g} of PyTorch, as a share of the side"
+        f"{FRAMES[takes]} (B, {points}, 2){score}; within {difference:.1g} of PyTorch, as a share of the side"
     )
 
 

@@ -1,7 +1,8 @@
 """What an exported file computes: a network with its preprocessing and decoding, for inference alone.
 
 - `CropNetwork`: images (B, 3, R, R) in [0, 1] -> points_input (B, 68, 2)
-- `PictureNetwork`: pictures (B, H, W, 3) uint8 RGB -> points_image (B, 68, 2) in pixels of the pictures
+- `PictureNetwork`: pictures (B, H, W, 3) uint8 RGB -> points_image (B, 68, 2) in pixels of the pictures, and with two
+  looks (`src.looks`) also score (B,), the probability of a good prediction (`src.confidence`)
 """
 
 import copy
@@ -10,7 +11,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from src.confidence import SHIPPED, Calibration
 from src.datasets.pictures import SQUARE_SIZE
+from src.export_looks import SecondLook
 from src.model import LandmarkNet
 from src.unshuffled import unshuffle
 
@@ -38,8 +41,10 @@ class PictureNetwork(nn.Module):
     columns, made from the picture's height and width: only operations that every runtime has, at any size.
     """
 
-    def __init__(self, model: LandmarkNet) -> None:
+    def __init__(self, model: LandmarkNet, *, looks: int = 2, calibration: Calibration = SHIPPED) -> None:
+        """looks: 1 or 2. calibration: of the score, see `src.calibrate`; the default belongs to the shipped model."""
         super().__init__()
+        self.second_look = SecondLook(model.config, calibration) if looks == 2 else None
         self.crop_network = CropNetwork(model)
         center_x, center_y, self.side = model.config.crop
         self.register_buffer("center", torch.tensor([center_x, center_y]))
@@ -49,17 +54,25 @@ class PictureNetwork(nn.Module):
         self.register_buffer("cropped_columns", _tent((center_x + self.side * ticks)[:, None] * SQUARE_SIZE - cells))
         self.register_buffer("cropped_rows", _tent((center_y + self.side * ticks)[:, None] * SQUARE_SIZE - cells))
 
-    def forward(self, pictures: Tensor) -> Tensor:
-        """pictures (B, H, W, 3) uint8 RGB, any H and W -> points_image (B, 68, 2)."""
+    def forward(self, pictures: Tensor) -> tuple[Tensor, ...]:
+        """pictures (B, H, W, 3) uint8 RGB, any H and W -> points_image (B, 68, 2), and with two looks score (B,)."""
         height, width = (torch.scalar_tensor(side, dtype=torch.float32) for side in pictures.shape[1:3])
         longer = torch.maximum(height, width)
-        rows = self.cropped_rows @ self._letterbox(pictures.shape[1], height, longer)  # (R, H)
-        columns = self.cropped_columns @ self._letterbox(pictures.shape[2], width, longer)  # (R, W)
-        channels_first = pictures.permute(0, 3, 1, 2).float()  # (B, 3, H, W)
-        images = rows @ channels_first @ columns.T / 255  # (B, 3, R, R)
-        points_unit = (self.crop_network(images) - 0.5) * self.side + self.center
+        rows = self._letterbox(pictures.shape[1], height, longer)  # (S, H)
+        columns = self._letterbox(pictures.shape[2], width, longer)  # (S, W)
+        squares = rows @ (pictures.permute(0, 3, 1, 2).float() / 255) @ columns.T  # (B, 3, S, S)
+        points_unit = self._look(self.cropped_rows @ squares @ self.cropped_columns.T)
         border = (longer - torch.stack([width, height])) / 2  # pixels on the left, and on top
-        return points_unit * longer - border
+        if self.second_look is None:
+            return (points_unit * longer - border,)
+        images, similarity = self.second_look.view(squares, points_unit)
+        again_unit = self.second_look.back(self._look(images), similarity)
+        score = self.second_look.score(points_unit, again_unit)
+        return (points_unit + again_unit) / 2 * longer - border, score
+
+    def _look(self, images: Tensor) -> Tensor:
+        """images (B, 3, R, R) -> points (B, 68, 2) of the square that they were cropped from."""
+        return (self.crop_network(images) - 0.5) * self.side + self.center
 
     def _letterbox(self, count: int, length: Tensor, longer: Tensor) -> Tensor:
         """Weights (SQUARE_SIZE, count) that resample one axis of a picture to the square: Pillow's bilinear filter.

@@ -23,7 +23,7 @@ MOST_LOOKS = 3
 # Where the upright box of the points lies in a closer square: an eighth larger than in the challenge's crops, as large
 # as augmentation makes many faces (exp(0.12), where AugmentationConfig.scale is 0.15), and no larger.
 CLOSER = BoxKind(0.585, (0.50, 0.58))
-_SMALLEST = 0.1  # of the square: points that lie closer together are no face to be enlarged
+SMALLEST = 0.1  # of the square: points that lie closer together are no face to be enlarged
 
 Predict = Callable[[Tensor], np.ndarray]  # squares (B, S, S, 3) uint8 -> points_unit (B, K, 2) float64
 
@@ -55,12 +55,17 @@ def come_closer(squares: Tensor, points_unit: np.ndarray) -> tuple[Tensor, np.nd
 
     squares: (B, S, S, 3) uint8. points_unit: (B, 68 or 51, 2). Returns (B, S, S, 3) uint8 and affine (B, 2, 3).
     """
-    if points_unit.shape[1] not in (NUM_POINTS, len(INNER_51)):
-        raise InputError(f"a second look expects 68 or 51 points, found {points_unit.shape[1]}")
+    check_points(points_unit.shape[1])
     affine = upright_affine(points_unit)
     to_square = torch.as_tensor(affine, dtype=torch.float32, device=squares.device)
     closer = warp(squares, to_square, squares.shape[1]).mul_(255).round_().byte()
     return closer.permute(0, 2, 3, 1).contiguous(), affine
+
+
+def check_points(count: int) -> None:
+    """Raises InputError unless so many points show a head's tilt and size."""
+    if count not in (NUM_POINTS, len(INNER_51)):
+        raise InputError(f"a second look expects 68 or 51 points, found {count}; look once")
 
 
 def upright_affine(points_unit: np.ndarray) -> np.ndarray:
@@ -69,7 +74,7 @@ def upright_affine(points_unit: np.ndarray) -> np.ndarray:
     cos, sin = np.cos(roll), np.sin(roll)
     turn = np.stack([np.stack([cos, -sin], -1), np.stack([sin, cos], -1)], axis=1)  # (B, 2, 2)
     left_top, right_bottom = np.split(box_of_points(points_unit @ np.swapaxes(turn, 1, 2)), 2, axis=-1)
-    sides = np.maximum(right_bottom - left_top, _SMALLEST)
+    sides = np.maximum(right_bottom - left_top, SMALLEST)
     scale = CLOSER.share / np.sqrt(sides.prod(axis=-1))
     shift = CLOSER.center - scale[:, None] * (left_top + right_bottom) / 2
     return np.concatenate([scale[:, None, None] * turn, shift[..., None]], axis=-1)

@@ -42,18 +42,25 @@ def fit_pose(points: np.ndarray) -> np.ndarray:
 
     Returns euler (N, 3) in degrees.
     """
-    used = {NUM_POINTS: range(NUM_POINTS), len(INNER_51): INNER_51}[points.shape[1]]
+    flat = np.asarray(points, np.float64) * [1, -1]  # (N, K, 2), y up
+    camera = np.swapaxes(flat, 1, 2) @ camera_weights(points.shape[1])  # (N, 2, 3)
+    u, _, vt = np.linalg.svd(camera, full_matrices=False)
+    rows = u @ vt  # (N, 2, 3) nearest orthonormal rows
+    return euler_angles(np.concatenate([rows, np.cross(rows[:, :1], rows[:, 1:])], axis=1))
+
+
+def camera_weights(count: int = NUM_POINTS) -> np.ndarray:
+    """The least-squares fit as a matrix (count, 3): points (2, count), y up, times it are the 2 x 3 camera.
+
+    Its columns sum to zero, so that the place of the points does not matter. count: 68, or 51 without the jaw.
+    """
+    used = {NUM_POINTS: range(NUM_POINTS), len(INNER_51): INNER_51}[count]
     weights = np.ones(NUM_POINTS)
     weights[REGIONS["jaw"]] = _JAW_WEIGHT
     weights = weights.take(used) / weights.take(used).sum()
     shape = MEAN_SHAPE.take(used, axis=0) - weights @ MEAN_SHAPE.take(used, axis=0)  # (K, 3)
-    flat = np.asarray(points, np.float64) * [1, -1]
-    flat = flat - np.einsum("k,nkc->nc", weights, flat)[:, None]  # (N, K, 2), y up
-    gram = np.einsum("k,ki,kj->ij", weights, shape, shape)
-    camera = np.einsum("k,nkc,kd->ncd", weights, flat, shape) @ np.linalg.inv(gram)  # (N, 2, 3)
-    u, _, vt = np.linalg.svd(camera, full_matrices=False)
-    rows = u @ vt  # (N, 2, 3) nearest orthonormal rows
-    return euler_angles(np.concatenate([rows, np.cross(rows[:, :1], rows[:, 1:])], axis=1))
+    weighted = weights[:, None] * shape
+    return weighted @ np.linalg.inv(weighted.T @ shape)
 
 
 def _stack(rows: list[list[np.ndarray]]) -> np.ndarray:

@@ -65,6 +65,8 @@ class _OnnxModel:
     def __init__(self, path: Path, threads: int) -> None:
         self.session = open_onnx(path, threads=threads)
         metadata = onnx_metadata(self.session, path)
+        if metadata.looks > 1:
+            raise InputError(f"{path} looks {metadata.looks} times by itself; export it with --looks 1 or --input crop")
         self.config, self.takes_pictures = metadata.config, metadata.input == "picture"
         self.input_name = self.session.get_inputs()[0].name
 

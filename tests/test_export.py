@@ -70,17 +70,20 @@ def test_the_file_gives_pytorchs_points(tmp_path: Path, backbone: str, head: str
     assert (metadata.nme, metadata.license, metadata.input) == (2.5, LICENSE, "crop")
 
 
-def test_a_file_for_pictures_takes_any_size_and_number(tmp_path: Path) -> None:
+@pytest.mark.parametrize("looks", [1, 2])
+def test_a_file_for_pictures_takes_any_size_and_number(tmp_path: Path, looks: int) -> None:
     model, path = lively_model(*NETWORKS[1]), tmp_path / "model.onnx"
-    export_onnx(model, path, takes="picture")
-    session, network = open_onnx(path), PictureNetwork(model)
-    assert onnx_metadata(session, path).input == "picture"
+    export_onnx(model, path, takes="picture", looks=looks)
+    session, network = open_onnx(path), PictureNetwork(model, looks=looks)
+    metadata = onnx_metadata(session, path)
+    assert (metadata.input, metadata.looks) == ("picture", looks)
     for batch, height, width in ((1, 64, 64), (2, 300, 160), (3, 31, 47)):
         pictures = F.interpolate(blobs(batch), size=(height, width)).mul(255).byte().permute(0, 2, 3, 1).contiguous()
-        (found,) = session.run(["points_image"], {"pictures": pictures.numpy()})
+        names = ["points_image", "score"][:looks]
         with torch.inference_mode():
-            expected = network(pictures).numpy()
-        assert np.abs(found - expected).max() < 1e-3  # pixels
+            outputs = zip(session.run(names, {"pictures": pictures.numpy()}), network(pictures), strict=True)
+        for found, expected in outputs:
+            assert np.abs(found - expected.numpy()).max() < (1e-3 if looks == 1 else 1e-2)  # pixels
 
 
 @pytest.mark.parametrize(("backbone", "head"), ALL_NETWORKS if "ALL_EXPORTS" in os.environ else [])
@@ -102,6 +105,12 @@ def test_a_file_that_differs_is_refused_and_the_old_one_stays(tmp_path: Path, mo
         export_onnx(lively_model(*NETWORKS[0]), path)
     assert [file.name for file in tmp_path.iterdir()] == ["model.onnx"]
     assert path.read_text() == "old"
+
+
+@pytest.mark.parametrize(("takes", "looks"), [("crop", 2), ("crop", 0), ("picture", 3)])
+def test_other_numbers_of_looks_are_refused(tmp_path: Path, takes: str, looks: int) -> None:
+    with pytest.raises(InputError, match=f"found --looks {looks} --input {takes}"):
+        export_onnx(lively_model(*NETWORKS[0]), tmp_path / "model.onnx", takes=takes, looks=looks)
 
 
 def test_a_missing_checkpoint_is_refused(tmp_path: Path) -> None:

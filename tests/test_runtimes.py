@@ -115,7 +115,7 @@ def test_an_onnx_file_that_takes_whole_pictures_is_given_them(monkeypatch: pytes
         return [np.full((len(feed["pictures"]), 68, 2), 48.0, np.float32)]
 
     session = SimpleNamespace(run=run, get_inputs=lambda: [SimpleNamespace(name="pictures")])
-    metadata = SimpleNamespace(config=ModelConfig(), input="picture")
+    metadata = SimpleNamespace(config=ModelConfig(), input="picture", looks=1)
     monkeypatch.setattr(runtimes, "open_onnx", lambda path, threads: session)
     monkeypatch.setattr(runtimes, "onnx_metadata", lambda session, path: metadata)
     np.testing.assert_allclose(open_model("any.onnx").predict_unit(_squares(2)), np.full((2, 68, 2), 0.25))

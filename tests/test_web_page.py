@@ -60,11 +60,12 @@ def test_the_page_draws_pythons_points(address: str, tmp_path: Path) -> None:
     Image.fromarray(picture).save(path)
     session = open_onnx(PAGE / "model.onnx")
     assert onnx_metadata(session, PAGE / "model.onnx").input == "picture"
-    (expected,) = session.run(["points_image"], {"pictures": picture[None]})
+    expected, score = session.run(["points_image", "score"], {"pictures": picture[None]})
 
     shown = look_at(address, path)
     found = np.array([line.split() for line in shown["points"].splitlines()], float)
     assert shown["status"].startswith("68 points in")
+    assert abs(float(shown["status"].rstrip(".").split()[-1]) - score[0]) < 0.05
     assert np.abs(found - expected[0]).max() < 0.5  # pixels
     assert shown["drawn"] > 68
 

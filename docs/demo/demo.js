@@ -12,7 +12,7 @@ const [drop, file, status, canvas, list] = ["drop", "file", "status", "canvas", 
   document.getElementById(id),
 );
 
-/** RGBA pixels of an ImageData -> points [[x, y], ...] in its pixels. */
+/** RGBA pixels of an ImageData -> points [[x, y], ...] in its pixels, and the probability that they are good. */
 async function predict({ data, width, height }) {
   const rgb = new Uint8Array(width * height * 3);
   for (let from = 0, to = 0; from < data.length; from += 4) {
@@ -21,8 +21,9 @@ async function predict({ data, width, height }) {
     rgb[to++] = data[from + 2];
   }
   const pictures = new ort.Tensor("uint8", rgb, [1, height, width, 3]);
-  const { points_image: points } = await (await session).run({ pictures });
-  return Array.from({ length: points.dims[1] }, (_, i) => [points.data[2 * i], points.data[2 * i + 1]]);
+  const { points_image: found, score } = await (await session).run({ pictures });
+  const points = Array.from({ length: found.dims[1] }, (_, i) => [found.data[2 * i], found.data[2 * i + 1]]);
+  return { points, score: score.data[0] };
 }
 
 /** Draws a picture file on black, as the network's training saw transparent ones. Returns its pixels. */
@@ -59,11 +60,11 @@ async function show(picture) {
     say("Working.");
     const pixels = await draw(picture);
     const start = performance.now();
-    const points = await predict(pixels);
+    const { points, score } = await predict(pixels);
     const milliseconds = performance.now() - start;
     mark(points);
     list.value = points.map(([x, y]) => `${x.toFixed(3)} ${y.toFixed(3)}`).join("\n");
-    say(`${points.length} points in ${milliseconds.toFixed(0)} ms.`);
+    say(`${points.length} points in ${milliseconds.toFixed(0)} ms, score ${score.toFixed(2)}.`);
   } catch (error) {
     say(`This picture does not work: ${error.message ?? error}`, { failed: true });
   }
