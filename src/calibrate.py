@@ -20,7 +20,7 @@ from src.datasets.pictures import SQUARE_SIZE
 from src.datasets.prepared import load_prepared, prepare
 from src.errors import InputError
 from src.files import atomic_path, check_writable
-from src.runtimes import Runtime, open_model, predict_views
+from src.runtimes import Runtime, look_twice, open_model
 from src.synthesis.demo import render_faces
 from src.transforms import augment
 from src.visualization.confidence import reliability_diagram
@@ -63,7 +63,7 @@ def measure(
 
 
 def _compare(runtime: Runtime, squares: np.ndarray, points_unit: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    first, second = predict_views(runtime, squares)
+    first, second = look_twice(runtime, squares)
     errors = 100 * np.linalg.norm((first + second) / 2 - points_unit, axis=-1).mean(axis=-1)
     return disagreement(first, second), errors
 

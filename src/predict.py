@@ -20,7 +20,7 @@ from src.datasets.pictures import SQUARE_SIZE, picture_sizes, read_square
 from src.errors import InputError
 from src.geometry import apply_affine, invert_affine, letterbox
 from src.markup import NUM_POINTS
-from src.runtimes import open_model, predict_views
+from src.runtimes import look_twice, open_model
 
 Picture = str | Path | Image.Image | np.ndarray | Tensor
 
@@ -80,7 +80,7 @@ class Predictor:
     def predict_crops(self, picture: Image.Image, crops: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """points_image (N, 68, 2) and score (N,) of the faces in crops (N, 3) = left, top, side of an RGB picture."""
         squares = _cut(picture, crops)
-        first, second = predict_views(self.runtime, squares)
+        first, second = look_twice(self.runtime, squares)
         score = self.calibration.score(disagreement(first, second))
         return _to_image(crops, (first + second) / 2), score
 

@@ -44,7 +44,7 @@ def open_model(path: str | Path, *, threads: int = 1, device: torch.device | str
     raise InputError(f"{path}: expected a model file that ends in .pth.tar, .onnx or .tflite")
 
 
-def predict_views(runtime: Runtime, squares: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def look_twice(runtime: Runtime, squares: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """points_unit (B, 68, 2) of two looks (`src.looks`) at squares (B, S, S, 3) uint8."""
     first, second = look(lambda seen: runtime.predict_unit(seen.numpy()), torch.from_numpy(squares), looks=2)
     return first, second

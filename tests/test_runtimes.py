@@ -13,7 +13,7 @@ from src.config import ModelConfig
 from src.deployment import properties
 from src.errors import InputError
 from src.inference import predict_unit
-from src.runtimes import Runtime, open_model, predict_views
+from src.runtimes import Runtime, look_twice, open_model
 
 SHIPPED = ROOT / "best.pth.tar"
 
@@ -63,7 +63,7 @@ def test_onnx_runtime_runs_a_file_with_metadata(tmp_path: Path) -> None:
 
 def test_two_views_are_two_looks() -> None:
     runtime, squares = open_model(SHIPPED), _squares(2)
-    plain, closer = predict_views(runtime, squares)
+    plain, closer = look_twice(runtime, squares)
     np.testing.assert_allclose(plain, runtime.predict_unit(squares), atol=1e-9)
     np.testing.assert_allclose(
         (plain + closer) / 2, predict_unit(runtime.model, torch.from_numpy(squares), looks=2), atol=1e-9
