@@ -91,7 +91,7 @@ class TrainingConfig:
     final_learning_rate: float = 0.01  # share of the peak at the end of the cosine
     clip_norm: float = 1.0  # largest norm of the gradient
     start_size: int = 0  # pixels of the first inputs, smaller and so cheaper than the model's; 0: of its size at once
-    start_share: float = 0.4  # of the run with inputs of `start_size`
+    start_share: float = 0.2  # of the run with inputs of `start_size`
     ema_decay: float = 0.999  # of the averaged weights, reached after a warm-up; 0 switches averaging off
     criterion: str = "l1"
     teacher: str | None = None  # path of a model that the network imitates
