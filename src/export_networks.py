@@ -60,11 +60,13 @@ class PictureNetwork(nn.Module):
         longer = torch.maximum(height, width)
         rows = self._letterbox(pictures.shape[1], height, longer)  # (S, H)
         columns = self._letterbox(pictures.shape[2], width, longer)  # (S, W)
-        squares = rows @ (pictures.permute(0, 3, 1, 2).float() / 255) @ columns.T  # (B, 3, S, S)
-        points_unit = self._look(self.cropped_rows @ squares @ self.cropped_columns.T)
+        channels_first = pictures.permute(0, 3, 1, 2).float() / 255  # (B, 3, H, W)
         border = (longer - torch.stack([width, height])) / 2  # pixels on the left, and on top
-        if self.second_look is None:
-            return (points_unit * longer - border,)
+        if self.second_look is None:  # then both matrices of an axis are one, and the square itself is not needed
+            images = (self.cropped_rows @ rows) @ channels_first @ (self.cropped_columns @ columns).T
+            return (self._look(images) * longer - border,)
+        squares = rows @ channels_first @ columns.T  # (B, 3, S, S)
+        points_unit = self._look(self.cropped_rows @ squares @ self.cropped_columns.T)
         images, similarity = self.second_look.view(squares, points_unit)
         again_unit = self.second_look.back(self._look(images), similarity)
         score = self.second_look.score(points_unit, again_unit)

@@ -163,11 +163,13 @@ def configurations(flags: argparse.Namespace, start: dict | None = None) -> tupl
 
 def _check_start(flags: argparse.Namespace) -> None:
     """Raises InputError where training cannot begin with inputs of `--start_size`."""
-    if flags.head != "heatmap" or flags.distill != "none":
-        raise InputError("--start_size expects --head heatmap, which reads inputs of any size, and no --distill")
+    if flags.head != "heatmap":
+        raise InputError(f"--start_size expects --head heatmap, which reads any size, found {flags.head}")
+    if flags.init or flags.distill != "none":
+        raise InputError("--start_size is for training from scratch on labels: beside --init or --distill, set it to 0")
     if not 32 <= flags.start_size < flags.input_size or flags.start_size % 4:
         raise InputError(
-            f"expected --start_size as a multiple of 4 from 32 to below {flags.input_size}, found {flags.start_size}"
+            f"expected --start_size 0, or a multiple of 4 from 32 to below {flags.input_size}, found {flags.start_size}"
         )
     if not 0 < flags.start_share < 1:
         raise InputError(f"expected --start_share between 0 and 1, found {flags.start_share}")

@@ -142,7 +142,7 @@ def test_the_recipe_runs_on_rendered_faces(tmp_path: Path, monkeypatch: pytest.M
     faces = load_prepared(tmp_path / "data" / "AFLW_train_data")
     assert len(faces) == 66
     assert list(faces.source_names) == ["relabeled", "reposed", "rendered"]
-    short = ("--recipe", "best", "--minutes", 0.02, "--source_weights", 0.4, 0.3, 0.3)
+    short = ("--recipe", "best", "--start_size", 48, "--minutes", 0.02, "--source_weights", 0.4, 0.3, 0.3)
     outcome = run("train.py", *SMALL, *short, *data_flags(tmp_path / "data"), *file_flags(tmp_path))
     assert outcome.code == 0, outcome
     assert (tmp_path / "best_model" / "best.pth.tar").is_file()

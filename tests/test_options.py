@@ -81,7 +81,8 @@ def test_a_recipe_names_flags_and_its_network_can_be_built(name: str) -> None:
     ("flags", "message"),
     [
         (["--start_size", "80"], "expects --head heatmap"),  # the default head reads inputs of one size
-        (["--head", "heatmap", "--start_size", "80", "--distill", "heatmap", "--teacher", "x"], "no --distill"),
+        (["--head", "heatmap", "--start_size", "80", "--distill", "heatmap", "--teacher", "x"], "set it to 0"),
+        (["--recipe", "best", "--init", "best.pth.tar"], "beside --init or --distill, set it to 0"),
         (["--head", "heatmap", "--start_size", "82"], "multiple of 4 from 32 to below 112, found 82"),
         (["--head", "heatmap", "--start_size", "112"], "multiple of 4 from 32 to below 112, found 112"),
         (["--head", "heatmap", "--start_size", "80", "--start_share", "1"], "between 0 and 1, found 1.0"),
