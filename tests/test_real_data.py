@@ -5,9 +5,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 from commands import ROOT, run
+from PIL import Image
 
+from src.checkpoint import load_model
 from src.datasets.challenge import read_annotations
 from src.datasets.pictures import list_pictures
+from src.deployment import open_onnx
+from src.export import export_onnx
 from src.pose import fit_pose
 from src.submission import read_solution
 
@@ -49,6 +53,21 @@ def test_the_shipped_model_keeps_its_promise(real_data: Path, tmp_path: Path) ->
     assert "within the challenge's rules" in outcome.out
     names, prediction = read_solution(tmp_path / "solution.txt")
     annotated, points_image = read_annotations(validation)
-    order = [names.index(name) for name in annotated]
-    errors = np.linalg.norm(prediction[order] - points_image, axis=2).mean(axis=1) / 3.84  # pictures of 384 px
-    assert errors.mean() <= PROMISED_NME
+    assert _nme(prediction[[names.index(name) for name in annotated]], points_image) <= PROMISED_NME
+
+
+@pytest.mark.parametrize(("looks", "promised"), [(1, 1.78), (2, PROMISED_NME)])
+def test_its_file_for_whole_pictures_keeps_it(real_data: Path, tmp_path: Path, looks: int, promised: float) -> None:
+    validation, path = real_data / "aflw_val", tmp_path / "best.onnx"
+    export_onnx(load_model(SHIPPED)[0], path, takes="picture", looks=looks)
+    session = open_onnx(path)
+    names, points_image = read_annotations(validation)
+    pictures = (np.asarray(Image.open(validation / name).convert("RGB"))[None] for name in names)
+    found = [session.run(["points_image"], {"pictures": picture})[0][0] for picture in pictures]
+    nme = _nme(np.stack(found), points_image)
+    print(f"NME {nme:.3f} %")
+    assert nme <= promised
+
+
+def _nme(prediction: np.ndarray, points_image: np.ndarray) -> float:
+    return np.linalg.norm(prediction - points_image, axis=2).mean() / 3.84  # percent of pictures of 384 px
