@@ -4,7 +4,6 @@ The same upright, closer, mirrored view as `src.looks.come_closer` makes, sample
 pose of `src.pose.fit_pose` without its singular value decomposition, which ONNX lacks.
 """
 
-import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -29,7 +28,7 @@ class SecondLook(nn.Module):
         mirrored = torch.cartesian_prod(center_y + ticks, 1 - center_x - ticks).flip(1)
         self.register_buffer("places", mirrored)
         self.register_buffer("camera_weights", torch.from_numpy(camera_weights(config.points)).float())  # (K, 3)
-        self.register_buffer("permutation", torch.from_numpy(np.array(flip_permutation(config.points))))
+        self.register_buffer("permutation", torch.as_tensor(flip_permutation(config.points)))
         self.register_buffer("center", torch.tensor(CLOSER.center))
         self.size, self.calibration = config.input_size, calibration
 
