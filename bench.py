@@ -13,14 +13,14 @@ from src.benchmark import (
     training_rows,
 )
 from src.benchmark_table import as_csv, as_text, machine
-from src.checkpoint import load_model
 from src.command_line import HelpFormatter, run_command
 from src.config import ModelConfig
 from src.datasets.pictures import SQUARE_SIZE
 from src.datasets.prepared import load_prepared, prepare
 from src.errors import InputError
 from src.files import write_text
-from src.model import build_model
+from src.network.checkpoint import load_model
+from src.network.model import build_model
 
 SHIPPED = Path(__file__).parent / "best.pth.tar"
 PICTURES = 1790  # as many as the challenge's test set has

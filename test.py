@@ -7,16 +7,16 @@ from pathlib import Path
 import numpy as np
 
 from src import metrics
-from src.checkpoint import load_model, stores_float32
 from src.command_line import HelpFormatter, run_command
 from src.config import MAX_MODEL_MB, TrainingConfig, from_dict
 from src.datasets.challenge import load_annotations
 from src.errors import InputError
 from src.files import check_writable
 from src.looks import MOST_LOOKS
+from src.network.checkpoint import load_model, stores_float32
+from src.network.profiling import choose_device, profile
 from src.pose import fit_pose
 from src.preview import contact_sheet, save_picture
-from src.profiling import choose_device, profile
 from src.submission import check_solution, predict_folder, write_solution
 
 LOOKS_HELP = "at each face, the later ones upright and from closer by (2; 1 if the model was trained without scaling)"

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import torch
 
-from src import checkpoint
 from src.command_line import run_command
 from src.config import MAX_MODEL_MB
 from src.datasets.prepared import PreparedFaces, load_prepared
@@ -14,9 +13,10 @@ from src.distributed import join_world, leave_world
 from src.engine import RunFiles, fit
 from src.errors import InputError
 from src.files import check_writable
-from src.model import build_model
+from src.network import checkpoint
+from src.network.model import build_model
+from src.network.profiling import choose_device, profile
 from src.options import configurations, parse
-from src.profiling import choose_device, profile
 
 
 def main() -> None:

@@ -17,7 +17,6 @@ import torch
 from PIL import Image
 from torch.utils.data import DataLoader
 
-from src import checkpoint
 from src.baselines import SIDE, AugmentedPictures, mobilenet_v3_large
 from src.benchmark_table import Row
 from src.config import ModelConfig, TrainingConfig
@@ -28,7 +27,8 @@ from src.datasets.prepared import PreparedFaces, prepare
 from src.deployment import open_onnx
 from src.distributed import World
 from src.export import export_onnx, onnx_program
-from src.model import LandmarkNet, build_model
+from src.network import checkpoint
+from src.network.model import LandmarkNet, build_model
 from src.synthesis.demo import render_faces
 from src.trainer import Trainer
 from src.transforms import augment

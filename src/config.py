@@ -21,13 +21,15 @@ class ModelConfig:
     crop: tuple[float, float, float] = (0.5, 0.53, 0.9)
     points: int = 68  # 68, 51 without the jaw, or the 12 of the eyes: the sets of src/markup.py
     auxiliary: bool = True  # the Euler-angle branch, in training only
-    # What a head may have beside its maps; a head that lacks an option refuses it (src/heads).
+    # What a head may have beside its maps; a head that lacks an option refuses it (src/network/heads).
     attention: str = "none"  # none, se or coordinate, on the pyramid's sum
     coord_conv: bool = False  # the pyramid sees where each cell lies
     pip_neighbors: int = 10  # points that a cell of the pip head also votes for
     pip_score_weight: float = 10.0  # the paper's, of a score's squared error beside a vote's error in cells
     pip_offset_weight: float = 1.0  # of the votes
-    widths: tuple[int, ...] = ()  # inner widths of a pruned model's blocks (src/widths.py); empty: as published
+    widths: tuple[
+        int, ...
+    ] = ()  # inner widths of a pruned model's blocks (src/network/channels.py)
 
 
 @dataclass(frozen=True)

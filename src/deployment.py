@@ -22,8 +22,8 @@ import numpy as np
 
 from src.config import ModelConfig, from_dict, to_dict
 from src.errors import InputError
-from src.heads.regression import mean_face
 from src.markup import NUM_POINTS
+from src.network.heads.regression import mean_face
 
 if TYPE_CHECKING:
     from ai_edge_litert.interpreter import Interpreter

@@ -14,11 +14,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from src.checkpoint import load_model
 from src.config import TrainingConfig
 from src.errors import InputError
-from src.losses import l1
-from src.model import LandmarkNet, build_model
+from src.network.checkpoint import load_model
+from src.network.losses import l1
+from src.network.model import LandmarkNet, build_model
 from src.training_loss import label_loss
 
 DISTILLATIONS = ("none", "heatmap", "landmark", "feature")

@@ -12,7 +12,6 @@ import pandas as pd
 import torch
 from tqdm import tqdm
 
-from src import checkpoint
 from src.config import TrainingConfig
 from src.datasets.loader import TrainingBatches
 from src.datasets.prepared import PreparedFaces
@@ -20,7 +19,8 @@ from src.distributed import World
 from src.files import write_text
 from src.inference import evaluate
 from src.metrics import nme
-from src.model import LandmarkNet
+from src.network import checkpoint
+from src.network.model import LandmarkNet
 from src.trainer import Trainer
 
 INTERRUPTED = "checkpoint_interrupted.pth.tar"

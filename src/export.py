@@ -14,14 +14,14 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from src.checkpoint import load_model
 from src.command_line import HelpFormatter, run_command
 from src.datasets.pictures import MIN_SIDE
 from src.deployment import FRAMES, needed, open_onnx, properties
 from src.errors import InputError
 from src.export_networks import CropNetwork, PictureNetwork
 from src.files import atomic_path
-from src.model import LandmarkNet
+from src.network.checkpoint import load_model
+from src.network.model import LandmarkNet
 
 if TYPE_CHECKING:
     from onnxruntime import InferenceSession

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from src.confidence import SHIPPED, Calibration
 from src.datasets.pictures import SQUARE_SIZE
 from src.export_looks import SecondLook
-from src.model import LandmarkNet
+from src.network.model import LandmarkNet
 from src.unshuffled import unshuffle
 
 

@@ -17,14 +17,14 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from src.checkpoint import load_model
 from src.command_line import HelpFormatter, run_command
 from src.datasets.prepared import load_prepared
 from src.deployment import append_properties, needed, properties
 from src.errors import InputError
 from src.export_networks import CropNetwork
 from src.files import atomic_path
-from src.model import LandmarkNet
+from src.network.checkpoint import load_model
+from src.network.model import LandmarkNet
 from src.runtimes import open_model
 from src.transforms import crop_batch
 

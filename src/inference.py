@@ -11,7 +11,7 @@ from src.errors import InputError
 from src.geometry import apply_affine, crop_affine, invert_affine
 from src.looks import look, look_mirrored
 from src.metrics import point_errors
-from src.model import LandmarkNet
+from src.network.model import LandmarkNet
 from src.transforms import crop_batch
 
 

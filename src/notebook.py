@@ -9,7 +9,7 @@ import torch
 
 from src.datasets.prepared import prepare
 from src.errors import InputError
-from src.profiling import choose_device
+from src.network.profiling import choose_device
 
 ROOT = Path(__file__).resolve().parent.parent
 DATA = ROOT / "data" / "notebooks"

@@ -4,17 +4,17 @@ import argparse
 from dataclasses import replace
 from pathlib import Path
 
-from src import checkpoint
-from src.backbones import BACKBONES
 from src.command_line import HelpFormatter
 from src.config import AUGMENTATIONS, ModelConfig, TrainingConfig, from_dict
 from src.distillation import DISTILLATIONS
 from src.engine import INTERRUPTED
 from src.errors import InputError
-from src.heads import HEADS
-from src.heads.attention import ATTENTIONS
-from src.losses import CRITERIA, MAP_CRITERIA
 from src.markup import POINT_SETS
+from src.network import checkpoint
+from src.network.backbones import BACKBONES
+from src.network.heads import HEADS
+from src.network.heads.attention import ATTENTIONS
+from src.network.losses import CRITERIA, MAP_CRITERIA
 from src.recipes import RECIPES
 
 MODEL, TRAINING = ModelConfig(), TrainingConfig()

@@ -10,13 +10,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from src.checkpoint import load_model
 from src.config import ModelConfig
 from src.deployment import onnx_metadata, open_onnx, open_tflite, tflite_metadata
 from src.errors import InputError
 from src.inference import predict_unit
 from src.looks import look
-from src.model import LandmarkNet
+from src.network.checkpoint import load_model
+from src.network.model import LandmarkNet
 
 
 class Runtime(Protocol):

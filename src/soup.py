@@ -15,7 +15,6 @@ from torch import Tensor
 from torch.optim.swa_utils import update_bn
 from tqdm import tqdm
 
-from src import checkpoint
 from src.command_line import HelpFormatter, run_command
 from src.config import TrainingConfig, from_dict
 from src.datasets.loader import TrainingBatches
@@ -24,7 +23,8 @@ from src.errors import InputError
 from src.files import check_writable
 from src.inference import evaluate
 from src.metrics import nme
-from src.model import LandmarkNet
+from src.network import checkpoint
+from src.network.model import LandmarkNet
 from src.transforms import augment
 
 

@@ -29,7 +29,6 @@ import pandas as pd
 import torch
 from tqdm import tqdm
 
-from src import checkpoint
 from src.config import ModelConfig, TrainingConfig, to_dict
 from src.datasets.prepared import PreparedFaces, load_prepared
 from src.distributed import World
@@ -37,9 +36,10 @@ from src.engine import RunFiles, fit
 from src.errors import InputError
 from src.files import write_text
 from src.inference import evaluate
-from src.model import LandmarkNet, build_model
+from src.network import checkpoint
+from src.network.model import LandmarkNet, build_model
+from src.network.profiling import choose_device
 from src.options import latest_snapshot
-from src.profiling import choose_device
 
 RUNS = Path(__file__).resolve().parent.parent / "checkpoint" / "runs"
 _RESULT, _MODEL = "result.json", "model.pth.tar"

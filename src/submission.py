@@ -19,7 +19,7 @@ from src.files import atomic_path, write_text
 from src.geometry import apply_affine, invert_affine
 from src.inference import predict_unit
 from src.markup import NUM_POINTS
-from src.model import LandmarkNet
+from src.network.model import LandmarkNet
 
 COLUMNS = 1 + 2 * NUM_POINTS
 _FARTHEST = 16384.0  # pixels: no picture is larger, so no point lies beyond

@@ -5,8 +5,8 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
-from src.losses import pose_weight
-from src.model import LandmarkNet
+from src.network.losses import pose_weight
+from src.network.model import LandmarkNet
 
 
 def label_loss(

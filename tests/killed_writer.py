@@ -9,7 +9,7 @@ from pathlib import Path
 
 import torch
 
-from src import checkpoint
+from src.network import checkpoint
 
 
 def save_for_ever(path: Path, begun: int) -> None:

@@ -18,11 +18,11 @@ from src.autolabel import rounds, training
 from src.autolabel.agreement import VIEWS, predict_pictures, predict_views, region_spread
 from src.autolabel.labels import Labels, certainty, load_labels, spread_limits, true_errors
 from src.autolabel.task import hide_labels, open_task, split_off
-from src.checkpoint import load_model
 from src.config import ModelConfig
 from src.datasets.challenge import read_annotations, read_folder
 from src.errors import InputError
 from src.inference import predict_unit
+from src.network.checkpoint import load_model
 
 COMMAND = "src/autolabel/__main__.py"
 QUICK = (*SMALL, "--end_epoch", 1, "--copies", 2, "--accept", 1, "--review", 6, "--channel_shift", 20)

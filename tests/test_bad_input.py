@@ -15,8 +15,8 @@ from conftest import Run, data_flags, file_flags
 from PIL import Image
 from stand_in import write_faces
 
-from src import checkpoint
 from src.command_line import run_command
+from src.network import checkpoint
 
 COUNT = 4
 

@@ -21,7 +21,7 @@ from src.benchmark_table import HEADER, Row, as_csv, as_text
 from src.config import ModelConfig
 from src.datasets.challenge import read_annotations, write_annotations
 from src.datasets.prepared import PreparedFaces, load_prepared
-from src.model import build_model
+from src.network.model import build_model
 from src.submission import read_solution
 
 CONFIG = ModelConfig(backbone="shufflenet_v2_x0_5", input_size=64)

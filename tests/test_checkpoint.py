@@ -10,10 +10,10 @@ import pytest
 import torch
 from conftest import Run
 
-from src import checkpoint
 from src.config import ModelConfig, TrainingConfig
 from src.errors import InputError
-from src.model import build_model
+from src.network import checkpoint
+from src.network.model import build_model
 from src.options import latest_snapshot
 
 SMALL = ModelConfig(backbone="shufflenet_v2_x0_5", input_size=64)

@@ -11,10 +11,10 @@ from conftest import Run, data_flags, file_flags
 from PIL import Image
 from stand_in import write_faces
 
-from src import checkpoint
 from src.datasets.challenge import load_annotations
 from src.datasets.prepared import load_prepared
 from src.markup import FLIP_PERMUTATION
+from src.network import checkpoint
 from src.preview import PREDICTED
 from src.recipes import RECIPES
 from src.submission import read_solution

@@ -10,7 +10,6 @@ import torch
 from commands import assert_refused, run
 from conftest import Run
 
-from src.checkpoint import load_model
 from src.compression.quantize import quantize
 from src.compression.table import _plot, file_errors
 from src.config import ModelConfig
@@ -20,7 +19,8 @@ from src.errors import InputError
 from src.export import export_onnx
 from src.export_tflite import calibration_crops
 from src.inference import evaluate
-from src.model import LandmarkNet, build_model
+from src.network.checkpoint import load_model
+from src.network.model import LandmarkNet, build_model
 
 SMALL = ModelConfig(backbone="shufflenet_v2_x0_5", head="heatmap", input_size=64)
 

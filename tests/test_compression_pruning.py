@@ -9,16 +9,16 @@ from commands import assert_refused, run
 from commands import load as load_script
 from conftest import Run, data_flags
 
-from src.checkpoint import load, load_model, model_content, save
 from src.compression.pruning import importance, remove_channels
 from src.config import ModelConfig, TrainingConfig, from_dict, to_dict
 from src.datasets.loader import TrainingBatches
 from src.datasets.prepared import load_prepared
 from src.errors import InputError
-from src.model import LandmarkNet, build_model
-from src.profiling import profile
+from src.network.channels import inners
+from src.network.checkpoint import load, load_model, model_content, save
+from src.network.model import LandmarkNet, build_model
+from src.network.profiling import profile
 from src.unshuffled import unshuffle
-from src.widths import inners
 
 BACKBONES = ("shufflenet_v2_x0_5", "mobilenet_v2", "mobilenet_v3_small")
 

@@ -10,13 +10,13 @@ from conftest import Run, data_flags, file_flags
 from stand_in import project, random_euler
 from torch import Tensor
 
-from src import checkpoint
 from src.config import AUGMENTATIONS, ModelConfig, TrainingConfig
 from src.distillation import Peer, Teacher, build_companion
 from src.distributed import World
 from src.errors import InputError
-from src.losses import CRITERIA
-from src.model import LandmarkNet, build_model
+from src.network import checkpoint
+from src.network.losses import CRITERIA
+from src.network.model import LandmarkNet, build_model
 from src.trainer import Trainer
 from src.transforms import crop_batch
 

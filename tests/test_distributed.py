@@ -8,8 +8,8 @@ import torch
 from commands import ROOT, SMALL, Outcome, run_process
 from conftest import Run
 
-from src import checkpoint
 from src.distributed import World, join_world
+from src.network import checkpoint
 
 
 def _torchrun(script: Path, *flags: object) -> Outcome:

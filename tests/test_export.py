@@ -12,14 +12,14 @@ import torch.nn.functional as F
 from commands import assert_refused, run
 
 from src import export
-from src.backbones import BACKBONES
 from src.config import ModelConfig
 from src.deployment import LICENSE, onnx_metadata, open_onnx
 from src.errors import InputError
 from src.export import OPSET, export_onnx
 from src.export_networks import PictureNetwork
-from src.heads import HEADS
-from src.model import LandmarkNet, build_model
+from src.network.backbones import BACKBONES
+from src.network.heads import HEADS
+from src.network.model import LandmarkNet, build_model
 
 SIZE = 64
 NETWORKS = [("shufflenet_v2_x0_5", "regression"), ("mobilenet_v3_small", "heatmap")]

@@ -11,7 +11,6 @@ from PIL import Image
 from stand_in import project, random_euler
 
 from src import runtimes
-from src.checkpoint import load_model
 from src.confidence import SHIPPED
 from src.config import ModelConfig
 from src.datasets.pictures import SQUARE_SIZE
@@ -19,6 +18,7 @@ from src.errors import InputError
 from src.export_looks import SecondLook
 from src.export_networks import PictureNetwork
 from src.looks import upright_affine
+from src.network.checkpoint import load_model
 from src.predict import Predictor
 from src.synthesis.demo import render_faces
 

@@ -13,7 +13,7 @@ from src.config import ModelConfig
 from src.datasets.pictures import SQUARE_SIZE, read_square
 from src.export_networks import CropNetwork, PictureNetwork
 from src.geometry import apply_affine, compose_affine, crop_affine, letterbox
-from src.model import build_model
+from src.network.model import build_model
 from src.transforms import crop_batch
 
 CONFIG = ModelConfig(backbone="shufflenet_v2_x0_5", head="regression", input_size=64, crop=(0.48, 0.55, 0.8))

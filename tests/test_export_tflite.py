@@ -9,10 +9,10 @@ import torch.nn.functional as F
 from commands import assert_refused, run
 from conftest import Run
 
-from src.checkpoint import load_model
 from src.deployment import tflite_metadata
 from src.errors import InputError
 from src.export_tflite import _enlarge, _repeat_border, calibration_crops, export_tflite
+from src.network.checkpoint import load_model
 from src.runtimes import open_model
 
 HAS_CONVERTER = importlib.util.find_spec("litert_torch") is not None

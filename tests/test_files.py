@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 from commands import ROOT, run_process
 
-from src import checkpoint
 from src.files import atomic_path, check_writable, write_text
+from src.network import checkpoint
 
 KILLS = 20
 

@@ -5,12 +5,12 @@ import torch
 from torch import Tensor
 
 from src.errors import InputError
-from src.heads import HEADS, build_head
-from src.heads.heatmap import HeatmapHead
-from src.heads.heatmap_boundary import HeatmapBoundaryHead
-from src.heads.regression import RegressionHead
-from src.losses import CRITERIA
 from src.markup import FLIP_PERMUTATION
+from src.network.heads import HEADS, build_head
+from src.network.heads.heatmap import HeatmapHead
+from src.network.heads.heatmap_boundary import HeatmapBoundaryHead
+from src.network.heads.regression import RegressionHead
+from src.network.losses import CRITERIA
 
 CHANNELS = (16, 24, 32, 64)
 SIZES = [64, 100, 112, 130, 160]  # also such that are no multiple of every stride

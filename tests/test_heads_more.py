@@ -6,11 +6,11 @@ from pathlib import Path
 import pytest
 import torch
 
-from src.heads import HEADS, build_head
-from src.heads.heatmap_deconv import HeatmapDeconvHead
-from src.heads.pip import PipHead
-from src.losses import CRITERIA, adaptive_wing, map_l2
 from src.markup import FLIP_PERMUTATION, NUM_POINTS
+from src.network.heads import HEADS, build_head
+from src.network.heads.heatmap_deconv import HeatmapDeconvHead
+from src.network.heads.pip import PipHead
+from src.network.losses import CRITERIA, adaptive_wing, map_l2
 
 NEW = ("heatmap_deconv", "heatmap_awing", "pip", "simcc")
 CHANNELS = (24, 48, 96, 192)  # shufflenet_v2_x0_5's

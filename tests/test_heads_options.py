@@ -11,12 +11,12 @@ from torch import Tensor
 from src.config import ModelConfig
 from src.errors import InputError
 from src.export import TOLERANCE, export_onnx
-from src.heads import HEADS, build_head
-from src.heads.attention import CoordinateAttention, CoordinateRamp
-from src.heads.pip import PipHead
-from src.losses import CRITERIA, build_criterion, star
 from src.markup import CONTOURS, NUM_POINTS
-from src.model import build_model
+from src.network.heads import HEADS, build_head
+from src.network.heads.attention import CoordinateAttention, CoordinateRamp
+from src.network.heads.pip import PipHead
+from src.network.losses import CRITERIA, build_criterion, star
+from src.network.model import build_model
 
 CHANNELS = (16, 24, 32, 64)
 SMALL = ModelConfig(backbone="shufflenet_v2_x0_5", head="heatmap", input_size=64)

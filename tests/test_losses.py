@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from src.errors import InputError
-from src.losses import CRITERIA, adaptive_wing, build_criterion, pose_weight
+from src.network.losses import CRITERIA, adaptive_wing, build_criterion, pose_weight
 
 LOG = math.log1p
 # (criterion, error of x in percent, value)

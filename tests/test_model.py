@@ -8,15 +8,15 @@ from pathlib import Path
 import pytest
 import torch
 
-from src import checkpoint
-from src.backbones import BACKBONES, build_backbone
-from src.backbones.staged import STRIDES
 from src.config import MAX_MODEL_MB, AugmentationConfig, ModelConfig, TrainingConfig, from_dict, to_dict
 from src.errors import InputError
-from src.heads import HEADS
-from src.losses import CRITERIA
-from src.model import build_model
-from src.profiling import choose_device, milliseconds, profile
+from src.network import checkpoint
+from src.network.backbones import BACKBONES, build_backbone
+from src.network.backbones.staged import STRIDES
+from src.network.heads import HEADS
+from src.network.losses import CRITERIA
+from src.network.model import build_model
+from src.network.profiling import choose_device, milliseconds, profile
 from src.training_loss import TrainingLoss
 
 SMALL = ModelConfig(backbone="shufflenet_v2_x0_5", input_size=64)

@@ -5,11 +5,11 @@ from pathlib import Path
 import pytest
 import torch
 
-from src import checkpoint
-from src.backbones import BACKBONES
 from src.config import ModelConfig, TrainingConfig, to_dict
 from src.errors import InputError
-from src.model import build_model
+from src.network import checkpoint
+from src.network.backbones import BACKBONES
+from src.network.model import build_model
 from src.options import build_parser, configurations, parse
 from src.recipes import RECIPES
 

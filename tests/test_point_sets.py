@@ -9,15 +9,15 @@ from commands import SMALL, assert_refused, run
 from conftest import data_flags, file_flags
 from stand_in import distinct_points
 
-from src import checkpoint
 from src.config import ModelConfig, TrainingConfig
 from src.datasets.prepared import load_prepared
 from src.errors import InputError
-from src.heads import HEADS
 from src.inference import evaluate, predict_unit
-from src.losses import l1
 from src.markup import FLIP_PERMUTATION, MEAN_SHAPE, POINT_SETS, as_68, flip_permutation, select_points
-from src.model import build_model
+from src.network import checkpoint
+from src.network.heads import HEADS
+from src.network.losses import l1
+from src.network.model import build_model
 
 SUBSETS = (51, 12)
 

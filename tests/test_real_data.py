@@ -7,11 +7,11 @@ import pytest
 from commands import ROOT, run
 from PIL import Image
 
-from src.checkpoint import load_model
 from src.datasets.challenge import read_annotations
 from src.datasets.pictures import list_pictures
 from src.deployment import open_onnx
 from src.export import export_onnx
+from src.network.checkpoint import load_model
 from src.pose import fit_pose
 from src.submission import read_solution
 

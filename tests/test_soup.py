@@ -8,10 +8,10 @@ import torch
 from commands import assert_refused, run
 from conftest import Run
 
-from src import checkpoint
 from src.config import AUGMENTATIONS, ModelConfig, TrainingConfig
 from src.datasets.prepared import load_prepared
-from src.model import build_model
+from src.network import checkpoint
+from src.network.model import build_model
 from src.soup import average, measure_statistics
 
 SMALL = ModelConfig(backbone="shufflenet_v2_x0_5", input_size=64)

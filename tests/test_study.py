@@ -10,12 +10,12 @@ import pytest
 import torch
 
 from src import engine, study
-from src.checkpoint import load_model
 from src.config import ModelConfig, TrainingConfig
 from src.datasets.prepared import load_prepared
 from src.errors import InputError
 from src.inference import evaluate
 from src.metrics import nme
+from src.network.checkpoint import load_model
 from src.study import Run, draw_faces, train, train_all
 
 

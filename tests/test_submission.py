@@ -11,8 +11,9 @@ from conftest import Run
 from PIL import Image
 from stand_in import distinct_points, gaussian_dot
 
-from src import checkpoint, submission
+from src import submission
 from src.errors import InputError
+from src.network import checkpoint
 from src.submission import check_solution, predict_folder, read_solution, write_solution
 
 NAMES = ["b.jpg", "a.png", "c.jpg"]

@@ -10,9 +10,9 @@ from stand_in import project, random_euler
 from src.config import AUGMENTATIONS, ModelConfig, TrainingConfig
 from src.distributed import World
 from src.errors import InputError
-from src.heads import HEADS
-from src.losses import CRITERIA
-from src.model import build_model
+from src.network.heads import HEADS
+from src.network.losses import CRITERIA
+from src.network.model import build_model
 from src.trainer import Trainer, learning_rate
 
 CONFIG = TrainingConfig(epochs=10, batch_size=8, augmentation=AUGMENTATIONS["none"], warmup=0.0)

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from src.backbones import build_backbone
+from src.network.backbones import build_backbone
 from src.unshuffled import UnshuffledStage, unshuffle
 
 

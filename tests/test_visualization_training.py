@@ -4,8 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from src.backbones import BACKBONES
-from src.heads import HEADS
+from src.network.backbones import BACKBONES
+from src.network.heads import HEADS
 from src.visualization.pose import angle_scatter
 from src.visualization.style import look, title
 from src.visualization.training import (

@@ -11,7 +11,7 @@ from commands import load
 
 from src.command_line import run_command
 from src.distributed import World
-from src.model import LandmarkNet
+from src.network.model import LandmarkNet
 from src.trainer import Trainer
 
 train = load("train.py")

@@ -14,8 +14,8 @@ from src.autolabel.training import Setup
 from src.command_line import HelpFormatter, run_command
 from src.errors import InputError
 from src.files import check_writable
+from src.network.profiling import choose_device
 from src.options import configurations, parse
-from src.profiling import choose_device
 
 DEFAULTS = Settings()
 # Flags of train.py that name its data and files; here all of that is said by --labeled, --unlabeled and --out.

@@ -14,7 +14,7 @@ from src.datasets.pictures import SQUARE_SIZE, read_square
 from src.errors import InputError
 from src.geometry import apply_affine, compose_affine, crop_affine, invert_affine
 from src.markup import FLIP_PERMUTATION, REGIONS
-from src.model import LandmarkNet
+from src.network.model import LandmarkNet
 from src.transforms import warp
 
 _DECODERS = 4  # threads that read pictures while the network predicts

@@ -8,11 +8,11 @@ import pandas as pd
 from src.autolabel.rounds import Round, Settings, best_round, human_copies, open_held_out, round_folder
 from src.autolabel.task import Task
 from src.autolabel.training import MODEL, Setup, open_faces, train_on
-from src.checkpoint import load_model
 from src.datasets.prepared import PreparedFaces
 from src.files import write_text
 from src.inference import evaluate
 from src.metrics import bootstrap_interval, nme
+from src.network.checkpoint import load_model
 
 
 def compare(

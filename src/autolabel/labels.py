@@ -7,10 +7,10 @@ import numpy as np
 import torch
 
 from src.autolabel.agreement import predict_pictures
-from src.checkpoint import load_model
 from src.errors import InputError
 from src.files import atomic_path
 from src.metrics import nme, point_errors
+from src.network.checkpoint import load_model
 
 _LEAST_LIMIT = 1e-6  # percent; keeps a ratio finite where all views agree exactly
 

@@ -8,7 +8,6 @@ from pathlib import Path
 import pandas as pd
 import torch
 
-from src import checkpoint
 from src.autolabel.records import load_record, save_record
 from src.config import ModelConfig, TrainingConfig
 from src.datasets.faces import Faces
@@ -16,7 +15,8 @@ from src.datasets.pictures import SQUARE_SIZE
 from src.datasets.prepared import PreparedFaces, load_prepared, prepare
 from src.distributed import World
 from src.engine import RunFiles, fit
-from src.model import build_model
+from src.network import checkpoint
+from src.network.model import build_model
 from src.options import latest_snapshot
 
 MODEL = "best.pth.tar"

@@ -17,7 +17,6 @@ import pandas as pd
 import torch
 from tqdm import tqdm
 
-from src import checkpoint
 from src.command_line import HelpFormatter, run_command
 from src.compression.pruning import importance, remove_channels
 from src.config import TrainingConfig
@@ -30,8 +29,9 @@ from src.errors import InputError
 from src.files import atomic_path, check_writable, write_text
 from src.inference import evaluate
 from src.metrics import nme
-from src.model import LandmarkNet
-from src.profiling import milliseconds, profile
+from src.network import checkpoint
+from src.network.model import LandmarkNet
+from src.network.profiling import milliseconds, profile
 from src.visualization.compression import pruning_rounds
 
 _CPU = torch.device("cpu")

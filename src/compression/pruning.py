@@ -13,10 +13,10 @@ from torch import Tensor
 from src.config import AUGMENTATIONS
 from src.datasets.loader import TrainingBatches
 from src.errors import InputError
-from src.losses import l1
-from src.model import LandmarkNet
+from src.network.channels import Inner, inners
+from src.network.losses import l1
+from src.network.model import LandmarkNet
 from src.transforms import augment
-from src.widths import Inner, inners
 
 _STEP = 8  # channels removed at a time, and the narrowest layer: processors compute so many at once
 
@@ -59,7 +59,7 @@ def remove_channels(network: LandmarkNet, matters: list[Tensor], *, megabytes: f
 
 
 def _megabytes(network: LandmarkNet) -> float:
-    """10^6 bytes of a network without the training-only branch, as `src.profiling.profile` has them, but at once."""
+    """10^6 bytes of a network without the training-only branch, as `src.network.profiling` counts them, but at once."""
     return sum(value.numel() * value.element_size() for value in network.state_dict().values()) / 1e6
 
 

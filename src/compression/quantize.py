@@ -17,13 +17,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 from torch import Tensor
 
-from src.checkpoint import load_model
 from src.command_line import HelpFormatter, run_command
 from src.deployment import needed, open_onnx
 from src.errors import InputError
 from src.export import export_onnx
 from src.export_tflite import calibration_crops
 from src.files import atomic_path
+from src.network.checkpoint import load_model
 
 if TYPE_CHECKING:
     from onnx import ModelProto

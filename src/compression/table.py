@@ -19,7 +19,6 @@ from torch import Tensor
 
 from src.baselines import SIDE, mobilenet_v3_large
 from src.benchmark import onnx_milliseconds
-from src.checkpoint import load_model
 from src.command_line import HelpFormatter, run_command
 from src.compression.quantize import FORMS, quantize
 from src.datasets.prepared import PreparedFaces, load_prepared
@@ -29,7 +28,8 @@ from src.export_tflite import calibration_crops
 from src.files import atomic_path, check_writable, write_text
 from src.inference import unit_errors
 from src.metrics import bootstrap_interval, nme
-from src.profiling import profile
+from src.network.checkpoint import load_model
+from src.network.profiling import profile
 from src.runtimes import open_model
 from src.visualization.training import pareto
 

@@ -10,11 +10,11 @@ import matplotlib.pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from src.backbones import BACKBONES
 from src.config import AUGMENTATIONS
-from src.heads import HEADS
-from src.losses import CRITERIA
 from src.markup import REGIONS
+from src.network.backbones import BACKBONES
+from src.network.heads import HEADS
+from src.network.losses import CRITERIA
 
 _COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#8C6BB1")
 _MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")

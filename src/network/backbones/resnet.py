@@ -8,7 +8,7 @@ Recognition", 2019): normalization before the first convolution, PReLU, and no a
 from torch import Tensor, nn
 from torchvision import models
 
-from src.backbones.staged import StagedBackbone, split_by_stride
+from src.network.backbones.staged import StagedBackbone, split_by_stride
 
 _WIDTHS = (64, 128, 256, 512)  # of IRNet's stages
 

@@ -8,7 +8,7 @@ from torch import nn
 from torchvision.models.mobilenetv2 import InvertedResidual
 from torchvision.ops import Conv2dNormActivation
 
-from src.backbones.staged import StagedBackbone
+from src.network.backbones.staged import StagedBackbone
 
 # One row a stage after the stem: width, expansion, number of blocks. Each stage halves the map.
 _STAGES = ((64, 2, 5), (128, 2, 7), (128, 4, 4), (128, 4, 3))

@@ -8,8 +8,8 @@ parallel branches are not yet merged. Mehta and Rastegari, "Separable Self-atten
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from src.backbones.staged import StagedBackbone, split_by_stride
 from src.errors import InputError
+from src.network.backbones.staged import StagedBackbone, split_by_stride
 
 
 class _RoundedUp(nn.Module):

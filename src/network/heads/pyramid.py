@@ -6,8 +6,8 @@ Lin et al., "Feature Pyramid Networks for Object Detection", 2017.
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from src.backbones.staged import STRIDES
-from src.heads.attention import CoordinateRamp, build_attention
+from src.network.backbones.staged import STRIDES
+from src.network.heads.attention import CoordinateRamp, build_attention
 
 
 class Pyramid(nn.Module):

@@ -8,7 +8,7 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from src.errors import InputError
-from src.model import LandmarkNet
+from src.network.model import LandmarkNet
 
 
 @dataclass(frozen=True)

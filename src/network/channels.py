@@ -14,7 +14,7 @@ from torchvision.models import mobilenetv2, mobilenetv3, shufflenetv2
 from torchvision.ops import SqueezeExcitation
 
 from src.errors import InputError
-from src.heads.heatmap import HeatmapHead
+from src.network.heads.heatmap import HeatmapHead
 
 _BRANCHES = {shufflenetv2.InvertedResidual: "branch2", mobilenetv2.InvertedResidual: "conv"}
 _BRANCHES |= {mobilenetv3.InvertedResidual: "block"}

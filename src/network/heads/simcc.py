@@ -11,9 +11,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torchvision.ops import Conv2dNormActivation
 
-from src.backbones.staged import STRIDES
-from src.heads.pyramid import Pyramid, coarsest_level, grid_side
 from src.markup import NUM_POINTS
+from src.network.backbones.staged import STRIDES
+from src.network.heads.pyramid import Pyramid, coarsest_level, grid_side
 
 _CELLS = 12  # a side, at least; all cells of a point's map see all bins, so finer maps cost weights
 _WIDTH = 96  # channels of the pyramid

@@ -6,7 +6,7 @@ torchvision's network without its last, classification-only convolution.
 from torch import nn
 from torchvision import models
 
-from src.backbones.staged import StagedBackbone, split_by_stride
+from src.network.backbones.staged import StagedBackbone, split_by_stride
 
 
 def shufflenet_v2_x0_5() -> StagedBackbone:

@@ -11,14 +11,14 @@ from functools import partial
 from torch import nn
 
 from src.errors import InputError
-from src.heads.heatmap import HeatmapHead
-from src.heads.heatmap_boundary import HeatmapBoundaryHead
-from src.heads.heatmap_deconv import HeatmapDeconvHead
-from src.heads.pip import PipHead
-from src.heads.regression import RegressionHead
-from src.heads.simcc import SimccHead
-from src.losses import adaptive_wing
 from src.markup import NUM_POINTS
+from src.network.heads.heatmap import HeatmapHead
+from src.network.heads.heatmap_boundary import HeatmapBoundaryHead
+from src.network.heads.heatmap_deconv import HeatmapDeconvHead
+from src.network.heads.pip import PipHead
+from src.network.heads.regression import RegressionHead
+from src.network.heads.simcc import SimccHead
+from src.network.losses import adaptive_wing
 
 HEADS: dict[str, Callable[..., nn.Module]] = {
     "regression": RegressionHead,

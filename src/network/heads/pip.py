@@ -10,11 +10,11 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torchvision.ops import Conv2dNormActivation
 
-from src.backbones.staged import STRIDES
 from src.config import ModelConfig
 from src.errors import InputError
-from src.heads.pyramid import Pyramid, coarsest_level, grid_side
 from src.markup import MEAN_SHAPE, NUM_POINTS, POINT_SETS
+from src.network.backbones.staged import STRIDES
+from src.network.heads.pyramid import Pyramid, coarsest_level, grid_side
 
 # The paper's best grid is 8 x 8: stride 32 at 256 px. At 112 px that stride leaves 4 x 4 cells of 28 % of the side, so
 # the stride follows the input, to the grid nearest to 8 x 8 by ratio (7 x 7 at stride 16 for 112 px), and the coarser

@@ -15,7 +15,7 @@ from src.config import ModelConfig, TrainingConfig, from_dict, to_dict
 from src.errors import InputError
 from src.files import atomic_path
 from src.markup import NUM_POINTS
-from src.model import LandmarkNet, build_model
+from src.network.model import LandmarkNet, build_model
 
 FORMAT = 1
 _AUXILIARY = "auxiliary."

@@ -10,9 +10,9 @@ from itertools import pairwise
 import torch
 from torch import Tensor, nn
 
-from src.heads.heatmap import HeatmapHead
-from src.losses import adaptive_wing
 from src.markup import CONTOURS, NUM_POINTS, POINT_SETS
+from src.network.heads.heatmap import HeatmapHead
+from src.network.losses import adaptive_wing
 
 _SIGMA = 1.0  # cells: width of a line
 _WEIGHT = 1.0  # of the lines' loss, a mean over the cells, beside the points' in percent

@@ -4,12 +4,12 @@ import torch
 from torch import Tensor, nn
 from torchvision.ops import Conv2dNormActivation
 
-from src.backbones import build_backbone
 from src.config import ModelConfig
 from src.errors import InputError
-from src.heads import HEAD_OPTIONS, build_head
 from src.markup import POINT_SETS
-from src.widths import set_widths
+from src.network.backbones import build_backbone
+from src.network.channels import set_widths
+from src.network.heads import HEAD_OPTIONS, build_head
 
 
 class EulerBranch(nn.Module):

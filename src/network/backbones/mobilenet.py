@@ -5,7 +5,7 @@ classification-only convolution.
 from torch import nn
 from torchvision import models
 
-from src.backbones.staged import StagedBackbone, split_by_stride
+from src.network.backbones.staged import StagedBackbone, split_by_stride
 
 
 def mobilenet_v2() -> StagedBackbone:

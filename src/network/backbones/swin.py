@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor
 from torchvision import models
 
-from src.backbones.staged import STRIDES, StagedBackbone
+from src.network.backbones.staged import STRIDES, StagedBackbone
 
 _WIDTH = 96  # of the first stage; each further one is twice as wide
 _DEPTHS = [2, 2, 6, 2]

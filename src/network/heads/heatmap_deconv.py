@@ -14,10 +14,10 @@ import torch
 from torch import Tensor, nn
 from torchvision.ops import Conv2dNormActivation
 
-from src.backbones.staged import STRIDES
-from src.heads.pyramid import Pyramid, grid_side
-from src.losses import map_l2
 from src.markup import NUM_POINTS
+from src.network.backbones.staged import STRIDES
+from src.network.heads.pyramid import Pyramid, grid_side
+from src.network.losses import map_l2
 
 _WIDTHS = (324, 256, 128)  # channels of the two deconvolutions and of the convolution before the maps
 _LEVEL = 2  # of the backbone's maps: stride 16, twice doubled to stride 4

@@ -5,14 +5,14 @@ The last ones are teachers: with some head or with all they exceed the challenge
 
 from collections.abc import Callable
 
-from src.backbones.mobile_timm import mobileone_s1, mobilevitv2_050
-from src.backbones.mobilenet import mobilenet_v2, mobilenet_v3_large, mobilenet_v3_small
-from src.backbones.pfld import pfld
-from src.backbones.resnet import irnet18, irnet50, irnet100, regnet_x_800mf
-from src.backbones.shufflenet import shufflenet_v2_x0_5, shufflenet_v2_x1_0, shufflenet_v2_x1_5
-from src.backbones.staged import StagedBackbone
-from src.backbones.swin import swin_t
 from src.errors import InputError
+from src.network.backbones.mobile_timm import mobileone_s1, mobilevitv2_050
+from src.network.backbones.mobilenet import mobilenet_v2, mobilenet_v3_large, mobilenet_v3_small
+from src.network.backbones.pfld import pfld
+from src.network.backbones.resnet import irnet18, irnet50, irnet100, regnet_x_800mf
+from src.network.backbones.shufflenet import shufflenet_v2_x0_5, shufflenet_v2_x1_0, shufflenet_v2_x1_5
+from src.network.backbones.staged import StagedBackbone
+from src.network.backbones.swin import swin_t
 
 BACKBONES: dict[str, Callable[[], StagedBackbone]] = {
     constructor.__name__: constructor

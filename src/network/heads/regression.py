@@ -9,8 +9,8 @@ import torch
 from torch import Tensor, nn
 from torchvision.ops import Conv2dNormActivation
 
-from src.backbones.staged import STRIDES
 from src.markup import MEAN_SHAPE, NUM_POINTS, POINT_SETS
+from src.network.backbones.staged import STRIDES
 
 _REDUCED = 64  # channels that the full-extent convolution sees
 _GLOBAL = 256  # channels of its output

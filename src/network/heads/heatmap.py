@@ -11,10 +11,10 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torchvision.ops import Conv2dNormActivation
 
-from src.backbones.staged import STRIDES
-from src.heads.pyramid import Pyramid, grid_side
-from src.losses import star
 from src.markup import NUM_POINTS
+from src.network.backbones.staged import STRIDES
+from src.network.heads.pyramid import Pyramid, grid_side
+from src.network.losses import star
 
 _PYRAMID = 96  # channels of the pyramid
 _HIDDEN = 128  # channels before the maps

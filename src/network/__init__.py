@@ -1,0 +1,1 @@
+"""The network: backbone, head, losses, model files and what a model costs."""
