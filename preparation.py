@@ -8,7 +8,7 @@ from src.datasets.cropping import WHOLE
 from src.datasets.pictures import SQUARE_SIZE
 from src.datasets.prepared import prepare
 from src.errors import InputError
-from src.synthesis.training_folders import adapt_folders, repose_folders
+from src.synthesis.reposing.folders import adapt_folders, repose_folders
 
 
 def parse_arguments() -> argparse.Namespace:
@@ -62,7 +62,7 @@ def main() -> None:
 
 def prepare_challenge(arguments: argparse.Namespace) -> None:
     if arguments.demo is not None:
-        from src.synthesis.demo import render_demo  # compiles its renderer: only where it is wanted
+        from src.synthesis.renderer.folder import render_demo  # compiles its renderer: only where it is wanted
 
         render_demo(arguments.data_root, arguments.demo)
     train_dirs = arguments.train_dirs or [arguments.data_root / "synthetics_train"]

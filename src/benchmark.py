@@ -29,7 +29,7 @@ from src.distributed import World
 from src.export import export_onnx, onnx_program
 from src.network import checkpoint
 from src.network.model import LandmarkNet, build_model
-from src.synthesis.demo import render_faces
+from src.synthesis.renderer.folder import render_faces
 from src.trainer import Trainer
 from src.transforms import augment
 

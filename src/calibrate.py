@@ -21,7 +21,7 @@ from src.datasets.prepared import load_prepared, prepare
 from src.errors import InputError
 from src.files import atomic_path, check_writable
 from src.runtimes import Runtime, look_twice, open_model
-from src.synthesis.demo import render_faces
+from src.synthesis.renderer.folder import render_faces
 from src.transforms import augment
 from src.visualization.confidence import reliability_diagram
 

@@ -8,7 +8,7 @@ from commands import ROOT, assert_refused, run
 
 from src.box_errors import move_boxes
 from src.boxes import box_of_points
-from src.synthesis.demo import render_faces
+from src.synthesis.renderer.folder import render_faces
 
 SCRIPT = "src/box_errors.py"
 

@@ -20,7 +20,7 @@ from src.export_networks import PictureNetwork
 from src.looks import upright_affine
 from src.network.checkpoint import load_model
 from src.predict import Predictor
-from src.synthesis.demo import render_faces
+from src.synthesis.renderer.folder import render_faces
 
 SHIPPED_MODEL = ROOT / "best.pth.tar"
 

@@ -16,14 +16,14 @@ from test_repose import SIZE, UNTURNED, projections, psnr, save_packed, save_pho
 from src.datasets.challenge import read_annotations, write_annotations
 from src.datasets.prepared import load_prepared
 from src.markup import NUM_POINTS, REGIONS
-from src.synthesis.acting import Actor, act, build_actor, build_skin, draw_skin, sample_expression
-from src.synthesis.adapt import adapt_folder
-from src.synthesis.conventions import AFLW_OFFSETS
-from src.synthesis.face_model import FaceModel
-from src.synthesis.fit import learn_offsets
-from src.synthesis.relabel import Convention, learn_convention, relabel_by
-from src.synthesis.staging import occlude, replace_background
-from src.synthesis.turning import build_head
+from src.synthesis.reposing.adapt import adapt_folder
+from src.synthesis.reposing.conventions import AFLW_OFFSETS
+from src.synthesis.reposing.expressions import Actor, act, build_actor, build_skin, draw_skin, sample_expression
+from src.synthesis.reposing.face_model import FaceModel
+from src.synthesis.reposing.fit import learn_offsets
+from src.synthesis.reposing.occluders import occlude, replace_background
+from src.synthesis.reposing.relabel import Convention, learn_convention, relabel_by
+from src.synthesis.reposing.turning import build_head
 
 
 def acting_model() -> FaceModel:

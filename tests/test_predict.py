@@ -15,7 +15,7 @@ from src.confidence import LIMIT
 from src.errors import InputError
 from src.metrics import nme, point_errors
 from src.predict import Predictor, read_picture
-from src.synthesis.demo import render_faces
+from src.synthesis.renderer.folder import render_faces
 
 FACE = (60, 40, 160, 120)
 OTHER = (200, 100, 260, 160)

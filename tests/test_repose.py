@@ -17,15 +17,15 @@ from src.datasets.challenge import read_annotations, write_annotations
 from src.errors import InputError
 from src.markup import FLIP_PERMUTATION, MEAN_SHAPE, NUM_POINTS, REGIONS
 from src.pose import rotation_matrix
-from src.synthesis.conventions import AFLW_OFFSETS
-from src.synthesis.face_model import PACKED, FaceModel, load_face_model
-from src.synthesis.fit import Fits, fit_faces, landmark_shapes, learn_offsets, to_camera
-from src.synthesis.framing import add_black_border, frame, without_black_border
-from src.synthesis.heightfield import HeightField, draw, height_field, turn
-from src.synthesis.marked_folder import MARKER
-from src.synthesis.relabel import relabel
-from src.synthesis.repose import FOLDERS, repose_folder, turns_per_photo
-from src.synthesis.turning import build_head, sample_pose, turn_head
+from src.synthesis.owned_folder import MARKER
+from src.synthesis.reposing.conventions import AFLW_OFFSETS
+from src.synthesis.reposing.face_model import PACKED, FaceModel, load_face_model
+from src.synthesis.reposing.fit import Fits, fit_faces, landmark_shapes, learn_offsets, to_camera
+from src.synthesis.reposing.framing import add_black_border, frame, without_black_border
+from src.synthesis.reposing.heightfield import HeightField, draw, height_field, turn
+from src.synthesis.reposing.relabel import relabel
+from src.synthesis.reposing.repose import FOLDERS, repose_folder, turns_per_photo
+from src.synthesis.reposing.turning import build_head, sample_pose, turn_head
 
 DATA = Path(os.environ.get("LANDMARK_DATA", Path(__file__).parents[1].parent / "shared" / "data"))
 FACE_MODEL, PHOTOS = DATA / "ict_face_model", DATA / "photos_train"

@@ -10,9 +10,10 @@ from src.datasets.challenge import load_annotations, read_annotations
 from src.errors import InputError
 from src.markup import FLIP_PERMUTATION, MEAN_SHAPE
 from src.pose import fit_pose
-from src.synthesis import demo, render
-from src.synthesis.chart import NUM_COLUMNS, NUM_ROWS, ROW
-from src.synthesis.head import EXPRESSION_NAMES, IDENTITY_NAMES, build_head
+from src.synthesis.renderer import face as render
+from src.synthesis.renderer import folder as demo
+from src.synthesis.renderer.chart import NUM_COLUMNS, NUM_ROWS, ROW
+from src.synthesis.renderer.head import EXPRESSION_NAMES, IDENTITY_NAMES, build_head
 
 NEUTRAL = np.zeros(len(IDENTITY_NAMES) + len(EXPRESSION_NAMES))
 

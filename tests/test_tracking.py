@@ -9,7 +9,7 @@ from rectangle_face import RectangleFinder, rectangle_picture, rectangle_points
 from src import predict
 from src.errors import InputError
 from src.predict import Predictor
-from src.synthesis.render import render_face
+from src.synthesis.renderer.face import render_face
 from src.tracking import OneEuroFilter, Smoothing, Tracker
 
 SECONDS = 1 / 30

@@ -15,7 +15,7 @@ from commands import ROOT
 from PIL import Image
 
 from src.deployment import onnx_metadata, open_onnx
-from src.synthesis.demo import render_faces
+from src.synthesis.renderer.folder import render_faces
 
 PAGE = ROOT / "docs" / "demo"
 NEEDED = {

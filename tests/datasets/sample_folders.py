@@ -8,7 +8,7 @@ from PIL import Image
 from scipy.io import savemat
 from stand_in import project, random_euler, write_faces
 
-from src.datasets.point_maps import LAPA_106, WFLW_98
+from src.datasets.formats.point_maps import LAPA_106, WFLW_98
 
 COUNT = 3
 SIZE = (160, 120)  # pixels, width and height

@@ -8,7 +8,7 @@ from sample_folders import sample
 
 from src.datasets.folder import Folder
 from src.datasets.formats import read_faces
-from src.datasets.point_maps import LAPA_106, WFLW_98, to_68
+from src.datasets.formats.point_maps import LAPA_106, WFLW_98, to_68
 from src.errors import InputError
 from src.markup import FLIP_PERMUTATION
 

@@ -10,7 +10,7 @@ from stand_in import distinct_points
 from src.datasets.faces import Faces
 from src.datasets.folder import Folder
 from src.datasets.formats import read_faces
-from src.datasets.ivslab import write as write_ivslab
+from src.datasets.formats.ivslab import write as write_ivslab
 from src.errors import InputError
 
 POINTS = distinct_points(3) * 100

@@ -10,7 +10,7 @@ import numpy as np
 
 from src.datasets.faces import Faces
 from src.datasets.folder import Folder, read_text
-from src.datasets.point_maps import WFLW_98, to_68
+from src.datasets.formats.point_maps import WFLW_98, to_68
 from src.errors import InputError
 
 SUBSETS = ("largepose", "expression", "illumination", "makeup", "occlusion", "blur")

@@ -6,8 +6,8 @@ from itertools import pairwise
 import numpy as np
 from PIL import Image, ImageFilter
 
-from src.synthesis.appearance import linear
 from src.synthesis.compiled import kernel
+from src.synthesis.renderer.appearance import linear
 
 _LUT_SIZE = 4096
 

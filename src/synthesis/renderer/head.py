@@ -10,11 +10,11 @@ from functools import lru_cache
 import numpy as np
 
 from src.markup import MEAN_SHAPE
-from src.synthesis import chart, parts
-from src.synthesis.anatomy import EYE_CENTER, SURFACE
-from src.synthesis.chart import AZIMUTHS, NUM_COLUMNS, NUM_ROWS, ROW
-from src.synthesis.fields import EXPRESSION, IDENTITY, displacement, jaw_drop
-from src.synthesis.parts import Mesh
+from src.synthesis.renderer import chart, parts
+from src.synthesis.renderer.anatomy import EYE_CENTER, SURFACE
+from src.synthesis.renderer.chart import AZIMUTHS, NUM_COLUMNS, NUM_ROWS, ROW
+from src.synthesis.renderer.fields import EXPRESSION, IDENTITY, displacement, jaw_drop
+from src.synthesis.renderer.parts import Mesh
 
 # What a face may wear or not; the other parts are always drawn.
 PARTS = (

@@ -4,7 +4,7 @@ The face model's skin, with the photograph as its texture, is drawn in the new e
 fades out towards hair, ears and neck, which stay the photograph's own. Between open lids the photograph's eye shows
 through; between parted lips the model's teeth, tongue and gums are drawn in plain colors.
 
-Camera frame as in `src.synthesis.heightfield`: pixels of the photograph, y down, z towards the viewer.
+Camera frame as in `src.synthesis.reposing.heightfield`: pixels of the photograph, y down, z towards the viewer.
 """
 
 from dataclasses import dataclass
@@ -13,11 +13,11 @@ import numpy as np
 
 from src.geometry import apply_affine
 from src.synthesis.compiled import kernel
-from src.synthesis.conventions import AFLW_OFFSETS
-from src.synthesis.face_model import FaceModel
-from src.synthesis.fit import landmark_shapes
 from src.synthesis.raster import EMPTY_DEPTH, rasterize
-from src.synthesis.relabel import Relabeled
+from src.synthesis.reposing.conventions import AFLW_OFFSETS
+from src.synthesis.reposing.face_model import FaceModel
+from src.synthesis.reposing.fit import landmark_shapes
+from src.synthesis.reposing.relabel import Relabeled
 
 # ICT-FaceKit's vertices behind the lips, and their colors in shares of the skin's brightness.
 _INTERIOR = (

@@ -11,10 +11,10 @@ from PIL import Image
 
 from src.markup import MEAN_SHAPE, REGIONS
 from src.pose import rotation_matrix
-from src.synthesis import appearance, hair, masks, scenery, shading
-from src.synthesis.head import EXPRESSION_NAMES, IDENTITY_NAMES, Head, build_head
 from src.synthesis.raster import EMPTY_DEPTH, draw_depth
-from src.synthesis.shading import NUM_ATTRIBUTES
+from src.synthesis.renderer import appearance, hair, masks, scenery, shading
+from src.synthesis.renderer.head import EXPRESSION_NAMES, IDENTITY_NAMES, Head, build_head
+from src.synthesis.renderer.shading import NUM_ATTRIBUTES
 
 # Material of each part.
 _MATERIALS = {

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from src.synthesis import masks, shading
-from src.synthesis.head import Head
-from src.synthesis.shading import NUM_ATTRIBUTES
+from src.synthesis.renderer import masks, shading
+from src.synthesis.renderer.head import Head
+from src.synthesis.renderer.shading import NUM_ATTRIBUTES
 
 _RED, _GREEN, _BLUE, _COVER, _GLOSS, _AMBIENT, _U, _V = range(NUM_ATTRIBUTES)
 

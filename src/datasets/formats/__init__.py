@@ -5,12 +5,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
 
-from src.datasets import (
+from src.datasets import challenge, cropping
+from src.datasets.challenge import check_name
+from src.datasets.faces import Faces
+from src.datasets.folder import Folder
+from src.datasets.formats import (
     aflw2000,
-    challenge,
     coco,
     cofw68,
-    cropping,
     facesynthetics,
     ivslab,
     lapa,
@@ -20,9 +22,6 @@ from src.datasets import (
     x_anylabeling,
     yolo_pose,
 )
-from src.datasets.challenge import check_name
-from src.datasets.faces import Faces
-from src.datasets.folder import Folder
 from src.errors import InputError
 
 

@@ -11,9 +11,9 @@ import numpy as np
 
 from src.markup import REGIONS
 from src.pose import fit_pose
-from src.synthesis.conventions import AFLW_OFFSETS, JAW_ENDS_OFFSETS
-from src.synthesis.face_model import FaceModel
-from src.synthesis.fit import Fits, fit_faces, hidden_jaw, landmark_shapes, learn_offsets, residuals, to_camera
+from src.synthesis.reposing.conventions import AFLW_OFFSETS, JAW_ENDS_OFFSETS
+from src.synthesis.reposing.face_model import FaceModel
+from src.synthesis.reposing.fit import Fits, fit_faces, hidden_jaw, landmark_shapes, learn_offsets, residuals, to_camera
 
 _MAX_RESIDUAL = 0.03  # of the face box: about one fit in a hundred is worse, and wrong
 # |yaw| in degrees of the faces that show where a source places its points: frontally, and its jaw line in depth.

@@ -23,14 +23,14 @@ from tqdm import tqdm
 from src.datasets.challenge import ANNOTATIONS, read_annotations, write_annotations
 from src.errors import InputError
 from src.geometry import apply_affine
-from src.synthesis.acting import Skin, build_actor, build_skin
-from src.synthesis.face_model import FaceModel, load_face_model
-from src.synthesis.framing import crop, frame
-from src.synthesis.full_render import render
-from src.synthesis.marked_folder import claim, finish, finished
-from src.synthesis.relabel import Relabeled, photo_sources, relabel
-from src.synthesis.staging import occlude
-from src.synthesis.turning import build_head, sample_pose, turn_head
+from src.synthesis.owned_folder import claim, finish, finished
+from src.synthesis.reposing.expressions import Skin, build_actor, build_skin
+from src.synthesis.reposing.face_model import FaceModel, load_face_model
+from src.synthesis.reposing.framing import crop, frame
+from src.synthesis.reposing.full_render import render
+from src.synthesis.reposing.occluders import occlude
+from src.synthesis.reposing.relabel import Relabeled, photo_sources, relabel
+from src.synthesis.reposing.turning import build_head, sample_pose, turn_head
 
 FOLDERS = ("relabeled", "reposed", "rendered")
 _VERSION = 4  # raise it when the same seed gives another picture or label
@@ -58,17 +58,17 @@ def repose_folder(
 
     face_model: folder of ICT-FaceKit (`load_face_model`). per_photo: turned faces a photograph of the largest source;
     those of smaller sources are turned up to three times as often, so that a few videos do not outweigh many people.
-    renders: the same for full renders (`src.synthesis.full_render`). occluded: share of the turned faces that something
-    covers. workers: processes, by default one a CPU. The same seed writes the same files whatever the number of
-    workers; a finished folder of the same photographs and arguments stays as it is.
-    Returns the counts `photographs`, `rejected` (bad fits) and, by folder, of the faces.
-    Raises InputError where an input is missing or `out` holds anything that this function did not write.
+    renders: the same for full renders (`src.synthesis.reposing.full_render`). occluded: share of the turned faces that
+    something covers. workers: processes, by default one a CPU. The same seed writes the same files whatever the number
+    of workers; a finished folder of the same photographs and arguments stays as it is. Returns the counts
+    `photographs`, `rejected` (bad fits) and, by folder, of the faces. Raises InputError where an input is missing or
+    `out` holds anything that this function did not write.
     """
     source, out = Path(source), Path(out)
     model = load_face_model(face_model)
     names, points_image = read_annotations(source)
     marker = {
-        "made_by": "src.synthesis.repose",
+        "made_by": "src.synthesis.reposing.repose",
         "version": _VERSION,
         "annotations": hashlib.sha256((source / ANNOTATIONS).read_bytes()).hexdigest(),
         "per_photo": per_photo,

@@ -12,7 +12,7 @@ import numpy as np
 
 from src.markup import FLIP_PERMUTATION, NUM_POINTS, REGIONS
 from src.pose import euler_angles, fit_pose, rotation_matrix
-from src.synthesis.face_model import FaceModel
+from src.synthesis.reposing.face_model import FaceModel
 
 _STEPS = 14
 _BATCH = 256

@@ -2,17 +2,18 @@
 
 Model frame: centimeters, x to the picture's right, y up, z towards the viewer. All tables are left-right symmetric.
 
-How the numbers were obtained. (1) Learned offsets: `src.synthesis.fit.learn_offsets` on 800 YouTube Faces frames, whose
-inner points follow the same convention. x and y come from near-frontal faces; the depth of the jaw comes from the near
-side of turned ones (HELEN and AFW show the same: about a centimeter behind ICT-FaceKit's vertices). (2) A calibration
-of the jaw, the brows and the mouth, in two rounds, so that mean shapes of frontal faces agree with the challenge's
-validation labels: first of relabeled photographs with |yaw| < 15 degrees at equal poses, then of a trained model's
-predictions on 125 faces with |yaw| < 30, once more after (3), which moves the jaw of nodding heads. Every shift is a
-mean over faces and over both sides of the face; nothing else was taken from those labels, and nothing from profiles.
-(3) How far the jaw line lies behind the chin: frontal faces do not show it, but AFLW2000-3D's labels are projections of
-the Basel Face Model, whose 68 mean points are published (Guo et al., "Towards Fast, Accurate and Stable 3D Dense Face
-Alignment", 2020, repository cleardusk/3DDFA: `u_base`, with the mean of 300W-LP's shape coefficients). Laid on the mean
-of 2,500 relabeled photographs by the inner points, its jaw ends lie a centimeter further behind its chin.
+How the numbers were obtained. (1) Learned offsets: `learn_offsets` of `src.synthesis.reposing.fit` on 800 YouTube
+Faces frames, whose inner points follow the same convention. x and y come from near-frontal faces; the depth of the jaw
+comes from the near side of turned ones (HELEN and AFW show the same: about a centimeter behind ICT-FaceKit's vertices).
+(2) A calibration of the jaw, the brows and the mouth, in two rounds, so that mean shapes of frontal faces agree with
+the challenge's validation labels: first of relabeled photographs with |yaw| < 15 degrees at equal poses, then of a
+trained model's predictions on 125 faces with |yaw| < 30, once more after (3), which moves the jaw of nodding heads.
+Every shift is a mean over faces and over both sides of the face; nothing else was taken from those labels, and nothing
+from profiles. (3) How far the jaw line lies behind the chin: frontal faces do not show it, but AFLW2000-3D's labels are
+projections of the Basel Face Model, whose 68 mean points are published (Guo et al., "Towards Fast, Accurate and Stable
+3D Dense Face Alignment", 2020, repository cleardusk/3DDFA: `u_base`, with the mean of 300W-LP's shape coefficients).
+Laid on the mean of 2,500 relabeled photographs by the inner points, its jaw ends lie a centimeter further behind its
+chin.
 """
 
 import numpy as np

@@ -1,7 +1,8 @@
 """Labels of any annotated folder made to follow AFLW2000-3D's convention; its pictures stay where they are.
 
 The 3D face model is fitted to every face's points, and each point moves, in the head's own frame, from where this
-source places it to where AFLW2000-3D does (`src.synthesis.relabel`). The way of the source is learned from its faces.
+source places it to where AFLW2000-3D does (`src.synthesis.reposing.relabel`). How a source places its points is
+learned from its faces.
 """
 
 import hashlib
@@ -12,9 +13,9 @@ from tqdm import tqdm
 
 from src.datasets.challenge import ANNOTATIONS, read_annotations, write_annotations
 from src.errors import InputError
-from src.synthesis.face_model import load_face_model
-from src.synthesis.marked_folder import claim, finish, finished
-from src.synthesis.relabel import learn_convention, relabel_by
+from src.synthesis.owned_folder import claim, finish, finished
+from src.synthesis.reposing.face_model import load_face_model
+from src.synthesis.reposing.relabel import learn_convention, relabel_by
 
 PICTURES = "pictures"  # a link to the source, so that a hundred thousand pictures need no copy
 _VERSION = 2  # raise it when the same seed gives another label
@@ -34,7 +35,7 @@ def adapt_folder(source: Path, out: Path, *, face_model: Path, seed: int) -> dic
     names, points_image = read_annotations(source)
     digest = hashlib.sha256((source / ANNOTATIONS).read_bytes()).hexdigest()
     marker = {
-        "made_by": "src.synthesis.adapt",
+        "made_by": "src.synthesis.reposing.adapt",
         "version": _VERSION,
         "source": str(source.resolve()),
         "annotations": digest,

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from src.synthesis.anatomy import JAW_HINGE
+from src.synthesis.renderer.anatomy import JAW_HINGE
 
 FAR = 1e3  # a window this wide does not end
 _MIRROR = np.array([-1.0, 1.0, 1.0])

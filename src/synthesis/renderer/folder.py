@@ -12,12 +12,12 @@ from tqdm import tqdm
 from src.datasets.challenge import ANNOTATIONS, write_annotations
 from src.errors import InputError
 from src.files import atomic_path, write_text
-from src.synthesis.render import Face, render_face
+from src.synthesis.renderer.face import Face, render_face
 
 MARKER = "made_by.json"
 POSES = "pose.npz"
 TEST_ANNOTATIONS = "aflw_test_annotations.pkl"
-_MAKER = "src.synthesis.demo"
+_MAKER = "src.synthesis.renderer.folder"
 _LEAST_HELD_OUT = 64  # faces; fewer measure nothing
 _VERSION = 2  # raise it when the same seed gives another picture
 

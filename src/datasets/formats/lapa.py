@@ -9,7 +9,7 @@ import numpy as np
 
 from src.datasets.faces import Faces
 from src.datasets.folder import Folder, read_text
-from src.datasets.point_maps import LAPA_106, to_68
+from src.datasets.formats.point_maps import LAPA_106, to_68
 from src.errors import InputError
 
 _COUNT = 106

@@ -10,11 +10,11 @@ import numpy as np
 
 from src.geometry import apply_affine
 from src.pose import rotation_matrix
-from src.synthesis.acting import Performance, draw_skin
-from src.synthesis.face_model import FaceModel
-from src.synthesis.framing import add_black_border, frame, without_black_border
-from src.synthesis.heightfield import HeightField, draw, height_field, turn
-from src.synthesis.relabel import Relabeled
+from src.synthesis.reposing.expressions import Performance, draw_skin
+from src.synthesis.reposing.face_model import FaceModel
+from src.synthesis.reposing.framing import add_black_border, frame, without_black_border
+from src.synthesis.reposing.heightfield import HeightField, draw, height_field, turn
+from src.synthesis.reposing.relabel import Relabeled
 
 # What the photographs lack: |yaw| in degrees and the share of turned faces in each interval.
 _YAW_EDGES = np.array([0, 15, 30, 45, 60, 75, 84])

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import numpy as np
 
-from src.datasets import pts
 from src.datasets.faces import Faces
 from src.datasets.folder import Folder
+from src.datasets.formats import pts
 from src.markup import INNER_51, NUM_POINTS
 
 _ORIGIN = 0.0  # its tools are not MATLAB's: coordinates are the picture's own

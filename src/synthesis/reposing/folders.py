@@ -12,7 +12,7 @@ def adapt_folders(folders: list[Path], out_root: Path, *, face_model: Path | Non
 
     Raises InputError without a face model, and as `adapt_folder` does.
     """
-    from src.synthesis.adapt import adapt_folder
+    from src.synthesis.reposing.adapt import adapt_folder
 
     return _make_each("adapted", adapt_folder, folders, out_root, face_model=face_model, seed=seed)
 
@@ -32,7 +32,7 @@ def repose_folders(
     Returns the faces' folders by kind: all relabeled, all turned, then full renders, if any. Raises InputError without
     a face model, for numbers out of range, and as `repose_folder` does.
     """
-    from src.synthesis.repose import FOLDERS, repose_folder
+    from src.synthesis.reposing.repose import FOLDERS, repose_folder
 
     if per_photo < 1 or renders < 0 or not 0 <= occluded <= 1:
         raise InputError("expected --repose of at least 1, --full_renders of at least 0 and --occluded of 0 to 1")

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from src.synthesis.anatomy import EYE_CENTER, EYE_RADIUS
+from src.synthesis.renderer.anatomy import EYE_CENTER, EYE_RADIUS
 
 
 @dataclass(frozen=True)

@@ -4,10 +4,10 @@ from dataclasses import replace
 
 import numpy as np
 
-from src.synthesis.acting import Actor, act, sample_expression
-from src.synthesis.face_model import FaceModel
-from src.synthesis.staging import occlude, replace_background
-from src.synthesis.turning import Head, sample_pose, turn_head
+from src.synthesis.reposing.expressions import Actor, act, sample_expression
+from src.synthesis.reposing.face_model import FaceModel
+from src.synthesis.reposing.occluders import occlude, replace_background
+from src.synthesis.reposing.turning import Head, sample_pose, turn_head
 
 _ACTING, _BACKGROUND, _OCCLUDED = 0.85, 0.5, 0.35  # shares of the renders
 

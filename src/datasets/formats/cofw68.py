@@ -10,8 +10,8 @@ import numpy as np
 
 from src.datasets.faces import Faces
 from src.datasets.folder import Folder
-from src.datasets.mat import read_mat
-from src.datasets.pts import MATLAB_ORIGIN
+from src.datasets.formats.mat import read_mat
+from src.datasets.formats.pts import MATLAB_ORIGIN
 from src.errors import InputError
 from src.markup import NUM_POINTS
 

@@ -4,8 +4,8 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFilter
 
 from src.markup import REGIONS
-from src.synthesis.heightfield import HeightField
-from src.synthesis.scenery import draw_hand
+from src.synthesis.renderer.scenery import draw_hand
+from src.synthesis.reposing.heightfield import HeightField
 
 _CORNER = 0.36  # of a photograph's side: its upper corners show what surrounds its face
 _HAIR_BLUR = 0.16  # of the face box's height, softness of the head's outline

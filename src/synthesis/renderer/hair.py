@@ -4,10 +4,10 @@ from functools import lru_cache
 
 import numpy as np
 
-from src.synthesis import chart
-from src.synthesis.chart import AZIMUTHS, NUM_COLUMNS, NUM_ROWS, ROW
-from src.synthesis.masks import HAIR_LINE
-from src.synthesis.parts import grid_triangles
+from src.synthesis.renderer import chart
+from src.synthesis.renderer.chart import AZIMUTHS, NUM_COLUMNS, NUM_ROWS, ROW
+from src.synthesis.renderer.masks import HAIR_LINE
+from src.synthesis.renderer.parts import grid_triangles
 
 _ROWS = np.concatenate([np.arange(0, ROW["brow"], 1), np.arange(ROW["brow"], ROW["throat"], 2)])
 _COLUMNS = np.arange(0, NUM_COLUMNS, 2)

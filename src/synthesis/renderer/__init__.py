@@ -1,0 +1,1 @@
+"""Faces that the project renders itself, from a parametric head of its own."""

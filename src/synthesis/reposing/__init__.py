@@ -1,0 +1,1 @@
+"""Photographs turned in 3D, labeled by a fitted face model."""
