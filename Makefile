@@ -35,7 +35,7 @@ lint: setup
 bench: setup
 	$(PY) bench.py
 
-# The environment of src/export_tflite.py: it sees the packages of $(VENV) and adds the converter's.
+# The environment of src/export/tflite.py: it sees the packages of $(VENV) and adds the converter's.
 export-env: setup
 	test -x $(EXPORT_VENV)/bin/python || $(PYTHON) -m venv $(EXPORT_VENV)
 	$(PY) -c "$(PACKAGES)" > "$$($(EXPORT_VENV)/bin/python -c "$(PACKAGES)")/shared.pth"

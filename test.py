@@ -12,12 +12,12 @@ from src.config import MAX_MODEL_MB, TrainingConfig, from_dict
 from src.datasets.challenge import load_annotations
 from src.errors import InputError
 from src.files import check_writable
-from src.looks import MOST_LOOKS
 from src.network.checkpoint import load_model, stores_float32
 from src.network.profiling import choose_device, profile
 from src.pose import fit_pose
-from src.preview import contact_sheet, save_picture
-from src.submission import check_solution, predict_folder, write_solution
+from src.predict.looks import MOST_LOOKS
+from src.predict.submission import check_solution, predict_folder, write_solution
+from src.visualization.sheet import contact_sheet, save_picture
 
 LOOKS_HELP = "at each face, the later ones upright and from closer by (2; 1 if the model was trained without scaling)"
 FAILURE = 5.0  # percent: a face with a larger NME counts as failed

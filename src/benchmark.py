@@ -24,11 +24,11 @@ from src.datasets.challenge import ANNOTATIONS, read_annotations, write_annotati
 from src.datasets.loader import TrainingBatches
 from src.datasets.pictures import SQUARE_SIZE
 from src.datasets.prepared import PreparedFaces, prepare
-from src.deployment import open_onnx
 from src.distributed import World
-from src.export import export_onnx, onnx_program
+from src.export.onnx_file import export_onnx, onnx_program
 from src.network import checkpoint
 from src.network.model import LandmarkNet, build_model
+from src.predict.exported_files import open_onnx
 from src.synthesis.renderer.folder import render_faces
 from src.trainer import Trainer
 from src.transforms import augment

@@ -13,7 +13,7 @@ import PIL
 import torch
 import torchvision
 
-from src.deployment import needed
+from src.predict.exported_files import needed
 
 _COLUMNS = ("measurement", "unit", "ours", "min", "max", "baseline", "baseline_min", "baseline_max", "ratio", "bar")
 HEADER = (*_COLUMNS, "met")

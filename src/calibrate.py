@@ -1,4 +1,4 @@
-"""Find what turns agreement into the score (`src.confidence`): python3 -m src.calibrate --model_path best.pth.tar.
+"""Find what turns agreement into a score (`src.predict.confidence`): python3 -m src.calibrate --model_path FILE.
 
 The numbers are fitted on faces that the project renders itself, as they are and augmented as in training, and then
 tested on the annotated pictures of --check_on. reliability.png shows the scores beside what came true.
@@ -14,13 +14,13 @@ import torch
 from tqdm import tqdm
 
 from src.command_line import HelpFormatter, run_command
-from src.confidence import LIMIT, calibration_error, disagreement, fit_calibration, reliability
 from src.config import AugmentationConfig
 from src.datasets.pictures import SQUARE_SIZE
 from src.datasets.prepared import load_prepared, prepare
 from src.errors import InputError
 from src.files import atomic_path, check_writable
-from src.runtimes import Runtime, look_twice, open_model
+from src.predict.confidence import LIMIT, calibration_error, disagreement, fit_calibration, reliability
+from src.predict.runtimes import Runtime, look_twice, open_model
 from src.synthesis.renderer.folder import render_faces
 from src.transforms import augment
 from src.visualization.confidence import reliability_diagram

@@ -20,12 +20,12 @@ from src.errors import InputError
 from src.eyes import eye_openness
 from src.files import atomic_path, check_writable
 from src.markup import NUM_POINTS
-from src.overlay import draw_faces
 from src.pose import fit_pose
-from src.predict import Predictor, read_picture
-from src.preview import save_picture
+from src.predict.predictor import Predictor, read_picture
 from src.tracking import Smoothing, Tracker
 from src.video import is_animated, open_video, write_video
+from src.visualization.overlay import draw_faces
+from src.visualization.sheet import save_picture
 
 BOX_COLUMNS = ("picture", "left", "top", "right", "bottom")
 _MEASURES = ("score", "pitch", "yaw", "roll", "eye_left", "eye_right")

@@ -17,10 +17,10 @@ from src.datasets.loader import TrainingBatches
 from src.datasets.prepared import PreparedFaces
 from src.distributed import World
 from src.files import write_text
-from src.inference import evaluate
 from src.metrics import nme
 from src.network import checkpoint
 from src.network.model import LandmarkNet
+from src.predict.inference import evaluate
 from src.trainer import Trainer
 
 INTERRUPTED = "checkpoint_interrupted.pth.tar"

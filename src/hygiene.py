@@ -32,7 +32,7 @@ from src.datasets.hygiene import (
 )
 from src.errors import InputError
 from src.files import check_writable, write_text
-from src.preview import contact_sheet, save_picture
+from src.visualization.sheet import contact_sheet, save_picture
 
 _CROP_SIZE = 384  # pixels, as in the challenge, of faces from formats whose pictures are not crops already
 _COLUMNS = 8  # of the contact sheet, four pairs

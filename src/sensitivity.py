@@ -11,9 +11,9 @@ from torchvision.transforms.functional import gaussian_blur
 from src.datasets.prepared import PreparedFaces
 from src.errors import InputError
 from src.geometry import apply_affine, compose_affine, crop_affine, invert_affine
-from src.inference import unit_errors
 from src.metrics import bootstrap_interval, failure_rate, nme
 from src.network.model import LandmarkNet
+from src.predict.inference import unit_errors
 from src.transforms import transform_points, warp
 
 _FAILURE = 5.0  # percent: a face with a larger NME has failed

@@ -35,11 +35,11 @@ from src.distributed import World
 from src.engine import RunFiles, fit
 from src.errors import InputError
 from src.files import write_text
-from src.inference import evaluate
 from src.network import checkpoint
 from src.network.model import LandmarkNet, build_model
 from src.network.profiling import choose_device
 from src.options import latest_snapshot
+from src.predict.inference import evaluate
 
 RUNS = Path(__file__).resolve().parent.parent / "checkpoint" / "runs"
 _RESULT, _MODEL = "result.json", "model.pth.tar"

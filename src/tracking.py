@@ -11,7 +11,7 @@ from PIL import Image
 
 from src.boxes import KINDS, box_of_points, check_boxes, crop_of_box, crop_of_picture
 from src.errors import InputError
-from src.predict import Predictor
+from src.predict.predictor import Predictor
 
 # From the last place to the places around it where a lost face is looked for, in shares of the crop's side.
 _STEPS = 0.2 * np.array([(x, y, 0) for y in (-1, 0, 1) for x in (-1, 0, 1)])

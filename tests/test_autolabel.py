@@ -21,8 +21,8 @@ from src.autolabel.task import hide_labels, open_task, split_off
 from src.config import ModelConfig
 from src.datasets.challenge import read_annotations, read_folder
 from src.errors import InputError
-from src.inference import predict_unit
 from src.network.checkpoint import load_model
+from src.predict.inference import predict_unit
 
 COMMAND = "src/autolabel/__main__.py"
 QUICK = (*SMALL, "--end_epoch", 1, "--copies", 2, "--accept", 1, "--review", 6, "--channel_shift", 20)

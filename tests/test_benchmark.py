@@ -22,7 +22,7 @@ from src.config import ModelConfig
 from src.datasets.challenge import read_annotations, write_annotations
 from src.datasets.prepared import PreparedFaces, load_prepared
 from src.network.model import build_model
-from src.submission import read_solution
+from src.predict.submission import read_solution
 
 CONFIG = ModelConfig(backbone="shufflenet_v2_x0_5", input_size=64)
 RATE = Row("rate", "pictures/s", [100.0, 300.0, 200.0], [10.0, 10.0, 20.0], least_ratio=20)

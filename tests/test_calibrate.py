@@ -9,11 +9,11 @@ from stand_in import write_faces
 
 from src import calibrate
 from src.calibrate import measure
-from src.confidence import disagreement
 from src.config import AugmentationConfig
 from src.geometry import apply_affine, invert_affine
-from src.looks import upright_affine
 from src.markup import FLIP_PERMUTATION
+from src.predict.confidence import disagreement
+from src.predict.looks import upright_affine
 
 POINTS = np.random.default_rng(0).uniform(0.3, 0.7, size=(68, 2))
 

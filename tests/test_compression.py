@@ -14,13 +14,13 @@ from src.compression.quantize import quantize
 from src.compression.table import _plot, file_errors
 from src.config import ModelConfig
 from src.datasets.prepared import load_prepared
-from src.deployment import onnx_metadata, open_onnx
 from src.errors import InputError
-from src.export import export_onnx
-from src.export_tflite import calibration_crops
-from src.inference import evaluate
+from src.export.onnx_file import export_onnx
+from src.export.tflite import calibration_crops
 from src.network.checkpoint import load_model
 from src.network.model import LandmarkNet, build_model
+from src.predict.exported_files import onnx_metadata, open_onnx
+from src.predict.inference import evaluate
 
 SMALL = ModelConfig(backbone="shufflenet_v2_x0_5", head="heatmap", input_size=64)
 

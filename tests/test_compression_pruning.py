@@ -14,11 +14,11 @@ from src.config import ModelConfig, TrainingConfig, from_dict, to_dict
 from src.datasets.loader import TrainingBatches
 from src.datasets.prepared import load_prepared
 from src.errors import InputError
+from src.export.unshuffled import unshuffle
 from src.network.channels import inners
 from src.network.checkpoint import load, load_model, model_content, save
 from src.network.model import LandmarkNet, build_model
 from src.network.profiling import profile
-from src.unshuffled import unshuffle
 
 BACKBONES = ("shufflenet_v2_x0_5", "mobilenet_v2", "mobilenet_v3_small")
 

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from src.confidence import (
+from src.errors import InputError
+from src.predict.confidence import (
     SHIPPED,
     Calibration,
     ReliabilityBin,
@@ -12,7 +13,6 @@ from src.confidence import (
     fit_calibration,
     reliability,
 )
-from src.errors import InputError
 from src.visualization.confidence import reliability_diagram
 
 

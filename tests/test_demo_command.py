@@ -9,10 +9,10 @@ from commands import Outcome, assert_refused, run
 from PIL import Image
 from rectangle_face import RectangleFinder, rectangle_picture, rectangle_points
 
-from src import predict
 from src.demo import FACE_COLUMNS
-from src.overlay import draw_faces
-from src.preview import PREDICTED
+from src.predict import predictor as predict
+from src.visualization.overlay import draw_faces
+from src.visualization.sheet import PREDICTED
 
 FACE, OTHER = (60, 40, 160, 140), (250, 120, 330, 200)
 

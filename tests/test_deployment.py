@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from src.config import ModelConfig
-from src.deployment import (
+from src.errors import InputError
+from src.predict.exported_files import (
     LICENSE,
     append_properties,
     needed,
@@ -20,7 +21,6 @@ from src.deployment import (
     read_metadata,
     tflite_metadata,
 )
-from src.errors import InputError
 
 CONFIG = ModelConfig(backbone="mobilenet_v3_small", input_size=96, crop=(0.5, 0.5, 0.8))
 

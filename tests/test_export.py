@@ -11,15 +11,15 @@ import torch
 import torch.nn.functional as F
 from commands import assert_refused, run
 
-from src import export
 from src.config import ModelConfig
-from src.deployment import LICENSE, onnx_metadata, open_onnx
 from src.errors import InputError
-from src.export import OPSET, export_onnx
-from src.export_networks import PictureNetwork
+from src.export import onnx_file as export
+from src.export.networks import PictureNetwork
+from src.export.onnx_file import OPSET, export_onnx
 from src.network.backbones import BACKBONES
 from src.network.heads import HEADS
 from src.network.model import LandmarkNet, build_model
+from src.predict.exported_files import LICENSE, onnx_metadata, open_onnx
 
 SIZE = 64
 NETWORKS = [("shufflenet_v2_x0_5", "regression"), ("mobilenet_v3_small", "heatmap")]
@@ -115,4 +115,4 @@ def test_other_numbers_of_looks_are_refused(tmp_path: Path, takes: str, looks: i
 
 def test_a_missing_checkpoint_is_refused(tmp_path: Path) -> None:
     missing = tmp_path / "missing.pth.tar"
-    assert_refused(run("src/export.py", "--model_path", missing, "--out", tmp_path / "out.onnx"), str(missing))
+    assert_refused(run("src/export/__main__.py", "--model_path", missing, "--out", tmp_path / "out.onnx"), str(missing))

@@ -1,4 +1,4 @@
-"""The second look inside of a graph is that of `src.looks`, and its score that of the Predictor."""
+"""The second look inside of a graph is that of `src.predict.looks`, and its score that of the Predictor."""
 
 from pathlib import Path
 from types import SimpleNamespace
@@ -10,16 +10,15 @@ from commands import ROOT
 from PIL import Image
 from stand_in import project, random_euler
 
-from src import runtimes
-from src.confidence import SHIPPED
 from src.config import ModelConfig
 from src.datasets.pictures import SQUARE_SIZE
 from src.errors import InputError
-from src.export_looks import SecondLook
-from src.export_networks import PictureNetwork
-from src.looks import upright_affine
+from src.export.networks import PictureNetwork
+from src.export.second_look import SecondLook
 from src.network.checkpoint import load_model
-from src.predict import Predictor
+from src.predict.confidence import SHIPPED
+from src.predict.looks import upright_affine
+from src.predict.predictor import Predictor, runtimes
 from src.synthesis.renderer.folder import render_faces
 
 SHIPPED_MODEL = ROOT / "best.pth.tar"

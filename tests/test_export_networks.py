@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from src.config import ModelConfig
 from src.datasets.pictures import SQUARE_SIZE, read_square
-from src.export_networks import CropNetwork, PictureNetwork
+from src.export.networks import CropNetwork, PictureNetwork
 from src.geometry import apply_affine, compose_affine, crop_affine, letterbox
 from src.network.model import build_model
 from src.transforms import crop_batch

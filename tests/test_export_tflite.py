@@ -9,11 +9,11 @@ import torch.nn.functional as F
 from commands import assert_refused, run
 from conftest import Run
 
-from src.deployment import tflite_metadata
 from src.errors import InputError
-from src.export_tflite import _enlarge, _repeat_border, calibration_crops, export_tflite
+from src.export.tflite import _enlarge, _repeat_border, calibration_crops, export_tflite
 from src.network.checkpoint import load_model
-from src.runtimes import open_model
+from src.predict.exported_files import tflite_metadata
+from src.predict.runtimes import open_model
 
 HAS_CONVERTER = importlib.util.find_spec("litert_torch") is not None
 needs_converter = pytest.mark.skipif(
@@ -37,7 +37,7 @@ def test_the_border_is_repeated() -> None:
 def test_int8_without_calibration_faces_is_refused(trained: Run, tmp_path: Path) -> None:
     out, nowhere = tmp_path / "best.tflite", tmp_path / "nowhere"
     flags = ("--model_path", trained.best, "--form", "int8", "--calibration", nowhere, "--out", out)
-    assert_refused(run("src/export_tflite.py", *flags), str(nowhere), "preparation.py")
+    assert_refused(run("src/export/tflite.py", *flags), str(nowhere), "preparation.py")
     assert not out.exists()
     with pytest.raises(InputError, match="calibration crops"):
         export_tflite(load_model(trained.best)[0], out, form="int8")
@@ -53,7 +53,7 @@ def test_calibration_crops_are_spread_over_the_folder(trained: Run) -> None:
 
 @pytest.mark.skipif(HAS_CONVERTER, reason="the converter is here")
 def test_a_missing_converter_is_named_with_its_command(trained: Run, tmp_path: Path) -> None:
-    outcome = run("src/export_tflite.py", "--model_path", trained.best, "--out", tmp_path / "best.tflite")
+    outcome = run("src/export/tflite.py", "--model_path", trained.best, "--out", tmp_path / "best.tflite")
     assert_refused(outcome, "litert_torch", "make export-env")
     assert list(tmp_path.iterdir()) == []
 

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from src.config import ModelConfig
 from src.errors import InputError
-from src.export import TOLERANCE, export_onnx
+from src.export.onnx_file import TOLERANCE, export_onnx
 from src.markup import CONTOURS, NUM_POINTS
 from src.network.heads import HEADS, build_head
 from src.network.heads.attention import CoordinateAttention, CoordinateRamp

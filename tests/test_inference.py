@@ -10,9 +10,9 @@ from torch import Tensor, nn
 
 from src.config import ModelConfig
 from src.datasets.prepared import load_prepared
-from src.inference import evaluate, predict_unit
 from src.markup import FLIP_PERMUTATION
 from src.metrics import nme
+from src.predict.inference import evaluate, predict_unit
 
 
 class _DotFinder(nn.Module):

@@ -9,9 +9,9 @@ from torch import Tensor
 from src.boxes import box_of_points
 from src.errors import InputError
 from src.geometry import apply_affine
-from src.looks import CLOSER, come_closer, look, look_mirrored, upright_affine
 from src.markup import FLIP_PERMUTATION, MEAN_SHAPE, NUM_POINTS
 from src.pose import fit_pose, rotation_matrix
+from src.predict.looks import CLOSER, come_closer, look, look_mirrored, upright_affine
 
 
 def _face(*, euler: tuple[float, float, float] = (0, 0, 0), size: float = 0.04, center: float = 0.5) -> np.ndarray:

@@ -9,12 +9,12 @@ from commands import ROOT
 from PIL import Image
 from rectangle_face import RectangleFinder, rectangle_picture, rectangle_points
 
-from src import predict
 from src.box_errors import box_nme, read_faces
-from src.confidence import LIMIT
 from src.errors import InputError
 from src.metrics import nme, point_errors
-from src.predict import Predictor, read_picture
+from src.predict import predictor as predict
+from src.predict.confidence import LIMIT
+from src.predict.predictor import Predictor, read_picture
 from src.synthesis.renderer.folder import render_faces
 
 FACE = (60, 40, 160, 120)

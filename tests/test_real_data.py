@@ -9,11 +9,11 @@ from PIL import Image
 
 from src.datasets.challenge import read_annotations
 from src.datasets.pictures import list_pictures
-from src.deployment import open_onnx
-from src.export import export_onnx
+from src.export.onnx_file import export_onnx
 from src.network.checkpoint import load_model
 from src.pose import fit_pose
-from src.submission import read_solution
+from src.predict.exported_files import open_onnx
+from src.predict.submission import read_solution
 
 SHIPPED = ROOT / "best.pth.tar"
 PROMISED_NME = 1.65  # percent, two looks: README's 1.60 and what another version of PyTorch may change

@@ -7,8 +7,8 @@ import pytest
 from commands import assert_refused, run
 from conftest import Run
 
-from src.predict import Predictor
-from src.run_model import format_faces
+from src.predict.__main__ import format_faces
+from src.predict.predictor import Predictor
 
 
 def write_list(path: Path, *pictures: object) -> Path:
@@ -29,7 +29,7 @@ def read_points(path: Path) -> np.ndarray:
 def test_every_picture_gets_its_points(trained: Run, challenge: Path, tmp_path: Path, count: int) -> None:
     folder, out = challenge / "aflw_test", tmp_path / "out"
     listed = write_list(tmp_path / "image_list.txt", folder / "face000.png", folder / "face001.png")
-    outcome = run("src/run_model.py", listed, out, "--model", trained.best, "--points", count)
+    outcome = run("src/predict/__main__.py", listed, out, "--model", trained.best, "--points", count)
     assert outcome.code == 0, outcome
     assert sorted(path.name for path in out.iterdir()) == ["face000.txt", "face001.txt"]
     expected, _ = Predictor(trained.best)(folder / "face001.png")
@@ -38,7 +38,9 @@ def test_every_picture_gets_its_points(trained: Run, challenge: Path, tmp_path: 
 
 def test_paths_may_start_at_the_list(trained: Run, challenge: Path, tmp_path: Path) -> None:
     (tmp_path / "face.png").write_bytes((challenge / "aflw_test" / "face000.png").read_bytes())
-    outcome = run("src/run_model.py", write_list(tmp_path / "list.txt", "face.png"), tmp_path, "--model", trained.best)
+    outcome = run(
+        "src/predict/__main__.py", write_list(tmp_path / "list.txt", "face.png"), tmp_path, "--model", trained.best
+    )
     assert outcome.code == 0, outcome
     assert (tmp_path / "face.txt").is_file()
 
@@ -61,11 +63,11 @@ def test_bad_lists_are_refused_before_anything_is_written(trained: Run, challeng
     missing = write_list(tmp_path / "missing.txt", face, "nowhere.png")
     twice = write_list(tmp_path / "twice.txt", face, face)
     empty = write_list(tmp_path / "empty.txt")
-    assert_refused(run("src/run_model.py", tmp_path / "no_list.txt", out, *model), "no_list.txt: no such file")
-    assert_refused(run("src/run_model.py", missing, out, *model), "nowhere.png: no such picture")
-    assert_refused(run("src/run_model.py", twice, out, *model), "different names")
-    assert_refused(run("src/run_model.py", empty, out, *model), "empty")
+    assert_refused(run("src/predict/__main__.py", tmp_path / "no_list.txt", out, *model), "no_list.txt: no such file")
+    assert_refused(run("src/predict/__main__.py", missing, out, *model), "nowhere.png: no such picture")
+    assert_refused(run("src/predict/__main__.py", twice, out, *model), "different names")
+    assert_refused(run("src/predict/__main__.py", empty, out, *model), "empty")
     assert_refused(
-        run("src/run_model.py", write_list(empty, face), out, "--model", tmp_path / "none.onnx"), "none.onnx"
+        run("src/predict/__main__.py", write_list(empty, face), out, "--model", tmp_path / "none.onnx"), "none.onnx"
     )
     assert not out.exists()

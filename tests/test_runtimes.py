@@ -8,12 +8,12 @@ import pytest
 import torch
 from commands import ROOT
 
-from src import runtimes
 from src.config import ModelConfig
-from src.deployment import properties
 from src.errors import InputError
-from src.inference import predict_unit
-from src.runtimes import Runtime, look_twice, open_model
+from src.predict import runtimes
+from src.predict.exported_files import properties
+from src.predict.inference import predict_unit
+from src.predict.runtimes import Runtime, look_twice, open_model
 
 SHIPPED = ROOT / "best.pth.tar"
 

@@ -13,9 +13,9 @@ from src import engine, study
 from src.config import ModelConfig, TrainingConfig
 from src.datasets.prepared import load_prepared
 from src.errors import InputError
-from src.inference import evaluate
 from src.metrics import nme
 from src.network.checkpoint import load_model
+from src.predict.inference import evaluate
 from src.study import Run, draw_faces, train, train_all
 
 

@@ -11,10 +11,10 @@ from conftest import Run
 from PIL import Image
 from stand_in import distinct_points, gaussian_dot
 
-from src import submission
 from src.errors import InputError
 from src.network import checkpoint
-from src.submission import check_solution, predict_folder, read_solution, write_solution
+from src.predict import submission
+from src.predict.submission import check_solution, predict_folder, read_solution, write_solution
 
 NAMES = ["b.jpg", "a.png", "c.jpg"]
 POINTS = distinct_points(3) * 384

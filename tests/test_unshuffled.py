@@ -6,8 +6,8 @@ import pytest
 import torch
 from torch import nn
 
+from src.export.unshuffled import UnshuffledStage, unshuffle
 from src.network.backbones import build_backbone
-from src.unshuffled import UnshuffledStage, unshuffle
 
 
 def lively_backbone(name: str) -> nn.Module:

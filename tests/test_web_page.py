@@ -14,7 +14,7 @@ import pytest
 from commands import ROOT
 from PIL import Image
 
-from src.deployment import onnx_metadata, open_onnx
+from src.predict.exported_files import onnx_metadata, open_onnx
 from src.synthesis.renderer.folder import render_faces
 
 PAGE = ROOT / "docs" / "demo"

@@ -10,9 +10,9 @@ from src.autolabel.task import Task
 from src.autolabel.training import MODEL, Setup, open_faces, train_on
 from src.datasets.prepared import PreparedFaces
 from src.files import write_text
-from src.inference import evaluate
 from src.metrics import bootstrap_interval, nme
 from src.network.checkpoint import load_model
+from src.predict.inference import evaluate
 
 
 def compare(

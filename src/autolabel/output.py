@@ -13,7 +13,7 @@ from src.autolabel.task import Task, picture_paths
 from src.autolabel.training import MODEL
 from src.datasets.challenge import write_annotations
 from src.files import write_text
-from src.preview import contact_sheet, save_picture
+from src.visualization.sheet import contact_sheet, save_picture
 
 _SHEET_COLUMNS = 6
 

@@ -27,11 +27,11 @@ from src.distributed import World
 from src.engine import RunFiles, fit
 from src.errors import InputError
 from src.files import atomic_path, check_writable, write_text
-from src.inference import evaluate
 from src.metrics import nme
 from src.network import checkpoint
 from src.network.model import LandmarkNet
 from src.network.profiling import milliseconds, profile
+from src.predict.inference import evaluate
 from src.visualization.compression import pruning_rounds
 
 _CPU = torch.device("cpu")

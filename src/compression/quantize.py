@@ -18,12 +18,12 @@ import numpy as np
 from torch import Tensor
 
 from src.command_line import HelpFormatter, run_command
-from src.deployment import needed, open_onnx
 from src.errors import InputError
-from src.export import export_onnx
-from src.export_tflite import calibration_crops
+from src.export.onnx_file import export_onnx
+from src.export.tflite import calibration_crops
 from src.files import atomic_path
 from src.network.checkpoint import load_model
+from src.predict.exported_files import needed, open_onnx
 
 if TYPE_CHECKING:
     from onnx import ModelProto
@@ -36,7 +36,7 @@ _LEAST_HALVED = 64  # values; what a smaller tensor saves, its conversion costs
 
 
 def quantize(source: str | Path, path: str | Path, *, form: str, crops: Tensor) -> float:
-    """Write another form of a float32 ONNX file that `src.export` wrote, its metadata with an empty NME.
+    """Write another form of a float32 ONNX file that `src.export.onnx_file` wrote, its metadata with an empty NME.
 
     crops: (N, 3, R, R) in [0, 1], real ones: the ranges of int8 come from them. Returns the mean difference from the
     float32 file's points on the first of them, as a share of the input's side. Raises InputError without crops and

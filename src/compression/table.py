@@ -23,14 +23,14 @@ from src.command_line import HelpFormatter, run_command
 from src.compression.quantize import FORMS, quantize
 from src.datasets.prepared import PreparedFaces, load_prepared
 from src.errors import InputError
-from src.export import export_onnx, onnx_program
-from src.export_tflite import calibration_crops
+from src.export.onnx_file import export_onnx, onnx_program
+from src.export.tflite import calibration_crops
 from src.files import atomic_path, check_writable, write_text
-from src.inference import unit_errors
 from src.metrics import bootstrap_interval, nme
 from src.network.checkpoint import load_model
 from src.network.profiling import profile
-from src.runtimes import open_model
+from src.predict.inference import unit_errors
+from src.predict.runtimes import open_model
 from src.visualization.training import pareto
 
 BASELINE = "MobileNetV3-large at 384 px"
@@ -75,7 +75,7 @@ def write_files(paths: list[Path], folder: Path, *, calibration: Path, faces: in
 
 
 def file_errors(path: Path, faces: PreparedFaces) -> np.ndarray:
-    """Errors (N, 68) of any model file that `src.runtimes` opens, in percent of sqrt(H * W)."""
+    """Errors (N, 68) of any model file that `src.predict.runtimes` opens, in percent of sqrt(H * W)."""
     runtime = open_model(path)
     points_unit = [
         runtime.predict_unit(np.array(faces.images[start : start + _BATCH])) for start in range(0, len(faces), _BATCH)

@@ -4,7 +4,7 @@ Forecasters", 1983).
 
 from matplotlib.figure import Figure
 
-from src.confidence import LIMIT, ReliabilityBin
+from src.predict.confidence import LIMIT, ReliabilityBin
 from src.visualization.style import figure, look
 
 

@@ -17,9 +17,9 @@ from src.datasets.pictures import SQUARE_SIZE, list_pictures, read_square
 from src.errors import InputError
 from src.files import atomic_path, write_text
 from src.geometry import apply_affine, invert_affine
-from src.inference import predict_unit
 from src.markup import NUM_POINTS
 from src.network.model import LandmarkNet
+from src.predict.inference import predict_unit
 
 COLUMNS = 1 + 2 * NUM_POINTS
 _FARTHEST = 16384.0  # pixels: no picture is larger, so no point lies beyond
@@ -28,7 +28,7 @@ _FARTHEST = 16384.0  # pixels: no picture is larger, so no point lies beyond
 def predict_folder(
     model: LandmarkNet, folder: str | Path, *, batch_size: int = 64, flip: bool = False, looks: int = 1
 ) -> tuple[list[str], np.ndarray, np.ndarray]:
-    """Predict every picture of a folder on all of PyTorch's threads; flip, looks: see `src.inference.predict_unit`.
+    """Predict every picture of a folder on all of PyTorch's threads; flip, looks: as in `src.predict.inference`.
 
     Returns sorted names, points_image (N, 68, 2) in pixels of each picture, and size (N, 2) = height, width.
     Raises InputError for an empty folder, a broken picture, or a name that solution.txt cannot carry.

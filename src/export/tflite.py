@@ -1,4 +1,4 @@
-"""One TFLite file of a network: python3 -m src.export_tflite --form int8, in the environment of `make export-env`.
+"""One TFLite file of a network: python3 -m src.export.tflite --form int8, in the environment of `make export-env`.
 
 The forms: float32; float16 (weights alone, computed in float32: half the size); int8 (weights and activations, with
 ranges from real crops: the network proper is integer, its decoding to coordinates stays float32, because TFLite's int8
@@ -19,17 +19,17 @@ from torch import Tensor, nn
 
 from src.command_line import HelpFormatter, run_command
 from src.datasets.prepared import load_prepared
-from src.deployment import append_properties, needed, properties
 from src.errors import InputError
-from src.export_networks import CropNetwork
+from src.export.networks import CropNetwork
 from src.files import atomic_path
 from src.network.checkpoint import load_model
 from src.network.model import LandmarkNet
-from src.runtimes import open_model
+from src.predict.exported_files import append_properties, needed, properties
+from src.predict.runtimes import open_model
 from src.transforms import crop_batch
 
 FORMS = ("float32", "float16", "int8")
-ENVIRONMENT = "run make export-env, then .venv-export/bin/python -m src.export_tflite"
+ENVIRONMENT = "run make export-env, then .venv-export/bin/python -m src.export.tflite"
 TOLERANCE = 1e-4  # of the input's side, for float32
 _CONVOLUTIONS = (3, 4, 67)  # TFLite's codes of CONV_2D, DEPTHWISE_CONV_2D and TRANSPOSE_CONV
 _CHECKED = 16  # crops that the written file is compared on

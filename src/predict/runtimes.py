@@ -11,12 +11,12 @@ import torch
 from torch import Tensor
 
 from src.config import ModelConfig
-from src.deployment import onnx_metadata, open_onnx, open_tflite, tflite_metadata
 from src.errors import InputError
-from src.inference import predict_unit
-from src.looks import look
 from src.network.checkpoint import load_model
 from src.network.model import LandmarkNet
+from src.predict.exported_files import onnx_metadata, open_onnx, open_tflite, tflite_metadata
+from src.predict.inference import predict_unit
+from src.predict.looks import look
 
 
 class Runtime(Protocol):
@@ -45,7 +45,7 @@ def open_model(path: str | Path, *, threads: int = 1, device: torch.device | str
 
 
 def look_twice(runtime: Runtime, squares: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """points_unit (B, 68, 2) of two looks (`src.looks`) at squares (B, S, S, 3) uint8."""
+    """points_unit (B, 68, 2) of two looks (`src.predict.looks`) at squares (B, S, S, 3) uint8."""
     first, second = look(lambda seen: runtime.predict_unit(seen.numpy()), torch.from_numpy(squares), looks=2)
     return first, second
 

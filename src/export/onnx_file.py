@@ -1,11 +1,10 @@
-"""One ONNX file of a network, checked against PyTorch: python3 -m src.export --model_path best.pth.tar.
+"""One ONNX file of a network, checked against PyTorch.
 
 The file maps pixels to 68 points, and its opset is OPSET. `--input crop` takes what the network sees, `--input picture`
-whole uint8 pictures of any size, by default at two looks and with a score; see `src.export_networks` for the shapes and
-`src.deployment` for the metadata.
+whole uint8 pictures of any size, by default at two looks and with a score; see `src.export.networks` for the shapes and
+`src.predict.exported_files` for the metadata.
 """
 
-import argparse
 import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,14 +13,12 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from src.command_line import HelpFormatter, run_command
 from src.datasets.pictures import MIN_SIDE
-from src.deployment import FRAMES, needed, open_onnx, properties
 from src.errors import InputError
-from src.export_networks import CropNetwork, PictureNetwork
+from src.export.networks import CropNetwork, PictureNetwork
 from src.files import atomic_path
-from src.network.checkpoint import load_model
 from src.network.model import LandmarkNet
+from src.predict.exported_files import FRAMES, needed, open_onnx, properties
 
 if TYPE_CHECKING:
     from onnxruntime import InferenceSession
@@ -118,31 +115,3 @@ def _difference(
 
 def _tuple(outputs: Tensor | tuple[Tensor, ...]) -> tuple[Tensor, ...]:
     return outputs if isinstance(outputs, tuple) else (outputs,)
-
-
-def parse_arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=HelpFormatter)
-    parser.add_argument("--model_path", type=Path, default="best.pth.tar", help="a model file or a snapshot")
-    parser.add_argument("--input", choices=FRAMES, default="crop", help="what the file takes")
-    parser.add_argument("--looks", type=int, help="1, or 2 with a score: the default for pictures")
-    parser.add_argument("--out", type=Path, default="output/best.onnx", help="where the ONNX file goes")
-    return parser.parse_args()
-
-
-def main() -> None:
-    arguments = parse_arguments()
-    model, content = load_model(arguments.model_path)
-    takes = arguments.input
-    looks = arguments.looks if arguments.looks is not None else MOST_LOOKS[takes]
-    difference = export_onnx(model, arguments.out, takes=takes, looks=looks, nme=content.get("nme", float("nan")))
-    size, points = model.config.input_size, model.config.points
-    shape = f"images (B, 3, {size}, {size})" if takes == "crop" else "pictures (B, H, W, 3)"
-    score = ", score (B,)" if looks == 2 else ""
-    print(
-        f"{arguments.out}: {arguments.out.stat().st_size / 1e6:.2f} MB, opset {OPSET}, {shape} -> "
-        f"{FRAMES[takes]} (B, {points}, 2){score}; within {difference:.1g} of PyTorch, as a share of the side"
-    )
-
-
-if __name__ == "__main__":
-    run_command(main)

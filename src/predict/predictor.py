@@ -15,12 +15,12 @@ from torch import Tensor
 
 from src import boxes as face_boxes
 from src.boxes import KINDS, BoxKind
-from src.confidence import SHIPPED, Calibration, disagreement
 from src.datasets.pictures import SQUARE_SIZE, picture_sizes, read_square
 from src.errors import InputError
 from src.geometry import apply_affine, invert_affine, letterbox
 from src.markup import NUM_POINTS
-from src.runtimes import look_twice, open_model
+from src.predict.confidence import SHIPPED, Calibration, disagreement
+from src.predict.runtimes import look_twice, open_model
 
 Picture = str | Path | Image.Image | np.ndarray | Tensor
 
@@ -28,11 +28,10 @@ Picture = str | Path | Image.Image | np.ndarray | Tensor
 class Predictor:
     """Points of faces from a model file.
 
-    Every crop is looked at twice (`src.looks`). box_kind: what the boxes hold, a name of `src.boxes.KINDS` or a BoxKind
-    of your detector. refine: crop a face given by a box once more, around the points found in the box's own crop, which
-    evens out what differs between detectors. calibration: what turns agreement into the score; the default belongs to
-    the shipped model.
-    threads, device: see `src.runtimes.open_model`.
+    Every crop is looked at twice (`src.predict.looks`). box_kind: what the boxes hold, a name of `src.boxes.KINDS` or a
+    BoxKind of your detector. refine: crop a face given by a box once more, around the points found in the box's own
+    crop, which evens out what differs between detectors. calibration: what turns agreement into the score; the default
+    belongs to the shipped model. threads, device: see `src.predict.runtimes.open_model`.
     """
 
     def __init__(

@@ -7,7 +7,7 @@ from src.boxes import box_of_points
 from src.eyes import CLOSED_BELOW, eye_openness
 from src.markup import REGIONS
 from src.pose import fit_pose, rotation_matrix
-from src.preview import PREDICTED, draw_face
+from src.visualization.sheet import PREDICTED, draw_face
 
 _LONGEST = 1280  # pixels: larger pictures are drawn on a reduced copy
 _SMALLEST = 384  # pixels: smaller ones on an enlarged copy, so that the text fits

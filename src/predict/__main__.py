@@ -1,4 +1,4 @@
-"""Points of a list of pictures as text: python3 -m src.run_model image_list.txt out_dir --model best.tflite.
+"""Points of a list of pictures as text: python3 -m src.predict.predictor image_list.txt out_dir --model best.tflite.
 
 The list has the path of one picture a line, from the place where the command runs or from the list's own folder. Every
 picture gets one `.pts`-like file of its name, `<stem>.txt`, with a block for each of its faces from the picture's right
@@ -16,7 +16,7 @@ from src.demo import read_boxes
 from src.errors import InputError
 from src.files import check_writable, write_text
 from src.markup import INNER_51, NUM_POINTS
-from src.predict import Predictor
+from src.predict.predictor import Predictor
 
 _LAYOUTS = {NUM_POINTS: range(NUM_POINTS), len(INNER_51): INNER_51}  # number of points -> which of the 68
 

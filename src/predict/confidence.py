@@ -1,8 +1,8 @@
 """How far to trust a prediction: the probability that its NME is below 3 %, from how much two views of a face agree.
 
-The views are two looks (`src.looks`): at the crop, and from closer by in the mirror. The probability is a logistic
-function of the logarithm of their disagreement (Platt, "Probabilistic Outputs for Support Vector Machines", 1999).
-`src.calibrate` finds its two numbers.
+The views are two looks (`src.predict.looks`): at the crop, and from closer by in the mirror. The probability is a
+logistic function of the logarithm of their disagreement (Platt, "Probabilistic Outputs for Support Vector Machines",
+1999). `src.calibrate` finds its two numbers.
 """
 
 from dataclasses import dataclass

@@ -3,9 +3,9 @@
 The properties are text: `model_config` (JSON of the ModelConfig), `input_size` (pixels), `crop` (JSON: center x, center
 y and side of the part of the letterboxed square that the network sees), `mean_face` (JSON: 68 x 2 of points_input),
 `nme` (percent, on the faces that the training was validated on; empty where unknown), `license`, `input` (crop: the
-network alone; picture: letterbox, resizing and crop inside), `looks` (`src.looks`) and `points` (the output's frame).
-An .onnx file holds them as its metadata; a .tflite file as `metadata.json` in a zip behind the model, where TensorFlow
-Lite's own associated files stand.
+network alone; picture: letterbox, resizing and crop inside), `looks` (`src.predict.looks`) and `points` (the output's
+frame). An .onnx file holds them as its metadata; a .tflite file as `metadata.json` in a zip behind the model, where
+TensorFlow Lite's own associated files stand.
 """
 
 import importlib

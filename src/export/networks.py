@@ -2,7 +2,7 @@
 
 - `CropNetwork`: images (B, 3, R, R) in [0, 1] -> points_input (B, 68, 2)
 - `PictureNetwork`: pictures (B, H, W, 3) uint8 RGB -> points_image (B, 68, 2) in pixels of the pictures, and with two
-  looks (`src.looks`) also score (B,), the probability of a good prediction (`src.confidence`)
+  looks (`src.predict.looks`) also score (B,), the probability of a good prediction (`src.predict.confidence`)
 """
 
 import copy
@@ -11,18 +11,18 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from src.confidence import SHIPPED, Calibration
 from src.datasets.pictures import SQUARE_SIZE
-from src.export_looks import SecondLook
+from src.export.second_look import SecondLook
+from src.export.unshuffled import unshuffle
 from src.network.model import LandmarkNet
-from src.unshuffled import unshuffle
+from src.predict.confidence import SHIPPED, Calibration
 
 
 class CropNetwork(nn.Module):
     """A float32 copy of a network on the CPU, without what only training needs; `predict` is its forward."""
 
     def __init__(self, model: LandmarkNet, *, unshuffled: bool = True) -> None:
-        """unshuffled: see `src.unshuffled`; made for ONNX Runtime."""
+        """unshuffled: see `src.export.unshuffled`; made for ONNX Runtime."""
         super().__init__()
         self.model = copy.deepcopy(model).cpu().float().eval()
         self.model.auxiliary = None
@@ -35,7 +35,7 @@ class CropNetwork(nn.Module):
 
 
 class PictureNetwork(nn.Module):
-    """A CropNetwork behind the letterbox, resizing and fixed crop of `src.datasets.pictures` and `src.inference`.
+    """A CropNetwork behind the letterbox, resizing and crop of `src.datasets.pictures` and `src.predict.inference`.
 
     These three are linear and treat rows and columns apart, so they are one matrix for the rows and one for the
     columns, made from the picture's height and width: only operations that every runtime has, at any size.

@@ -9,9 +9,9 @@ from torch import Tensor
 from src.datasets.prepared import PreparedFaces
 from src.errors import InputError
 from src.geometry import apply_affine, crop_affine, invert_affine
-from src.looks import look, look_mirrored
 from src.metrics import point_errors
 from src.network.model import LandmarkNet
+from src.predict.looks import look, look_mirrored
 from src.transforms import crop_batch
 
 
@@ -19,7 +19,7 @@ def predict_unit(model: LandmarkNet, squares: Tensor, *, flip: bool = False, loo
     """Predict points_unit (B, K, 2) float64 for squares (B, S, S, 3) uint8 on the model's device.
 
     With `flip` the prediction is averaged with that of the mirrored picture; `looks` of 2 or 3 are those of
-    `src.looks`. The caller sets `model.eval()`. Raises InputError for both at once.
+    `src.predict.looks`. The caller sets `model.eval()`. Raises InputError for both at once.
     """
     if flip and looks > 1:
         raise InputError(f"expected flip averaging or {looks} looks, found both; the second look is mirrored")

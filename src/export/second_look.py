@@ -1,18 +1,18 @@
-"""The second look of `src.looks` inside an exported graph: only operations that every runtime has, at any batch size.
+"""The second look of `src.predict.looks` inside an exported graph, of operations that every runtime has.
 
-The same upright, closer, mirrored view as `src.looks.come_closer` makes, sampled from the square in one step; the head
-pose of `src.pose.fit_pose` without its singular value decomposition, which ONNX lacks.
+The same upright, closer, mirrored view as `src.predict.looks.come_closer` makes, sampled from the square in one step;
+the head pose of `src.pose.fit_pose` without its singular value decomposition, which ONNX lacks.
 """
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from src.confidence import EPSILON, Calibration
 from src.config import ModelConfig
-from src.looks import CLOSER, SMALLEST, check_points
 from src.markup import flip_permutation
 from src.pose import camera_weights
+from src.predict.confidence import EPSILON, Calibration
+from src.predict.looks import CLOSER, SMALLEST, check_points
 
 
 class SecondLook(nn.Module):
@@ -40,7 +40,7 @@ class SecondLook(nn.Module):
         return F.grid_sample(squares, grid, align_corners=False), similarity
 
     def upright(self, points_unit: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """`src.looks.upright_affine` in parts: rotation (B, 2, 2), scale (B,) and shift (B, 2)."""
+        """`src.predict.looks.upright_affine` in parts: rotation (B, 2, 2), scale (B,) and shift (B, 2)."""
         camera = (points_unit * points_unit.new_tensor([1.0, -1.0])).mT @ self.camera_weights  # (B, 2, 3), y up
         (a, b), (_, d) = ((camera[:, row, None] * camera).sum(-1).unbind(1) for row in (0, 1))  # of its Gram matrix
         root = (a * d - b * b).clamp(min=0).sqrt()
@@ -62,6 +62,6 @@ class SecondLook(nn.Module):
         return (torch.stack([1 - x, y], dim=-1) - shift[:, None]) @ turn / scale[:, None, None]
 
     def score(self, first_unit: Tensor, second_unit: Tensor) -> Tensor:
-        """`src.confidence`'s probability (B,) of a good prediction."""
+        """`src.predict.confidence`'s probability (B,) of a good prediction."""
         apart = 100 * (first_unit - second_unit).square().sum(dim=-1).sqrt().mean(dim=-1)
         return (self.calibration.intercept + self.calibration.slope * apart.clamp(min=EPSILON).log()).sigmoid()
