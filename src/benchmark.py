@@ -30,7 +30,7 @@ from src.network import checkpoint
 from src.network.model import LandmarkNet, build_model
 from src.predict.exported_files import open_onnx
 from src.synthesis.renderer.folder import render_faces
-from src.trainer import Trainer
+from src.training.trainer import Trainer
 from src.transforms import augment
 
 ROOT = Path(__file__).resolve().parent.parent

@@ -32,14 +32,14 @@ from tqdm import tqdm
 from src.config import ModelConfig, TrainingConfig, to_dict
 from src.datasets.prepared import PreparedFaces, load_prepared
 from src.distributed import World
-from src.engine import RunFiles, fit
 from src.errors import InputError
 from src.files import write_text
 from src.network import checkpoint
 from src.network.model import LandmarkNet, build_model
 from src.network.profiling import choose_device
-from src.options import latest_snapshot
 from src.predict.inference import evaluate
+from src.training.loop import RunFiles, fit
+from src.training.options import latest_snapshot
 
 RUNS = Path(__file__).resolve().parent.parent / "checkpoint" / "runs"
 _RESULT, _MODEL = "result.json", "model.pth.tar"

@@ -13,7 +13,6 @@ import torch
 from commands import SMALL, Outcome, assert_refused, run
 from stand_in import gaussian_dot, write_faces
 
-from src import engine
 from src.autolabel import rounds, training
 from src.autolabel.agreement import VIEWS, predict_pictures, predict_views, region_spread
 from src.autolabel.labels import Labels, certainty, load_labels, spread_limits, true_errors
@@ -23,6 +22,7 @@ from src.datasets.challenge import read_annotations, read_folder
 from src.errors import InputError
 from src.network.checkpoint import load_model
 from src.predict.inference import predict_unit
+from src.training import loop as engine
 
 COMMAND = "src/autolabel/__main__.py"
 QUICK = (*SMALL, "--end_epoch", 1, "--copies", 2, "--accept", 1, "--review", 6, "--channel_shift", 20)

@@ -1,4 +1,4 @@
-"""python3 -m src.box_errors: boxes that are off by a known amount, and what it says and refuses."""
+"""python3 -m src.evaluation.box_errors: boxes that are off by a known amount, and what it says and refuses."""
 
 from pathlib import Path
 
@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 from commands import ROOT, assert_refused, run
 
-from src.box_errors import move_boxes
 from src.boxes import box_of_points
+from src.evaluation.box_errors import move_boxes
 from src.synthesis.renderer.folder import render_faces
 
-SCRIPT = "src/box_errors.py"
+SCRIPT = "src/evaluation/box_errors.py"
 
 
 def test_boxes_are_off_by_up_to_the_amount() -> None:

@@ -1,4 +1,4 @@
-"""python3 -m src.calibrate: what it measures, by hand, and what it writes."""
+"""python3 -m src.evaluation.calibrate: what it measures, by hand, and what it writes."""
 
 from pathlib import Path
 
@@ -7,9 +7,9 @@ import pytest
 from commands import assert_refused, run
 from stand_in import write_faces
 
-from src import calibrate
-from src.calibrate import measure
 from src.config import AugmentationConfig
+from src.evaluation import calibrate
+from src.evaluation.calibrate import measure
 from src.geometry import apply_affine, invert_affine
 from src.markup import FLIP_PERMUTATION
 from src.predict.confidence import disagreement
@@ -56,11 +56,11 @@ def test_the_command_prints_the_numbers_and_draws_the_diagram(tmp_path: Path, mo
     monkeypatch.setattr(calibrate, "measure", measured)
     monkeypatch.setattr(calibrate, "render_faces", lambda folder, count, seed: None)
     monkeypatch.setattr("commands.load", lambda script: calibrate)
-    outcome = run("src/calibrate.py", "--check_on", tmp_path, "--out", tmp_path / "reliability.png")
+    outcome = run("src/evaluation/calibrate.py", "--check_on", tmp_path, "--out", tmp_path / "reliability.png")
     assert outcome.code == 0, outcome
     assert outcome.out.startswith("Calibration(intercept=")
     assert (tmp_path / "reliability.png").read_bytes().startswith(b"\x89PNG")
 
 
 def test_too_few_faces_are_refused(tmp_path: Path) -> None:
-    assert_refused(run("src/calibrate.py", "--faces", 1), "--faces of at least 2")
+    assert_refused(run("src/evaluation/calibrate.py", "--faces", 1), "--faces of at least 2")

@@ -14,7 +14,7 @@ from src.config import ModelConfig, TrainingConfig
 from src.errors import InputError
 from src.network import checkpoint
 from src.network.model import build_model
-from src.options import latest_snapshot
+from src.training.options import latest_snapshot
 
 SMALL = ModelConfig(backbone="shufflenet_v2_x0_5", input_size=64)
 TINY = {"format": checkpoint.FORMAT, "model": {}, "weights": {"a": torch.ones(3)}}

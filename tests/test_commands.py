@@ -16,7 +16,7 @@ from src.datasets.prepared import load_prepared
 from src.markup import FLIP_PERMUTATION
 from src.network import checkpoint
 from src.predict.submission import read_solution
-from src.recipes import RECIPES
+from src.training.recipes import RECIPES
 from src.visualization.sheet import PREDICTED
 
 RENDERED = 64

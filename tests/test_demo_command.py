@@ -9,7 +9,7 @@ from commands import Outcome, assert_refused, run
 from PIL import Image
 from rectangle_face import RectangleFinder, rectangle_picture, rectangle_points
 
-from src.demo import FACE_COLUMNS
+from src.demo.__main__ import FACE_COLUMNS
 from src.predict import predictor as predict
 from src.visualization.overlay import draw_faces
 from src.visualization.sheet import PREDICTED
@@ -24,7 +24,7 @@ def exact(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def _demo(source: Path, out: Path, *flags: object) -> Outcome:
-    return run("src/demo.py", source, "--out", out, *flags)
+    return run("src/demo/__main__.py", source, "--out", out, *flags)
 
 
 def _rows(out: Path) -> list[dict[str, str]]:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from commands import ROOT
 
-from src.options import build_parser
+from src.training.options import build_parser
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 LONGEST_FILE = 350  # lines

@@ -14,9 +14,9 @@ import torch
 from commands import ROOT, SMALL, assert_refused, run
 from conftest import Run, data_flags, file_flags
 
-from src import engine
 from src.network import checkpoint
-from src.trainer import Trainer
+from src.training import loop as engine
+from src.training.trainer import Trainer
 
 STEPS = 5  # an epoch of 40 faces in batches of 8
 

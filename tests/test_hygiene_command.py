@@ -40,7 +40,7 @@ def _annotate(folder: Path) -> None:
 
 def test_duplicates_and_leakage_are_reported_and_drawn(folders: tuple[Path, Path], tmp_path: Path) -> None:
     sheet, remove = tmp_path / "sheet.png", tmp_path / "remove.txt"
-    outcome = run("src/hygiene.py", "--root", *folders, "--sheet", sheet, "--remove", remove)
+    outcome = run("src/hygiene/__main__.py", "--root", *folders, "--sheet", sheet, "--remove", remove)
     assert outcome.code == 0, outcome
     assert "train: 20 pictures, 0 exact copies of another; 2 look alike in 1 groups" in outcome.out
     assert "1 and 1 pictures look alike, 0 and 0 are copies by name: LEAKAGE" in outcome.out
@@ -50,15 +50,15 @@ def test_duplicates_and_leakage_are_reported_and_drawn(folders: tuple[Path, Path
 
 def test_copies_by_name_are_leakage(folders: tuple[Path, Path]) -> None:
     flags = ("--root", *folders, "--distance", 0, "--pairs", 0, "--name_pattern", r"face_?(\d+)(?:_\d)?")
-    outcome = run("src/hygiene.py", *flags)
+    outcome = run("src/hygiene/__main__.py", *flags)
     assert "6 and 5 are copies by name: LEAKAGE" in outcome.out
 
 
 def test_the_cleaned_folder_leaks_no_more(folders: tuple[Path, Path], tmp_path: Path) -> None:
     clean, sheet = tmp_path / "clean", tmp_path / "none.png"
-    assert run("src/hygiene.py", "--root", *folders, "--clean", clean, "--pairs", 0).code == 0
+    assert run("src/hygiene/__main__.py", "--root", *folders, "--clean", clean, "--pairs", 0).code == 0
     assert len(read_annotations(clean)[0]) == 18
-    outcome = run("src/hygiene.py", "--root", clean, folders[1], "--sheet", sheet)
+    outcome = run("src/hygiene/__main__.py", "--root", clean, folders[1], "--sheet", sheet)
     assert "no leakage found" in outcome.out
     assert not sheet.exists()
 
@@ -67,7 +67,7 @@ def test_a_split_keeps_copies_together(folders: tuple[Path, Path], tmp_path: Pat
     flags = ("--root", folders[0], "--split", 0.3, "--pairs", 0)
     for seed in range(3):
         out = tmp_path / f"split{seed}"
-        outcome = run("src/hygiene.py", *flags, "--seed", seed, "--out", out)
+        outcome = run("src/hygiene/__main__.py", *flags, "--seed", seed, "--out", out)
         assert outcome.code == 0, outcome
         train, validation = (set(read_annotations(out / part)[0]) for part in ("train", "validation"))
         assert not train & validation
@@ -87,14 +87,14 @@ def test_a_split_keeps_copies_together(folders: tuple[Path, Path], tmp_path: Pat
     ],
 )
 def test_wrong_flags_are_refused(folders: tuple[Path, Path], flags: tuple[object, ...], word: str) -> None:
-    assert_refused(run("src/hygiene.py", "--root", folders[1], *flags), word)
+    assert_refused(run("src/hygiene/__main__.py", "--root", folders[1], *flags), word)
 
 
 def test_wrong_folders_are_refused(folders: tuple[Path, Path], tmp_path: Path) -> None:
-    assert_refused(run("src/hygiene.py", "--root", tmp_path / "absent"), "absent", "no such folder")
-    assert_refused(run("src/hygiene.py", "--root", folders[0], folders[0]), "twice")
+    assert_refused(run("src/hygiene/__main__.py", "--root", tmp_path / "absent"), "absent", "no such folder")
+    assert_refused(run("src/hygiene/__main__.py", "--root", folders[0], folders[0]), "twice")
     (folders[1] / os.fsdecode(b"\xff.png")).write_bytes(b"")
-    assert_refused(run("src/hygiene.py", "--root", *folders), "UTF-8", "rename")
+    assert_refused(run("src/hygiene/__main__.py", "--root", *folders), "UTF-8", "rename")
     shutil.rmtree(folders[0])
     folders[0].mkdir()
-    assert_refused(run("src/hygiene.py", "--root", folders[0]), "found none")
+    assert_refused(run("src/hygiene/__main__.py", "--root", folders[0]), "found none")

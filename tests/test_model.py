@@ -17,7 +17,7 @@ from src.network.heads import HEADS
 from src.network.losses import CRITERIA
 from src.network.model import build_model
 from src.network.profiling import choose_device, milliseconds, profile
-from src.training_loss import TrainingLoss
+from src.training.loss import TrainingLoss
 
 SMALL = ModelConfig(backbone="shufflenet_v2_x0_5", input_size=64)
 TEACHERS = {"mobileone_s1", "regnet_x_800mf", "irnet18", "irnet50", "irnet100", "swin_t"}  # above the limit

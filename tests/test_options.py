@@ -10,8 +10,8 @@ from src.errors import InputError
 from src.network import checkpoint
 from src.network.backbones import BACKBONES
 from src.network.model import build_model
-from src.options import build_parser, configurations, parse
-from src.recipes import RECIPES
+from src.training.options import build_parser, configurations, parse
+from src.training.recipes import RECIPES
 
 CHANGED = {
     "--attention": ("coordinate", "attention"),

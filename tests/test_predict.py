@@ -9,8 +9,8 @@ from commands import ROOT
 from PIL import Image
 from rectangle_face import RectangleFinder, rectangle_picture, rectangle_points
 
-from src.box_errors import box_nme, read_faces
 from src.errors import InputError
+from src.evaluation.box_errors import box_nme, read_faces
 from src.metrics import nme, point_errors
 from src.predict import predictor as predict
 from src.predict.confidence import LIMIT

@@ -12,7 +12,7 @@ from src.config import AUGMENTATIONS, ModelConfig, TrainingConfig
 from src.datasets.prepared import load_prepared
 from src.network import checkpoint
 from src.network.model import build_model
-from src.soup import average, measure_statistics
+from src.training.soup import average, measure_statistics
 
 SMALL = ModelConfig(backbone="shufflenet_v2_x0_5", input_size=64)
 STATISTIC = "backbone.stages.0.0.1.running_mean"
@@ -31,7 +31,7 @@ def models(tmp_path: Path) -> list[Path]:
 
 def test_the_soup_holds_the_mean_of_every_weight(models: list[Path], tmp_path: Path) -> None:
     out = tmp_path / "soup.pth.tar"
-    outcome = run("src/soup.py", *models, "--out", out)
+    outcome = run("src/training/soup.py", *models, "--out", out)
     assert outcome.code == 0, outcome
     assert "mean of 3 models" in outcome.out
     parts, content = [checkpoint.load(path)["weights"] for path in models], checkpoint.load(out)
@@ -66,10 +66,10 @@ def test_statistics_measured_anew_are_those_of_the_pictures(models: list[Path], 
 def test_statistics_and_score_of_a_soup_are_in_its_file(trained: Run, tmp_path: Path) -> None:
     snapshots = sorted(trained.snapshots.glob("checkpoint_epoch_*"))
     plain, measured = tmp_path / "plain.pth.tar", tmp_path / "measured.pth.tar"
-    assert run("src/soup.py", *snapshots, "--out", plain).code == 0
+    assert run("src/training/soup.py", *snapshots, "--out", plain).code == 0
     data = ("--dataroot", trained.prepared / "AFLW_train_data", "--batches", 2)
     validation = ("--val_dataroot", trained.prepared / "AFLW_validation_data")
-    outcome = run("src/soup.py", *snapshots, "--out", measured, *data, *validation)
+    outcome = run("src/training/soup.py", *snapshots, "--out", measured, *data, *validation)
     assert outcome.code == 0, outcome
     one, other = checkpoint.load(plain), checkpoint.load(measured)
     assert not torch.equal(one["weights"][STATISTIC], other["weights"][STATISTIC])
@@ -89,16 +89,16 @@ def test_models_of_another_configuration_are_refused(
     changes: dict, words: str, models: list[Path], tmp_path: Path
 ) -> None:
     other = _save(tmp_path / "other.pth.tar", seed=0, config=ModelConfig(**{**vars(SMALL), **changes}))
-    assert_refused(run("src/soup.py", *models, other, "--out", tmp_path / "soup"), str(other), words)
+    assert_refused(run("src/training/soup.py", *models, other, "--out", tmp_path / "soup"), str(other), words)
     assert not (tmp_path / "soup").exists()
 
 
 def test_what_cannot_be_averaged_is_refused(models: list[Path], tmp_path: Path) -> None:
     out = ("--out", tmp_path / "new" / "soup")
-    assert_refused(run("src/soup.py", models[0], *out), "at least two models to average, found 1")
-    assert_refused(run("src/soup.py", models[0], tmp_path / "absent", *out), "absent: no such checkpoint")
-    assert_refused(run("src/soup.py", *models, *out, "--batches", 0), "--batches above 0")
-    assert_refused(run("src/soup.py", *models, *out, "--dataroot", tmp_path / "absent"), "no prepared faces")
+    assert_refused(run("src/training/soup.py", models[0], *out), "at least two models to average, found 1")
+    assert_refused(run("src/training/soup.py", models[0], tmp_path / "absent", *out), "absent: no such checkpoint")
+    assert_refused(run("src/training/soup.py", *models, *out, "--batches", 0), "--batches above 0")
+    assert_refused(run("src/training/soup.py", *models, *out, "--dataroot", tmp_path / "absent"), "no prepared faces")
     (tmp_path / "broken").write_bytes(models[0].read_bytes()[:1000])
-    assert_refused(run("src/soup.py", models[0], tmp_path / "broken", *out), "not a readable checkpoint")
+    assert_refused(run("src/training/soup.py", models[0], tmp_path / "broken", *out), "not a readable checkpoint")
     assert not (tmp_path / "new").exists()

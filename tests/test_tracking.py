@@ -6,11 +6,11 @@ from commands import ROOT
 from PIL import Image
 from rectangle_face import RectangleFinder, rectangle_picture, rectangle_points
 
+from src.demo.tracking import OneEuroFilter, Smoothing, Tracker
 from src.errors import InputError
 from src.predict import predictor as predict
 from src.predict.predictor import Predictor
 from src.synthesis.renderer.face import render_face
-from src.tracking import OneEuroFilter, Smoothing, Tracker
 
 SECONDS = 1 / 30
 

@@ -13,7 +13,7 @@ from src.errors import InputError
 from src.network.heads import HEADS
 from src.network.losses import CRITERIA
 from src.network.model import build_model
-from src.trainer import Trainer, learning_rate
+from src.training.trainer import Trainer, learning_rate
 
 CONFIG = TrainingConfig(epochs=10, batch_size=8, augmentation=AUGMENTATIONS["none"], warmup=0.0)
 

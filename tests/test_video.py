@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from src import video
+from src.demo import video
+from src.demo.video import is_animated, open_video, write_video
 from src.errors import InputError
-from src.video import is_animated, open_video, write_video
 
 COLORS = [(200, 30, 30), (30, 200, 30), (30, 30, 200), (200, 200, 30)]
 

@@ -11,11 +11,11 @@ from conftest import Run
 
 from src.datasets.prepared import load_prepared
 from src.errors import InputError
+from src.evaluation.sensitivity import DAMAGES, blur, damage_faces, damaged_errors, measure, occlude
 from src.markup import MEAN_SHAPE, REGIONS
 from src.metrics import nme, nme_by_region, nme_by_yaw
 from src.network.checkpoint import load_model
 from src.predict.inference import evaluate
-from src.sensitivity import DAMAGES, blur, damage_faces, damaged_errors, measure, occlude
 from src.visualization.errors import (
     bars_with_spread,
     ced_curves,

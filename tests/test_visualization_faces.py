@@ -10,8 +10,8 @@ from stand_in import project, random_euler
 from src.datasets.description import describe_faces, split_sources
 from src.datasets.prepared import load_prepared
 from src.errors import InputError
+from src.evaluation.mean_shapes import align, in_pose, mean_shape, turn_right
 from src.markup import MEAN_SHAPE
-from src.shapes import align, in_pose, mean_shape, turn_right
 from src.visualization.faces import draw_points, face_grid, face_rows, histograms, shape_overlay
 from src.visualization.style import figure
 

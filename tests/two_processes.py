@@ -12,7 +12,7 @@ from commands import load
 from src.command_line import run_command
 from src.distributed import World
 from src.network.model import LandmarkNet
-from src.trainer import Trainer
+from src.training.trainer import Trainer
 
 train = load("train.py")
 _fit, _progress = train.fit, Trainer.progress

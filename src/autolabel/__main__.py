@@ -15,7 +15,7 @@ from src.command_line import HelpFormatter, run_command
 from src.errors import InputError
 from src.files import check_writable
 from src.network.profiling import choose_device
-from src.options import configurations, parse
+from src.training.options import configurations, parse
 
 DEFAULTS = Settings()
 # Flags of train.py that name its data and files; here all of that is said by --labeled, --unlabeled and --out.

@@ -14,10 +14,10 @@ from src.datasets.faces import Faces
 from src.datasets.pictures import SQUARE_SIZE
 from src.datasets.prepared import PreparedFaces, load_prepared, prepare
 from src.distributed import World
-from src.engine import RunFiles, fit
 from src.network import checkpoint
 from src.network.model import build_model
-from src.options import latest_snapshot
+from src.training.loop import RunFiles, fit
+from src.training.options import latest_snapshot
 
 MODEL = "best.pth.tar"
 _RECORD = "trained.json"

@@ -22,9 +22,7 @@ from src.compression.pruning import importance, remove_channels
 from src.config import TrainingConfig
 from src.datasets.loader import TrainingBatches
 from src.datasets.prepared import PreparedFaces, load_prepared
-from src.distillation import DISTILLATIONS
 from src.distributed import World
-from src.engine import RunFiles, fit
 from src.errors import InputError
 from src.files import atomic_path, check_writable, write_text
 from src.metrics import nme
@@ -32,6 +30,8 @@ from src.network import checkpoint
 from src.network.model import LandmarkNet
 from src.network.profiling import milliseconds, profile
 from src.predict.inference import evaluate
+from src.training.distillation import DISTILLATIONS
+from src.training.loop import RunFiles, fit
 from src.visualization.compression import pruning_rounds
 
 _CPU = torch.device("cpu")

@@ -42,7 +42,7 @@ class PictureNetwork(nn.Module):
     """
 
     def __init__(self, model: LandmarkNet, *, looks: int = 2, calibration: Calibration = SHIPPED) -> None:
-        """looks: 1 or 2. calibration: of the score, see `src.calibrate`; the default belongs to the shipped model."""
+        """looks: 1 or 2. calibration: of the score (`src.evaluation.calibrate`); the default is the shipped model's."""
         super().__init__()
         self.second_look = SecondLook(model.config, calibration) if looks == 2 else None
         self.crop_network = CropNetwork(model)

@@ -2,7 +2,7 @@
 
 The views are two looks (`src.predict.looks`): at the crop, and from closer by in the mirror. The probability is a
 logistic function of the logarithm of their disagreement (Platt, "Probabilistic Outputs for Support Vector Machines",
-1999). `src.calibrate` finds its two numbers.
+1999). `src.evaluation.calibrate` finds its two numbers.
 """
 
 from dataclasses import dataclass
@@ -29,7 +29,7 @@ class Calibration:
         return 1 / (1 + np.exp(-(self.intercept + self.slope * _logarithm(disagreement))))
 
 
-# Of best.pth.tar, on rendered faces, which it never saw in training: python3 -m src.calibrate
+# Of best.pth.tar, on rendered faces, which it never saw in training: python3 -m src.evaluation.calibrate
 SHIPPED = Calibration(intercept=2.60, slope=-3.44)
 
 

@@ -95,7 +95,8 @@ def covariance_ellipses(shapes: Mapping[str, tuple[np.ndarray, np.ndarray]], *, 
 def sensitivity_curves(frames: Mapping[str, pd.DataFrame], *, units: Mapping[str, str], title: str) -> Figure:
     """NME against the strength of each damage, one panel a damage, with the 95 % interval over faces.
 
-    frames: model -> rows of `src.sensitivity.measure` for any number of damages. units: damage -> unit of its level.
+    frames: model -> rows of `src.evaluation.sensitivity.measure` for any number of damages. units: damage -> unit of
+    its level.
     """
     with figure(width=4 * len(units), height=3.4, columns=len(units)) as (drawing, grid):
         grid = np.atleast_1d(grid)

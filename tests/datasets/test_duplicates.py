@@ -8,7 +8,8 @@ from PIL import Image, ImageEnhance
 from stand_in import write_faces
 
 from src.datasets.folder import Folder
-from src.datasets.hygiene import (
+from src.errors import InputError
+from src.hygiene.duplicates import (
     BITS,
     connect,
     difference_hash,
@@ -18,7 +19,6 @@ from src.datasets.hygiene import (
     same_names,
     split_by_group,
 )
-from src.errors import InputError
 
 
 def _picture(seed: int, size: int = 256) -> Image.Image:

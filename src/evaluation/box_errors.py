@@ -1,4 +1,4 @@
-"""What boxes cost that are off in place and size: python3 -m src.box_errors FOLDER of pictures with an annot.pkl.
+"""How wrong boxes raise the error: python3 -m src.evaluation.box_errors FOLDER, of pictures with an annot.pkl.
 
 The boxes are those of the true points, moved and resized by chance. Printed as the rows of docs/predictor.md.
 """

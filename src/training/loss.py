@@ -29,7 +29,7 @@ def label_loss(
 
 
 class TrainingLoss(nn.Module):
-    """Loss of a batch. `companion` is a module of src/distillation.py."""
+    """Loss of a batch. `companion` is a module of src/training/distillation.py."""
 
     def __init__(
         self, network: LandmarkNet, criterion: Callable[..., Tensor], companion: nn.Module | None = None

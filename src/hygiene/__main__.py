@@ -19,7 +19,9 @@ from src.datasets.conversion import convert
 from src.datasets.faces import Faces
 from src.datasets.folder import Folder
 from src.datasets.formats import FORMATS, detect_format, read_faces
-from src.datasets.hygiene import (
+from src.errors import InputError
+from src.files import check_writable, write_text
+from src.hygiene.duplicates import (
     BITS,
     NAME_PATTERN,
     Pictures,
@@ -30,8 +32,6 @@ from src.datasets.hygiene import (
     same_names,
     split_by_group,
 )
-from src.errors import InputError
-from src.files import check_writable, write_text
 from src.visualization.sheet import contact_sheet, save_picture
 
 _CROP_SIZE = 384  # pixels, as in the challenge, of faces from formats whose pictures are not crops already

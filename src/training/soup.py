@@ -1,4 +1,4 @@
-"""One model from several: the mean of their weights, python3 -m src.soup A B C --out PATH.
+"""One model from several: the mean of their weights, python3 -m src.training.soup A B C --out PATH.
 
 Wortsman et al., "Model soups: averaging weights of multiple fine-tuned models improves accuracy without increasing
 inference time", 2022. It pays for models that share their start: snapshots of one run, or several fine-tunings (--init)

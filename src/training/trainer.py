@@ -9,13 +9,13 @@ from torch.nn.parallel import DistributedDataParallel
 from torch.optim.swa_utils import AveragedModel
 
 from src.config import TrainingConfig
-from src.distillation import build_companion
 from src.distributed import World
 from src.errors import InputError
 from src.network.checkpoint import model_content
 from src.network.losses import build_criterion
 from src.network.model import LandmarkNet
-from src.training_loss import TrainingLoss
+from src.training.distillation import build_companion
+from src.training.loss import TrainingLoss
 from src.transforms import augment
 
 

@@ -1,4 +1,4 @@
-"""Find what turns agreement into a score (`src.predict.confidence`): python3 -m src.calibrate --model_path FILE.
+"""Calibrate the score of `src.predict.confidence`: python3 -m src.evaluation.calibrate --model_path FILE.
 
 The numbers are fitted on faces that the project renders itself, as they are and augmented as in training, and then
 tested on the annotated pictures of --check_on. reliability.png shows the scores beside what came true.

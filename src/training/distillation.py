@@ -19,7 +19,7 @@ from src.errors import InputError
 from src.network.checkpoint import load_model
 from src.network.losses import l1
 from src.network.model import LandmarkNet, build_model
-from src.training_loss import label_loss
+from src.training.loss import label_loss
 
 DISTILLATIONS = ("none", "heatmap", "landmark", "feature")
 

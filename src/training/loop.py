@@ -1,4 +1,4 @@
-"""The training loop: epochs, validation, files, interruption. One step is `src.trainer.Trainer.step`."""
+"""The training loop: epochs, validation, files, interruption. One step is `src.training.trainer.Trainer.step`."""
 
 import io
 import signal
@@ -21,7 +21,7 @@ from src.metrics import nme
 from src.network import checkpoint
 from src.network.model import LandmarkNet
 from src.predict.inference import evaluate
-from src.trainer import Trainer
+from src.training.trainer import Trainer
 
 INTERRUPTED = "checkpoint_interrupted.pth.tar"
 

@@ -6,8 +6,6 @@ from pathlib import Path
 
 from src.command_line import HelpFormatter
 from src.config import AUGMENTATIONS, ModelConfig, TrainingConfig, from_dict
-from src.distillation import DISTILLATIONS
-from src.engine import INTERRUPTED
 from src.errors import InputError
 from src.markup import POINT_SETS
 from src.network import checkpoint
@@ -15,7 +13,9 @@ from src.network.backbones import BACKBONES
 from src.network.heads import HEADS
 from src.network.heads.attention import ATTENTIONS
 from src.network.losses import CRITERIA, MAP_CRITERIA
-from src.recipes import RECIPES
+from src.training.distillation import DISTILLATIONS
+from src.training.loop import INTERRUPTED
+from src.training.recipes import RECIPES
 
 MODEL, TRAINING = ModelConfig(), TrainingConfig()
 # Flags that stand for a configuration's field as it is, and that field.

@@ -16,14 +16,14 @@ from tqdm import tqdm
 from src.boxes import KINDS
 from src.command_line import HelpFormatter, run_command
 from src.datasets.pictures import EXTENSIONS, list_pictures
+from src.demo.tracking import Smoothing, Tracker
+from src.demo.video import is_animated, open_video, write_video
 from src.errors import InputError
 from src.eyes import eye_openness
 from src.files import atomic_path, check_writable
 from src.markup import NUM_POINTS
 from src.pose import fit_pose
 from src.predict.predictor import Predictor, read_picture
-from src.tracking import Smoothing, Tracker
-from src.video import is_animated, open_video, write_video
 from src.visualization.overlay import draw_faces
 from src.visualization.sheet import save_picture
 

@@ -1,0 +1,1 @@
+"""Points drawn on pictures and videos."""

@@ -1,0 +1,1 @@
+"""One training run: flags, loop, step, schedule, files."""
