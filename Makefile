@@ -51,7 +51,7 @@ web: setup
 
 # All notebooks at their default size, on rendered faces: output/notebooks. What is trained once is kept.
 notebooks: setup
-	$(PY) -m src.run_notebook --all
+	$(PY) -m src.notebook --all
 
 clean:
 	rm -rf data/demo data/notebooks checkpoint/demo checkpoint/runs output/notebooks \

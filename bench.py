@@ -4,7 +4,7 @@ import argparse
 import time
 from pathlib import Path
 
-from src.benchmark import (
+from src.benchmark.measurements import (
     augmentation_rows,
     make_faces,
     onnx_rows,
@@ -12,7 +12,7 @@ from src.benchmark import (
     preparation_rows,
     training_rows,
 )
-from src.benchmark_table import as_csv, as_text, machine
+from src.benchmark.table import as_csv, as_text, machine
 from src.command_line import HelpFormatter, run_command
 from src.config import ModelConfig
 from src.datasets.pictures import SQUARE_SIZE

@@ -10,10 +10,11 @@ from src import metrics
 from src.command_line import HelpFormatter, run_command
 from src.config import MAX_MODEL_MB, TrainingConfig, from_dict
 from src.datasets.challenge import load_annotations
+from src.devices import choose_device
 from src.errors import InputError
 from src.files import check_writable
 from src.network.checkpoint import load_model, stores_float32
-from src.network.profiling import choose_device, profile
+from src.network.profiling import profile
 from src.pose import fit_pose
 from src.predict.looks import MOST_LOOKS
 from src.predict.submission import check_solution, predict_folder, write_solution

@@ -9,12 +9,12 @@ import torch
 from src.command_line import run_command
 from src.config import MAX_MODEL_MB
 from src.datasets.prepared import PreparedFaces, load_prepared
-from src.distributed import join_world, leave_world
+from src.devices import choose_device, join_world, leave_world
 from src.errors import InputError
 from src.files import check_writable
 from src.network import checkpoint
 from src.network.model import build_model
-from src.network.profiling import choose_device, profile
+from src.network.profiling import profile
 from src.training.loop import RunFiles, fit
 from src.training.options import configurations, parse
 

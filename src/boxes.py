@@ -5,7 +5,9 @@ with its center at (0.50, 0.58). A detector's box begins at the forehead instead
 in the crop; KINDS lists them, and a BoxKind of your own describes any other detector.
 """
 
+import csv
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from PIL import Image
@@ -13,6 +15,7 @@ from PIL import Image
 from src.errors import InputError
 
 _SMALLEST = 4.0  # pixels: a smaller box shows no face
+BOX_COLUMNS = ("picture", "left", "top", "right", "bottom")
 _LARGEST = 4.0  # of the picture's longer side: a larger box is a mistake in its unit
 
 
@@ -56,6 +59,29 @@ def check_boxes(boxes: np.ndarray, width: int, height: int) -> np.ndarray:
             raise InputError(f"expected a box in pixels of the {width} x {height} picture, {found}")
         if right <= 0 or bottom <= 0 or left >= width or top >= height:
             raise InputError(f"expected a box that meets the {width} x {height} picture, {found}")
+    return boxes
+
+
+def read_boxes(path: Path) -> dict[str, list[np.ndarray]]:
+    """Boxes (4,) by the name of their picture or video, from a CSV with the header BOX_COLUMNS. Raises InputError."""
+    if not path.is_file():
+        raise InputError(f"{path}: no such file; expected a CSV with the header {','.join(BOX_COLUMNS)}")
+    boxes: dict[str, list[np.ndarray]] = {}
+    try:
+        with open(path, newline="", encoding="utf-8-sig") as file:
+            rows = csv.DictReader(file, skipinitialspace=True)
+            if not rows.fieldnames or not set(BOX_COLUMNS) <= set(rows.fieldnames):
+                raise InputError(f"{path}: expected the header {','.join(BOX_COLUMNS)}, found {rows.fieldnames}")
+            for row in rows:
+                try:
+                    box = np.array([float(row[column]) for column in BOX_COLUMNS[1:]])
+                except (TypeError, ValueError):
+                    raise InputError(f"{path}: line {rows.line_num}: expected four numbers after the name") from None
+                boxes.setdefault(row["picture"], []).append(box)
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise InputError(f"{path}: expected rows of UTF-8 text ({error})") from None
+    if not boxes:
+        raise InputError(f"{path}: expected at least one box, found none")
     return boxes
 
 

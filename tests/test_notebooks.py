@@ -9,8 +9,9 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from src import notebook, study
-from src.run_notebook import NOTEBOOKS, choose_parameters, list_notebooks, notebook_parameters, read_parameters
+from src.notebook import data as notebook
+from src.notebook import study
+from src.notebook.__main__ import NOTEBOOKS, choose_parameters, list_notebooks, notebook_parameters, read_parameters
 
 ALL = pytest.mark.parametrize("path", list_notebooks(), ids=lambda path: path.stem)
 LARGEST = 500_000  # bytes

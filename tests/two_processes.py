@@ -10,7 +10,7 @@ import torch
 from commands import load
 
 from src.command_line import run_command
-from src.distributed import World
+from src.devices import World
 from src.network.model import LandmarkNet
 from src.training.trainer import Trainer
 

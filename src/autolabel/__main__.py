@@ -12,9 +12,9 @@ from src.autolabel.rounds import Settings, best_round, run_rounds
 from src.autolabel.task import Task, hide_labels, open_task
 from src.autolabel.training import Setup
 from src.command_line import HelpFormatter, run_command
+from src.devices import choose_device
 from src.errors import InputError
 from src.files import check_writable
-from src.network.profiling import choose_device
 from src.training.options import configurations, parse
 
 DEFAULTS = Settings()

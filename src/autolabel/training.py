@@ -13,7 +13,7 @@ from src.config import ModelConfig, TrainingConfig
 from src.datasets.faces import Faces
 from src.datasets.pictures import SQUARE_SIZE
 from src.datasets.prepared import PreparedFaces, load_prepared, prepare
-from src.distributed import World
+from src.devices import World
 from src.network import checkpoint
 from src.network.model import build_model
 from src.training.loop import RunFiles, fit

@@ -18,11 +18,11 @@ import torch
 from tqdm import tqdm
 
 from src.command_line import HelpFormatter, run_command
-from src.compression.pruning import importance, remove_channels
+from src.compression.importance import importance, remove_channels
 from src.config import TrainingConfig
 from src.datasets.loader import TrainingBatches
 from src.datasets.prepared import PreparedFaces, load_prepared
-from src.distributed import World
+from src.devices import World
 from src.errors import InputError
 from src.files import atomic_path, check_writable, write_text
 from src.metrics import nme

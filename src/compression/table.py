@@ -17,8 +17,8 @@ import torch
 from matplotlib.figure import Figure
 from torch import Tensor
 
-from src.baselines import SIDE, mobilenet_v3_large
-from src.benchmark import onnx_milliseconds
+from src.benchmark.baselines import SIDE, mobilenet_v3_large
+from src.benchmark.measurements import onnx_milliseconds
 from src.command_line import HelpFormatter, run_command
 from src.compression.quantize import FORMS, quantize
 from src.datasets.prepared import PreparedFaces, load_prepared

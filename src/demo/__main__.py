@@ -13,7 +13,7 @@ from typing import TextIO
 import numpy as np
 from tqdm import tqdm
 
-from src.boxes import KINDS
+from src.boxes import BOX_COLUMNS, KINDS, read_boxes
 from src.command_line import HelpFormatter, run_command
 from src.datasets.pictures import EXTENSIONS, list_pictures
 from src.demo.tracking import Smoothing, Tracker
@@ -27,7 +27,6 @@ from src.predict.predictor import Predictor, read_picture
 from src.visualization.overlay import draw_faces
 from src.visualization.sheet import save_picture
 
-BOX_COLUMNS = ("picture", "left", "top", "right", "bottom")
 _MEASURES = ("score", "pitch", "yaw", "roll", "eye_left", "eye_right")
 FACE_COLUMNS = (
     "picture",
@@ -79,29 +78,6 @@ def main() -> None:
             faces = _draw_pictures(predictor, source if source.is_dir() else source.parent, names, boxes, out)
         rows.writerows(faces)
     print(f"{out / 'faces.csv'}: one row a face; the drawings lie beside it")
-
-
-def read_boxes(path: Path) -> dict[str, list[np.ndarray]]:
-    """Boxes (4,) by the name of their picture or video, from a CSV with the header BOX_COLUMNS. Raises InputError."""
-    if not path.is_file():
-        raise InputError(f"{path}: no such file; expected a CSV with the header {','.join(BOX_COLUMNS)}")
-    boxes: dict[str, list[np.ndarray]] = {}
-    try:
-        with open(path, newline="", encoding="utf-8-sig") as file:
-            rows = csv.DictReader(file, skipinitialspace=True)
-            if not rows.fieldnames or not set(BOX_COLUMNS) <= set(rows.fieldnames):
-                raise InputError(f"{path}: expected the header {','.join(BOX_COLUMNS)}, found {rows.fieldnames}")
-            for row in rows:
-                try:
-                    box = np.array([float(row[column]) for column in BOX_COLUMNS[1:]])
-                except (TypeError, ValueError):
-                    raise InputError(f"{path}: line {rows.line_num}: expected four numbers after the name") from None
-                boxes.setdefault(row["picture"], []).append(box)
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise InputError(f"{path}: expected rows of UTF-8 text ({error})") from None
-    if not boxes:
-        raise InputError(f"{path}: expected at least one box, found none")
-    return boxes
 
 
 def _open_table(path: Path) -> TextIO:

@@ -7,7 +7,6 @@ import numpy as np
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from src.errors import InputError
 from src.network.model import LandmarkNet
 
 
@@ -53,18 +52,3 @@ def milliseconds(model: LandmarkNet, *, repeats: int = 50) -> float:
     finally:
         torch.set_num_threads(threads)
     return 1000 * float(np.median(times[5:]))
-
-
-def choose_device(name: str) -> torch.device:
-    """A device by its name; `auto` is CUDA where there is one. Raises InputError for a device that is not there."""
-    if name == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    try:
-        device = torch.device(name)
-    except RuntimeError:
-        raise InputError(f"unknown device {name!r}; expected auto, cpu, cuda or cuda:N") from None
-    if device.type not in ("cpu", "cuda"):
-        raise InputError(f"unknown device {name!r}; expected auto, cpu, cuda or cuda:N")
-    if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
-        raise InputError(f"--device {name}: found {torch.cuda.device_count()} CUDA devices; use --device cpu")
-    return device

@@ -11,8 +11,8 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
+from src.boxes import read_boxes
 from src.command_line import HelpFormatter, run_command
-from src.demo.__main__ import read_boxes
 from src.errors import InputError
 from src.files import check_writable, write_text
 from src.markup import INNER_51, NUM_POINTS

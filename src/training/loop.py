@@ -15,7 +15,7 @@ from tqdm import tqdm
 from src.config import TrainingConfig
 from src.datasets.loader import TrainingBatches
 from src.datasets.prepared import PreparedFaces
-from src.distributed import World
+from src.devices import World
 from src.files import write_text
 from src.metrics import nme
 from src.network import checkpoint

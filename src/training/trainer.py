@@ -9,7 +9,7 @@ from torch.nn.parallel import DistributedDataParallel
 from torch.optim.swa_utils import AveragedModel
 
 from src.config import TrainingConfig
-from src.distributed import World
+from src.devices import World
 from src.errors import InputError
 from src.network.checkpoint import model_content
 from src.network.losses import build_criterion

@@ -115,7 +115,7 @@ def sensitivity_curves(frames: Mapping[str, pd.DataFrame], *, units: Mapping[str
 def bars_with_spread(tables: Mapping[str, pd.DataFrame], *, by: str, title: str) -> Figure:
     """One panel of horizontal bars a condition: mean NME, standard deviation over seeds.
 
-    tables: condition -> frame of columns `by`, a mean, its standard deviation (as `src.notebook.mean_and_spread`).
+    tables: condition -> frame of columns `by`, a mean, its standard deviation (as `src.notebook.data.mean_and_spread`).
     """
     names = next(iter(tables.values()))[by]
     with figure(width=2.2 + 2.3 * len(tables), height=1.2 + 0.32 * len(names), columns=len(tables)) as (drawing, grid):

@@ -11,7 +11,7 @@ from stand_in import project, random_euler
 from torch import Tensor
 
 from src.config import AUGMENTATIONS, ModelConfig, TrainingConfig
-from src.distributed import World
+from src.devices import World
 from src.errors import InputError
 from src.network import checkpoint
 from src.network.losses import CRITERIA

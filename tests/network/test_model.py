@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from src.config import MAX_MODEL_MB, AugmentationConfig, ModelConfig, TrainingConfig, from_dict, to_dict
+from src.devices import choose_device
 from src.errors import InputError
 from src.network import checkpoint
 from src.network.backbones import BACKBONES, build_backbone
@@ -16,7 +17,7 @@ from src.network.backbones.staged import STRIDES
 from src.network.heads import HEADS
 from src.network.losses import CRITERIA
 from src.network.model import build_model
-from src.network.profiling import choose_device, milliseconds, profile
+from src.network.profiling import milliseconds, profile
 from src.training.loss import TrainingLoss
 
 SMALL = ModelConfig(backbone="shufflenet_v2_x0_5", input_size=64)

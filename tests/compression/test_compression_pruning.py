@@ -9,7 +9,7 @@ from commands import assert_refused, run
 from commands import load as load_script
 from conftest import Run, data_flags
 
-from src.compression.pruning import importance, remove_channels
+from src.compression.importance import importance, remove_channels
 from src.config import ModelConfig, TrainingConfig, from_dict, to_dict
 from src.datasets.loader import TrainingBatches
 from src.datasets.prepared import load_prepared

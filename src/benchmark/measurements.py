@@ -17,14 +17,14 @@ import torch
 from PIL import Image
 from torch.utils.data import DataLoader
 
-from src.baselines import SIDE, AugmentedPictures, mobilenet_v3_large
-from src.benchmark_table import Row
+from src.benchmark.baselines import SIDE, AugmentedPictures, mobilenet_v3_large
+from src.benchmark.table import Row
 from src.config import ModelConfig, TrainingConfig
 from src.datasets.challenge import ANNOTATIONS, read_annotations, write_annotations
 from src.datasets.loader import TrainingBatches
 from src.datasets.pictures import SQUARE_SIZE
 from src.datasets.prepared import PreparedFaces, prepare
-from src.distributed import World
+from src.devices import World
 from src.export.onnx_file import export_onnx, onnx_program
 from src.network import checkpoint
 from src.network.model import LandmarkNet, build_model
@@ -33,7 +33,7 @@ from src.synthesis.renderer.folder import render_faces
 from src.training.trainer import Trainer
 from src.transforms import augment
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 _CPU = torch.device("cpu")
 _RENDERED = 179  # different faces; each serves several times
 _QUALITY = 98  # of the JPEGs: gives our smooth renders the 35 to 40 kB that a photograph of this size has
@@ -113,11 +113,11 @@ def training_rows(
 
 
 def prediction_rows(model: LandmarkNet, folder: Path, work: Path, *, repeats: int) -> list[Row]:
-    """test.py on the CPU as a whole process, beside that of `src.baselines`."""
+    """test.py on the CPU as a whole process, beside that of `src.benchmark.baselines`."""
     path, count = work / "model.pth.tar", len(read_annotations(folder)[0])
     checkpoint.save(path, checkpoint.model_content(model, nme=float("nan"), training=TrainingConfig()))
     ours = ("test.py", "--model_path", path, "--test_dataroot", folder, "--out_dir", work, "--device", "cpu")
-    baseline = ("-m", "src.baselines", folder, work / "baseline.txt")
+    baseline = ("-m", "src.benchmark.baselines", folder, work / "baseline.txt")
     times = _in_turns(
         lambda: _seconds(lambda: _run(*ours)), lambda: _seconds(lambda: _run(*baseline)), repeats, warm_up=False
     )

@@ -6,7 +6,7 @@ from pathlib import Path
 import nbformat
 import pandas as pd
 
-from src.notebook_report import write_report
+from src.notebook.report import write_report
 
 PNG = b"\x89PNG not looked at"
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from commands import ROOT
 from conftest import Run
 
 from src.config import ModelConfig, TrainingConfig
@@ -186,4 +187,4 @@ def test_a_model_file_is_hardly_larger_than_its_weights(saved: Path) -> None:
 
 
 def test_the_small_model_that_ships_is_a_file_below_one_megabyte() -> None:
-    assert (Path(__file__).parent.parent / "small.pth.tar").stat().st_size < 1_000_000
+    assert (ROOT / "small.pth.tar").stat().st_size < 1_000_000

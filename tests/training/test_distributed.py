@@ -8,7 +8,7 @@ import torch
 from commands import ROOT, SMALL, Outcome, run_process
 from conftest import Run
 
-from src.distributed import World, join_world
+from src.devices import World, join_world
 from src.network import checkpoint
 
 

@@ -8,8 +8,8 @@ import onnx
 import pytest
 from PIL import Image
 
-from src.baselines import predict_one_by_one
-from src.benchmark import (
+from src.benchmark.baselines import predict_one_by_one
+from src.benchmark.measurements import (
     augmentation_rows,
     make_faces,
     onnx_milliseconds,
@@ -17,7 +17,7 @@ from src.benchmark import (
     preparation_rows,
     training_rows,
 )
-from src.benchmark_table import HEADER, Row, as_csv, as_text
+from src.benchmark.table import HEADER, Row, as_csv, as_text
 from src.config import ModelConfig
 from src.datasets.challenge import read_annotations, write_annotations
 from src.datasets.prepared import PreparedFaces, load_prepared
@@ -64,7 +64,7 @@ def test_the_table_shows_median_and_spread() -> None:
 
 
 def test_faces_are_made_once_and_repeat(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("src.benchmark._RENDERED", 2)
+    monkeypatch.setattr("src.benchmark.measurements._RENDERED", 2)
     folder = make_faces(tmp_path, 3)
     names, points_image = read_annotations(folder)
     assert names == ["000000.jpg", "000001.jpg", "000002.jpg"]

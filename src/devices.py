@@ -1,4 +1,7 @@
-"""One process or several: `torchrun --nproc_per_node=N train.py` (PyTorch DDP; gloo on CPUs, NCCL on GPUs)."""
+"""Where a command computes: the device, and one process or several (`torchrun --nproc_per_node=N train.py`).
+
+Several processes are PyTorch's DDP: gloo on CPUs, NCCL on GPUs.
+"""
 
 import os
 from dataclasses import dataclass
@@ -6,7 +9,24 @@ from dataclasses import dataclass
 import torch
 import torch.distributed as dist
 
+from src.errors import InputError
+
 _BACKEND_DEVICE = {"gloo": "cpu", "nccl": "cuda"}  # where the tensors of each backend live
+
+
+def choose_device(name: str) -> torch.device:
+    """A device by its name; `auto` is CUDA where there is one. Raises InputError for a device that is not there."""
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        device = torch.device(name)
+    except RuntimeError:
+        raise InputError(f"unknown device {name!r}; expected auto, cpu, cuda or cuda:N") from None
+    if device.type not in ("cpu", "cuda"):
+        raise InputError(f"unknown device {name!r}; expected auto, cpu, cuda or cuda:N")
+    if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
+        raise InputError(f"--device {name}: found {torch.cuda.device_count()} CUDA devices; use --device cpu")
+    return device
 
 
 @dataclass(frozen=True)

@@ -8,10 +8,10 @@ import pandas as pd
 import torch
 
 from src.datasets.prepared import prepare
+from src.devices import choose_device
 from src.errors import InputError
-from src.network.profiling import choose_device
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 DATA = ROOT / "data" / "notebooks"
 TABLES = ROOT / "output" / "notebooks"
 VALIDATION_FACES = 100  # rendered ones

@@ -8,7 +8,7 @@ import torch
 from stand_in import project, random_euler
 
 from src.config import AUGMENTATIONS, ModelConfig, TrainingConfig
-from src.distributed import World
+from src.devices import World
 from src.errors import InputError
 from src.network.heads import HEADS
 from src.network.losses import CRITERIA

@@ -1,4 +1,4 @@
-"""Run notebooks by papermill, and refuse unknown parameters: python3 -m src.run_notebook 03 -p epochs 5."""
+"""Run notebooks by papermill, and refuse unknown parameters: python3 -m src.notebook 03 -p epochs 5."""
 
 import argparse
 import ast
@@ -14,7 +14,7 @@ from tqdm import tqdm
 from src.command_line import HelpFormatter, run_command
 from src.errors import InputError
 from src.files import write_text
-from src.notebook import ROOT
+from src.notebook.data import ROOT
 
 NOTEBOOKS = ROOT / "notebooks"
 OUTPUT = ROOT / "output" / "notebooks"
@@ -23,7 +23,7 @@ Parameters = dict[str, object]
 
 def parse_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
-        prog="python3 -m src.run_notebook", description="Run notebooks with papermill.", formatter_class=HelpFormatter
+        prog="python3 -m src.notebook", description="Run notebooks with papermill.", formatter_class=HelpFormatter
     )
     parser.add_argument("notebook", nargs="?", help="a number or name: 03, 03_backbones or its path")
     parser.add_argument("--all", action="store_true", help="run all of them, in order")
@@ -40,7 +40,7 @@ def parse_arguments() -> argparse.Namespace:
 def main() -> None:
     arguments = parse_arguments()
     if arguments.all == bool(arguments.notebook):
-        raise InputError("expected a notebook or --all, for example: python3 -m src.run_notebook 03")
+        raise InputError("expected a notebook or --all, for example: python3 -m src.notebook 03")
     if arguments.update and (arguments.parameter or arguments.file):
         raise InputError("--update keeps the outputs of the default parameters; leave out -p and -f")
     paths = list_notebooks() if arguments.all else [find_notebook(arguments.notebook)]
@@ -59,10 +59,10 @@ def main() -> None:
 
 def report(executed: Path, folder: Path) -> Path:
     """An executed notebook as a Markdown page, under the command that was given. Returns the page's path."""
-    from src.notebook_report import write_report  # nbformat takes long to import
+    from src.notebook.report import write_report  # nbformat takes long to import
 
     quoted = (f'"{part}"' if "'" in part else shlex.quote(part) for part in sys.argv[1:])
-    command = " ".join(["python3 -m src.run_notebook", *quoted])
+    command = " ".join(["python3 -m src.notebook", *quoted])
     tables = sorted(OUTPUT.glob(f"{executed.stem.split('_')[0]}_*.csv"))
     return write_report(executed, folder, command=command, tables=tables)
 

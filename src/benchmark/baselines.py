@@ -1,7 +1,7 @@
 """What `make bench` compares with: torchvision v2 picture by picture, and MobileNetV3-large at 384 pixels.
 
-python3 -m src.baselines FOLDER SOLUTION predicts a folder as a short script would: one picture is decoded, predicted
-and written at a time. Its weights are random: only the time counts.
+python3 -m src.benchmark.baselines FOLDER SOLUTION predicts a folder as a short script would: one picture is decoded,
+predicted and written at a time. Its weights are random: only the time counts.
 """
 
 import sys

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from commands import ROOT
 from PIL import Image
 
 from src.datasets.challenge import read_annotations, write_annotations
@@ -27,7 +28,7 @@ from src.synthesis.reposing.relabel import relabel
 from src.synthesis.reposing.repose import FOLDERS, repose_folder, turns_per_photo
 from src.synthesis.reposing.turning import build_head, sample_pose, turn_head
 
-DATA = Path(os.environ.get("LANDMARK_DATA", Path(__file__).parents[1].parent / "shared" / "data"))
+DATA = Path(os.environ.get("LANDMARK_DATA", ROOT.parent / "shared" / "data"))
 FACE_MODEL, PHOTOS = DATA / "ict_face_model", DATA / "photos_train"
 needs_data = pytest.mark.skipif(
     not (FACE_MODEL.is_dir() and PHOTOS.is_dir()),

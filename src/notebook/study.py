@@ -31,17 +31,16 @@ from tqdm import tqdm
 
 from src.config import ModelConfig, TrainingConfig, to_dict
 from src.datasets.prepared import PreparedFaces, load_prepared
-from src.distributed import World
+from src.devices import World, choose_device
 from src.errors import InputError
 from src.files import write_text
 from src.network import checkpoint
 from src.network.model import LandmarkNet, build_model
-from src.network.profiling import choose_device
 from src.predict.inference import evaluate
 from src.training.loop import RunFiles, fit
 from src.training.options import latest_snapshot
 
-RUNS = Path(__file__).resolve().parent.parent / "checkpoint" / "runs"
+RUNS = Path(__file__).resolve().parents[2] / "checkpoint" / "runs"
 _RESULT, _MODEL = "result.json", "model.pth.tar"
 _BRANCH = "auxiliary."  # prefix of the Euler-angle branch's weights
 

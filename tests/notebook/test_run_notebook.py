@@ -1,4 +1,4 @@
-"""python3 -m src.run_notebook: finds notebooks, refuses unknown parameters, writes what can be committed."""
+"""python3 -m src.notebook: finds notebooks, refuses unknown parameters, writes what can be committed."""
 
 import json
 from pathlib import Path
@@ -7,7 +7,7 @@ from types import ModuleType
 import pytest
 from commands import Outcome, assert_refused, load, run
 
-SCRIPT = "src/run_notebook.py"
+SCRIPT = "src/notebook/__main__.py"
 PARAMETERS = 'faces: int = 4  # rendered\nrate: float = 0.5\nnames: list = ["a"]\n'
 
 
@@ -55,7 +55,7 @@ def test_a_report_names_the_command(module: ModuleType, tmp_path: Path) -> None:
     outcome = _run("1", "-p", "faces", 3, "--report", tmp_path / "pages")
     assert outcome.code == 0, outcome
     text = (tmp_path / "pages" / "01_prints.md").read_text(encoding="utf-8")
-    assert "python3 -m src.run_notebook 1 -p faces 3" in text
+    assert "python3 -m src.notebook 1 -p faces 3" in text
     assert "3 0.5 ['a']" in text
 
 

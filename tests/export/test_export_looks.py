@@ -16,9 +16,9 @@ from src.errors import InputError
 from src.export.networks import PictureNetwork
 from src.export.second_look import SecondLook
 from src.network.checkpoint import load_model
+from src.predict import Predictor, runtimes
 from src.predict.confidence import SHIPPED
 from src.predict.looks import upright_affine
-from src.predict import Predictor, runtimes
 from src.synthesis.renderer.folder import render_faces
 
 SHIPPED_MODEL = ROOT / "best.pth.tar"

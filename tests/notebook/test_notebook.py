@@ -5,9 +5,9 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from src import notebook
 from src.errors import InputError
-from src.notebook import describe_machine, mean_and_spread, open_data, save_table
+from src.notebook import data as notebook
+from src.notebook.data import describe_machine, mean_and_spread, open_data, save_table
 
 
 def test_the_machine_is_described_with_every_seed() -> None:

@@ -9,14 +9,14 @@ import numpy as np
 import pytest
 import torch
 
-from src import study
 from src.config import ModelConfig, TrainingConfig
 from src.datasets.prepared import load_prepared
 from src.errors import InputError
 from src.metrics import nme
 from src.network.checkpoint import load_model
+from src.notebook import study
+from src.notebook.study import Run, draw_faces, train, train_all
 from src.predict.inference import evaluate
-from src.study import Run, draw_faces, train, train_all
 from src.training import loop as engine
 
 
