@@ -1,10 +1,17 @@
-"""Files that appear whole or not at all: written to a temporary name beside the target, then renamed."""
+"""Files that appear whole or not at all, and reading that ends.
+
+What is written goes to a temporary name beside the target, then is renamed; what is read is a regular file of a sane
+size, since devices and pipes have no end.
+"""
 
 import contextlib
 import errno
 import os
+import stat
 from collections.abc import Iterator
 from pathlib import Path
+
+from src.errors import InputError
 
 
 @contextlib.contextmanager
@@ -43,3 +50,22 @@ def check_writable(folder: str | os.PathLike) -> None:
         raise NotADirectoryError(errno.ENOTDIR, "expected a folder, found a file", str(existing))
     if not os.access(existing, os.W_OK):
         raise PermissionError(errno.EACCES, "no permission to write there", str(existing))
+
+
+def check_regular(path: str | os.PathLike, *, most: int | None = None) -> None:
+    """Raise InputError for anything but a regular file (a pipe would block) and for one of more than `most` bytes.
+
+    A missing file raises FileNotFoundError.
+    """
+    status = os.stat(path)
+    if not stat.S_ISREG(status.st_mode):
+        kind = "a folder" if stat.S_ISDIR(status.st_mode) else "a device, pipe or socket"
+        raise InputError(f"{path}: expected a file, found {kind}")
+    if most is not None and status.st_size > most:
+        raise InputError(f"{path}: expected at most {most / 1e6:g} MB, found {status.st_size / 1e6:.0f}")
+
+
+def read_bytes(path: str | os.PathLike, *, most: int = 64_000_000) -> bytes:
+    """A regular file's content. Raises as `check_regular`."""
+    check_regular(path, most=most)
+    return Path(path).read_bytes()

@@ -5,10 +5,12 @@
 
 import pickle
 from collections import Counter
+from itertools import chain
 from pathlib import Path, PurePosixPath
 
 import numpy as np
 
+from src.datasets import numbers_pickle
 from src.datasets.faces import Faces
 from src.datasets.folder import Folder
 from src.errors import InputError
@@ -16,23 +18,7 @@ from src.files import atomic_path
 from src.markup import NUM_POINTS
 
 ANNOTATIONS = "annot.pkl"
-
-# What a pickle of names and numbers may contain. NumPy 2 renamed numpy.core to numpy._core; old files say the former.
-_NUMPY_INTERNALS = {
-    (f"numpy.{core}.{module}", name)
-    for core in ("core", "_core")
-    for module, name in (("multiarray", "scalar"), ("multiarray", "_reconstruct"), ("numeric", "_frombuffer"))
-}
-_ALLOWED = _NUMPY_INTERNALS | {("numpy", "ndarray"), ("numpy", "dtype"), ("_codecs", "encode")}
-
-
-class _NumbersOnlyUnpickler(pickle.Unpickler):
-    """A pickle can run any code; this one admits NumPy numbers and plain containers and nothing else."""
-
-    def find_class(self, module: str, name: str) -> object:
-        if (module, name) not in _ALLOWED:
-            raise InputError(f"holds {module}.{name}; expected only names and numbers")
-        return super().find_class(module, name)
+_NUMBERS = {float, int, np.float32, np.float64}
 
 
 def read_annotations(folder: str | Path) -> tuple[list[str], np.ndarray]:
@@ -53,8 +39,7 @@ def read_annotations(folder: str | Path) -> tuple[list[str], np.ndarray]:
 def load_annotations(path: str | Path) -> tuple[list[str], np.ndarray]:
     """Like `read_annotations`, for the path of the pickle itself."""
     try:
-        with open(path, "rb") as file:
-            content = _NumbersOnlyUnpickler(file).load()
+        content = numbers_pickle.load(path)
     except InputError as error:
         raise InputError(f"{path}: {error}") from error
     except OSError as error:
@@ -99,7 +84,7 @@ def _check(content: object) -> tuple[list[str], np.ndarray]:
     if not isinstance(content, tuple | list) or len(content) != 2:
         raise InputError(f"expected a pair (names, landmarks), found {_describe(content)}")
     names, landmarks = content
-    if not isinstance(names, list | tuple | np.ndarray) or not isinstance(landmarks, list | tuple | np.ndarray):
+    if not all(isinstance(part, list | tuple | np.ndarray) for part in content):
         raise InputError(f"expected two lists, found {_describe(names)} and {_describe(landmarks)}")
     if len(names) != len(landmarks):
         raise InputError(f"expected one face per name, found {len(names)} names and {len(landmarks)} faces")
@@ -117,8 +102,10 @@ def _check(content: object) -> tuple[list[str], np.ndarray]:
 
 def check_name(name: object) -> str:
     """A picture's name inside its folder, as the challenge's files can carry it. Raises InputError for any other."""
-    path = PurePosixPath(str(name).replace("\\", "/"))
-    if not isinstance(name, str) or not path.name:
+    if not isinstance(name, str):
+        raise InputError(f"expected file names, found {_describe(name)}")
+    path = PurePosixPath(name.replace("\\", "/"))
+    if not path.name:
         raise InputError(f"expected file names, found {name!r}")
     if path.is_absolute() or ".." in path.parts or (len(path.parts[0]) == 2 and path.parts[0][1] == ":"):
         raise InputError(f"expected names inside the folder, found {name!r}")
@@ -129,8 +116,10 @@ def check_name(name: object) -> str:
 
 def _check_face(name: str, face: object) -> np.ndarray:
     try:
+        if not isinstance(face, np.ndarray) and not set(map(type, chain.from_iterable(face))) <= _NUMBERS:
+            raise TypeError("lists inside of a point may hold each other without end")
         points = np.asarray(face, np.float64)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         raise InputError(f"{name}: expected {NUM_POINTS} (x, y) pairs, found {_describe(face)}") from None
     if points.shape != (NUM_POINTS, 2):
         raise InputError(f"{name}: expected {NUM_POINTS} (x, y) pairs, found an array of shape {points.shape}")

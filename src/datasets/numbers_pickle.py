@@ -1,0 +1,159 @@
+"""Pickles of names and numbers, read without running or building anything that they ask for.
+
+A pickle names functions to call. Here every name that NumPy writes stands for an inert piece of this module, which
+checks lengths and returns plain Python values: an array becomes nested lists, a NumPy number a float or an int.
+"""
+
+import io
+import math
+import pickle
+import re
+import struct
+from pathlib import Path
+
+import numpy as np
+
+from src.errors import InputError
+from src.files import read_bytes
+
+_MOST_BYTES = 1_000_000_000  # of a file: the 100,000 faces of the challenge take a third of it
+_DTYPE = re.compile(r"[<>=|]?([fiuU])(\d{1,6})")
+_FORMATS = {"f2": "e", "f4": "f", "f8": "d", "i1": "b", "i2": "h", "i4": "i", "i8": "q"}
+_FORMATS |= {"u1": "B", "u2": "H", "u4": "I", "u8": "Q"}
+
+
+class _Dtype:
+    """numpy.dtype: floats, integers, text and, in arrays alone, objects."""
+
+    def __init__(self, name: object, *_flags: object) -> None:
+        self.is_object = name in ("O8", "O4", "O")
+        found = _DTYPE.fullmatch(name) if isinstance(name, str) else None
+        if found is None and not self.is_object:
+            raise InputError(f"holds an array of {name!r:.40}; expected numbers or names")
+        kind, size = found.groups() if found else ("O", "8")
+        if kind not in "UO" and kind + size not in _FORMATS:
+            raise InputError(f"holds numbers of the type {kind}{size}; expected float32 or float64")
+        self.is_text, self.code = kind == "U", kind + size
+        self.size = 4 * int(size) if self.is_text else int(size)
+        self.__setstate__((3, name[0] if name[0] in "<>=|" else "="))
+
+    def __setstate__(self, state: tuple) -> None:
+        self.order = {"<": "<", ">": ">", "=": "=", "|": "="}[state[1]]
+        self.one = None if self.is_object or self.is_text else struct.Struct(self.order + _FORMATS[self.code])
+
+    def values(self, data: object, count: int) -> list:
+        """`count` values from bytes (or, by Python 2, from their latin1 text); those of an object array come listed."""
+        if self.is_object:
+            if not isinstance(data, list) or len(data) != count:
+                raise InputError("holds an array of objects whose number does not fit its shape")
+            return data
+        data = data.encode("latin1") if isinstance(data, str) else bytes(data)
+        if len(data) != count * self.size:
+            raise InputError(f"holds an array of {len(data)} bytes; expected {count * self.size} by its shape")
+        if self.is_text:
+            text = data.decode("utf-32-be" if self.order == ">" else "utf-32-le")
+            length = self.size // 4
+            return [text[start : start + length].rstrip("\0") for start in range(0, len(text), max(length, 1))]
+        return np.frombuffer(data, np.dtype(self.code).newbyteorder(self.order)).tolist()
+
+
+class _Array(list):
+    """numpy.ndarray as nested lists, which `__setstate__` fills."""
+
+    def __setstate__(self, state: tuple) -> None:
+        _version, shape, dtype, is_fortran, data = state
+        self[:] = _nested(data, dtype, shape, "F" if is_fortran else "C")
+
+
+def _nested(data: object, dtype: object, shape: object, order: str) -> list:
+    if not isinstance(dtype, _Dtype) or not isinstance(shape, tuple) or not 1 <= len(shape) <= 8:
+        raise InputError("holds a damaged array")
+    if not all(type(length) is int and length > 0 for length in shape):
+        raise InputError(f"holds an array of shape {shape!r:.40}; expected none that is empty")
+    values = dtype.values(data, math.prod(shape))
+    # One by one: NumPy would look for further axes inside of lists.
+    flat = np.fromiter(values, dtype=object, count=len(values))
+    return flat.reshape(shape, order=order).tolist()
+
+
+def _reconstruct(*_arguments: object) -> _Array:
+    return _Array()
+
+
+def _frombuffer(data: object, dtype: object, shape: object, order: str = "C") -> list:
+    return _nested(data, dtype, shape, "F" if order == "F" else "C")
+
+
+def _scalar(dtype: _Dtype, data: object) -> object:
+    if dtype.one is None:
+        return dtype.values(data, 1)[0]
+    return dtype.one.unpack(data.encode("latin1") if isinstance(data, str) else data)[0]
+
+
+def _encode(text: str, encoding: str) -> bytes:
+    if encoding != "latin1":
+        raise InputError(f"holds text as {encoding!r:.40}; expected latin1")
+    return text.encode("latin1")
+
+
+# NumPy 2 renamed numpy.core to numpy._core; old files say the former. `ndarray` is but an argument of _reconstruct.
+_STAND_INS: dict[tuple[str, str], object] = {
+    ("numpy", "dtype"): _Dtype,
+    ("numpy", "ndarray"): "ndarray",
+    ("_codecs", "encode"): _encode,
+} | {
+    (f"numpy.{core}.{module}", name): stand_in
+    for core in ("core", "_core")
+    for module, name, stand_in in (
+        ("multiarray", "scalar", _scalar),
+        ("multiarray", "_reconstruct", _reconstruct),
+        ("numeric", "_frombuffer", _frombuffer),
+    )
+}
+
+
+class _Unpickler(pickle.Unpickler):
+    def find_class(self, module: str, name: str) -> object:
+        if (module, name) not in _STAND_INS:
+            raise InputError(f"holds {module:.60}.{name:.60}; expected only names and numbers")
+        return _STAND_INS[module, name]
+
+
+def load(path: str | Path) -> object:
+    """The content of a pickle as plain lists, tuples, numbers and texts.
+
+    Raises InputError for one that names anything but NumPy's arrays and numbers, OSError, and pickle's own errors and
+    many others for a damaged one.
+    """
+    data = read_bytes(path, most=_MOST_BYTES)
+    _check_instructions(data)
+    return _Unpickler(io.BytesIO(data), encoding="latin1").load()
+
+
+# Instructions whose argument says its own length, and the length's format.
+_COUNTED = {b"T": "<i", b"U": "<B", b"B": "<I", b"C": "<B", b"\x8e": "<Q", b"\x96": "<Q"}
+_COUNTED |= {b"\x8b": "<i", b"\x8a": "<B", b"X": "<I", b"\x8c": "<B", b"\x8d": "<Q"}
+
+
+def _check_instructions(data: bytes) -> None:
+    """Walk through a pickle's instructions. Raises UnpicklingError for any that lists of names and numbers do not need.
+
+    Dictionaries and sets are among those, since a few bytes make keys that take for ever to hash. A text that is said
+    to be longer than the file, and a memo place beyond the file's length, would take any memory.
+    """
+    last = min(len(data) >> 16, 0xFFFF)  # the upper half of the largest memo place
+    place = rb"..[\x00-%b]\x00" % re.escape(bytes([last])) if last < 256 else rb"...[\x00-%b]" % bytes([last >> 8])
+    simple = re.compile(
+        rb"(?:[(01N\x88\x89\])tlae2\x85-\x87Rb\x93\x94]|h.|C\x04....|C\x08.{8}|U\x04....|U\x08.{8}|[Kq].|j....|r"
+        + place
+        + rb"|G.{8}|J....|M..|\x80.|\x95.{8}|[FILSV][^\n]*\n|g\d+\n|p\d{1,7}\n|c[^\n]*\n[^\n]*\n)*+",
+        re.DOTALL,
+    )
+    position = simple.match(data).end()
+    while data[position : position + 1] != b".":
+        format = _COUNTED.get(data[position : position + 1])
+        length = struct.unpack_from(format, data, position + 1)[0] if format else -1
+        start = position + 1 + struct.calcsize(format or "")
+        if not 0 <= length <= len(data) - start:
+            raise pickle.UnpicklingError(f"more than lists of names and numbers, or damaged, at byte {position}")
+        position = simple.match(data, start + length).end()
