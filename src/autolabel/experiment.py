@@ -7,12 +7,13 @@ import pandas as pd
 
 from src.autolabel.rounds import Round, Settings, best_round, human_copies, open_held_out, round_folder
 from src.autolabel.task import Task
-from src.autolabel.training import MODEL, Setup, open_faces, train_on
+from src.autolabel.training import Setup, open_faces, train_on
 from src.datasets.prepared import PreparedFaces
+from src.evaluation.evaluate import evaluate
 from src.files import write_text
 from src.metrics import bootstrap_interval, nme
 from src.network.checkpoint import load_model
-from src.predict.inference import evaluate
+from src.training.runs import BEST_MODEL
 
 
 def compare(
@@ -54,7 +55,7 @@ def compare(
         )
         rows.append((f"{word} labels, as long", faces, trained.steps, folder))
     table = pd.DataFrame(
-        {"model": name, "faces": faces, "steps": steps, **_measure(folder / MODEL, measured, setup)}
+        {"model": name, "faces": faces, "steps": steps, **_measure(folder / BEST_MODEL, measured, setup)}
         for name, faces, steps, folder in rows
     )
     write_text(out / "comparison.csv", table.to_csv(index=False, float_format="%.4f"))

@@ -9,15 +9,15 @@ import numpy as np
 import pandas as pd
 
 from src.autolabel.labels import Labels, label_pictures, load_labels, true_errors
-from src.autolabel.records import load_record, save_record
 from src.autolabel.task import Task, picture_paths
-from src.autolabel.training import MODEL, Setup, open_faces, train_on
+from src.autolabel.training import Setup, open_faces, train_on
 from src.config import TrainingConfig, to_dict
 from src.datasets.faces import Faces
 from src.datasets.prepared import PreparedFaces
 from src.errors import InputError
 from src.files import write_text
 from src.metrics import nme, point_errors
+from src.training.runs import BEST_MODEL, load_record, save_record
 
 LABELS = "labels.npz"
 _RUN, _ROUND = "run.json", "round.json"
@@ -64,7 +64,7 @@ def run_rounds(task: Task, setup: Setup, settings: Settings, out: Path) -> list[
         finished = load_record(folder / _ROUND, Round)
         if finished is None:
             finished = _run_round(number, task, setup, settings, held_out=held_out, out=out)
-            save_record(folder / _ROUND, finished)
+            save_record(folder / _ROUND, asdict(finished))
         rounds.append(finished)
         write_text(out / "rounds.csv", pd.DataFrame(map(asdict, rounds)).to_csv(index=False, float_format="%.6g"))
         print(describe(finished))
@@ -134,10 +134,10 @@ def _run_round(
             )
         sources.append(task.pool(labels.points_image, labels.is_certain))
         training = _finetuning(training, settings.finetune, number)
-        init = previous / MODEL
+        init = previous / BEST_MODEL
     trained = train_on(sources, held_out, folder, setup=setup, training=training, init=init)
     made, made_held_out = label_pictures(
-        folder / MODEL, task.unlabeled, picture_paths(task.held_out), accept=settings.accept, device=setup.device
+        folder / BEST_MODEL, task.unlabeled, picture_paths(task.held_out), accept=settings.accept, device=setup.device
     )
     made.save(folder / LABELS)
     earlier = load_labels(round_folder(out, number - 2) / LABELS) if number > 1 else None

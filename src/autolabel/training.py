@@ -2,24 +2,20 @@
 
 import shutil
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import pandas as pd
 import torch
 
-from src.autolabel.records import load_record, save_record
 from src.config import ModelConfig, TrainingConfig
 from src.datasets.faces import Faces
 from src.datasets.pictures import SQUARE_SIZE
 from src.datasets.prepared import PreparedFaces, load_prepared, prepare
-from src.devices import World
 from src.network import checkpoint
 from src.network.model import build_model
-from src.training.loop import RunFiles, fit
-from src.training.options import latest_snapshot
+from src.training.runs import load_record, remove_snapshots, save_record, train_in
 
-MODEL = "best.pth.tar"
 _RECORD = "trained.json"
 
 
@@ -69,23 +65,17 @@ def train_on(
     network = build_model(setup.model, seed=training.seed)
     if init is not None:
         checkpoint.initialize(network, init)
-    files = RunFiles(folder / "snapshot", folder, folder / "train.logs", folder / "summary.csv", keep=1)
-    started = any(files.snapshots.glob("*.pth.tar"))
-    result = fit(
+    result = train_in(
+        folder,
         network,
         faces,
         held_out,
         config=training,
-        files=files,
         device=setup.device,
-        world=World(),
         validation_batch=setup.validation_batch,
-        resume=checkpoint.load(latest_snapshot(files.snapshots)) if started else None,
     )
-    if result.interrupted:
-        raise KeyboardInterrupt
-    trained = Trained(result.best_nme, int(pd.read_csv(files.summary)["step"].iloc[-1]))
-    save_record(folder / _RECORD, trained)
-    shutil.rmtree(files.snapshots)
+    trained = Trained(result.best_nme, int(pd.read_csv(folder / "summary.csv")["step"].iloc[-1]))
+    save_record(folder / _RECORD, asdict(trained))
+    remove_snapshots(folder)
     shutil.rmtree(folder / "prepared")
     return trained

@@ -22,16 +22,15 @@ from src.compression.importance import importance, remove_channels
 from src.config import TrainingConfig
 from src.datasets.loader import TrainingBatches
 from src.datasets.prepared import PreparedFaces, load_prepared
-from src.devices import World
 from src.errors import InputError
+from src.evaluation.evaluate import evaluate
 from src.files import atomic_path, check_writable, write_text
 from src.metrics import nme
 from src.network import checkpoint
 from src.network.model import LandmarkNet
 from src.network.profiling import milliseconds, profile
-from src.predict.inference import evaluate
 from src.training.distillation import DISTILLATIONS
-from src.training.loop import RunFiles, fit
+from src.training.runs import BEST_MODEL, train_in
 from src.visualization.compression import pruning_rounds
 
 _CPU = torch.device("cpu")
@@ -85,12 +84,8 @@ def fine_tune(
 ) -> tuple[LandmarkNet, float]:
     """The model after a short training, and its validation NME."""
     with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        files = RunFiles(folder / "snapshot", folder, folder / "train.logs", folder / "summary.csv", keep=1)
-        result = fit(model, training, validation, config=config, files=files, device=_CPU, world=World())
-        if result.interrupted:
-            raise KeyboardInterrupt
-        return checkpoint.load_model(folder / "best.pth.tar")[0], result.best_nme
+        result = train_in(Path(name), model, training, validation, config=config, device=_CPU)
+        return checkpoint.load_model(Path(name) / BEST_MODEL)[0], result.best_nme
 
 
 def parse_arguments() -> argparse.Namespace:

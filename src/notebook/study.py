@@ -15,7 +15,6 @@ import hashlib
 import io
 import json
 import multiprocessing
-import shutil
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import redirect_stdout
@@ -31,18 +30,15 @@ from tqdm import tqdm
 
 from src.config import ModelConfig, TrainingConfig, to_dict
 from src.datasets.prepared import PreparedFaces, load_prepared
-from src.devices import World, choose_device
+from src.devices import choose_device
 from src.errors import InputError
-from src.files import write_text
+from src.evaluation.evaluate import evaluate
 from src.network import checkpoint
-from src.network.model import LandmarkNet, build_model
-from src.predict.inference import evaluate
-from src.training.loop import RunFiles, fit
-from src.training.options import latest_snapshot
+from src.network.model import AUXILIARY, LandmarkNet, build_model
+from src.training.runs import BEST_MODEL, load_record, load_snapshot, remove_snapshots, save_record, train_in
 
 RUNS = Path(__file__).resolve().parents[2] / "checkpoint" / "runs"
 _RESULT, _MODEL = "result.json", "model.pth.tar"
-_BRANCH = "auxiliary."  # prefix of the Euler-angle branch's weights
 
 
 @dataclass(frozen=True)
@@ -147,12 +143,10 @@ def train(run: Run, *, device: str = "auto") -> Trained:
 
 def read(run: Run) -> Trained:
     """A finished run. Raises InputError where it is not finished or its result is damaged."""
-    path = run.folder / _RESULT
-    try:
-        result = json.loads(path.read_text(encoding="utf-8"))
-        return Trained(run, **{field.name: result[field.name] for field in fields(Trained) if field.name != "run"})
-    except (OSError, ValueError, KeyError, TypeError):
-        raise InputError(f"{path}: expected the result of a finished run, found none; delete its folder") from None
+    trained = load_record(run.folder / _RESULT, Trained, run=run)
+    if trained is None:
+        raise InputError(f"{run.folder}: expected a finished run, found no {_RESULT}; train it first")
+    return trained
 
 
 def draw_faces(faces: PreparedFaces, count: int, *, seed: int) -> PreparedFaces:
@@ -191,39 +185,21 @@ def _train(run: Run, folder: Path, device: torch.device) -> None:
     training, validation = load_prepared(run.training_data), load_prepared(run.validation_data)
     if run.faces:
         training = draw_faces(training, run.faces, seed=run.training.seed)
-    files = RunFiles(
-        snapshots=folder / "snapshot",
-        best_model=folder / "best_model",
-        log=folder / "train.logs",
-        summary=folder / "summary.csv",
-        keep=1,
-    )
-    started = any(files.snapshots.glob("*.pth.tar"))
+    network = build_model(run.model, seed=run.training.seed)
     with redirect_stdout(io.StringIO()):  # its lines stand in train.logs as well
-        result = fit(
-            build_model(run.model, seed=run.training.seed),
-            training,
-            validation,
-            config=run.training,
-            files=files,
-            device=device,
-            world=World(),
-            resume=checkpoint.load(latest_snapshot(files.snapshots)) if started else None,
-        )
-    if result.interrupted:
-        raise KeyboardInterrupt
-    _finish(run, folder, files, len(training))
+        train_in(folder, network, training, validation, config=run.training, device=device)
+    _finish(run, folder, len(training))
 
 
-def _finish(run: Run, folder: Path, files: RunFiles, faces: int) -> None:
+def _finish(run: Run, folder: Path, faces: int) -> None:
     """Turn the last snapshot into the model file and the result, and remove what only training needs."""
-    snapshot = checkpoint.load(latest_snapshot(files.snapshots))
+    snapshot = load_snapshot(folder)
     state, history = snapshot["trainer"], snapshot["history"]
     averaged = run.training.ema_decay > 0
-    weights, prefix = (state["averaged"], f"module.{_BRANCH}") if averaged else (state["network"], _BRANCH)
+    weights, prefix = (state["averaged"], f"module.{AUXILIARY}") if averaged else (state["network"], AUXILIARY)
     content = {key: value for key, value in snapshot.items() if key not in ("trainer", "history", "totals")}
     content["auxiliary"] = {
-        _BRANCH + name.removeprefix(prefix): value for name, value in weights.items() if name.startswith(prefix)
+        AUXILIARY + name.removeprefix(prefix): value for name, value in weights.items() if name.startswith(prefix)
     }
     checkpoint.save(folder / _MODEL, content)
     result = {
@@ -235,9 +211,9 @@ def _finish(run: Run, folder: Path, files: RunFiles, faces: int) -> None:
         "torch": torch.__version__,
         "run": run.identity(),
     }
-    write_text(folder / _RESULT, json.dumps(result, indent=1) + "\n")
-    shutil.rmtree(files.snapshots)
-    shutil.rmtree(files.best_model, ignore_errors=True)
+    save_record(folder / _RESULT, result)
+    remove_snapshots(folder)
+    (folder / BEST_MODEL).unlink(missing_ok=True)
 
 
 def _data_identity(folder: Path) -> str:

@@ -23,6 +23,7 @@ from src.errors import InputError
 from src.network.checkpoint import load_model
 from src.predict.inference import predict_unit
 from src.training import loop as engine
+from src.training import runs
 
 COMMAND = "src/autolabel/__main__.py"
 QUICK = (*SMALL, "--end_epoch", 1, "--copies", 2, "--accept", 1, "--review", 6, "--channel_shift", 20)
@@ -187,9 +188,13 @@ def test_a_finished_round_is_not_repeated_and_more_rounds_go_on(
 ) -> None:
     out = tmp_path / "run"
     shutil.copytree(finished[0], out)
-    trained = []
-    fit = training.fit
-    monkeypatch.setattr(training, "fit", lambda *a, **k: trained.append(k["files"].best_model.name) or fit(*a, **k))
+    trained, train_in = [], training.train_in
+
+    def train_and_note(folder: Path, *arguments: object, **options: object) -> object:
+        trained.append(folder.name)
+        return train_in(folder, *arguments, **options)
+
+    monkeypatch.setattr(training, "train_in", train_and_note)
     again = autolabel(photos, out, "--rounds", 1)
     assert again.code == 0, again
     assert trained == []
@@ -219,7 +224,7 @@ def test_an_interrupted_round_goes_on(
 def test_ctrl_c_saves_and_the_same_command_goes_on(
     photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    evaluate, fit, resumed = engine.evaluate, training.fit, []
+    evaluate, fit, resumed = engine.evaluate, runs.fit, []
 
     def evaluate_and_interrupt(*arguments: object, **options: object) -> np.ndarray:
         os.kill(os.getpid(), signal.SIGINT)
@@ -228,7 +233,7 @@ def test_ctrl_c_saves_and_the_same_command_goes_on(
     with monkeypatch.context() as patch:
         patch.setattr(engine, "evaluate", evaluate_and_interrupt)  # Ctrl-C at the end of the first epoch
         assert autolabel(photos, tmp_path / "run", "--end_epoch", 2, "--rounds", 0).code == 130
-    monkeypatch.setattr(training, "fit", lambda *a, **k: resumed.append(k["resume"] is not None) or fit(*a, **k))
+    monkeypatch.setattr(runs, "fit", lambda *a, **k: resumed.append(k["resume"] is not None) or fit(*a, **k))
     assert autolabel(photos, tmp_path / "run", "--end_epoch", 2, "--rounds", 0).code == 0
     assert resumed == [True]
     assert not (tmp_path / "run" / "round_0" / "snapshot").exists()

@@ -12,11 +12,11 @@ import torch
 from src.config import ModelConfig, TrainingConfig
 from src.datasets.prepared import load_prepared
 from src.errors import InputError
+from src.evaluation.evaluate import evaluate
 from src.metrics import nme
 from src.network.checkpoint import load_model
 from src.notebook import study
 from src.notebook.study import Run, draw_faces, train, train_all
-from src.predict.inference import evaluate
 from src.training import loop as engine
 
 
@@ -61,7 +61,7 @@ def test_the_euler_branch_comes_back_trained(run: Run) -> None:
 
 def test_a_second_call_only_reads(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     first = train_all([run])
-    monkeypatch.setattr(study, "fit", lambda *_, **__: pytest.fail("trained again"))
+    monkeypatch.setattr(study, "train_in", lambda *_, **__: pytest.fail("trained again"))
     assert train_all([run, run]) == first * 2
 
 

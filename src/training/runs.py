@@ -1,0 +1,88 @@
+"""Training runs in a folder of their own that go on where they were interrupted, and their results as small JSON files.
+
+A result is written last, so a folder that holds it is finished.
+"""
+
+import json
+import shutil
+from dataclasses import fields
+from pathlib import Path
+from typing import TypeVar
+
+import torch
+
+from src.config import TrainingConfig
+from src.datasets.prepared import PreparedFaces
+from src.devices import World
+from src.errors import InputError
+from src.files import write_text
+from src.network import checkpoint
+from src.network.model import LandmarkNet
+from src.training.loop import Result, RunFiles, fit
+from src.training.options import latest_snapshot
+
+BEST_MODEL = "best.pth.tar"
+_SNAPSHOTS = "snapshot"
+Record = TypeVar("Record")
+
+
+def train_in(
+    folder: Path,
+    network: LandmarkNet,
+    training: PreparedFaces,
+    validation: PreparedFaces,
+    *,
+    config: TrainingConfig,
+    device: torch.device,
+    validation_batch: int = 64,
+) -> Result:
+    """Train in one process; leaves `best.pth.tar`, `summary.csv`, `train.logs` and the latest snapshot in `folder`.
+
+    A run that was interrupted there goes on from its snapshot to the same weights as one never stopped. network: as it
+    is before the first step. Raises InputError for unusable faces or settings, KeyboardInterrupt after Ctrl-C, which
+    saves a snapshot first.
+    """
+    files = RunFiles(folder / _SNAPSHOTS, folder, folder / "train.logs", folder / "summary.csv", keep=1)
+    result = fit(
+        network,
+        training,
+        validation,
+        config=config,
+        files=files,
+        device=device,
+        world=World(),
+        validation_batch=validation_batch,
+        resume=load_snapshot(folder) if any(files.snapshots.glob("*.pth.tar")) else None,
+    )
+    if result.interrupted:
+        raise KeyboardInterrupt
+    return result
+
+
+def load_snapshot(folder: Path) -> dict:
+    """The latest snapshot that `train_in` left. Raises InputError where there is none."""
+    return checkpoint.load(latest_snapshot(folder / _SNAPSHOTS))
+
+
+def remove_snapshots(folder: Path) -> None:
+    """Remove what only an unfinished run needs."""
+    shutil.rmtree(folder / _SNAPSHOTS)
+
+
+def save_record(path: Path, values: dict[str, object]) -> None:
+    """Write plain values as JSON, atomically."""
+    write_text(path, json.dumps(values, indent=1) + "\n")
+
+
+def load_record(path: Path, cls: type[Record], **known: object) -> Record | None:
+    """A dataclass from the values that `save_record` wrote and those that are known; None where the work is unfinished.
+
+    Raises InputError for a damaged file.
+    """
+    if not path.is_file():
+        return None
+    try:
+        content = json.loads(path.read_text(encoding="utf-8")) | known
+        return cls(**{field.name: content[field.name] for field in fields(cls)})
+    except (ValueError, KeyError, TypeError):
+        raise InputError(f"{path}: expected a finished result, found something else; delete its folder") from None
