@@ -6,13 +6,14 @@ from pathlib import Path
 
 import numpy as np
 
-from src import metrics
 from src.command_line import HelpFormatter, run_command
 from src.config import MAX_MODEL_MB, TrainingConfig, from_dict
 from src.datasets.challenge import load_annotations
 from src.devices import choose_device
 from src.errors import InputError
+from src.evaluation.report import describe_errors
 from src.files import check_writable
+from src.metrics import interocular_errors, point_errors
 from src.network.checkpoint import load_model, stores_float32
 from src.network.profiling import profile
 from src.pose import fit_pose
@@ -21,7 +22,6 @@ from src.predict.submission import check_solution, predict_folder, write_solutio
 from src.visualization.sheet import contact_sheet, save_picture
 
 LOOKS_HELP = "at each face, the later ones upright and from closer by (2; 1 if the model was trained without scaling)"
-FAILURE = 5.0  # percent: a face with a larger NME counts as failed
 
 
 def parse_arguments() -> argparse.Namespace:
@@ -77,10 +77,10 @@ def main() -> None:
     print(f"  {solution}  {solution.with_suffix('.zip')}")
     if true_points is not None:
         names, points_image, size, true_image = _annotated(names, points_image, size, true_points)
-        errors = metrics.point_errors(points_image, true_image, size)
+        errors = point_errors(points_image, true_image, size)
         if arguments.normalize == "interocular":
-            errors = metrics.interocular_errors(points_image, true_image)
-        print_errors(errors, fit_pose(true_image)[:, 1])
+            errors = interocular_errors(points_image, true_image)
+        print(describe_errors(errors, fit_pose(true_image)[:, 1]))
     if arguments.preview:
         shown = np.linspace(0, len(names) - 1, min(arguments.preview, len(names))).round().astype(int)
         sheet = contact_sheet(
@@ -92,17 +92,6 @@ def main() -> None:
         )
         save_picture(sheet, arguments.out_dir / "preview.png")
         print(f"  {arguments.out_dir / 'preview.png'}: predicted points green" + (", true white" * bool(true_points)))
-
-
-def print_errors(errors: np.ndarray, yaw: np.ndarray) -> None:
-    """NME over all, by region and by |yaw|. errors: (N, 68) in percent; yaw: (N,) in degrees."""
-    low, high = metrics.bootstrap_interval(errors)
-    print(f"NME {metrics.nme(errors):.3f} % of {len(errors)} faces (95 % interval {low:.3f}-{high:.3f})")
-    print("  by region: " + ", ".join(f"{name} {value:.2f}" for name, value in metrics.nme_by_region(errors).items()))
-    bins = metrics.nme_by_yaw(errors, yaw).items()
-    print("  by |yaw|:  " + ", ".join(f"{name} {value:.2f} (n={count})" for name, (value, count) in bins))
-    failures = 100 * metrics.failure_rate(errors, FAILURE)
-    print(f"  failures above {FAILURE:g} %: {failures:.1f} %, AUC {metrics.auc(errors, FAILURE):.3f}")
 
 
 def _annotated(

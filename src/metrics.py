@@ -5,7 +5,8 @@ import numpy as np
 from src.errors import InputError
 from src.markup import OUTER_EYE_CORNERS, REGIONS
 
-YAW_BINS = ((0, 30), (30, 60), (60, 180))  # degrees of |yaw|; the last one is shown as 60-90
+FAILURE = 5.0  # percent: a face with a larger NME has failed
+_YAW_BINS = ((0, 30), (30, 60), (60, 180))  # degrees of |yaw|; the last one is shown as 60-90
 
 
 def point_errors(prediction_image: np.ndarray, target_image: np.ndarray, size: np.ndarray) -> np.ndarray:
@@ -36,14 +37,16 @@ def nme_by_region(errors: np.ndarray) -> dict[str, float]:
     return {name: nme(errors[:, region]) for name, region in REGIONS.items()}
 
 
+def yaw_bins(yaw: np.ndarray) -> dict[str, np.ndarray]:
+    """Which faces lie in each bin of |yaw|: the bin's name ("0-30") -> (N,) bool. yaw: (N,) in degrees."""
+    turn = np.abs(yaw)
+    return {f"{low}-{min(high, 90)}": (turn >= low) & (turn < high) for low, high in _YAW_BINS}
+
+
 def nme_by_yaw(errors: np.ndarray, yaw: np.ndarray) -> dict[str, tuple[float, int]]:
     """NME and number of faces of each |yaw| bin; bins without a face are left out. yaw: (N,) in degrees."""
-    bins = {}
-    for low, high in YAW_BINS:
-        chosen = (np.abs(yaw) >= low) & (np.abs(yaw) < high)
-        if chosen.any():
-            bins[f"{low}-{min(high, 90)}"] = (nme(errors[chosen]), int(chosen.sum()))
-    return bins
+    bins = yaw_bins(yaw).items()
+    return {name: (nme(errors[chosen]), int(chosen.sum())) for name, chosen in bins if chosen.any()}
 
 
 def cumulative_errors(errors: np.ndarray, thresholds: np.ndarray) -> np.ndarray:

@@ -1,12 +1,16 @@
 """The eye aspect ratio, by hand and on faces whose eyes close."""
 
+import math
+
 import numpy as np
 import pytest
 
-from src.eyes import CLOSED_BELOW, eye_aspect_ratio, eye_openness
+from src.eyes import CLOSED_BELOW, best_threshold, detection_rates, eye_aspect_ratio, eye_openness
 from src.markup import FLIP_PERMUTATION, MEAN_SHAPE
 
 FACE = MEAN_SHAPE[:, :2] * [1, -1]
+OPENNESS = np.array([[0.1, 0.15], [0.3, np.nan], [0.25, 0.12], [0.4, 0.35]])
+IS_CLOSED = np.array([[True, True], [False, True], [False, False], [False, False]])
 
 
 def test_a_ratio_by_hand() -> None:
@@ -38,3 +42,16 @@ def test_closing_one_eye_closes_that_eye() -> None:
 def test_the_far_eye_of_a_turned_head_says_nothing() -> None:
     openness = eye_openness(np.stack([FACE] * 3), np.array([-60.0, 0.0, 60.0]))
     np.testing.assert_array_equal(np.isnan(openness), [[True, False], [False, False], [False, True]])
+
+
+def test_rates_count_seen_eyes_alone() -> None:
+    assert detection_rates(OPENNESS, IS_CLOSED, 0.2) == (1.0, 0.2)
+    assert detection_rates(OPENNESS, IS_CLOSED, 0.1) == (0.5, 0.0)
+    found, false = detection_rates(OPENNESS, np.zeros_like(IS_CLOSED), 0.2)
+    assert math.isnan(found)
+    assert false == pytest.approx(3 / 7)
+
+
+def test_the_best_threshold_parts_the_eyes() -> None:
+    assert best_threshold(OPENNESS, IS_CLOSED) == 0.15
+    assert math.isnan(best_threshold(OPENNESS, np.zeros_like(IS_CLOSED)))

@@ -23,13 +23,13 @@ from src.command_line import HelpFormatter, run_command
 from src.compression.quantize import FORMS, quantize
 from src.datasets.prepared import PreparedFaces, load_prepared
 from src.errors import InputError
+from src.evaluation.evaluate import evaluate
 from src.export.onnx_file import export_onnx, onnx_program
 from src.export.tflite import calibration_crops
 from src.files import atomic_path, check_writable, write_text
 from src.metrics import bootstrap_interval, nme
 from src.network.checkpoint import load_model
 from src.network.profiling import profile
-from src.predict.inference import unit_errors
 from src.predict.runtimes import open_model
 from src.visualization.training import pareto
 
@@ -45,7 +45,6 @@ PUBLISHED = {
     "published: MobileNetV2 x1.25 (estimated)": (14.7, 1.8),
 }
 _COSTS = {"megabytes": "MB", "ms_1": "ms a picture, one thread", "ms_2": "ms a picture, two threads"}
-_BATCH = 64  # faces predicted at a time
 
 
 @dataclass(frozen=True)
@@ -74,15 +73,6 @@ def write_files(paths: list[Path], folder: Path, *, calibration: Path, faces: in
     return files
 
 
-def file_errors(path: Path, faces: PreparedFaces) -> np.ndarray:
-    """Errors (N, 68) of any model file that `src.predict.runtimes` opens, in percent of sqrt(H * W)."""
-    runtime = open_model(path)
-    points_unit = [
-        runtime.predict_unit(np.array(faces.images[start : start + _BATCH])) for start in range(0, len(faces), _BATCH)
-    ]
-    return unit_errors(np.concatenate(points_unit), faces)
-
-
 def compare(files: list[File], validation: PreparedFaces, folder: Path, *, turns: int) -> pd.DataFrame:
     """A row a file, and the baseline's, which has no NME. nme: percent; loss: percent of the first file's NME."""
     baseline = folder / "baseline.onnx"
@@ -94,7 +84,7 @@ def compare(files: list[File], validation: PreparedFaces, folder: Path, *, turns
     ).min(axis=0)  # (files + 1, 2)
     rows = []
     for file in files:
-        errors = file_errors(file.path, validation)
+        errors = evaluate(open_model(file.path), validation)
         low, high = bootstrap_interval(errors)
         accuracy = {"nme": nme(errors), "nme_low": low, "nme_high": high}
         rows.append({"model": file.model, "form": file.form, "gflops": file.mmacs / 500, **accuracy})

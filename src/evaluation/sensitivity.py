@@ -10,13 +10,12 @@ from torchvision.transforms.functional import gaussian_blur
 
 from src.datasets.prepared import PreparedFaces
 from src.errors import InputError
+from src.evaluation.evaluate import unit_errors
 from src.geometry import apply_affine, compose_affine, crop_affine, invert_affine
-from src.metrics import bootstrap_interval, failure_rate, nme
+from src.metrics import FAILURE, bootstrap_interval, failure_rate, nme
 from src.network.model import LandmarkNet
-from src.predict.inference import unit_errors
 from src.transforms import transform_points, warp
 
-_FAILURE = 5.0  # percent: a face with a larger NME has failed
 # Name -> unit of the level.
 DAMAGES: dict[str, str] = {
     "occlusion": "side of a gray square / size of the face",
@@ -82,7 +81,7 @@ def measure(
         errors = damaged_errors(model, faces, kind, level=level, seed=seed, batch_size=batch_size)
         low, high = bootstrap_interval(errors)
         row = {"damage": kind, "level": level, "nme": nme(errors), "low": low, "high": high}
-        rows.append(row | {"failures": 100 * failure_rate(errors, _FAILURE)})
+        rows.append(row | {"failures": 100 * failure_rate(errors, FAILURE)})
     return pd.DataFrame(rows)
 
 

@@ -15,10 +15,9 @@ from src.config import ModelConfig, TrainingConfig, from_dict, to_dict
 from src.errors import InputError
 from src.files import atomic_path
 from src.markup import NUM_POINTS
-from src.network.model import LandmarkNet, build_model
+from src.network.model import AUXILIARY, LandmarkNet, build_model
 
 FORMAT = 1
-_AUXILIARY = "auxiliary."
 
 
 def save(path: str | Path, content: dict) -> None:
@@ -49,7 +48,7 @@ def model_content(model: LandmarkNet, *, nme: float, training: TrainingConfig) -
     weights = {
         name: value.detach().cpu().float() if value.is_floating_point() else value.cpu()
         for name, value in model.state_dict().items()
-        if not name.startswith(_AUXILIARY)
+        if not name.startswith(AUXILIARY)
     }
     return {
         "format": FORMAT,
@@ -103,7 +102,7 @@ def initialize(model: LandmarkNet, path: str | Path) -> None:
 
 
 def _load_weights(model: LandmarkNet, content: dict, path: str | Path) -> None:
-    fresh = {name: value for name, value in model.state_dict().items() if name.startswith(_AUXILIARY)}
+    fresh = {name: value for name, value in model.state_dict().items() if name.startswith(AUXILIARY)}
     try:
         model.load_state_dict(content["weights"] | fresh, strict=True)
     except RuntimeError as error:

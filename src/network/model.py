@@ -11,6 +11,8 @@ from src.network.backbones import build_backbone
 from src.network.channels import set_widths
 from src.network.heads import HEAD_OPTIONS, build_head
 
+AUXILIARY = "auxiliary."  # what the names of the Euler-angle branch's weights begin with
+
 
 class EulerBranch(nn.Module):
     """Head pose from a shallow feature map (the auxiliary net of Guo et al., "PFLD", 2019): training only.

@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from src.network.model import LandmarkNet
+from src.network.model import AUXILIARY, LandmarkNet
 
 
 @dataclass(frozen=True)
@@ -21,7 +21,7 @@ class Profile:
 
 def profile(model: LandmarkNet) -> Profile:
     """Count a network's deployed part (without the training-only branch)."""
-    deployed = {name: value for name, value in model.state_dict().items() if not name.startswith("auxiliary.")}
+    deployed = {name: value for name, value in model.state_dict().items() if not name.startswith(AUXILIARY)}
     parameters = sum(p.numel() for name, p in model.named_parameters() if name in deployed)
     size, like = model.config.input_size, next(model.parameters())
     was_training = model.training

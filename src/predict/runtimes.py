@@ -40,7 +40,7 @@ def open_model(path: str | Path, *, threads: int = 1, device: torch.device | str
     if path.suffix == ".tflite":
         return _TfliteModel(path, threads)
     if path.suffix in (".tar", ".pth", ".pt"):
-        return _TorchModel(path, device)
+        return TorchRuntime(load_model(path, device)[0])
     raise InputError(f"{path}: expected a model file that ends in .pth.tar, .onnx or .tflite")
 
 
@@ -50,10 +50,12 @@ def look_twice(runtime: Runtime, squares: np.ndarray) -> tuple[np.ndarray, np.nd
     return first, second
 
 
-class _TorchModel:
-    def __init__(self, path: Path, device: torch.device | str) -> None:
-        self.model: LandmarkNet = load_model(path, device)[0]
-        self.config, self.device = self.model.config, device
+class TorchRuntime:
+    """A network in memory, which it sets to evaluation mode."""
+
+    def __init__(self, model: LandmarkNet) -> None:
+        self.model = model.eval()
+        self.config, self.device = model.config, next(model.parameters()).device
 
     def predict_unit(self, squares: np.ndarray) -> np.ndarray:
         return predict_unit(self.model, torch.from_numpy(squares).to(self.device))

@@ -16,11 +16,11 @@ from src.config import TrainingConfig
 from src.datasets.loader import TrainingBatches
 from src.datasets.prepared import PreparedFaces
 from src.devices import World
+from src.evaluation.evaluate import evaluate
 from src.files import write_text
 from src.metrics import nme
 from src.network import checkpoint
 from src.network.model import LandmarkNet
-from src.predict.inference import evaluate
 from src.training.trainer import Trainer
 
 INTERRUPTED = "checkpoint_interrupted.pth.tar"

@@ -20,11 +20,11 @@ from src.config import TrainingConfig, from_dict
 from src.datasets.loader import TrainingBatches
 from src.datasets.prepared import PreparedFaces, load_prepared
 from src.errors import InputError
+from src.evaluation.evaluate import evaluate
 from src.files import check_writable
 from src.metrics import nme
 from src.network import checkpoint
 from src.network.model import LandmarkNet
-from src.predict.inference import evaluate
 from src.transforms import augment
 
 

@@ -8,15 +8,14 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Ellipse
 
 from src.errors import InputError
-from src.markup import REGIONS
-from src.metrics import YAW_BINS, auc, cumulative_errors, failure_rate, nme, nme_by_region
+from src.metrics import FAILURE, auc, cumulative_errors, failure_rate, nme
 from src.visualization.faces import draw_points
 from src.visualization.style import color, figure, look
 
 _PERCENT = "% of sqrt(H W)"
 
 
-def ced_curves(errors: Mapping[str, np.ndarray], *, title: str, limit: float = 5.0) -> Figure:
+def ced_curves(errors: Mapping[str, np.ndarray], *, title: str, limit: float = FAILURE) -> Figure:
     """Cumulative error distribution of each model, with its AUC and failure rate.
 
     errors: model -> (N, 68) in percent of sqrt(H * W). limit: percent; a face beyond it has failed.
@@ -36,23 +35,11 @@ def ced_curves(errors: Mapping[str, np.ndarray], *, title: str, limit: float = 5
         return drawing
 
 
-def error_table(errors: np.ndarray, yaw: np.ndarray) -> pd.DataFrame:
-    """NME in percent: a row for all faces and one for each bin of |yaw|; columns faces (their number), all, regions.
-
-    errors: (N, 68) in percent. yaw: (N,) in degrees. A bin without a face holds NaN.
-    """
-    bins = {"all": np.ones(len(yaw), bool)}
-    for low, high in YAW_BINS:
-        bins[f"{low}-{min(high, 90)}"] = (np.abs(yaw) >= low) & (np.abs(yaw) < high)
-    rows = []
-    for chosen in bins.values():
-        values = {"all": nme(errors[chosen])} | nme_by_region(errors[chosen]) if chosen.any() else {}
-        rows.append({"faces": int(chosen.sum())} | values)
-    return pd.DataFrame(rows, columns=["faces", "all", *REGIONS], index=pd.Index(bins, name="|yaw|"))
-
-
 def error_by_region_and_yaw(table: pd.DataFrame, *, title: str) -> Figure:
-    """`error_table` as a map of gray cells with their numbers: regions down, bins of |yaw| across."""
+    """The NME as a map of gray cells with their numbers: regions down, bins of |yaw| across.
+
+    table: as `src.evaluation.report.error_table` makes it.
+    """
     values, counts = table.drop(columns="faces").T, table["faces"]
     with figure(width=6, height=3.8) as (drawing, axes):
         image = axes.imshow(values, cmap="Greys", vmin=0, aspect="auto")

@@ -1,10 +1,11 @@
-"""Eye openness: predicted beside true, and how well a threshold on it tells closed eyes from open ones."""
+"""Figures of eye openness: predicted beside true, and how well a threshold on it finds closed eyes."""
 
 from collections.abc import Mapping
 
 import numpy as np
 from matplotlib.figure import Figure
 
+from src.eyes import detection_rates
 from src.visualization.style import color, figure, look
 
 _RATIO = "eye aspect ratio"
@@ -41,24 +42,3 @@ def detection_curves(
         axes.set(xlim=(-2, 102), ylim=(-2, 102))
         axes.legend(loc="lower right")
     return drawing
-
-
-def detection_rates(openness: np.ndarray, is_closed: np.ndarray, threshold: float) -> tuple[float, float]:
-    """Share of the closed eyes that are found and of the open ones that are called closed, below a threshold.
-
-    openness: (N, 2), NaN for hidden eyes, which do not count. is_closed: (N, 2). NaN where there is no such eye.
-    """
-    is_seen = np.isfinite(openness)
-    below, closed = openness[is_seen] <= threshold, is_closed[is_seen]
-    return _share(below[closed]), _share(below[~closed])
-
-
-def best_threshold(openness: np.ndarray, is_closed: np.ndarray) -> float:
-    """The threshold with the largest lead of closed eyes found over false alarms. Arrays as in `detection_rates`."""
-    steps = np.unique(openness[np.isfinite(openness)])
-    leads = [found - false for found, false in (detection_rates(openness, is_closed, step) for step in steps)]
-    return float(steps[int(np.nanargmax(leads))]) if np.isfinite(leads).any() else float("nan")
-
-
-def _share(values: np.ndarray) -> float:
-    return float(values.mean()) if len(values) else float("nan")

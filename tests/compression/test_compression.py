@@ -11,16 +11,14 @@ from commands import assert_refused, run
 from conftest import Run
 
 from src.compression.quantize import quantize
-from src.compression.table import _plot, file_errors
+from src.compression.table import _plot
 from src.config import ModelConfig
-from src.datasets.prepared import load_prepared
 from src.errors import InputError
 from src.export.onnx_file import export_onnx
 from src.export.tflite import calibration_crops
 from src.network.checkpoint import load_model
 from src.network.model import LandmarkNet, build_model
 from src.predict.exported_files import onnx_metadata, open_onnx
-from src.predict.inference import evaluate
 
 SMALL = ModelConfig(backbone="shufflenet_v2_x0_5", head="heatmap", input_size=64)
 
@@ -112,12 +110,6 @@ def test_the_commands_file_is_smaller(trained: Run, tmp_path: Path) -> None:
     (points,) = open_onnx(out).run(None, {"images": crops.numpy()})
     with torch.inference_mode():
         assert np.abs(points - model.predict(crops).numpy()).max() < 1e-2
-
-
-def test_a_files_errors_are_those_of_its_model(trained: Run) -> None:
-    faces = load_prepared(trained.prepared / "AFLW_validation_data")
-    expected = evaluate(load_model(trained.best)[0], faces)
-    assert np.allclose(file_errors(trained.best, faces), expected, atol=1e-6)
 
 
 def test_the_plot_takes_rows_without_times_or_intervals() -> None:

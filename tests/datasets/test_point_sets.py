@@ -12,12 +12,13 @@ from stand_in import distinct_points
 from src.config import ModelConfig, TrainingConfig
 from src.datasets.prepared import load_prepared
 from src.errors import InputError
+from src.evaluation.evaluate import evaluate
 from src.markup import FLIP_PERMUTATION, MEAN_SHAPE, POINT_SETS, as_68, flip_permutation, select_points
 from src.network import checkpoint
 from src.network.heads import HEADS
 from src.network.losses import l1
 from src.network.model import build_model
-from src.predict.inference import evaluate, predict_unit
+from src.predict.inference import predict_unit
 
 SUBSETS = (51, 12)
 

@@ -1,6 +1,4 @@
-"""From squares to points and errors, with networks whose answer is known."""
-
-from pathlib import Path
+"""From squares to points, with networks whose answer is known."""
 
 import numpy as np
 import pytest
@@ -9,10 +7,8 @@ from stand_in import gaussian_dot
 from torch import Tensor, nn
 
 from src.config import ModelConfig
-from src.datasets.prepared import load_prepared
 from src.markup import FLIP_PERMUTATION
-from src.metrics import nme
-from src.predict.inference import evaluate, predict_unit
+from src.predict.inference import predict_unit
 
 
 class _DotFinder(nn.Module):
@@ -60,15 +56,3 @@ def test_a_mirrored_prediction_counts_for_the_mirrored_points() -> None:
     mirrored = plain[FLIP_PERMUTATION] * [-1, 1] + [1, 0]
     center_x, center_y, side = model.config.crop
     np.testing.assert_allclose(found, ((plain + mirrored) / 2 - 0.5) * side + [center_x, center_y], atol=1e-6)
-
-
-def test_evaluation_gives_the_error_in_pixels_of_the_source(prepared: Path) -> None:
-    faces = load_prepared(prepared / "AFLW_validation_data")
-    center, side = np.array([0.5, 0.53]), 0.9
-    points_unit = np.full((68, 2), 0.5)
-    model = _Constant(torch.from_numpy((points_unit - center) / side + 0.5)[None].float())
-    errors = evaluate(model, faces, batch_size=5)
-    by_hand = 100 * np.linalg.norm(48 - faces.points_image, axis=2) / 96
-    assert errors.shape == (12, 68)
-    np.testing.assert_allclose(errors, by_hand, atol=1e-4)
-    assert nme(errors) == pytest.approx(by_hand.mean(), abs=1e-4)

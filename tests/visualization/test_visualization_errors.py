@@ -1,27 +1,19 @@
-"""Error figures and tables show the numbers of `src.metrics`; damage is what it says and no damage changes nothing."""
-
-from dataclasses import replace
-from pathlib import Path
+"""Error figures show the numbers of `src.metrics`."""
 
 import numpy as np
 import pandas as pd
 import pytest
-import torch
-from conftest import Run
 
-from src.datasets.prepared import load_prepared
 from src.errors import InputError
-from src.evaluation.sensitivity import DAMAGES, blur, damage_faces, damaged_errors, measure, occlude
+from src.evaluation.report import error_table
+from src.evaluation.sensitivity import DAMAGES
 from src.markup import MEAN_SHAPE, REGIONS
-from src.metrics import nme, nme_by_region, nme_by_yaw
-from src.network.checkpoint import load_model
-from src.predict.inference import evaluate
+from src.metrics import nme
 from src.visualization.errors import (
     bars_with_spread,
     ced_curves,
     covariance_ellipses,
     error_by_region_and_yaw,
-    error_table,
     sensitivity_curves,
 )
 
@@ -37,15 +29,6 @@ def test_the_ced_ends_at_the_share_of_faces_below_the_limit() -> None:
     entry = drawing.axes[0].get_legend().get_texts()[0].get_text()
     assert f"failures {100 - share:.1f} %" in entry
     assert f"NME {nme(ERRORS):.2f} %" in entry
-
-
-def test_the_table_holds_the_metrics_of_every_region_and_bin() -> None:
-    table = error_table(ERRORS, YAW)
-    assert table.at["all", "all"] == pytest.approx(nme(ERRORS))
-    assert table.loc["all", list(REGIONS)].to_dict() == pytest.approx(nme_by_region(ERRORS))
-    for name, (value, count) in nme_by_yaw(ERRORS, YAW).items():
-        assert table.at[name, "all"] == pytest.approx(value)
-        assert table.at[name, "faces"] == count
 
 
 def test_a_bin_without_faces_is_empty_and_said_so() -> None:
@@ -87,61 +70,3 @@ def test_bars_stand_for_the_means_and_their_whiskers_for_the_spread() -> None:
     assert [tuple(segment[:, 0]) for segment in whiskers] == [(2.5, 3.5), (1.75, 2.25)]
     assert [label.get_text() for label in first.get_yticklabels()] == ["none", "gray"]
     assert [label.get_text() for label in second.get_yticklabels()] == ["", ""]
-
-
-@pytest.mark.parametrize("kind", DAMAGES)
-def test_no_damage_leaves_the_error_as_it_is(kind: str, trained: Run) -> None:
-    model, _ = load_model(trained.best)
-    faces = load_prepared(trained.prepared / "AFLW_validation_data")
-    undamaged = damaged_errors(model, faces, kind, level=0.0, seed=1, batch_size=5)
-    np.testing.assert_allclose(undamaged, evaluate(model, faces), atol=1e-3)
-
-
-def test_a_turned_face_and_its_points_turn_together(trained: Run) -> None:
-    model, _ = load_model(trained.best)
-    faces = load_prepared(trained.prepared / "AFLW_validation_data")
-    images = np.zeros_like(faces.images)
-    points_unit = np.broadcast_to(np.array([0.7, 0.53], np.float32), faces.points_unit.shape)
-    images[:, 33:35, 44:46] = 255  # a dot around (45, 34) of 64 pixels
-    dotted = replace(faces, images=images, points_unit=points_unit)
-    generator = torch.Generator().manual_seed(0)
-    inputs, affine = damage_faces(model, dotted, np.arange(12), kind="rotation", level=50.0, generator=generator)
-    ticks = (np.arange(inputs.shape[-1]) + 0.5) / inputs.shape[-1]
-    light = inputs[:, 0].double().numpy()
-    found = np.stack([(light.sum(1) @ ticks), (light.sum(2) @ ticks)], -1) / light.sum((1, 2))[:, None]
-    expected = affine[:, :, :2] @ np.array([45 / 64, 34 / 64]) + affine[:, :, 2]
-    np.testing.assert_allclose(found, expected, atol=2e-3)
-    assert len({tuple(np.round(place, 2)) for place in found}) == 2  # some turn one way, some the other
-
-
-def test_occlusion_covers_its_share_of_the_face() -> None:
-    images = torch.ones(64, 3, 100, 100)
-    points = torch.rand(64, 68, 2, generator=torch.Generator().manual_seed(0)) * 0.2 + 0.4
-    covered = (
-        (occlude(images, points, 0.5, generator=torch.Generator().manual_seed(1)) == 0.5)[:, 0].float().mean((1, 2))
-    )
-    box = (points.amax(1) - points.amin(1)).prod(1)
-    np.testing.assert_allclose(covered, 0.25 * box, rtol=0.25)
-
-
-def test_blur_keeps_the_mean_and_lowers_the_contrast() -> None:
-    images = torch.rand(2, 3, 48, 48, generator=torch.Generator().manual_seed(0))
-    blurred = blur(images, 2.0)
-    assert blurred.mean().item() == pytest.approx(images.mean().item(), abs=0.01)
-    assert blurred.std() < 0.3 * images.std()
-
-
-def test_measured_damage_is_a_table_that_depends_on_the_seed_alone(trained: Run) -> None:
-    model, _ = load_model(trained.best)
-    faces = load_prepared(trained.prepared / "AFLW_validation_data")
-    table = measure(model, faces, "occlusion", levels=[0.0, 0.8], seed=3)
-    assert list(table) == ["damage", "level", "nme", "low", "high", "failures"]
-    assert (table["low"] <= table["nme"]).all()
-    assert (table["nme"] <= table["high"]).all()
-    pd.testing.assert_frame_equal(table, measure(model, faces, "occlusion", levels=[0.0, 0.8], seed=3))
-
-
-def test_an_unknown_damage_is_refused(trained: Run, prepared: Path) -> None:
-    model, _ = load_model(trained.best)
-    with pytest.raises(InputError, match="'fog'"):
-        measure(model, load_prepared(prepared / "AFLW_validation_data"), "fog", levels=[1.0], seed=0)

@@ -1,0 +1,39 @@
+"""Errors of a model on prepared faces, whatever file the model comes from."""
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from src.datasets.prepared import PreparedFaces
+from src.geometry import apply_affine, invert_affine
+from src.metrics import point_errors
+from src.network.model import LandmarkNet
+from src.predict.looks import look_mirrored
+from src.predict.runtimes import Runtime, TorchRuntime
+
+
+def evaluate(
+    model: LandmarkNet | Runtime, faces: PreparedFaces, *, batch_size: int = 64, flip: bool = False
+) -> np.ndarray:
+    """Errors (N, K) of the model's points in percent of sqrt(H * W) of the source picture; nothing is augmented.
+
+    model: a network, which is set to evaluation mode, or what `src.predict.runtimes.open_model` returns. With `flip`
+    the prediction is averaged with that of the mirrored picture.
+    """
+    runtime = TorchRuntime(model) if isinstance(model, nn.Module) else model
+    faces = faces.with_points(runtime.config.points)
+
+    def predict(squares: Tensor) -> np.ndarray:
+        return runtime.predict_unit(squares.numpy())
+
+    parts = []
+    for start in range(0, len(faces), batch_size):
+        squares = torch.from_numpy(np.array(faces.images[start : start + batch_size]))
+        points_unit = predict(squares)
+        parts.append((points_unit + look_mirrored(predict, squares)) / 2 if flip else points_unit)
+    return unit_errors(np.concatenate(parts), faces)
+
+
+def unit_errors(points_unit: np.ndarray, faces: PreparedFaces) -> np.ndarray:
+    """Errors (N, K) of predictions points_unit (N, K, 2) for all faces, in percent of sqrt(H * W) of their pictures."""
+    return point_errors(apply_affine(invert_affine(faces.affine), points_unit), faces.points_image, faces.size)

@@ -1,0 +1,46 @@
+"""Tables of a model's errors: over all faces, by region of the face, by head pose."""
+
+import numpy as np
+import pandas as pd
+
+from src.markup import REGIONS
+from src.metrics import (
+    FAILURE,
+    auc,
+    bootstrap_interval,
+    failure_rate,
+    nme,
+    nme_by_region,
+    nme_by_yaw,
+    yaw_bins,
+)
+
+
+def describe_errors(errors: np.ndarray, yaw: np.ndarray) -> str:
+    """NME with its interval, by region and by |yaw|, failures and AUC, as lines to print.
+
+    errors: (N, 68) in percent. yaw: (N,) in degrees.
+    """
+    low, high = bootstrap_interval(errors)
+    regions = ", ".join(f"{name} {value:.2f}" for name, value in nme_by_region(errors).items())
+    bins = ", ".join(f"{name} {value:.2f} (n={count})" for name, (value, count) in nme_by_yaw(errors, yaw).items())
+    failures = 100 * failure_rate(errors, FAILURE)
+    return (
+        f"NME {nme(errors):.3f} % of {len(errors)} faces (95 % interval {low:.3f}-{high:.3f})\n"
+        f"  by region: {regions}\n"
+        f"  by |yaw|:  {bins}\n"
+        f"  failures above {FAILURE:g} %: {failures:.1f} %, AUC {auc(errors, FAILURE):.3f}"
+    )
+
+
+def error_table(errors: np.ndarray, yaw: np.ndarray) -> pd.DataFrame:
+    """NME in percent: a row for all faces and one for each bin of |yaw|; columns faces (their number), all, regions.
+
+    errors: (N, 68) in percent. yaw: (N,) in degrees. A bin without a face holds NaN.
+    """
+    bins = {"all": np.ones(len(yaw), bool)} | yaw_bins(yaw)
+    rows = []
+    for chosen in bins.values():
+        values = {"all": nme(errors[chosen])} | nme_by_region(errors[chosen]) if chosen.any() else {}
+        rows.append({"faces": int(chosen.sum())} | values)
+    return pd.DataFrame(rows, columns=["faces", "all", *REGIONS], index=pd.Index(bins, name="|yaw|"))
