@@ -4,10 +4,11 @@ VENV := .venv
 PY := $(VENV)/bin/python
 READY := $(VENV)/.installed
 EXPORT_VENV := .venv-export
+WORKERS ?= 2
 PACKAGES := import sysconfig; print(sysconfig.get_path('purelib'))
 WEB_RUNTIME := ort.wasm.min.mjs ort-wasm-simd-threaded.mjs ort-wasm-simd-threaded.wasm
 
-.PHONY: setup demo test lint bench notebooks export-env web clean
+.PHONY: setup demo test quick lint bench notebooks export-env web clean
 
 setup: $(READY)
 
@@ -25,8 +26,13 @@ demo: setup
 	$(PY) test.py --model_path checkpoint/demo/best_model/best.pth.tar --test_dataroot data/demo/faces/aflw_test \
 		--annotations data/demo/faces/aflw_test_annotations.pkl
 
+# Both spread test files over $(WORKERS) processes of one thread.
 test: setup lint
-	$(PY) -m pytest
+	$(PY) -m pytest -n $(WORKERS) --dist loadfile
+
+# While working: without the files that tests/conftest.py lists as slow.
+quick: setup lint
+	$(PY) -m pytest -n $(WORKERS) --dist loadfile -m "not slow" --timeout 30
 
 lint: setup
 	$(VENV)/bin/ruff check .

@@ -73,10 +73,8 @@ def augment(
     sign = 1 - 2 * flipped.float()
     euler = torch.stack([euler[:, 0], euler[:, 1] * sign, euler[:, 2] * sign - torch.rad2deg(angle)], dim=1)
     images = warp(squares, affine, size)
-    images = jitter_color(images, config, generator)
-    images = blur(images, config, generator)
-    images = add_noise(images, config, generator)
-    images = cover(images, config, generator)
+    for change in APPEARANCE:
+        images = change(images, config, generator)
     return images, points_input, euler
 
 
@@ -150,6 +148,10 @@ def cover(images: Tensor, config: AugmentationConfig, generator: torch.Generator
     columns = ((ticks >= left) & (ticks <= 1 - right)).float()  # (B, R) that stay open
     rows = ((ticks >= top) & (ticks <= 1 - bottom)).float()
     return images * (rows[:, :, None] * columns[:, None, :])[:, None]
+
+
+# What changes the picture and not the points, in this order.
+APPEARANCE = (jitter_color, blur, add_noise, cover)
 
 
 def _random_affine(

@@ -1,4 +1,4 @@
-"""README tells the truth about names: every path, flag and choice in it exists."""
+"""The pages tell the truth about names: every path, module, flag, choice, target and link in them exists."""
 
 import re
 from itertools import chain
@@ -9,59 +9,71 @@ from commands import ROOT
 
 from src.training.options import build_parser
 
-README = (ROOT / "README.md").read_text(encoding="utf-8")
-LONGEST_FILE = 350  # lines
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
+LINKED = [*PAGES, ROOT / "LOG.md", *sorted((ROOT / "docs" / "results").glob("*.md"))]
 SCRIPTS = ("preparation.py", "train.py", "test.py", "bench.py")
-OTHER_PROGRAMS_FLAGS = {"--help", "--nproc_per_node", "--directory"}  # argparse's, torchrun's and http.server's
+OTHER_PROGRAMS_FLAGS = {"--help", "--nproc_per_node", "--directory", "--prefix"}  # argparse, torchrun, http.server, npm
+
+every_page = pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 
 
-def _sources() -> list[Path]:
-    return [path for folder in ("src", "tests") for path in sorted((ROOT / folder).rglob("*.py"))]
+def _known_flags() -> set[str]:
+    sources = [ROOT / script for script in SCRIPTS] + sorted((ROOT / "src").rglob("*.py"))
+    flags = set(chain.from_iterable(re.findall(r'"(--[\w-]+)"', path.read_text(encoding="utf-8")) for path in sources))
+    return flags | {flag.replace("--", "--no-", 1) for flag in flags}  # argparse.BooleanOptionalAction
 
 
-def test_every_path_of_the_sources_in_the_readme_exists() -> None:
-    named = set(re.findall(r"\b(?:src|tests|docs|notebooks)/[\w/]*(?:\.\w+)?", README))
-    assert named
-    assert [name for name in sorted(named) if not (ROOT / name).exists()] == []
+@every_page
+def test_every_path_of_the_sources_in_a_page_exists(page: Path) -> None:
+    named = re.findall(r"(?<![\w/])(?:src|tests|docs|notebooks)/[\w/]*(?:\.\w+)?", page.read_text(encoding="utf-8"))
+    assert [name for name in sorted(set(named)) if not (ROOT / name).exists()] == []
 
 
-def test_every_flag_in_the_readme_is_one_of_some_command() -> None:
-    commands = [ROOT / script for script in SCRIPTS] + sorted((ROOT / "src").rglob("*.py"))
-    known = set(chain.from_iterable(re.findall(r'"(--[\w-]+)"', path.read_text(encoding="utf-8")) for path in commands))
-    named = set(re.findall(r"(?<![\w-])--[a-z][\w-]*", README)) - OTHER_PROGRAMS_FLAGS
-    assert named
-    assert sorted(named - known) == []
+@every_page
+def test_every_module_in_a_page_exists(page: Path) -> None:
+    for name in set(re.findall(r"python3? -m (src[\w.]*)", page.read_text(encoding="utf-8"))):
+        path = ROOT / name.rstrip(".").replace(".", "/")
+        assert path.with_suffix(".py").is_file() or (path / "__main__.py").is_file(), name
 
 
-@pytest.mark.parametrize("flag", ["--backbone", "--head"])
-def test_the_choices_in_the_readme_exist(flag: str) -> None:
-    row = next(line for line in README.splitlines() if f"`{flag}`" in line)
+@every_page
+def test_every_flag_in_a_page_is_one_of_some_command(page: Path) -> None:
+    named = set(re.findall(r"(?<![\w-])--[a-z][\w-]*", page.read_text(encoding="utf-8"))) - OTHER_PROGRAMS_FLAGS
+    assert sorted(named - _known_flags()) == []
+
+
+@pytest.mark.parametrize("flag", ["--backbone", "--head", "--loss"])
+def test_the_choices_in_the_page_of_networks_exist(flag: str) -> None:
+    page = (ROOT / "docs" / "networks.md").read_text(encoding="utf-8")
+    row = next(line for line in page.splitlines() if line.startswith(f"| `{flag}` |"))
     choices = next(action.choices for action in build_parser()._actions if flag in action.option_strings)
     named = set(re.findall(r"`(\w+)`", row.split(f"`{flag}`")[1]))
     assert named
     assert named <= set(choices)
 
 
-def test_every_make_target_in_the_readme_exists() -> None:
+@every_page
+def test_every_make_target_in_a_page_exists(page: Path) -> None:
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
-    for target in set(re.findall(r"(?:`|^)make ([\w-]+)", README, re.MULTILINE)):
+    for target in set(re.findall(r"(?:`|^)make ([\w-]+)", page.read_text(encoding="utf-8"), re.MULTILINE)):
         assert re.search(rf"^{target}:", makefile, re.MULTILINE), target
 
 
-def test_links_in_the_readme_lead_to_files() -> None:
-    links = [link for link in re.findall(r"\]\(([^)#]+)\)", README) if "://" not in link]
-    assert [link for link in links if not (ROOT / link).exists()] == []
+@pytest.mark.parametrize("page", LINKED, ids=lambda page: page.name)
+def test_links_of_a_page_lead_to_files(page: Path) -> None:
+    links = re.findall(r"\]\(([^)#]+)\)", page.read_text(encoding="utf-8"))
+    assert [link for link in links if "://" not in link and not (page.parent / link).exists()] == []
 
 
-def test_files_of_the_library_are_short_and_say_what_they_are() -> None:
-    for path in sorted((ROOT / "src").rglob("*.py")):
-        text = path.read_text(encoding="utf-8")
-        assert text.startswith('"""'), path
-        assert text.count("\n") <= LONGEST_FILE, path
+def test_the_index_names_every_page() -> None:
+    index = (ROOT / "docs" / "README.md").read_text(encoding="utf-8")
+    names = {path.name for path in (ROOT / "docs").glob("*.md")} - {"README.md"}
+    assert names == {link for link in re.findall(r"\]\(([^)]+)\)", index) if "/" not in link}
 
 
-def test_nothing_in_the_repository_names_a_place_on_one_machine() -> None:
-    absolute = re.compile(r"[\"'` (](?:/home/|/work/|/Users/|/mnt/)\w")
-    for path in (*_sources(), ROOT / "README.md", ROOT / "Makefile"):
-        if path != Path(__file__):
-            assert not absolute.search(path.read_text(encoding="utf-8")), path
+def test_the_readme_names_every_notebook_and_every_room() -> None:
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    for path in (ROOT / "notebooks").glob("*.ipynb"):
+        assert f"(notebooks/{path.name})" in readme
+    for path in (ROOT / "src").glob("*/__init__.py"):
+        assert f"src/{path.parent.name}/" in readme

@@ -49,7 +49,7 @@ def build_head(
     """
     if name not in HEADS:
         raise InputError(f"unknown head {name!r}; expected one of {', '.join(HEADS)}")
-    foreign = options.keys() - _KNOWN[name]
+    foreign = options.keys() - _KNOWN.get(name, frozenset())
     if foreign:
         raise InputError(f"the head {name} has no {', '.join(sorted(foreign))}; leave it out or take another head")
     return HEADS[name](channels, input_size, points=points, **options)
