@@ -1,17 +1,29 @@
 """How a face looks: tones of skin, hair, eyes and clothes, make-up, beard, glasses and light, drawn at random.
 
-Colors are linear light. Everything that a pixel needs is left in two tables: attributes per vertex, looks per material.
+Colors are linear light. What a pixel needs is left in attributes of the vertices and in the materials.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from src.synthesis.renderer import masks, shading
+from src.synthesis.renderer import masks
 from src.synthesis.renderer.head import Head
-from src.synthesis.renderer.shading import NUM_ATTRIBUTES
+from src.synthesis.renderer.materials import Cloth, Eye, Frame, Hair, Lens, Materials, Skin
+from src.synthesis.renderer.shading import (
+    AMBIENT,
+    COVER,
+    GLOSS,
+    HALF_WAY,
+    KEY_COLOR,
+    KEY_DIRECTION,
+    NUM_ATTRIBUTES,
+    U,
+)
+from src.synthesis.renderer.vertices import paint
 
-_RED, _GREEN, _BLUE, _COVER, _GLOSS, _AMBIENT, _U, _V = range(NUM_ATTRIBUTES)
+_TURN = 256 / 360  # noise repeats once around the head
 
 # Skin from light to dark (sRGB), interpolated; hair, eye and lip-stick palettes.
 _SKIN = np.array(
@@ -38,12 +50,12 @@ _IRIS = np.array(
 
 
 @dataclass(frozen=True)
-class Look:
-    """attributes: (V, NUM_ATTRIBUTES) float32; materials: (8, 9) float32; light: (12, 3) float32 in the camera's frame
-    (see `shading.shade`); wears: parts of the head that this face shows besides the usual ones."""
+class Appearance:
+    """attributes: (V, NUM_ATTRIBUTES) float32; light: (12, 3) float32 in the camera's frame (see `shading`); wears:
+    parts of the head that this face shows besides the usual ones."""
 
     attributes: np.ndarray
-    materials: np.ndarray
+    materials: Materials
     light: np.ndarray
     wears: tuple[str, ...]
     female: bool
@@ -54,8 +66,8 @@ def linear(srgb: np.ndarray) -> np.ndarray:
     return (np.asarray(srgb, float) / 255) ** 2.2
 
 
-def draw_look(head: Head, rng: np.random.Generator, gaze: np.ndarray, jaw_open: float) -> Look:
-    """Draw the look of a face. gaze: (2,) shift of the iris on the eyeball in cm, right and up."""
+def draw_appearance(head: Head, rng: np.random.Generator, gaze: np.ndarray, jaw_open: float) -> Appearance:
+    """Draw the appearance of a face. gaze: (2,) shift of the iris on the eyeball in cm, right and up."""
     female = rng.random() < 0.5
     tone = rng.beta(1.0, 1.5)
     skin = _between(linear(_SKIN), tone) * rng.uniform(0.93, 1.07, 3)
@@ -65,10 +77,10 @@ def draw_look(head: Head, rng: np.random.Generator, gaze: np.ndarray, jaw_open: 
     if rng.random() < 0.015:
         hair = rng.uniform(0.02, 0.5, 3)
     attributes = np.empty((len(head.neutral), NUM_ATTRIBUTES), np.float32)
-    attributes[:, _U:] = head.uv
-    attributes[:, _AMBIENT] = masks.ambient_light()
-    attributes[:, _COVER] = 0
-    attributes[:, _GLOSS] = rng.uniform(0.02, 0.16)
+    attributes[:, U:] = head.uv
+    attributes[:, AMBIENT] = masks.ambient_light()
+    attributes[:, COVER] = 0
+    attributes[:, GLOSS] = rng.uniform(0.02, 0.16)
     attributes[:, :3] = skin
     _paint_skin(attributes[head.vertices["skin"]], skin, hair, tone, female, rng)
     _paint_ears(attributes[head.vertices["ears"]], skin)
@@ -79,7 +91,7 @@ def draw_look(head: Head, rng: np.random.Generator, gaze: np.ndarray, jaw_open: 
     if rng.random() < 0.16:
         square = "_square" if rng.random() < 0.5 else ""
         wears = ("frame" + square, *(("lenses" + square,) if rng.random() < 0.2 else ()))
-    return Look(attributes, materials, _draw_light(rng), wears, female)
+    return Appearance(attributes, materials, _draw_light(rng), wears, female)
 
 
 def _between(table: np.ndarray, t: float) -> np.ndarray:
@@ -92,7 +104,7 @@ def _paint_skin(
 ) -> None:
     """Paint colors, hair coverage and gloss of the skin's vertices (in place)."""
     mask = masks.skin_masks()
-    coats = []  # mask, fade, gain: see shading.paint
+    coats = []  # mask, fade, gain: see vertices.paint
 
     def tint(name: str, factor: np.ndarray, strength: float) -> None:
         coats.append((mask[name], strength * (1 - np.asarray(factor)), np.zeros(3)))
@@ -124,7 +136,7 @@ def _paint_skin(
     cover("inner_corner", tone * np.array([1.0, 0.6, 0.58]), 0.8)
     cover("lashes", [0.01, 0.008, 0.008], rng.uniform(0.75, 1.0) if made_up else rng.uniform(0.45, 0.85))
     cover("lower_lashes", tone * 0.15, rng.uniform(0.2, 0.7) if made_up else rng.uniform(0.1, 0.45))
-    skin[:, _GLOSS] += mask["lips"] * np.float32(rng.uniform(0.0, 0.35) + 0.3 * made_up)
+    skin[:, GLOSS] += mask["lips"] * np.float32(rng.uniform(0.0, 0.35) + 0.3 * made_up)
 
     beard = 0.0 if female else rng.choice([0.0, 0.25, 0.55, 1.0], p=[0.5, 0.2, 0.15, 0.15])
     growth = mask["brows"] * rng.uniform(0.55, 1.0)
@@ -139,54 +151,75 @@ def _paint_skin(
         growth = np.maximum(growth, area * beard)
         if beard > 0.3 and kind in (0, 3):
             growth = np.maximum(growth, mask["sideburn"])
-    skin[:, _COVER] = np.maximum(growth, mask["scalp"] * rng.choice([0.0, 1.0], p=[0.1, 0.9]))
+    skin[:, COVER] = np.maximum(growth, mask["scalp"] * rng.choice([0.0, 1.0], p=[0.1, 0.9]))
     # Under hair the skin is dimmer, so that thin hair does not shine through.
-    coats.append((skin[:, _COVER], np.full(3, 0.35), 0.35 * hair))
-    shading.paint(skin, *(np.stack(column).astype(np.float32) for column in zip(*coats, strict=True)))
+    coats.append((skin[:, COVER], np.full(3, 0.35), 0.35 * hair))
+    paint(skin, *(np.stack(column).astype(np.float32) for column in zip(*coats, strict=True)))
 
 
 def _paint_ears(ears: np.ndarray, tone: np.ndarray) -> None:
-    relief = ears[:, _U].copy()
+    relief = ears[:, U].copy()
     ears[:, :3] *= np.clip(0.8 + 0.35 * relief, 0.3, 1.05)[:, None] * np.array([1.03, 0.88, 0.86], np.float32)
-    ears[:, _AMBIENT] = np.clip(0.75 + 0.5 * relief, 0.2, 1)
-    ears[:, _U] = 100 + 10 * relief
+    ears[:, AMBIENT] = np.clip(0.75 + 0.5 * relief, 0.2, 1)
+    ears[:, U] = 100 + 10 * relief
 
 
 def _materials(
     skin: np.ndarray, hair: np.ndarray, rng: np.random.Generator, gaze: np.ndarray, jaw_open: float
-) -> np.ndarray:
-    """The (8, 9) table which `shading` reads; its columns are named there, where each is used."""
-    table = np.zeros((8, 9), np.float32)
-    table[shading.SKIN] = [*rng.uniform(0, 256, 2), rng.uniform(0.2, 0.8), *skin, *hair]
+) -> Materials:
+    skin_material = Skin(
+        shift=_numbers(rng.uniform(0, 256, 2)),
+        blotches=_number(rng.uniform(0.2, 0.8)),
+        color=_numbers(skin),
+        hair=_numbers(hair),
+    )
     iris = linear(_IRIS[rng.integers(len(_IRIS))]) * rng.uniform(0.8, 1.4)
     size = rng.uniform(0.56, 0.64)
-    table[shading.EYE, :8] = [*gaze, *iris, size, size * rng.uniform(0.28, 0.5), 0.0]
-    table[shading.TEETH, 0] = 0.35 + 0.5 * min(1.0, 2 * jaw_open)
-    table[shading.MOUTH, 0] = 0.3 + 0.5 * jaw_open
-    turns = 256 / 360  # noise repeats once around the head
-    table[shading.HAIR] = [
-        *hair,
-        rng.uniform(0.12, 0.34),
-        turns * rng.integers(2, 5),
-        rng.uniform(0.3, 1.2),
-        rng.uniform(0.02, 0.2),
-        0,
-        0,
-    ]
-    stripes = rng.random() < 0.35
-    table[shading.CLOTH, :8] = [
-        *rng.uniform(0, 0.6, 3),
-        stripes * rng.uniform(0.3, 1),
-        *rng.uniform([0, 0], [6, 2]),
-        rng.uniform(0.5, 5.5),
-        rng.uniform(-0.5, 3),
-    ]
-    table[shading.FRAME, :4] = [
-        *(rng.uniform(0.005, 0.04, 3) if rng.random() < 0.7 else rng.uniform(0.05, 0.5, 3)),
-        rng.uniform(0.1, 0.8),
-    ]
-    table[shading.LENS, :4] = [*rng.uniform(0.003, 0.04, 3), rng.uniform(0, 0.35)]
-    return table
+    return Materials(
+        skin=skin_material,
+        eye=Eye(_numbers(gaze), _numbers(iris), _number(size), _number(size * rng.uniform(0.28, 0.5)), _number(0)),
+        teeth_light=_number(0.35 + 0.5 * min(1.0, 2 * jaw_open)),
+        mouth_light=_number(0.3 + 0.5 * jaw_open),
+        hair=Hair(
+            color=_numbers(hair),
+            contrast=_number(rng.uniform(0.12, 0.34)),
+            strands=_numbers([_TURN * rng.integers(2, 5), rng.uniform(0.3, 1.2)]),
+            gloss=_number(rng.uniform(0.02, 0.2)),
+        ),
+        cloth=_draw_cloth(rng),
+        frame=Frame(
+            _numbers(rng.uniform(0.005, 0.04, 3) if rng.random() < 0.7 else rng.uniform(0.05, 0.5, 3)),
+            _number(rng.uniform(0.1, 0.8)),
+        ),
+        lens=Lens(_numbers(rng.uniform(0.003, 0.04, 3)), _number(rng.uniform(0, 0.35))),
+    )
+
+
+def _draw_cloth(rng: np.random.Generator) -> Cloth:
+    is_striped = rng.random() < 0.35
+    return Cloth(
+        stripe=_numbers(rng.uniform(0, 0.6, 3)),
+        stripes=_number(is_striped * rng.uniform(0.3, 1)),
+        waves=_numbers(rng.uniform([0, 0], [6, 2])),
+        neck=_number(rng.uniform(0.5, 5.5)),
+        neck_depth=_number(rng.uniform(-0.5, 3)),
+    )
+
+
+def head_covering(materials: Materials, rng: np.random.Generator) -> Materials:
+    """The same with the cloth of a cap or a scarf in place of hair."""
+    color = rng.uniform(0.01, 0.7) * rng.uniform(0.4, 1, 3)
+    cloth = materials.hair._replace(color=_numbers(color), contrast=_number(0.05), gloss=_number(0))
+    return materials._replace(hair=cloth)
+
+
+def _number(value: float) -> np.float32:
+    return np.float32(value)
+
+
+def _numbers(values: Sequence[float] | np.ndarray) -> tuple[np.float32, ...]:
+    """What the shader takes for a color or a pair."""
+    return tuple(np.asarray(values, np.float32))
 
 
 def _draw_light(rng: np.random.Generator) -> np.ndarray:
@@ -201,13 +234,13 @@ def _draw_light(rng: np.random.Generator) -> np.ndarray:
     light[4:9] = sky * rng.normal(0, 0.06, (5, 3))
     side, up = rng.normal(0, 42), rng.normal(28, 22)
     side, up = np.radians(np.clip(side, -110, 110)), np.radians(np.clip(up, -25, 75))
-    light[9] = [np.cos(up) * np.sin(side), np.sin(up), np.cos(up) * np.cos(side)]
-    half = light[9] + [0, 0, 1]
-    light[11] = half / np.linalg.norm(half)
+    light[KEY_DIRECTION] = [np.cos(up) * np.sin(side), np.sin(up), np.cos(up) * np.cos(side)]
+    half = light[KEY_DIRECTION] + [0, 0, 1]
+    light[HALF_WAY] = half / np.linalg.norm(half)
     warmth = rng.normal(0.04, 0.1)
-    light[10] = np.array([1 + warmth, 1, 1 - 1.3 * warmth]) * rng.uniform(0.15, 1.3)
+    light[KEY_COLOR] = np.array([1 + warmth, 1, 1 - 1.3 * warmth]) * rng.uniform(0.15, 1.3)
     # Exposure: a well-lit face is neither black nor white, whatever the mixture.
-    exposure = rng.normal(0.95, 0.16) / (light[0].mean() + 0.2 * sky.mean() + 0.6 * light[10].mean())
+    exposure = rng.normal(0.95, 0.16) / (light[0].mean() + 0.2 * sky.mean() + 0.6 * light[KEY_COLOR].mean())
     light[:9] *= exposure
-    light[10] *= exposure
+    light[KEY_COLOR] *= exposure
     return light.astype(np.float32)

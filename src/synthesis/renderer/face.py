@@ -13,11 +13,13 @@ from src.markup import MEAN_SHAPE, REGIONS
 from src.pose import rotation_matrix
 from src.synthesis.raster import EMPTY_DEPTH, draw_depth
 from src.synthesis.renderer import appearance, hair, masks, scenery, shading
+from src.synthesis.renderer.appearance import Appearance
 from src.synthesis.renderer.head import EXPRESSION_NAMES, IDENTITY_NAMES, Head, build_head
-from src.synthesis.renderer.shading import NUM_ATTRIBUTES
+from src.synthesis.renderer.materials import Materials
+from src.synthesis.renderer.vertices import blend, transform, vertex_normals
 
-# Material of each part.
-_MATERIALS = {
+# Kind of material of each part.
+_KINDS = {
     "skin": shading.SKIN,
     "ears": shading.SKIN,
     "mouth": shading.MOUTH,
@@ -78,7 +80,7 @@ def draw_shape(rng: np.random.Generator) -> np.ndarray:
 def deform(head: Head, shape: np.ndarray) -> np.ndarray:
     """Vertices (V, 3) float32, cm, of a shape (M,), laid on the mean shape: no turn, shift or shear is left between."""
     vertices = np.empty_like(head.neutral)
-    shading.blend(head.neutral.reshape(-1), head.modes, shape.astype(np.float32), vertices.reshape(-1))
+    blend(head.neutral.reshape(-1), head.modes, shape.astype(np.float32), vertices.reshape(-1))
     weights = np.ones(68)
     weights[REGIONS["jaw"]] = 0.1  # as in src.pose
     weights /= weights.sum()
@@ -96,7 +98,7 @@ def deform(head: Head, shape: np.ndarray) -> np.ndarray:
 def _moved(points: np.ndarray, linear: np.ndarray, shift: np.ndarray) -> np.ndarray:
     """points (V, 3) @ linear.T + shift, float32."""
     moved = np.empty((len(points), 3), np.float32)
-    shading.transform(points, linear, shift, moved)
+    transform(points, linear, shift, moved)
     return moved
 
 
@@ -109,46 +111,77 @@ def render_face(
     euler = drawn_euler if euler is None else np.asarray(euler, float)
     shape = drawn_shape if shape is None else np.asarray(shape, float)
     gaze = np.clip(rng.normal(0, [0.18, 0.09]), -0.4, 0.4)
-    look = appearance.draw_look(head, rng, gaze, shape[len(IDENTITY_NAMES)])
+    look = appearance.draw_appearance(head, rng, gaze, shape[len(IDENTITY_NAMES)])
     vertices = deform(head, shape)
-    points = head.landmarks(vertices)
-
-    parts = _ALWAYS
-    triangles = [head.triangles[part] for part in parts]
-    materials = [np.full(len(head.triangles[part]), _MATERIALS[part], np.uint8) for part in parts]
-    attributes = look.attributes
     rotation = rotation_matrix(euler)
+    model = _assemble(head, vertices, look, euler, rotation, rng)
+
+    seen = (head.landmarks(vertices) @ rotation.T)[:, :2] * [1, -1]
+    drawn_size = round(_DRAWN * image_size)
+    frame = _frame(seen, drawn_size, rng)
+    points_image = seen * frame.pixels_per_cm + frame.shift
+    picture = _paint(model, frame, look.light, rng)
+    skin, hair_color = np.array(model.materials.skin.color), np.array(model.materials.hair.color)
+    scenery.draw_in_front(picture, points_image, skin, hair_color, look.light, rng)
+    developed = scenery.develop(picture, points_image, rng)
+    developed = developed.resize((image_size, image_size), Image.Resampling.BICUBIC)
+    return Face(developed, points_image * (image_size / drawn_size), euler)
+
+
+@dataclass(frozen=True)
+class _Model:
+    """A head that is ready to be drawn.
+
+    view: (V, 3) float32 in the camera's frame, cm. triangles: (T, 3) into `view`. kinds: (T,) uint8, each triangle's
+    material. attributes: (V, NUM_ATTRIBUTES). one_sided: the number of triangles, from the first on, whose backs are not
+    drawn; shadowing: of those that cast a shadow.
+    """
+
+    view: np.ndarray
+    triangles: np.ndarray
+    kinds: np.ndarray
+    attributes: np.ndarray
+    materials: Materials
+    one_sided: int
+    shadowing: int
+
+
+def _assemble(
+    head: Head,
+    vertices: np.ndarray,
+    look: Appearance,
+    euler: np.ndarray,
+    rotation: np.ndarray,
+    rng: np.random.Generator,
+) -> _Model:
+    """The turned head with body, hair or hat, and glasses. vertices: (V, 3) of the deformed head."""
+    triangles = [head.triangles[part] for part in _ALWAYS]
+    kinds = [np.full(len(head.triangles[part]), _KINDS[part], np.uint8) for part in _ALWAYS]
+    attributes, materials = look.attributes, look.materials
     view = _moved(vertices, rotation, np.zeros(3))
     view[head.vertices["body"]] = _turn_body(vertices[head.vertices["body"]], euler, rotation, rng)
     style = hair.draw_style(look.female, rng)
     if style != "bald":
         shell, uv = hair.hair_shell(vertices[head.vertices["skin"]], head.elevations, style, rng)
         triangles.append(hair.hair_triangles() + np.int32(len(view)))
-        materials.append(np.full(len(triangles[-1]), shading.HAIR, np.uint8))
+        kinds.append(np.full(len(triangles[-1]), shading.HAIR, np.uint8))
         attributes = np.concatenate([attributes, _hair_attributes(uv)])
         view = np.concatenate([view, _moved(shell, rotation, np.zeros(3))])
         if style in ("beanie", "scarf"):
-            look.materials[shading.HAIR, :4] = [*(rng.uniform(0.01, 0.7) * rng.uniform(0.4, 1, 3)), 0.05]
-            look.materials[shading.HAIR, 6] = 0.0
+            materials = appearance.head_covering(materials, rng)
     shadowing = sum(map(len, triangles))  # glasses are too thin to throw a shadow that we could draw
     for part in look.wears:
         triangles.append(head.triangles[part])
-        materials.append(np.full(len(head.triangles[part]), _MATERIALS[part], np.uint8))
-    triangles, materials = np.concatenate(triangles), np.concatenate(materials)
-    one_sided = sum(len(head.triangles[part]) for part in _SOLID)
-
-    seen = points @ rotation.T
-    drawn_size = round(_DRAWN * image_size)
-    pixels_per_cm, shift = _frame(seen[:, :2] * [1, -1], drawn_size, rng)
-    points_image = seen[:, :2] * [1, -1] * pixels_per_cm + shift
-    picture = _paint(
-        view, triangles, materials, attributes, look, one_sided, shadowing, pixels_per_cm, shift, drawn_size, rng
+        kinds.append(np.full(len(head.triangles[part]), _KINDS[part], np.uint8))
+    return _Model(
+        view=view,
+        triangles=np.concatenate(triangles),
+        kinds=np.concatenate(kinds),
+        attributes=attributes,
+        materials=materials,
+        one_sided=sum(len(head.triangles[part]) for part in _SOLID),
+        shadowing=shadowing,
     )
-    skin, hair_color = look.materials[shading.SKIN, 3:6], look.materials[shading.HAIR, :3]
-    scenery.occlude(picture, points_image, skin, hair_color, look.light, rng)
-    developed = scenery.develop(picture, points_image, rng)
-    developed = developed.resize((image_size, image_size), Image.Resampling.BICUBIC)
-    return Face(developed, points_image * (image_size / drawn_size), euler)
 
 
 def _turn_body(body: np.ndarray, euler: np.ndarray, rotation: np.ndarray, rng: np.random.Generator) -> np.ndarray:
@@ -160,52 +193,73 @@ def _turn_body(body: np.ndarray, euler: np.ndarray, rotation: np.ndarray, rng: n
 
 
 def _hair_attributes(uv: np.ndarray) -> np.ndarray:
-    attributes = np.zeros((len(uv), NUM_ATTRIBUTES), np.float32)
-    attributes[:, 5] = np.clip(0.75 + 0.25 * uv[:, 1] / 60, 0.45, 1)  # less sky lower down
-    attributes[:, 6:] = uv
+    attributes = np.zeros((len(uv), shading.NUM_ATTRIBUTES), np.float32)
+    attributes[:, shading.AMBIENT] = np.clip(0.75 + 0.25 * uv[:, 1] / 60, 0.45, 1)  # less sky lower down
+    attributes[:, shading.U :] = uv
     return attributes
 
 
-def _frame(points: np.ndarray, size: int, rng: np.random.Generator) -> tuple[float, np.ndarray]:
-    """Scale (pixels per cm) and shift (2,) that frame points (68, 2) cm as the challenge's crops do, all inside."""
+@dataclass(frozen=True)
+class _Frame:
+    """Where centimeters of the camera's frame, y down, lie in the picture: pixels_per_cm * cm + shift (2,)."""
+
+    size: int
+    pixels_per_cm: float
+    shift: np.ndarray
+
+
+def _frame(points: np.ndarray, size: int, rng: np.random.Generator) -> _Frame:
+    """Frame points (68, 2) cm in a picture of `size` pixels as the challenge's crops do, all of them inside."""
     low, high = points.min(axis=0), points.max(axis=0)
     extent = high - low
     scale = size * np.clip(rng.normal(0.51, 0.05), 0.39, 0.66) / np.sqrt(extent.prod())
     center = size * (np.array([0.5, 0.58]) + np.clip(rng.normal(0, 0.012, 2), -0.024, 0.024))
     room = np.minimum(center, size - center) - 0.01 * size
     scale = min(scale, (2 * room / extent).min())
-    return scale, center - scale * (low + high) / 2
+    return _Frame(size, scale, center - scale * (low + high) / 2)
 
 
-def _paint(
-    view, triangles, materials, attributes, look, one_sided, shadowing, pixels_per_cm, shift, size, rng
-) -> np.ndarray:
-    """The picture (size, size, 3) in linear light, from vertices `view` (V, 3) in the camera's frame, cm."""
-    normals = np.empty_like(view)
-    shading.vertex_normals(view, triangles, normals)
-    table = np.empty((len(view), shading.NUM_COLUMNS), np.float32)
-    shading.light_vertices(attributes, normals, look.light, table)
-    screen = _moved(view, np.diag([1, -1, 1]) * 2 * pixels_per_cm, np.array([*(2 * shift), 0]))
-    index = np.full((2 * size, 2 * size), -1, np.int32)
-    draw_depth(screen, triangles, one_sided, index, np.full(index.shape, EMPTY_DEPTH, np.float32))
-    # The key light's own view: depth in cm, a square of 44 cm around the head.
-    ahead = look.light[9].astype(float)
+def _paint(model: _Model, frame: _Frame, light: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """The picture (size, size, 3) in linear light."""
+    normals = np.empty_like(model.view)
+    vertex_normals(model.view, model.triangles, normals)
+    table = np.empty((len(model.view), shading.NUM_COLUMNS), np.float32)
+    shading.light_vertices(model.attributes, normals, light, table)
+    doubled, shift = 2 * frame.pixels_per_cm, np.array([*(2 * frame.shift), 0.0])
+    screen = _moved(model.view, np.diag([1, -1, 1]) * doubled, shift)
+    visible = np.full((2 * frame.size, 2 * frame.size), -1, np.int32)
+    draw_depth(screen, model.triangles, model.one_sided, visible, np.full(visible.shape, EMPTY_DEPTH, np.float32))
+    shadow, to_light = _cast_shadow(model, light[shading.KEY_DIRECTION].astype(float))
+    # From doubled pixels to the light's view; 0.3 cm keep a surface from shading itself.
+    linear = to_light @ (np.diag([1, -1, 1]) / doubled)
+    offset = -linear @ shift + [_SHADOW_SIZE / 2, _SHADOW_SIZE / 2, 0.3]
+    scene = shading.Scene(
+        vertices=screen,
+        triangles=model.triangles,
+        kinds=model.kinds,
+        table=table,
+        visible=visible,
+        materials=model.materials,
+        light=light,
+        noise=masks.noise_pictures(),
+        shadow=shadow,
+        to_shadow=np.concatenate([linear, offset[:, None]], axis=1).astype(np.float32),
+    )
+    picture = np.empty((frame.size, frame.size, 3), np.float32)
+    shading.shade(scene, scenery.draw_background(frame.size, rng), scenery.from_srgb(), picture)
+    return picture
+
+
+def _cast_shadow(model: _Model, ahead: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The key light's own view, a square of 44 cm around the head, and the map (3, 3) from the camera's frame to it.
+
+    ahead: (3,) towards the light. Depth is in cm.
+    """
     side = np.cross([0.0, 1.0, 0.0], ahead)
     side /= np.linalg.norm(side)
     basis = np.stack([side, np.cross(side, ahead), ahead])  # right, down, towards the light
-    per_cm = _SHADOW_SIZE / 44
-    from_light = np.concatenate([basis[:2] * per_cm, basis[2:]])
+    to_light = np.concatenate([basis[:2] * (_SHADOW_SIZE / 44), basis[2:]])
     shadow = np.full((_SHADOW_SIZE, _SHADOW_SIZE), -40, np.float32)  # behind everything
-    lit_view = _moved(view, from_light, np.array([_SHADOW_SIZE / 2, _SHADOW_SIZE / 2, 0]))
-    draw_depth(lit_view, triangles[:shadowing], one_sided, np.empty(shadow.shape, np.int32), shadow)
-    # From doubled pixels to the light's view; 0.3 cm keep a surface from shading itself.
-    to_view = np.diag([1, -1, 1]) / (2 * pixels_per_cm)
-    linear = from_light @ to_view
-    offset = -linear @ np.array([*(2 * shift), 0.0]) + [_SHADOW_SIZE / 2, _SHADOW_SIZE / 2, 0.3]
-    to_shadow = np.concatenate([linear, offset[:, None]], axis=1).astype(np.float32)
-    picture = np.empty((size, size, 3), np.float32)
-    shading.shade(
-        screen, triangles, materials, table, index, look.materials, look.light,
-        masks.noise_pictures(), shadow, to_shadow, scenery.draw_background(size, rng), scenery.from_srgb(), picture,
-    )  # fmt: skip
-    return picture
+    seen = _moved(model.view, to_light, np.array([_SHADOW_SIZE / 2, _SHADOW_SIZE / 2, 0]))
+    draw_depth(seen, model.triangles[: model.shadowing], model.one_sided, np.empty(shadow.shape, np.int32), shadow)
+    return shadow, to_light

@@ -7,7 +7,8 @@ import numpy as np
 from src.synthesis.raster import EMPTY_DEPTH, draw_depth
 from src.synthesis.renderer.chart import AZIMUTHS, NUM_COLUMNS, NUM_ROWS, ROW
 from src.synthesis.renderer.head import build_head
-from src.synthesis.renderer.shading import NOISE_SIZE, vertex_normals
+from src.synthesis.renderer.shading import NOISE_SIZE
+from src.synthesis.renderer.vertices import vertex_normals
 
 _AMBIENT_PARTS = ("skin", "ears", "eye_right", "eye_left", "body")
 

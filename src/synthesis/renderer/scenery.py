@@ -8,6 +8,7 @@ from PIL import Image, ImageFilter
 
 from src.synthesis.compiled import kernel
 from src.synthesis.renderer.appearance import linear
+from src.synthesis.renderer.shading import KEY_COLOR, KEY_DIRECTION
 
 _LUT_SIZE = 4096
 
@@ -87,7 +88,7 @@ def paint_capsules(picture, capsules, color, light_x, light_y):
                         picture[row, column, c] += alpha * (color[c] * bright - picture[row, column, c])
 
 
-def occlude(
+def draw_in_front(
     picture: np.ndarray,
     points: np.ndarray,
     skin: np.ndarray,
@@ -97,12 +98,12 @@ def occlude(
 ) -> None:
     """Now and then put a hand, a stick or strands of hair before the face (in place).
 
-    points: (68, 2) pixels of the picture; skin, hair: linear colors (3,); light: (11, 3).
+    points: (68, 2) pixels of the picture; skin, hair: linear colors (3,); light: (12, 3) as in `shading`.
     """
     low, high = points.min(axis=0), points.max(axis=0)
     unit = np.sqrt((high - low).prod()) / 14.0  # pixels per centimeter
-    toward = light[9] * [1, -1, 1]
-    glow = light[0] + 0.6 * light[10]
+    toward = light[KEY_DIRECTION] * [1, -1, 1]
+    glow = light[0] + 0.6 * light[KEY_COLOR]
     draw = rng.random()
     if draw < 0.07:
         draw_hand(picture, points, unit, skin * glow, toward, rng)

@@ -4,74 +4,43 @@ Visibility comes at twice the picture's resolution; a pixel whose four samples s
 pixel four times. Colors are linear light until `develop`.
 """
 
+from typing import NamedTuple
+
 import numpy as np
 
 from src.synthesis.compiled import inlined, kernel
+from src.synthesis.renderer.materials import Materials
 
-SKIN, EYE, TEETH, HAIR, CLOTH, FRAME, LENS, MOUTH = range(8)
+SKIN, EYE, TEETH, HAIR, CLOTH, FRAME, LENS, MOUTH = range(8)  # kinds of material
 NOISE_SIZE = 256  # side of the tiling noise pictures, a power of two
-NUM_ATTRIBUTES = 8  # per vertex: red, green, blue, hair coverage, gloss, ambient, u, v
-NUM_COLUMNS = NUM_ATTRIBUTES + 6  # with the normal and the light of the sky
+_CLOUDS, _GRAIN, _STRANDS = range(3)  # of the noise pictures
+RED, GREEN, BLUE, COVER, GLOSS, AMBIENT, U, V = range(8)  # a vertex's attributes; COVER: by hair
+NUM_ATTRIBUTES = 8
+NORMAL, SKY = NUM_ATTRIBUTES, NUM_ATTRIBUTES + 3  # what `light_vertices` adds, three columns each
+NUM_COLUMNS = NUM_ATTRIBUTES + 6
+# Rows of a light: from 0 on nine coefficients of spherical harmonics, the sky's; then the key light's.
+KEY_DIRECTION, KEY_COLOR, HALF_WAY = 9, 10, 11  # HALF_WAY: the direction between the key light and the viewer
 
 
-@kernel
-def vertex_normals(vertices, triangles, normals):
-    """Area-weighted unit normals into `normals` (V, 3), from vertices (V, 3) and triangles (T, 3)."""
-    normals[:] = 0.0
-    for t in range(triangles.shape[0]):
-        a, b, c = triangles[t, 0], triangles[t, 1], triangles[t, 2]
-        ux, uy, uz = (vertices[b, 0] - vertices[a, 0], vertices[b, 1] - vertices[a, 1], vertices[b, 2] - vertices[a, 2])
-        vx, vy, vz = (vertices[c, 0] - vertices[a, 0], vertices[c, 1] - vertices[a, 1], vertices[c, 2] - vertices[a, 2])
-        nx, ny, nz = uy * vz - uz * vy, uz * vx - ux * vz, ux * vy - uy * vx
-        for k in (a, b, c):
-            normals[k, 0] += nx
-            normals[k, 1] += ny
-            normals[k, 2] += nz
-    for k in range(normals.shape[0]):
-        length = np.sqrt(normals[k, 0] ** 2 + normals[k, 1] ** 2 + normals[k, 2] ** 2)
-        if length > 0.0:
-            normals[k] /= length
+class Scene(NamedTuple):
+    """What `shade` draws.
 
-
-@kernel
-def blend(neutral, modes, coefficients, vertices):
-    """vertices (V * 3,) = neutral (V * 3,) + coefficients (M,) @ modes (M, V * 3), skipping modes at rest.
-
-    Not a matrix product of NumPy's, whose own threads get in the way of ours.
+    vertices: (V, 3) in pixels of the doubled picture, z towards the viewer. triangles: (T, 3). kinds: (T,) uint8, the
+    material of each. table: (V, NUM_COLUMNS) of `light_vertices`, normals in the camera's frame. visible: (2H, 2W)
+    the triangle seen at each pixel of the doubled picture, or -1. light: (12, 3). noise: (3, NOISE_SIZE, NOISE_SIZE).
+    shadow: (S, S) depth seen from the key light. to_shadow: (3, 4) map from `vertices` to it.
     """
-    block = 4096
-    for start in range(0, neutral.shape[0], block):
-        stop = min(start + block, neutral.shape[0])
-        for i in range(start, stop):
-            vertices[i] = neutral[i]
-        for m in range(modes.shape[0]):
-            c = coefficients[m]
-            if c != 0.0:
-                for i in range(start, stop):
-                    vertices[i] += c * modes[m, i]
 
-
-@kernel
-def transform(points, linear, shift, moved):
-    """moved (V, 3) = points (V, 3) @ linear (3, 3).T + shift (3,)."""
-    for i in range(points.shape[0]):
-        x, y, z = points[i, 0], points[i, 1], points[i, 2]
-        for j in range(3):
-            moved[i, j] = linear[j, 0] * x + linear[j, 1] * y + linear[j, 2] * z + shift[j]
-
-
-@kernel
-def paint(colors, masks, fade, gain):
-    """Lay K coats over colors (V, 3), in place: color = color * (1 - mask * fade) + mask * gain.
-
-    masks: (K, V); fade, gain: (K, 3).
-    """
-    for v in range(masks.shape[1]):
-        for k in range(masks.shape[0]):
-            m = masks[k, v]
-            if m > 0.001 or m < -0.001:
-                for c in range(3):
-                    colors[v, c] = colors[v, c] * (1 - m * fade[k, c]) + m * gain[k, c]
+    vertices: np.ndarray
+    triangles: np.ndarray
+    kinds: np.ndarray
+    table: np.ndarray
+    visible: np.ndarray
+    materials: Materials
+    light: np.ndarray
+    noise: np.ndarray
+    shadow: np.ndarray
+    to_shadow: np.ndarray
 
 
 @inlined
@@ -105,23 +74,104 @@ def light_vertices(attributes, normals, light, table):
         sign = 1.0 if normals[i, 2] >= 0.0 else -1.0  # of a sheet's back we see the other side
         nx, ny, nz = sign * normals[i, 0], sign * normals[i, 1], sign * normals[i, 2]
         for c in range(3):
-            table[i, NUM_ATTRIBUTES + c] = normals[i, c]
+            table[i, NORMAL + c] = normals[i, c]
             sky = light[0, c] + light[1, c] * ny + light[2, c] * nz + light[3, c] * nx
             sky += light[4, c] * nx * ny + light[5, c] * ny * nz + light[6, c] * (3.0 * nz * nz - 1.0)
             sky += light[7, c] * nx * nz + light[8, c] * (nx * nx - ny * ny)
-            table[i, NUM_ATTRIBUTES + 3 + c] = max(0.03, sky) * attributes[i, 5]
+            table[i, SKY + c] = max(0.03, sky) * attributes[i, AMBIENT]
 
 
 @inlined
-def _shade_sample(material, s, look, light, noise, lit):
-    """Red, green, blue of a sample s, (NUM_COLUMNS,) as in `light_vertices`; lit: 0 in cast shadow, else 1.
+def _skin_color(color, cover, u, v, skin, noise):
+    """Red, green, blue, and how much hair covers the skin."""
+    red, green, blue = color
+    grain = _noise(noise, _CLOUDS, u * 2.0 + skin.shift[0], v * 2.0 + skin.shift[1]) * 0.085
+    red *= 1.0 + skin.blotches * grain * 0.6
+    green *= 1.0 + skin.blotches * grain
+    blue *= 1.0 + skin.blotches * grain
+    hairy = 0.0
+    if cover > 0.02:
+        # Brow hair lies down outwards.
+        lean = v * 3.5 if 15.0 < v < 40.0 and abs(u) < 62.0 else 0.0
+        strand = _noise(noise, _STRANDS, abs(u) * 4.5 - lean + skin.shift[0], v * 2.2 + abs(u) * 0.8 + skin.shift[1])
+        hairy = _step(0.1, 1.0, cover * 1.15 + 0.22 * strand) * min(1.0, cover * 2.0)
+        shade = 0.9 + 0.3 * strand
+        red += hairy * (skin.hair[0] * shade - red)
+        green += hairy * (skin.hair[1] * shade - green)
+        blue += hairy * (skin.hair[2] * shade - blue)
+    return red, green, blue, hairy
 
-    look: (8, 9), one row per material. light: (12, 3), 9 spherical-harmonic rows, direction and color of the key light,
-    and the direction half-way between it and the viewer.
-    """
-    red, green, blue, cover, gloss = s[0], s[1], s[2], s[3], s[4]
-    ambient, u, v = s[5], s[6], s[7]
-    nx, ny, nz = s[8], s[9], s[10]
+
+@inlined
+def _eye_color(u, v, eye, noise):
+    """Red, green, blue, and the share of light that the upper lid leaves."""
+    du, dv = u - eye.gaze[0], v - eye.gaze[1]
+    r = np.sqrt(du * du + dv * dv)
+    iris = 1.0 - _step(eye.iris_size - 0.06, eye.iris_size + 0.03, r)
+    pupil = 1.0 - _step(eye.pupil_size - 0.04, eye.pupil_size + 0.03, r)
+    ring = _step(eye.iris_size * 0.62, eye.iris_size, r)
+    ray = 0.8 + 0.35 * _noise(noise, _GRAIN, np.arctan2(dv, du) * 40.0, r * 12.0) + 0.35 * (1 - r / eye.iris_size)
+    shade = ray * (1.0 - 0.65 * ring) * (1.0 - pupil)
+    vein = 1.0 - 0.25 * min(1.0, (u * u) * 0.7)
+    red = 0.72 + iris * (eye.iris[0] * shade - 0.72)
+    green = 0.68 * vein + iris * (eye.iris[1] * shade - 0.68 * vein)
+    blue = 0.66 * vein + iris * (eye.iris[2] * shade - 0.66 * vein)
+    return red, green, blue, 0.45 + 0.55 * (1.0 - _step(0.1, 0.75, v - eye.lid))
+
+
+@inlined
+def _tooth_color(u, v):
+    """Red, green, blue."""
+    gap = np.abs(np.sin(np.pi * u))
+    gum = _step(0.0, 0.22 + 0.1 * (1 - gap), v)
+    shade = (0.7 + 0.3 * _step(0.0, 0.35, gap)) * (1.0 - 0.05 * np.abs(u - 5.0))
+    red = (0.45 + gum * (0.72 - 0.45)) * shade
+    green = (0.15 + gum * (0.66 - 0.15)) * shade
+    blue = (0.15 + gum * (0.56 - 0.15)) * shade
+    return red, green, blue
+
+
+@inlined
+def _mouth_color(u, v):
+    """Red, green, blue, and the gloss of the tongue."""
+    tongue = _step(0.5, 0.75, v) * (1.0 - _step(0.3, 0.42, np.abs(u - 0.5)))
+    return 0.09 + 0.28 * tongue, 0.02 + 0.07 * tongue, 0.02 + 0.07 * tongue, 0.15 * tongue
+
+
+@inlined
+def _hair_color(u, v, hair, noise):
+    """Red, green, blue, and the gloss: a band of light across the strands."""
+    strand = _noise(noise, _STRANDS, u * hair.strands[0], v * hair.strands[1])
+    shade = 1.0 + hair.contrast * strand
+    gloss = hair.gloss * max(0.0, 1.0 + 0.8 * strand)
+    return hair.color[0] * shade, hair.color[1] * shade, hair.color[2] * shade, gloss
+
+
+@inlined
+def _cloth_color(color, u, v, cloth, noise):
+    """Red, green, blue."""
+    red, green, blue = color
+    stripe = _step(0.2, 0.6, np.sin(cloth.waves[0] * v + cloth.waves[1] * u * 60.0)) * cloth.stripes
+    weave = 1.0 + 0.07 * _noise(noise, _GRAIN, u * 500.0, v * 9.0)
+    red = (red + stripe * (cloth.stripe[0] - red)) * weave
+    green = (green + stripe * (cloth.stripe[1] - green)) * weave
+    blue = (blue + stripe * (cloth.stripe[2] - blue)) * weave
+    return red, green, blue
+
+
+@inlined
+def _lens_color(u, v, lens):
+    """Red, green, blue: glass that mirrors the sky."""
+    sky = _step(0.2, 0.9, v + 0.2 * u) * lens.sky
+    return lens.color[0] + sky, lens.color[1] + sky, lens.color[2] + sky
+
+
+@inlined
+def _shade_sample(kind, s, materials, light, noise, lit):
+    """Red, green, blue of a sample s, (NUM_COLUMNS,), of a kind of material; lit: 0 in cast shadow, else 1."""
+    color, gloss, ambient = (s[RED], s[GREEN], s[BLUE]), s[GLOSS], s[AMBIENT]
+    u, v = s[U], s[V]
+    nx, ny, nz = s[NORMAL], s[NORMAL + 1], s[NORMAL + 2]
     length = np.sqrt(nx * nx + ny * ny + nz * nz) + 1e-9
     if nz < 0.0:
         length = -length
@@ -129,112 +179,66 @@ def _shade_sample(material, s, look, light, noise, lit):
     wrap_red, wrap = 0.0, 0.0  # light that bleeds past the edge of shade, as in skin
     dim = 1.0  # of the sky
     power = 5
-    if material == CLOTH and v < look[CLOTH, 6] + look[CLOTH, 7] * np.cos(6.2832 * u):  # above the neck line
-        material = SKIN
-        red, green, blue = look[SKIN, 3], look[SKIN, 4], look[SKIN, 5]
+    cloth = materials.cloth
+    if kind == CLOTH and v < cloth.neck + cloth.neck_depth * np.cos(6.2832 * u):  # above the neck line
+        kind = SKIN
+        color = materials.skin.color
         u, v = u * 360.0, v * 7.0
-    if material == SKIN:
-        grain = _noise(noise, 0, u * 2.0 + look[material, 0], v * 2.0 + look[material, 1]) * 0.085
-        red *= 1.0 + look[material, 2] * grain * 0.6
-        green *= 1.0 + look[material, 2] * grain
-        blue *= 1.0 + look[material, 2] * grain
-        if cover > 0.02:
-            # Brow hair lies down outwards.
-            lean = v * 3.5 if 15.0 < v < 40.0 and abs(u) < 62.0 else 0.0
-            strand = _noise(
-                noise, 2, abs(u) * 4.5 - lean + look[material, 0], v * 2.2 + abs(u) * 0.8 + look[material, 1]
-            )
-            m = _step(0.1, 1.0, cover * 1.15 + 0.22 * strand) * min(1.0, cover * 2.0)
-            shade = 0.9 + 0.3 * strand
-            red += m * (look[SKIN, 6] * shade - red)
-            green += m * (look[SKIN, 7] * shade - green)
-            blue += m * (look[SKIN, 8] * shade - blue)
-            gloss *= 1.0 - 0.8 * m
-        wrap_red, wrap = 0.3, 0.12
-        power = 4
-    elif material == EYE:
-        du, dv = u - look[material, 0], v - look[material, 1]
-        r = np.sqrt(du * du + dv * dv)
-        size = look[material, 5]
-        iris = 1.0 - _step(size - 0.06, size + 0.03, r)
-        pupil = 1.0 - _step(look[material, 6] - 0.04, look[material, 6] + 0.03, r)
-        ring = _step(size * 0.62, size, r)
-        ray = 0.8 + 0.35 * _noise(noise, 1, np.arctan2(dv, du) * 40.0, r * 12.0) + 0.35 * (1 - r / size)
-        shade = ray * (1.0 - 0.65 * ring) * (1.0 - pupil)
-        vein = 1.0 - 0.25 * min(1.0, (u * u) * 0.7)
-        red = 0.72 + iris * (look[material, 2] * shade - 0.72)
-        green = 0.68 * vein + iris * (look[material, 3] * shade - 0.68 * vein)
-        blue = 0.66 * vein + iris * (look[material, 4] * shade - 0.66 * vein)
-        # The upper lid shades the ball.
-        dim = 0.45 + 0.55 * (1.0 - _step(0.1, 0.75, v - look[material, 7]))
+    if kind == SKIN:
+        red, green, blue, hairy = _skin_color(color, s[COVER], u, v, materials.skin, noise)
+        gloss *= 1.0 - 0.8 * hairy
+        wrap_red, wrap, power = 0.3, 0.12, 4
+    elif kind == EYE:
+        red, green, blue, dim = _eye_color(u, v, materials.eye, noise)
         ambient *= dim
         gloss, power = 1.1, 8
-    elif material == TEETH:
-        gap = np.abs(np.sin(np.pi * u))
-        gum = _step(0.0, 0.22 + 0.1 * (1 - gap), v)
-        shade = (0.7 + 0.3 * _step(0.0, 0.35, gap)) * (1.0 - 0.05 * np.abs(u - 5.0))
-        red = (0.45 + gum * (0.72 - 0.45)) * shade
-        green = (0.15 + gum * (0.66 - 0.15)) * shade
-        blue = (0.15 + gum * (0.56 - 0.15)) * shade
-        gloss, dim = 0.35, look[material, 0]
-        ambient = dim
-    elif material == MOUTH:
-        tongue = _step(0.5, 0.75, v) * (1.0 - _step(0.3, 0.42, np.abs(u - 0.5)))
-        red, green, blue = 0.09 + 0.28 * tongue, 0.02 + 0.07 * tongue, 0.02 + 0.07 * tongue
-        gloss, dim = 0.15 * tongue, look[material, 0]
-        ambient = dim
-    elif material == HAIR:
-        strand = _noise(noise, 2, u * look[material, 4], v * look[material, 5])
-        shade = 1.0 + look[material, 3] * strand
-        red, green, blue = look[material, 0] * shade, look[material, 1] * shade, look[material, 2] * shade
-        # A band of light across the strands.
-        gloss, power = look[material, 6] * max(0.0, 1.0 + 0.8 * strand), 3
-        wrap_red = wrap = 0.25
-    elif material == CLOTH:
-        stripe = _step(0.2, 0.6, np.sin(look[material, 4] * v + look[material, 5] * u * 60.0)) * look[material, 3]
-        weave = 1.0 + 0.07 * _noise(noise, 1, u * 500.0, v * 9.0)
-        red = (red + stripe * (look[material, 0] - red)) * weave
-        green = (green + stripe * (look[material, 1] - green)) * weave
-        blue = (blue + stripe * (look[material, 2] - blue)) * weave
+    elif kind == TEETH:
+        red, green, blue = _tooth_color(u, v)
+        gloss = 0.35
+        ambient = dim = materials.teeth_light
+    elif kind == MOUTH:
+        red, green, blue, gloss = _mouth_color(u, v)
+        ambient = dim = materials.mouth_light
+    elif kind == HAIR:
+        red, green, blue, gloss = _hair_color(u, v, materials.hair, noise)
+        wrap_red, wrap, power = 0.25, 0.25, 3
+    elif kind == CLOTH:
+        red, green, blue = _cloth_color(color, u, v, cloth, noise)
         gloss = 0.0
-    elif material == FRAME:
-        red, green, blue, gloss, power = look[material, 0], look[material, 1], look[material, 2], look[material, 3], 5
-    elif material == LENS:
-        sky = _step(0.2, 0.9, v + 0.2 * u) * look[material, 3]
-        red, green, blue = look[material, 0] + sky, look[material, 1] + sky, look[material, 2] + sky
+    elif kind == FRAME:
+        red, green, blue = materials.frame.color
+        gloss = materials.frame.gloss
+    else:
+        red, green, blue = _lens_color(u, v, materials.lens)
         gloss, power = 0.6, 7
 
-    facing = nx * light[9, 0] + ny * light[9, 1] + nz * light[9, 2]
+    facing = nx * light[KEY_DIRECTION, 0] + ny * light[KEY_DIRECTION, 1] + nz * light[KEY_DIRECTION, 2]
     direct = max(0.0, (facing + wrap) / (1.0 + wrap)) * lit
     direct_red = max(0.0, (facing + wrap_red) / (1.0 + wrap_red)) * (lit + (1.0 - lit) * wrap_red * 0.4)
     shine = 0.0
     if gloss > 0.0:
-        shine = max(0.0, nx * light[11, 0] + ny * light[11, 1] + nz * light[11, 2])
+        shine = max(0.0, nx * light[HALF_WAY, 0] + ny * light[HALF_WAY, 1] + nz * light[HALF_WAY, 2])
         for _ in range(power):
             shine *= shine
         shine *= gloss * lit
     edge = 1.0 - max(0.0, nz)
     shine += gloss * 0.25 * edge * edge * edge
     bounce = 0.4 + 0.6 * ambient
-    first = NUM_ATTRIBUTES + 3
     return (
-        max(0.0, red) * (s[first] * dim + light[10, 0] * direct_red * bounce) + shine * light[10, 0],
-        max(0.0, green) * (s[first + 1] * dim + light[10, 1] * direct * bounce) + shine * light[10, 1],
-        max(0.0, blue) * (s[first + 2] * dim + light[10, 2] * direct * bounce) + shine * light[10, 2],
+        max(0.0, red) * (s[SKY] * dim + light[KEY_COLOR, 0] * direct_red * bounce) + shine * light[KEY_COLOR, 0],
+        max(0.0, green) * (s[SKY + 1] * dim + light[KEY_COLOR, 1] * direct * bounce) + shine * light[KEY_COLOR, 1],
+        max(0.0, blue) * (s[SKY + 2] * dim + light[KEY_COLOR, 2] * direct * bounce) + shine * light[KEY_COLOR, 2],
     )
 
 
 @kernel
-def shade(
-    vertices, triangles, materials, table, index, look, light, noise, shadow, to_shadow, background, curve, picture
-):
-    """Shade visible triangles over a background into picture (H, W, 3), linear light.
+def shade(scene, background, curve, picture):
+    """Shade a `Scene` over a background into picture (H, W, 3), linear light.
 
-    vertices: (V, 3) in pixels of the doubled picture; triangles: (T, 3); materials: (T,) uint8; table: (V, NUM_COLUMNS)
-    of `light_vertices`, normals in the camera's frame, z towards the viewer. index: (2H, 2W) visible triangles or -1.
-    shadow: (S, S) depth seen from the key light, to_shadow: (3, 4) map from `vertices` to it. background: (H, W, 3)
-    uint8, whose gray levels `curve` (256,) turns into linear light.
+    background: (H, W, 3) uint8, whose gray levels `curve` (256,) turns into linear light.
     """
+    vertices, triangles, table = scene.vertices, scene.triangles, scene.table
+    shadow, to_shadow = scene.shadow, scene.to_shadow
     height, width = picture.shape[0], picture.shape[1]
     size = shadow.shape[0]
     s = np.zeros(NUM_COLUMNS, np.float32)
@@ -243,8 +247,8 @@ def shade(
         for column in range(width):
             same, hits = True, 0
             for k in range(4):
-                t = index[2 * row + (k >> 1), 2 * column + (k & 1)]
-                kind[k] = materials[t] if t >= 0 else -1
+                t = scene.visible[2 * row + (k >> 1), 2 * column + (k & 1)]
+                kind[k] = scene.kinds[t] if t >= 0 else -1
                 hits += kind[k] >= 0
                 same = same and kind[k] == kind[0]
             for c in range(3):
@@ -254,7 +258,7 @@ def shade(
             for k in range(4):
                 if kind[k] < 0:
                     continue
-                t = index[2 * row + (k >> 1), 2 * column + (k & 1)]
+                t = scene.visible[2 * row + (k >> 1), 2 * column + (k & 1)]
                 x, y = 2 * column + (k & 1) + 0.5, 2 * row + (k >> 1) + 0.5
                 if same:  # one material: shade the pixel's center, in the plane of one of its triangles
                     x, y = 2 * column + 1.0, 2 * row + 1.0
@@ -282,7 +286,7 @@ def shade(
                     near = near * (1 - fy) + (shadow[i + 1, j] * (1 - fx) + shadow[i + 1, j + 1] * fx) * fy
                     # Soft edge: something hides the light the more, the farther it stands in front.
                     lit = 1.0 - _step(0.0, 0.9, near - sz)
-                red, green, blue = _shade_sample(kind[k], s, look, light, noise, lit)
+                red, green, blue = _shade_sample(kind[k], s, scene.materials, scene.light, scene.noise, lit)
                 share = 1.0 if same else 0.25
                 picture[row, column, 0] += share * red
                 picture[row, column, 1] += share * green
