@@ -10,6 +10,7 @@ from src.datasets.challenge import load_annotations, read_annotations
 from src.errors import InputError
 from src.markup import FLIP_PERMUTATION, MEAN_SHAPE
 from src.pose import fit_pose
+from src.synthesis.owned_folder import MARKER
 from src.synthesis.renderer import face as render
 from src.synthesis.renderer import folder as demo
 from src.synthesis.renderer.chart import NUM_COLUMNS, NUM_ROWS, ROW
@@ -132,14 +133,21 @@ def test_an_unfinished_folder_of_ours_is_made_again(tmp_path):
     Image.open(tmp_path / "few" / "000001.jpg").load()
 
 
-@pytest.mark.parametrize("marker", [None, {"maker": "someone else"}, ["not", "ours"]])
+@pytest.mark.parametrize("marker", [None, {"made_by": "someone else"}, {"maker": "someone else"}, ["not", "ours"]])
 def test_a_foreign_folder_is_refused_and_untouched(tmp_path, marker):
     (tmp_path / "photo.jpg").write_bytes(b"precious")
     if marker is not None:
-        (tmp_path / demo.MARKER).write_text(json.dumps(marker))
+        (tmp_path / MARKER).write_text(json.dumps(marker))
     with pytest.raises(InputError, match="did not make"):
         demo.render_faces(tmp_path, 2, seed=1)
     assert (tmp_path / "photo.jpg").read_bytes() == b"precious"
+
+
+def test_a_folder_of_an_older_version_is_made_again(tmp_path):
+    (tmp_path / MARKER).write_text(json.dumps({"maker": "src.synthesis.demo", "version": 1}))
+    (tmp_path / "000009.jpg").write_bytes(b"old")
+    demo.render_faces(tmp_path, 2, seed=1)
+    assert sorted(path.name for path in tmp_path.glob("*.jpg")) == ["000000.jpg", "000001.jpg"]
 
 
 def test_demo_lays_out_the_challenge(tmp_path, monkeypatch):

@@ -133,8 +133,8 @@ class _Model:
     """A head that is ready to be drawn.
 
     view: (V, 3) float32 in the camera's frame, cm. triangles: (T, 3) into `view`. kinds: (T,) uint8, each triangle's
-    material. attributes: (V, NUM_ATTRIBUTES). one_sided: the number of triangles, from the first on, whose backs are not
-    drawn; shadowing: of those that cast a shadow.
+    material. attributes: (V, NUM_ATTRIBUTES). Of the first `one_sided` triangles no backs are drawn; the first
+    `shadowing` cast a shadow.
     """
 
     view: np.ndarray

@@ -1,8 +1,6 @@
 """Folders of rendered faces in the challenge's own format, and the whole data root of a demo."""
 
-import json
 import os
-import shutil
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -11,13 +9,14 @@ from tqdm import tqdm
 
 from src.datasets.challenge import ANNOTATIONS, write_annotations
 from src.errors import InputError
-from src.files import atomic_path, write_text
+from src.files import atomic_path
+from src.synthesis.owned_folder import claim, finish, finished, is_owned
 from src.synthesis.renderer.face import Face, render_face
 
-MARKER = "made_by.json"
 POSES = "pose.npz"
 TEST_ANNOTATIONS = "aflw_test_annotations.pkl"
-_MAKER = "src.synthesis.renderer.folder"
+_MADE_BY = "src.synthesis.demo"  # as in every folder so far, whatever this module is called
+_IMAGE_SIZE = 384  # pixels, as the challenge's crops have
 _LEAST_HELD_OUT = 64  # faces; fewer measure nothing
 _VERSION = 2  # raise it when the same seed gives another picture
 
@@ -27,11 +26,11 @@ def render_faces(
     count: int,
     *,
     seed: int,
-    image_size: int = 384,
+    image_size: int = _IMAGE_SIZE,
     workers: int | None = None,
     description: str = "faces",
 ) -> None:
-    """Render `count` faces into `folder`: 000000.jpg ..., annot.pkl (written last), pose.npz and made_by.json.
+    """Render `count` faces into `folder`: 000000.jpg ..., annot.pkl, pose.npz and made_by.json.
 
     Face i depends on (seed, i) only. pose.npz holds euler (count, 3): pitch, yaw, roll in degrees, as in `src.pose`.
     A finished folder with the same marker stays as it is; one of ours that is unfinished or was made with other numbers
@@ -41,9 +40,10 @@ def render_faces(
     folder = Path(folder)
     if count < 1:
         raise InputError(f"expected at least one face to render, got {count}")
-    marker = {"maker": _MAKER, "version": _VERSION, "seed": seed, "count": count, "image_size": image_size}
-    if _claim(folder, marker) and (folder / ANNOTATIONS).is_file():
+    marker = _marker(count, seed, image_size)
+    if finished([folder], marker) and (folder / ANNOTATIONS).is_file():
         return
+    claim(folder, marker)
     workers = workers or _cores()
     names = [f"{i:06d}.jpg" for i in range(count)]
     points_image, euler = np.empty((count, 68, 2)), np.empty((count, 3))
@@ -63,6 +63,7 @@ def render_faces(
     with atomic_path(folder / POSES) as path, open(path, "wb") as file:
         np.savez(file, euler=euler)
     write_annotations(folder, names, points_image)
+    finish(folder, marker, {"faces": count})
 
 
 def render_demo(data_root: Path, count: int, *, seed: int = 0, workers: int | None = None) -> None:
@@ -81,42 +82,23 @@ def render_demo(data_root: Path, count: int, *, seed: int = 0, workers: int | No
 def _render_test(data_root: Path, count: int, seed: int, workers: int | None) -> None:
     """Render aflw_test beside its final place, then part the pictures from their annotations."""
     final, answers = data_root / "aflw_test", data_root / TEST_ANNOTATIONS
-    marker = {"maker": _MAKER, "version": _VERSION, "seed": seed, "count": count, "image_size": 384}
-    if answers.exists() and _read_marker(final / MARKER).get("maker") != _MAKER:
-        raise InputError(f"{answers}: --demo did not make this file; choose another folder or move it away")
-    if _claim(final, marker) and answers.is_file():
+    marker = _marker(count, seed, _IMAGE_SIZE)
+    if answers.exists() and not is_owned(final, marker):
+        raise InputError(f"{answers}: this command did not make the file; name another folder or move it away")
+    if finished([final], marker) and answers.is_file() and not (final / ANNOTATIONS).exists():
         return
     render_faces(final, count, seed=seed, workers=workers, description="aflw_test")
-    (final / POSES).unlink()
+    (final / POSES).unlink(missing_ok=True)
     os.replace(final / ANNOTATIONS, answers)
+
+
+def _marker(count: int, seed: int, image_size: int) -> dict:
+    return {"made_by": _MADE_BY, "version": _VERSION, "seed": seed, "count": count, "image_size": image_size}
 
 
 def _cores() -> int:
     """Processor cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-def _claim(folder: Path, marker: dict) -> bool:
-    """Make `folder` ours. True if it already carries this very marker; what we made in it otherwise is removed."""
-    path = folder / MARKER
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        found = _read_marker(path)
-        if found.get("maker") != _MAKER:
-            raise InputError(f"{folder}: holds files that --demo did not make; choose another folder or move them away")
-        if found == marker:
-            return True
-        shutil.rmtree(folder)
-    folder.mkdir(parents=True, exist_ok=True)
-    write_text(path, json.dumps(marker, indent=1) + "\n")
-    return False
-
-
-def _read_marker(path: Path) -> dict:
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return content if isinstance(content, dict) else {}
 
 
 def _make_face(path: Path, seed: int, i: int, image_size: int) -> Face:

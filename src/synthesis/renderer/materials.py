@@ -34,8 +34,8 @@ class Hair(NamedTuple):
 
 
 class Cloth(NamedTuple):
-    """Its color is that of its vertices. stripe: color of the stripes. stripes: their strength. waves: their frequencies
-    downwards and around the body.
+    """Its color is that of its vertices. stripe: color of the stripes. stripes: their strength. waves: their
+    frequencies downwards and around the body.
 
     The neck line lies neck + neck_depth * cos(angle) centimeters below the chin; above it is skin.
     """

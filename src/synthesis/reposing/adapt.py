@@ -18,6 +18,7 @@ from src.synthesis.reposing.face_model import load_face_model
 from src.synthesis.reposing.relabel import learn_convention, relabel_by
 
 PICTURES = "pictures"  # a link to the source, so that a hundred thousand pictures need no copy
+_MADE_BY = "src.synthesis.adapt"  # as in every folder so far, whatever this module is called
 _VERSION = 2  # raise it when the same seed gives another label
 _CHUNK = 1024  # faces fitted at a time: bounds the memory
 
@@ -35,7 +36,7 @@ def adapt_folder(source: Path, out: Path, *, face_model: Path, seed: int) -> dic
     names, points_image = read_annotations(source)
     digest = hashlib.sha256((source / ANNOTATIONS).read_bytes()).hexdigest()
     marker = {
-        "made_by": "src.synthesis.reposing.adapt",
+        "made_by": _MADE_BY,
         "version": _VERSION,
         "source": str(source.resolve()),
         "annotations": digest,

@@ -33,6 +33,7 @@ from src.synthesis.reposing.relabel import Relabeled, photo_sources, relabel
 from src.synthesis.reposing.turning import build_head, sample_pose, turn_head
 
 FOLDERS = ("relabeled", "reposed", "rendered")
+_MADE_BY = "src.synthesis.repose"  # as in every folder so far, whatever this module is called
 _VERSION = 4  # raise it when the same seed gives another picture or label
 _JPEG_QUALITY = 92
 _CHUNK = 8  # photographs that a process fetches at a time
@@ -68,7 +69,7 @@ def repose_folder(
     model = load_face_model(face_model)
     names, points_image = read_annotations(source)
     marker = {
-        "made_by": "src.synthesis.reposing.repose",
+        "made_by": _MADE_BY,
         "version": _VERSION,
         "annotations": hashlib.sha256((source / ANNOTATIONS).read_bytes()).hexdigest(),
         "per_photo": per_photo,
