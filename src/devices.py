@@ -3,7 +3,9 @@
 Several processes are PyTorch's DDP: gloo on CPUs, NCCL on GPUs.
 """
 
+import contextlib
 import os
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import torch
@@ -25,8 +27,22 @@ def choose_device(name: str) -> torch.device:
     if device.type not in ("cpu", "cuda"):
         raise InputError(f"unknown device {name!r}; expected auto, cpu, cuda or cuda:N")
     if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
-        raise InputError(f"--device {name}: found {torch.cuda.device_count()} CUDA devices; use --device cpu")
+        raise InputError(f"device {name}: found {torch.cuda.device_count()} CUDA devices; use cpu")
     return device
+
+
+@contextlib.contextmanager
+def thread_limit(threads: int) -> Iterator[None]:
+    """PyTorch computes on so many threads inside, and on as many as before afterwards.
+
+    More threads than free cores wait for each other at every operation of a small network.
+    """
+    before = torch.get_num_threads()
+    torch.set_num_threads(threads)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 @dataclass(frozen=True)

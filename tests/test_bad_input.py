@@ -228,7 +228,7 @@ def test_an_unknown_name_or_flag_is_argparses_usage_error(flags: tuple, prepared
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has CUDA, so asking for it is no mistake")
 def test_cuda_without_cuda_is_refused(trained: Run, challenge: Path, tmp_path: Path) -> None:
-    assert_refused(run(*_train(trained.prepared, tmp_path / "run", "--device", "cuda")), "found 0 CUDA", "--device cpu")
+    assert_refused(run(*_train(trained.prepared, tmp_path / "run", "--device", "cuda")), "found 0 CUDA", "use cpu")
     assert_refused(run(*_test(trained.best, challenge / "aflw_test", tmp_path), "--device", "cuda:1"), "found 0 CUDA")
 
 

@@ -15,9 +15,9 @@ from src.datasets.challenge import load_annotations
 from src.datasets.prepared import load_prepared
 from src.markup import FLIP_PERMUTATION
 from src.network import checkpoint
+from src.predict.drawing import PREDICTED
 from src.predict.submission import read_solution
 from src.training.recipes import RECIPES
-from src.visualization.sheet import PREDICTED
 
 RENDERED = 64
 

@@ -23,8 +23,11 @@ from src.eyes import eye_openness
 from src.files import atomic_path, check_writable
 from src.markup import NUM_POINTS
 from src.pose import fit_pose
-from src.predict.predictor import Predictor, read_picture
-from src.visualization.overlay import draw_faces
+from src.predict.drawing import draw_faces
+from src.predict.face import make_face
+from src.predict.picture_input import read_picture
+from src.predict.predictor import Predictor
+from src.predict.search import crop_region
 from src.visualization.sheet import save_picture
 
 _MEASURES = ("score", "pitch", "yaw", "roll", "eye_left", "eye_right")
@@ -95,11 +98,11 @@ def _draw_pictures(
     for name in tqdm(names, desc="drawing", unit="picture", disable=None):
         picture = read_picture(folder / name)
         try:
-            points_image, score = predictor(picture, boxes.get(name))
+            faces = predictor.faces(picture, boxes.get(name), crops=True)
         except InputError as error:
             raise InputError(f"{folder / name}: {error}") from None
-        save_picture(draw_faces(picture, points_image, score), out / f"{name}.png")
-        yield from (_row(name, "", face, *found) for face, found in enumerate(zip(points_image, score, strict=True)))
+        save_picture(draw_faces(picture, faces), out / f"{name}.png")
+        yield from (_row(name, "", number, face.points, face.score) for number, face in enumerate(faces))
 
 
 def _follow(predictor: Predictor, arguments: argparse.Namespace, boxes: list[np.ndarray | None]) -> Iterator[list]:
@@ -118,10 +121,12 @@ def _follow(predictor: Predictor, arguments: argparse.Namespace, boxes: list[np.
             for face, track in enumerate(tracks):
                 if track.is_lost:
                     lost[face].append(number)
-            points_image = np.array([track.points_image for _, track in seen]).reshape(-1, NUM_POINTS, 2)
             missing = [str(face) for face, track in enumerate(tracks) if track.is_lost]
             note = f"lost: face {', '.join(missing)}" if missing else ""
-            append(draw_faces(picture, points_image, np.array([track.score for _, track in seen]), note=note))
+            shown = [
+                make_face(track.points_image, track.score, 0.0, crop_region(picture, np.ones(3))) for _, track in seen
+            ]
+            append(draw_faces(picture, shown, note=note))
             yield from (_row(source.name, number, face, track.points_image, track.score) for face, track in seen)
     for face, numbers in enumerate(lost):
         if numbers:

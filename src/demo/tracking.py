@@ -10,8 +10,10 @@ import numpy as np
 from PIL import Image
 
 from src.boxes import KINDS, box_of_points, check_boxes, crop_of_box, crop_of_picture
+from src.devices import thread_limit
 from src.errors import InputError
 from src.predict.predictor import Predictor
+from src.predict.search import crop_region
 
 # From the last place to the places around it where a lost face is looked for, in shares of the crop's side.
 _STEPS = 0.2 * np.array([(x, y, 0) for y in (-1, 0, 1) for x in (-1, 0, 1)])
@@ -87,9 +89,10 @@ class Tracker:
     def update(self, picture: Image.Image, seconds: float) -> Track:
         """The face in the next RGB frame, `seconds` after the one before (of no meaning in the first frame)."""
         crops = self._places(picture) if self._is_lost else self._crop[None]
-        points_image, score = self.predictor.predict_crops(picture, crops)
-        best = int(score.argmax())
-        points_image, score = points_image[best], float(score[best])
+        with thread_limit(self.predictor.threads):
+            found = self.predictor.search.at_roll([crop_region(picture, crop) for crop in crops])
+        best = int(found.score.argmax())
+        points_image, score = found.points_image[best], float(found.score[best])
         needed = self.found_above if self._is_lost else self.lost_below
         if score < needed or not _is_inside(points_image, picture):
             self._is_lost = True

@@ -16,7 +16,7 @@ from PIL import Image, ImageSequence, UnidentifiedImageError
 from src.datasets.pictures import list_pictures
 from src.errors import InputError
 from src.files import atomic_path
-from src.predict.predictor import read_picture
+from src.predict.picture_input import read_picture
 
 _INSTALL = "install the optional video library: pip install av"
 _ANIMATED = (".gif", ".webp")

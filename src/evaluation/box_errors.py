@@ -14,7 +14,8 @@ from src.command_line import HelpFormatter, run_command
 from src.datasets.challenge import read_annotations
 from src.errors import InputError
 from src.metrics import nme, point_errors
-from src.predict.predictor import Predictor, read_picture
+from src.predict.picture_input import read_picture
+from src.predict.predictor import Predictor
 
 
 def move_boxes(points_image: np.ndarray, amount: float, *, seed: int = 0) -> np.ndarray:

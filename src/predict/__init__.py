@@ -1,5 +1,6 @@
-"""Points of a face in a picture, by a model file of any runtime."""
+"""Points of faces in a picture, by a model file of any runtime."""
 
+from src.predict.face import Face
 from src.predict.predictor import Predictor
 
-__all__ = ["Predictor"]
+__all__ = ["Face", "Predictor"]

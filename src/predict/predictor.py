@@ -1,28 +1,32 @@
 """68 points and a confidence for faces in pictures of any kind, by one call.
 
 predictor = Predictor("best.pth.tar")                       # or an .onnx or a .tflite file
+faces = predictor.faces("group.jpg")                        # a whole picture: its faces are detected
 points_image, score = predictor("crop.jpg")                 # a picture cropped as the challenge's are
 points_image, score = predictor("group.jpg", boxes=boxes)   # (N, 4) left, top, right, bottom: N faces
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
 import torch
 from PIL import Image
-from torch import Tensor
 
-from src import boxes as face_boxes
-from src.boxes import KINDS, BoxKind
-from src.datasets.pictures import SQUARE_SIZE, picture_sizes, read_square
+from src.boxes import KINDS, BoxKind, box_of_points, check_boxes, crop_of_picture
+from src.devices import choose_device, thread_limit
 from src.errors import InputError
-from src.geometry import apply_affine, invert_affine, letterbox
-from src.markup import NUM_POINTS
 from src.predict.confidence import SHIPPED, Calibration, disagreement
+from src.predict.detector import Detector, merge
+from src.predict.detector_file import open_detector
+from src.predict.face import NOTHING_BELOW, Face, make_face
+from src.predict.picture_input import Channels, Picture, is_one_picture, read_picture
 from src.predict.runtimes import look_twice, open_model
+from src.predict.search import Region, Search, crop_region
 
-Picture = str | Path | Image.Image | np.ndarray | Tensor
+Boxes = np.ndarray | Sequence | None
+_TOGETHER = 16  # pictures that are held at once
+_SAME_FACE = 0.5  # IoU of the points' boxes: two detections that led to one face
 
 
 class Predictor:
@@ -30,8 +34,11 @@ class Predictor:
 
     Every crop is looked at twice (`src.predict.looks`). box_kind: what the boxes hold, a name of `src.boxes.KINDS` or a
     BoxKind of your detector. refine: crop a face given by a box once more, around the points found in the box's own
-    crop, which evens out what differs between detectors. calibration: what turns agreement into the score; the default
-    belongs to the shipped model. threads, device: see `src.predict.runtimes.open_model`.
+    crop, which evens out what differs between detectors. turns: look again at faces of a low score with the picture
+    turned by 90, 180 and 270 degrees. calibration: what turns agreement into the score; the default belongs to the
+    shipped model. detector: of whole pictures, an object (`src.predict.detector`) or its file; None is the one that
+    `make detector` fetches, opened when it is needed. threads: of all computing, in every runtime. device: of PyTorch.
+    Raises InputError for a file that cannot be used, and for a device that is not there.
     """
 
     def __init__(
@@ -40,92 +47,122 @@ class Predictor:
         *,
         box_kind: str | BoxKind = "landmarks",
         refine: bool = True,
+        turns: bool = True,
         calibration: Calibration = SHIPPED,
+        detector: Detector | str | Path | None = None,
         threads: int = 1,
         device: torch.device | str = "cpu",
     ) -> None:
         if isinstance(box_kind, str) and box_kind not in KINDS:
             raise InputError(f"unknown kind of box {box_kind!r}; expected one of {', '.join(KINDS)}, or a BoxKind")
+        if not threads >= 1:
+            raise InputError(f"expected at least one thread, found {threads}")
         self.box_kind = KINDS[box_kind] if isinstance(box_kind, str) else box_kind
-        self.refine, self.calibration = refine, calibration
-        self.runtime = open_model(model_path, threads=threads, device=device)
+        self.refine, self.calibration, self.threads = refine, calibration, threads
+        self.runtime = open_model(model_path, threads=threads, device=choose_device(str(device)))
+        self.search = Search(self.runtime.predict_unit, self._look, turns=turns)
+        self._detector = detector
+
+    @property
+    def detector(self) -> Detector:
+        if self._detector is None or isinstance(self._detector, str | Path):
+            self._detector = open_detector(self._detector, threads=self.threads)
+        return self._detector
 
     def __call__(
-        self, pictures: Picture | Sequence[Picture], boxes: np.ndarray | Sequence | None = None
+        self, pictures: Picture | Sequence[Picture], boxes: Boxes = None, *, channels: Channels = "RGB"
     ) -> tuple[np.ndarray, np.ndarray]:
         """Predict the faces of one picture or of a list.
 
-        A picture is a path, a PIL image, an array (H, W, 3) uint8 RGB, or a tensor (3, H, W) RGB, uint8 or float in
-        [0, 1]; an array or tensor with one more axis in front is a list. boxes: for one picture (4,) or (N, 4) left,
-        top, right, bottom in its pixels; for a list, one such array a picture. None, alone or in the list, says that a
-        picture is a crop around one face as the challenge makes them.
+        A picture is anything that `src.predict.picture_input.read_picture` takes, and channels the order of its arrays;
+        an array or tensor with one more axis in front is a list. boxes: for one picture (4,) or (N, 4) left, top,
+        right, bottom in its pixels, N may be 0; for a list, one such array a picture. None, alone or in the list, says
+        that a picture is a crop around one face as the challenge makes them.
 
         Returns points_image (B, 68, 2) in pixels of each picture and score (B,), the probability that the NME is below
         3 % of the crop's side. Faces come in the order of the pictures, then of their boxes. Raises InputError for a
         picture that cannot be read, and for a box without size or outside of its picture.
         """
-        is_one = isinstance(pictures, str | Path | Image.Image) or getattr(pictures, "ndim", 4) <= 3
-        listed = [pictures] if is_one else list(pictures)
-        listed_boxes = [boxes] if is_one else [None] * len(listed) if boxes is None else list(boxes)
-        if len(listed_boxes) != len(listed):
-            raise InputError(f"expected boxes for {len(listed)} pictures, found them for {len(listed_boxes)}")
-        points_image, score = [np.empty((0, NUM_POINTS, 2))], [np.empty(0)]
-        for picture, its_boxes in zip(listed, listed_boxes, strict=True):
-            found = self._predict_picture(read_picture(picture), its_boxes)
-            points_image.append(found[0])
-            score.append(found[1])
+        parts = [(np.empty((0, 68, 2)), np.empty(0))]
+        for images, their_boxes in _paired(pictures, boxes, channels):
+            regions = [
+                region for image, box in zip(images, their_boxes, strict=True) for region in self._given(image, box)
+            ]
+            with thread_limit(self.threads):
+                found = self.search(regions)
+            parts.append((found.points_image, found.score))
+        points_image, score = zip(*parts, strict=True)
         return np.concatenate(points_image), np.concatenate(score)
 
-    def predict_crops(self, picture: Image.Image, crops: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """points_image (N, 68, 2) and score (N,) of the faces in crops (N, 3) = left, top, side of an RGB picture."""
-        squares = _cut(picture, crops)
-        first, second = look_twice(self.runtime, squares)
-        score = self.calibration.score(disagreement(first, second))
-        return _to_image(crops, (first + second) / 2), score
+    def faces(
+        self,
+        pictures: Picture | Sequence[Picture],
+        boxes: Boxes = None,
+        *,
+        crops: bool = False,
+        tiles: bool = False,
+        least_score: float = NOTHING_BELOW,
+        channels: Channels = "RGB",
+    ) -> list[Face] | list[list[Face]]:
+        """The faces of one picture, as a list; of several pictures, as a list of such lists.
 
-    def _predict_picture(
-        self, picture: Image.Image, boxes: np.ndarray | Sequence | None
-    ) -> tuple[np.ndarray, np.ndarray]:
+        pictures, boxes, channels: as in a call, but without boxes faces are detected in whole pictures. crops: pictures
+        without boxes are crops around one face. tiles: detect small faces, too, at ten times the cost.
+        least_score: detected faces of a lower one are left out; given boxes always give a face. Raises InputError as a
+        call does, and where the detector's file is missing.
+        """
+        result: list[list[Face]] = []
+        for images, their_boxes in _paired(pictures, boxes, channels):
+            with thread_limit(self.threads):
+                given = [box is not None or crops for box in their_boxes]
+                regions = [
+                    self._given(image, box) if is_given else self._detected(image, tiles=tiles)
+                    for image, box, is_given in zip(images, their_boxes, given, strict=True)
+                ]
+                found = self.search([region for its_regions in regions for region in its_regions])
+            made = map(make_face, found.points_image, found.score, found.roll, [r for rs in regions for r in rs])
+            for its_regions, is_given in zip(regions, given, strict=True):
+                its_faces = [next(made) for _ in its_regions]
+                result.append(its_faces if is_given else _distinct(its_faces, least_score))
+        return result[0] if is_one_picture(pictures) else result
+
+    def _given(self, picture: Image.Image, boxes: Boxes) -> list[Region]:
         if boxes is None:
-            return self.predict_crops(picture, face_boxes.crop_of_picture(*picture.size)[None])
-        crops = face_boxes.crop_of_box(face_boxes.check_boxes(boxes, *picture.size), self.box_kind)
-        if self.refine:
-            roughly = _to_image(crops, self.runtime.predict_unit(_cut(picture, crops)))
-            crops = face_boxes.crop_of_box(face_boxes.box_of_points(roughly), KINDS["landmarks"])
-        return self.predict_crops(picture, crops)
+            return [crop_region(picture, crop_of_picture(*picture.size))]
+        if np.size(boxes) == 0:
+            return []
+        return [Region(picture, box, self.box_kind, refine=self.refine) for box in check_boxes(boxes, *picture.size)]
+
+    def _detected(self, picture: Image.Image, *, tiles: bool) -> list[Region]:
+        found = self.detector.detect(picture, tiles=tiles)
+        return [
+            Region(picture, box, self.detector.kind, roll=float(roll), refine=self.refine)
+            for box, roll in zip(found.boxes, found.roll, strict=True)
+        ]
+
+    def _look(self, squares: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        first, second = look_twice(self.runtime, squares)
+        return (first + second) / 2, self.calibration.score(disagreement(first, second))
 
 
-def read_picture(picture: Picture) -> Image.Image:
-    """An RGB picture as people see it (EXIF rotation applied) from whatever `Predictor` takes. Raises InputError."""
-    if isinstance(picture, str | Path):
-        side = int(picture_sizes([Path(picture)]).max())
-        try:
-            square, _, (height, width) = read_square(picture, side)
-        except InputError as error:
-            raise InputError(f"{picture}: {error}") from None
-        (left, top, _, _), _ = letterbox(width, height, side)
-        return Image.fromarray(square[top : top + height, left : left + width])
-    if isinstance(picture, Image.Image):
-        return picture.convert("RGB")
-    if isinstance(picture, Tensor):
-        if picture.ndim != 3 or picture.shape[0] != 3:
-            raise InputError(f"expected a tensor (3, H, W), found the shape {tuple(picture.shape)}")
-        if picture.is_floating_point():
-            if not 0 <= picture.min() <= picture.max() <= 1:  # also false for NaN
-                raise InputError(f"expected a float tensor in [0, 1], found {picture.min():g} to {picture.max():g}")
-            picture = (255 * picture).round().to(torch.uint8)
-        picture = picture.detach().cpu().permute(1, 2, 0).numpy()
-    if not isinstance(picture, np.ndarray):
-        raise InputError(f"expected a path, PIL image, array or tensor, found {type(picture).__name__}")
-    if picture.ndim != 3 or picture.shape[2] != 3 or picture.dtype != np.uint8 or 0 in picture.shape:
-        raise InputError(f"expected an array (H, W, 3) of uint8 RGB, found {picture.shape} of {picture.dtype}")
-    return Image.fromarray(picture)
+def _paired(
+    pictures: Picture | Sequence[Picture], boxes: Boxes, channels: Channels
+) -> Iterator[tuple[list[Image.Image], list[Boxes]]]:
+    """Read pictures with their boxes, some at a time."""
+    is_one = is_one_picture(pictures)
+    listed = [pictures] if is_one else list(pictures)
+    listed_boxes = [boxes] if is_one else [None] * len(listed) if boxes is None else list(boxes)
+    if len(listed_boxes) != len(listed):
+        raise InputError(f"expected boxes for {len(listed)} pictures, found them for {len(listed_boxes)}")
+    for start in range(0, len(listed), _TOGETHER):
+        part = slice(start, start + _TOGETHER)
+        yield [read_picture(picture, channels=channels) for picture in listed[part]], listed_boxes[part]
 
 
-def _cut(picture: Image.Image, crops: np.ndarray) -> np.ndarray:
-    """Squares (N, S, S, 3) uint8 of crops (N, 3)."""
-    return np.stack([face_boxes.cut_crop(picture, crop, SQUARE_SIZE) for crop in crops])
-
-
-def _to_image(crops: np.ndarray, points_unit: np.ndarray) -> np.ndarray:
-    return apply_affine(invert_affine(face_boxes.affine_of_crop(crops)), points_unit)
+def _distinct(faces: list[Face], least_score: float) -> list[Face]:
+    """Faces that are any, each once: of those whose points lie on each other the best."""
+    faces = [face for face in faces if face.score >= least_score]
+    if not faces:
+        return []
+    boxes = np.stack([box_of_points(face.points) for face in faces])
+    return [faces[i] for i in sorted(merge(boxes, np.array([face.score for face in faces]), _SAME_FACE))]

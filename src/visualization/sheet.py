@@ -8,11 +8,11 @@ from PIL import Image, ImageDraw
 from src.datasets.pictures import read_square
 from src.files import atomic_path
 from src.geometry import apply_affine
-from src.markup import CONTOURS
+from src.predict.drawing import PREDICTED, draw_dots, draw_face
 
 _TILE = 256  # pixels
 _SCALE = 2  # drawn this much larger, then reduced: Pillow's lines are not anti-aliased
-PREDICTED, TRUE = (80, 255, 120), (255, 255, 255)
+TRUE = (255, 255, 255)
 
 
 def contact_sheet(
@@ -44,19 +44,6 @@ def contact_sheet(
         tile = tile.resize((_TILE, _TILE), Image.Resampling.LANCZOS)
         sheet.paste(tile, (i % columns * _TILE, i // columns * _TILE))
     return sheet
-
-
-def draw_face(draw: ImageDraw.ImageDraw, points: np.ndarray, color: tuple[int, int, int]) -> None:
-    """The mark-up's contours and dots. points: (68, 2) pixels of the drawing."""
-    for first, last, closed in CONTOURS:
-        line = [tuple(point) for point in points[first : last + 1]]
-        draw.line(line + line[:1] if closed else line, fill=color, width=2)
-    draw_dots(draw, points, color, radius=3)
-
-
-def draw_dots(draw: ImageDraw.ImageDraw, points: np.ndarray, color: tuple[int, int, int], *, radius: int) -> None:
-    for x, y in points:
-        draw.ellipse((x - radius, y - radius, x + radius, y + radius), fill=color)
 
 
 def save_picture(picture: Image.Image, path: str | Path) -> None:

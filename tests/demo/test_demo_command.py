@@ -11,8 +11,9 @@ from rectangle_face import RectangleFinder, rectangle_picture, rectangle_points
 
 from src.demo.__main__ import FACE_COLUMNS
 from src.predict import predictor as predict
-from src.visualization.overlay import draw_faces
-from src.visualization.sheet import PREDICTED
+from src.predict.drawing import PREDICTED, draw_faces
+from src.predict.face import make_face
+from src.predict.search import crop_region
 
 FACE, OTHER = (60, 40, 160, 140), (250, 120, 330, 200)
 
@@ -99,13 +100,14 @@ def test_a_folder_of_frames_is_followed_too(tmp_path: Path) -> None:
 def test_a_drawing_leaves_its_picture_and_keeps_its_shape() -> None:
     picture = rectangle_picture((2560, 1440), (1000, 400, 1600, 1000))
     before = np.asarray(picture).copy()
-    points = rectangle_points((1000, 400, 1600, 1000))[None]
-    sure, doubtful = (np.asarray(draw_faces(picture, points, np.array([score]))) for score in (0.9, 0.1))
+    points = rectangle_points((1000, 400, 1600, 1000))
+    region = crop_region(picture, np.array([0, 0, 2560]))
+    sure, doubtful = (np.asarray(draw_faces(picture, [make_face(points, score, 0, region)])) for score in (0.9, 0.1))
     assert sure.shape == (720, 1280, 3)
     np.testing.assert_array_equal(np.asarray(picture), before)
     is_green = (np.abs(sure.astype(int) - PREDICTED).sum(-1) < 60).sum()
     assert is_green > 20 * max(1, (np.abs(doubtful.astype(int) - PREDICTED).sum(-1) < 60).sum())
-    assert draw_faces(picture.resize((96, 54)), np.empty((0, 68, 2)), np.empty(0)).size == (384, 216)
+    assert draw_faces(picture.resize((96, 54)), []).size == (384, 216)
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,7 @@
 """The predictor: every kind of picture, faces by boxes, the crop rule under jitter, and wrong input."""
 
+import io
+import json
 from pathlib import Path
 
 import numpy as np
@@ -7,14 +9,18 @@ import pytest
 import torch
 from commands import ROOT
 from PIL import Image
-from rectangle_face import RectangleFinder, rectangle_picture, rectangle_points
+from rectangle_face import LAYOUT, RectangleFinder, rectangle_picture, rectangle_points
 
+from src import boxes as face_boxes
 from src.errors import InputError
 from src.evaluation.box_errors import box_nme, read_faces
 from src.metrics import nme, point_errors
 from src.predict import predictor as predict
 from src.predict.confidence import LIMIT
-from src.predict.predictor import Predictor, read_picture
+from src.predict.detector import Detections
+from src.predict.picture_input import read_picture
+from src.predict.predictor import Predictor
+from src.synthesis.renderer.face import render_face
 from src.synthesis.renderer.folder import render_faces
 
 FACE = (60, 40, 160, 120)
@@ -39,12 +45,24 @@ def _as(kind: str, picture: Image.Image, folder: Path) -> object:
         picture.save(folder / "face.png")
         return folder / "face.png" if kind == "path" else str(folder / "face.png")
     tensor = torch.from_numpy(pixels.copy()).permute(2, 0, 1)
-    return {"pil": picture, "gray": picture.convert("L"), "array": pixels, "tensor": tensor, "float": tensor / 255}[
-        kind
-    ]
+    encoded = io.BytesIO()
+    picture.save(encoded, "PNG")
+    return {
+        "pil": picture,
+        "gray": picture.convert("L"),
+        "bytes": encoded.getvalue(),
+        "array": pixels,
+        "gray array": pixels[..., 0],
+        "alpha": np.concatenate([pixels, np.full_like(pixels[..., :1], 255)], axis=-1),
+        "tensor": tensor,
+        "float": tensor / 255,
+    }[kind]
 
 
-@pytest.mark.parametrize("kind", ["path", "str", "pil", "gray", "array", "tensor", "float"])
+KINDS = ["path", "str", "pil", "gray", "bytes", "array", "gray array", "alpha", "tensor", "float"]
+
+
+@pytest.mark.parametrize("kind", KINDS)
 def test_every_kind_of_picture_gives_the_same_points(exact: Predictor, tmp_path: Path, kind: str) -> None:
     picture = _as(kind, rectangle_picture((300, 200), FACE), tmp_path)
     points_image, score = exact(picture)
@@ -72,6 +90,116 @@ def test_a_batch_is_a_list(exact: Predictor) -> None:
     assert exact([])[0].shape == (0, 68, 2)
 
 
+def test_channels_may_be_reversed_and_transparency_is_black() -> None:
+    pixels = np.random.default_rng(0).integers(256, size=(20, 30, 4), dtype=np.uint8)
+    right = np.asarray(read_picture(pixels[..., :3].copy()))
+    np.testing.assert_array_equal(right, pixels[..., :3])
+    np.testing.assert_array_equal(np.asarray(read_picture(pixels[..., 2::-1].copy(), channels="BGR")), right)
+    pixels[..., 3] = 0
+    assert np.asarray(read_picture(pixels)).max() == 0
+    with pytest.raises(InputError, match="RGB or BGR"):
+        read_picture(pixels, channels="HSV")
+
+
+def test_no_boxes_give_no_faces(exact: Predictor) -> None:
+    picture = rectangle_picture((300, 200), FACE)
+    points_image, _ = exact([picture, picture], [np.empty((0, 4)), FACE])
+    assert points_image.shape == (1, 68, 2)
+    assert exact(picture, [])[0].shape == (0, 68, 2)
+    assert exact.faces(picture, []) == []
+    assert exact.faces([]) == []
+
+
+def test_a_face_tells_all_about_itself(exact: Predictor) -> None:
+    picture = rectangle_picture((300, 200), FACE, OTHER)
+    face, other = exact.faces(picture, [FACE, OTHER])
+    np.testing.assert_allclose(other.points, rectangle_points(OTHER), atol=0.5)
+    np.testing.assert_array_equal(face.box, FACE)
+    assert np.abs(face.pose).max() < 5
+    told = json.loads(json.dumps(face.to_dict()))
+    assert told["doubtful"] is False
+    assert np.array(told["points"]).shape == (68, 2)
+    drawing = other.plot(face.plot())
+    assert drawing.size == (384, 256)
+    assert np.asarray(drawing.crop((0, 0, 384, 5))).max() == 0  # far from both
+    ((only,),) = exact.faces([rectangle_picture((200, 200), FACE)], crops=True)
+    np.testing.assert_allclose(only.box, FACE, atol=0.5)
+
+
+class RectangleDetector:
+    """Says the boxes that it was given, and one where nothing is, and one twice."""
+
+    kind = face_boxes.KINDS["landmarks"]
+
+    def __init__(self, *boxes: tuple) -> None:
+        self.boxes = np.array([*boxes, (5, 5, 45, 45), boxes[0]], float)
+
+    def detect(self, picture: Image.Image, *, tiles: bool = False) -> Detections:
+        return Detections(self.boxes, np.ones(len(self.boxes)), np.zeros(len(self.boxes)))
+
+
+def test_faces_are_detected_once_and_what_is_none_is_left_out(
+    exact: Predictor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(exact, "_detector", RectangleDetector(FACE, OTHER))
+    picture = rectangle_picture((300, 200), FACE, OTHER)
+    for faces in (exact.faces(picture), *exact.faces([picture, picture])):
+        assert len(faces) == 2
+        np.testing.assert_allclose(
+            [face.points for face in faces], [rectangle_points(box) for box in (FACE, OTHER)], atol=1
+        )
+    assert len(exact.faces(picture, least_score=0)) == 3
+
+
+def test_a_missing_detector_is_told_and_boxes_work_without_it(exact: Predictor, tmp_path: Path) -> None:
+    exact._detector = tmp_path / "none.tflite"
+    picture = rectangle_picture((300, 200), FACE)
+    with pytest.raises(InputError, match="make detector, or give face boxes"):
+        exact.faces(picture)
+    assert len(exact.faces(picture, FACE)) == 1
+
+
+@pytest.mark.parametrize("angle", [90, 180, 270])
+def test_a_lying_face_is_found_as_an_upright_one(shipped: Predictor, angle: int) -> None:
+    picture = render_face(np.random.default_rng(3), 256).picture
+    (upright,), (lying,) = (shipped.faces(each, crops=True) for each in (picture, picture.rotate(angle)))
+    turned_back = (upright.points - 128) @ _rotation(-angle).T + 128
+    np.testing.assert_allclose(lying.points, turned_back, atol=1)
+    assert lying.score == pytest.approx(upright.score, abs=0.05)
+    assert (lying.pose[2] - upright.pose[2] - angle + 180) % 360 - 180 == pytest.approx(0, abs=1)
+    (boxed,) = shipped.faces(picture.rotate(angle), face_boxes.box_of_points(turned_back))
+    assert np.linalg.norm(boxed.points - turned_back, axis=1).mean() < 3
+
+
+def _rotation(angle: float) -> np.ndarray:
+    """(2, 2), clockwise as y points down."""
+    cos, sin = np.cos(np.radians(angle)), np.sin(np.radians(angle))
+    return np.array([[cos, -sin], [sin, cos]])
+
+
+def test_the_threads_are_those_that_were_asked_for(exact: Predictor, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen = []
+
+    def look(squares: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        seen.append(torch.get_num_threads())
+        return np.full((len(squares), 68, 2), 0.5) + LAYOUT / 2, np.ones(len(squares))
+
+    monkeypatch.setattr(exact.search, "look", look)
+    monkeypatch.setattr(exact, "threads", 3)
+    before = torch.get_num_threads()
+    exact(rectangle_picture((300, 200), FACE))
+    exact.faces(rectangle_picture((300, 200), FACE), FACE)
+    assert seen == [3, 3]
+    assert torch.get_num_threads() == before
+
+
+def test_what_cannot_compute_is_refused() -> None:
+    with pytest.raises(InputError, match="at least one thread"):
+        Predictor("any.pth.tar", threads=0)
+    with pytest.raises(InputError, match="CUDA devices"):
+        Predictor(ROOT / "best.pth.tar", device="cuda:99" if torch.cuda.is_available() else "cuda")
+
+
 def test_a_photograph_lying_on_its_side_is_read_upright(tmp_path: Path) -> None:
     upright = rectangle_picture((64, 48), (8, 4, 20, 40))
     exif = Image.Exif()
@@ -93,8 +221,8 @@ def test_a_second_look_forgives_a_box_that_is_half_as_large(exact: Predictor) ->
 @pytest.mark.parametrize(
     ("picture", "words"),
     [
-        (np.zeros((20, 20), np.uint8), r"\(H, W, 3\)"),
-        (np.zeros((20, 20, 4), np.uint8), r"\(H, W, 3\)"),
+        (np.zeros((20, 20, 2), np.uint8), r"\(H, W, 3\)"),
+        (b"no picture", "found 10 bytes of another kind"),
         (np.zeros((20, 20, 3), np.float32), "uint8"),
         (np.zeros((0, 20, 3), np.uint8), r"\(H, W, 3\)"),
         (torch.zeros(20, 20, 3), r"\(3, H, W\)"),

@@ -1,0 +1,126 @@
+"""Faces in whole pictures by BlazeFace (Bazarevsky et al., "BlazeFace: Sub-millisecond Neural Face Detection on Mobile
+GPUs", 2019): its back-camera network's decoding, non-maximum suppression, and tiles for small faces.
+
+A detector is anything with `detect` and a `kind`; `BlazeFace` takes the network as a function, so that every runtime
+serves (`src.predict.detector_file`).
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from PIL import Image
+
+from src.boxes import BoxKind, crop_of_picture, cut_crop
+
+_INPUT = 256  # pixels
+_GRIDS = ((16, 2), (8, 6))  # cells a side and anchors a cell of the network's two maps: 896 anchors
+_RIGHT_EYE, _LEFT_EYE, _MOUTH = 0, 1, 3  # of a person, among the six points of a detection
+_TILTED = 30.0  # degrees: smaller rolls are the landmark network's own business
+_SMALLEST_TILE = 256  # pixels: smaller tiles would be enlarged
+
+Network = Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]  # (256, 256, 3) in [-1, 1] -> (896, 16), (896,)
+
+
+@dataclass(frozen=True)
+class Detections:
+    """boxes (N, 4) left, top, right, bottom in pixels; score (N,) in [0, 1]; roll (N,) degrees, 0 where it is small."""
+
+    boxes: np.ndarray
+    score: np.ndarray
+    roll: np.ndarray
+
+
+class Detector(Protocol):
+    """What `Predictor` asks for the faces of a picture. kind: what its boxes hold."""
+
+    kind: BoxKind
+
+    def detect(self, picture: Image.Image, *, tiles: bool = False) -> Detections:
+        """The faces of an RGB picture, the surest first. tiles: look for small ones, too."""
+
+
+class BlazeFace:
+    """network: the back-camera model. least_score: of a detection. overlap: boxes that share more are one face."""
+
+    kind = BoxKind(0.556, (0.50, 0.541))
+
+    def __init__(self, network: Network, *, least_score: float = 0.5, overlap: float = 0.3) -> None:
+        self.network, self.least_score, self.overlap = network, least_score, overlap
+
+    def detect(self, picture: Image.Image, *, tiles: bool = False) -> Detections:
+        crops = [crop_of_picture(*picture.size), *(_tiles(*picture.size) if tiles else [])]
+        parts = [self._detect_in(picture, crop) for crop in crops]
+        points = np.concatenate([points for points, _ in parts])  # (N, 8, 2): left top, right bottom, six points
+        score = np.concatenate([score for _, score in parts])
+        kept = merge(points[:, :2].reshape(-1, 4), score, self.overlap)
+        return Detections(points[kept, :2].reshape(-1, 4), score[kept], _roll(points[kept, 2:]))
+
+    def _detect_in(self, picture: Image.Image, crop: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Points (N, 8, 2) in pixels of the picture and scores (N,) of what may be faces in one crop (3,)."""
+        square = cut_crop(picture, crop, _INPUT)
+        raw, logits = self.network(square.astype(np.float32) / 127.5 - 1)
+        score = 1 / (1 + np.exp(-np.clip(logits.astype(np.float64), -100, 100)))
+        sure = score >= self.least_score
+        numbers = raw[sure].reshape(-1, 8, 2).astype(np.float64) / _INPUT  # center, size, six points
+        center, size = numbers[:, 0], numbers[:, 1]
+        offsets = np.concatenate([(center - size / 2)[:, None], (center + size / 2)[:, None], numbers[:, 2:]], axis=1)
+        return (offsets + _ANCHORS[sure, None]) * crop[2] + crop[:2], score[sure]
+
+
+def merge(boxes: np.ndarray, score: np.ndarray, overlap: float) -> np.ndarray:
+    """Which of boxes (N, 4) stay, the best score first, where each overlaps every better one by at most this IoU."""
+    kept: list[int] = []
+    for i in np.argsort(-score, kind="stable"):
+        if not kept or overlaps(boxes[i], boxes[kept]).max() <= overlap:
+            kept.append(int(i))
+    return np.array(kept, int)
+
+
+def overlaps(box: np.ndarray, boxes: np.ndarray) -> np.ndarray:
+    """Intersection over union (N,) of a box (4,) with boxes (N, 4)."""
+    shared = np.minimum(box[2:], boxes[:, 2:]) - np.maximum(box[:2], boxes[:, :2])
+    shared = np.maximum(shared, 0).prod(axis=-1)
+    area, areas = (box[2:] - box[:2]).prod(), (boxes[:, 2:] - boxes[:, :2]).prod(axis=-1)
+    return shared / np.maximum(area + areas - shared, 1e-9)
+
+
+def _anchors() -> np.ndarray:
+    """Centers (896, 2) of the anchors in the unit square, row by row."""
+    centers = []
+    for cells, count in _GRIDS:
+        ticks = (np.arange(cells) + 0.5) / cells
+        grid = np.stack(np.meshgrid(ticks, ticks), axis=-1).reshape(-1, 2)
+        centers.append(np.repeat(grid, count, axis=0))
+    return np.concatenate(centers)
+
+
+_ANCHORS = _anchors()
+
+
+def _roll(points: np.ndarray) -> np.ndarray:
+    """Counterclockwise roll (N,) in degrees from eyes and mouth (N, 6, 2), 0 where it is small.
+
+    The direction from the eyes' middle to the mouth, which a profile's eyes do not blur.
+    """
+    down = points[:, _MOUTH] - points[:, [_RIGHT_EYE, _LEFT_EYE]].mean(axis=1)
+    roll = np.degrees(np.arctan2(down[:, 0], down[:, 1]))
+    return np.where(np.abs(roll) < _TILTED, 0.0, roll)
+
+
+def _tiles(width: int, height: int) -> list[np.ndarray]:
+    """Square crops (3,) that overlap by half: sides of a half and a quarter of the picture's longer side."""
+    tiles = []
+    for side in (max(width, height) / 2, max(width, height) / 4):
+        if side >= _SMALLEST_TILE:
+            lefts, tops = (_starts(length, side) for length in (width, height))
+            tiles += [np.array([left, top, side]) for top in tops for left in lefts]
+    return tiles
+
+
+def _starts(length: int, side: float) -> np.ndarray:
+    """Where tiles begin along one axis; a tile that is longer than the picture is centered."""
+    if side >= length:
+        return np.array([(length - side) / 2])
+    return np.linspace(0, length - side, int(np.ceil(2 * (length - side) / side)) + 1)

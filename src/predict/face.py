@@ -1,0 +1,67 @@
+"""One found face: points, score, box, head pose and eyes, with a drawing and a plain dictionary of it."""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from PIL import Image
+
+from src.boxes import box_of_points
+from src.eyes import eye_openness
+from src.pose import fit_pose
+from src.predict.drawing import draw_faces
+from src.predict.search import Region
+from src.predict.turns import turned
+
+DOUBTFUL_BELOW = 0.5  # score: such points are drawn in another color
+NOTHING_BELOW = 0.1  # score: what a detector found there is no face
+
+
+@dataclass(frozen=True, eq=False)
+class Face:
+    """A face in a picture. All coordinates are pixels of the picture (`src.geometry`: centers at .5).
+
+    points: (68, 2). score: the probability that their NME is below 3 %. box: (4,) left, top, right, bottom, as it was
+    given or detected, or that of the points. pose: (3,) pitch, yaw, roll in degrees (`src.pose`, but with a roll in
+    (-180, 180], so that it also tells how a lying or hanging head lies). eyes: (2,) aspect ratios of the eyes
+    (`src.eyes`): of points 36-41 and of 42-47; NaN for a hidden one.
+    """
+
+    points: np.ndarray
+    score: float
+    box: np.ndarray
+    pose: np.ndarray
+    eyes: np.ndarray
+    picture: Image.Image = field(repr=False)
+
+    @property
+    def is_doubtful(self) -> bool:
+        return self.score < DOUBTFUL_BELOW
+
+    def plot(self, picture: Image.Image | None = None) -> Image.Image:
+        """A new picture with this face drawn on it: on its own picture, or on the last face's plot."""
+        return draw_faces(self.picture if picture is None else picture, [self])
+
+    def to_dict(self) -> dict:
+        """Plain numbers and lists, as JSON takes them; a hidden eye is None."""
+        eyes = [None if np.isnan(ratio) else round(float(ratio), 4) for ratio in self.eyes]
+        return {
+            "score": round(self.score, 4),
+            "doubtful": self.is_doubtful,
+            "box": [round(float(value), 2) for value in self.box],
+            "pose": dict(zip(("pitch", "yaw", "roll"), (round(float(angle), 2) for angle in self.pose), strict=True)),
+            "eyes": dict(zip(("left", "right"), eyes, strict=True)),
+            "points": [[round(float(value), 3) for value in point] for point in self.points],
+        }
+
+
+def make_face(points_image: np.ndarray, score: float, roll: float, region: Region) -> Face:
+    """The face of a region from points_image (68, 2) that were found in a view turned by `roll` degrees."""
+    pose = pose_of_points(points_image, roll)
+    box = box_of_points(points_image) if region.is_crop else region.box
+    return Face(points_image, float(score), box, pose, eye_openness(points_image, pose[1]), region.picture)
+
+
+def pose_of_points(points_image: np.ndarray, roll: float = 0.0) -> np.ndarray:
+    """Pitch, yaw and roll (3,) in degrees of a face that stands upright, more or less, where `roll` is taken out."""
+    pitch, yaw, rest = fit_pose(turned(points_image, roll)[None])[0]
+    return np.array([pitch, yaw, 180 - (180 - rest - roll) % 360])

@@ -1,0 +1,99 @@
+"""Whatever people hold as a picture becomes an upright RGB image: files, bytes, PIL images, arrays, tensors."""
+
+import io
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import torch
+from PIL import Image, UnidentifiedImageError
+from torch import Tensor
+
+from src.datasets.pictures import picture_sizes, read_square
+from src.errors import InputError
+from src.geometry import letterbox
+
+Encoded = bytes | bytearray | memoryview
+Picture = str | Path | Encoded | Image.Image | np.ndarray | Tensor
+Channels = Literal["RGB", "BGR"]
+_SHAPES = "expected an array (H, W), (H, W, 3) or (H, W, 4) of uint8"
+
+
+def is_one_picture(pictures: object) -> bool:
+    """Whether this is one picture, not a list of them; an array or tensor of four axes is a list."""
+    return isinstance(pictures, str | Path | Encoded | Image.Image) or getattr(pictures, "ndim", 4) <= 3
+
+
+def read_picture(picture: Picture, *, channels: Channels = "RGB") -> Image.Image:
+    """An RGB picture as people see it (EXIF rotation applied, transparency over black).
+
+    picture: a path; the bytes of a picture file; a PIL image; an array (H, W) gray, (H, W, 3) or, with alpha, (H, W, 4)
+    uint8; or a tensor (1, 3 or 4, H, W), uint8 or float in [0, 1]. channels: the order in arrays and tensors; OpenCV's
+    is "BGR". Raises InputError.
+    """
+    if channels not in ("RGB", "BGR"):
+        raise InputError(f"expected channels RGB or BGR, found {channels!r}")
+    if isinstance(picture, str | Path):
+        return _read_file(Path(picture))
+    if isinstance(picture, Encoded):
+        return _from_image(_decoded(bytes(picture)))
+    if isinstance(picture, Image.Image):
+        return _from_image(picture)
+    if isinstance(picture, Tensor):
+        picture = _array_of(picture)
+    if not isinstance(picture, np.ndarray):
+        raise InputError(f"expected a path, bytes, PIL image, array or tensor, found {type(picture).__name__}")
+    return _from_array(picture, channels)
+
+
+def _read_file(path: Path) -> Image.Image:
+    side = int(picture_sizes([path]).max())
+    try:
+        square, _, (height, width) = read_square(path, side)
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from None
+    (left, top, _, _), _ = letterbox(width, height, side)
+    return Image.fromarray(square[top : top + height, left : left + width])
+
+
+def _from_image(picture: Image.Image) -> Image.Image:
+    return picture.convert("RGB")
+
+
+def _decoded(encoded: bytes) -> Image.Image:
+    try:
+        picture = Image.open(io.BytesIO(encoded))
+        picture.load()
+    except UnidentifiedImageError:
+        raise InputError(f"expected the bytes of a picture file, found {len(encoded)} bytes of another kind") from None
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+        raise InputError(f"the picture cannot be decoded ({error})") from None
+    return picture
+
+
+def _array_of(picture: Tensor) -> np.ndarray:
+    """A tensor (C, H, W) as an array (H, W, C) of uint8."""
+    if picture.ndim != 3 or picture.shape[0] not in (1, 3, 4):
+        raise InputError(f"expected a tensor (3, H, W), found the shape {tuple(picture.shape)}")
+    if picture.is_floating_point():
+        if not 0 <= picture.min() <= picture.max() <= 1:  # also false for NaN
+            raise InputError(f"expected a float tensor in [0, 1], found {picture.min():g} to {picture.max():g}")
+        picture = (255 * picture).round().to(torch.uint8)
+    array = picture.detach().cpu().permute(1, 2, 0).numpy()
+    return array[..., 0] if array.shape[2] == 1 else array
+
+
+def _from_array(picture: np.ndarray, channels: Channels) -> Image.Image:
+    is_gray = picture.ndim == 2
+    if (not is_gray and (picture.ndim != 3 or picture.shape[2] not in (3, 4))) or picture.dtype != np.uint8:
+        raise InputError(f"{_SHAPES}, found {picture.shape} of {picture.dtype}")
+    if 0 in picture.shape:
+        raise InputError(f"{_SHAPES}, found {picture.shape}, which is empty")
+    if is_gray:
+        return Image.fromarray(picture).convert("RGB")
+    if channels == "BGR":
+        picture = np.concatenate([picture[..., 2::-1], picture[..., 3:]], axis=-1)
+    if picture.shape[2] == 3:
+        return Image.fromarray(picture)
+    image = Image.fromarray(picture)  # (H, W, 4) is RGBA
+    return Image.alpha_composite(Image.new("RGBA", image.size, (0, 0, 0, 255)), image).convert("RGB")

@@ -1,0 +1,106 @@
+"""From regions of pictures to points and scores: views are cut, looked at twice, and turned where the score is low.
+
+What looks is given by two functions of squares, so that every runtime shares this file.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from PIL import Image
+
+from src.boxes import KINDS, BoxKind
+from src.datasets.pictures import SQUARE_SIZE
+from src.geometry import apply_affine, invert_affine
+from src.markup import NUM_POINTS
+from src.predict.turns import QUARTERS, RETRY_BELOW, affine_of_view, cut_view, is_better, view_of_box, view_of_points
+
+_BATCH = 32  # views that are looked at together
+_WHOLE = BoxKind(1.0, (0.5, 0.5))  # a box that is the crop itself
+
+Look = Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]  # squares (B, S, S, 3) -> points_unit (B, 68, 2), score
+Glance = Callable[[np.ndarray], np.ndarray]  # squares (B, S, S, 3) uint8 -> points_unit (B, 68, 2)
+
+
+@dataclass(frozen=True)
+class Region:
+    """Where in a picture a face is. box: (4,) pixels, of a kind; roll: degrees that the head is turned, about.
+
+    refine: cut once more around the points that the first view shows.
+    """
+
+    picture: Image.Image
+    box: np.ndarray
+    kind: BoxKind
+    roll: float = 0.0
+    refine: bool = True
+
+    @property
+    def is_crop(self) -> bool:
+        return self.kind is _WHOLE
+
+
+def crop_region(picture: Image.Image, crop: np.ndarray, roll: float = 0.0) -> Region:
+    """The region of a crop (3,) = left, top, side, which is taken as it is."""
+    left, top, side = crop
+    return Region(picture, np.array([left, top, left + side, top + side]), _WHOLE, roll, refine=False)
+
+
+@dataclass(frozen=True)
+class Found:
+    """points_image (N, 68, 2) in pixels of the pictures, score (N,), roll (N,) degrees of the views that won."""
+
+    points_image: np.ndarray
+    score: np.ndarray
+    roll: np.ndarray
+
+
+class Search:
+    """Finds the points of faces in regions. glance: one quick look; look: as good as can be, with a score."""
+
+    def __init__(self, glance: Glance, look: Look, *, turns: bool = True) -> None:
+        self.glance, self.look, self.turns = glance, look, turns
+
+    def __call__(self, regions: Sequence[Region]) -> Found:
+        """The faces of regions, in their order."""
+        batches = [self._find(regions[start : start + _BATCH]) for start in range(0, len(regions), _BATCH)]
+        if not batches:
+            return Found(np.empty((0, NUM_POINTS, 2)), np.empty(0), np.empty(0))
+        fields = ("points_image", "score", "roll")
+        return Found(*(np.concatenate([getattr(batch, name) for batch in batches]) for name in fields))
+
+    def at_roll(self, regions: Sequence[Region]) -> Found:
+        """What regions show at their own roll, without another try."""
+        pictures = [region.picture for region in regions]
+        roll = np.array([region.roll for region in regions])
+        views = np.stack([view_of_box(region.box, region.kind, region.roll) for region in regions])
+        refined = [i for i, region in enumerate(regions) if region.refine]
+        if refined:
+            squares = _cut([pictures[i] for i in refined], views[refined])
+            roughly = _to_image(views[refined], self.glance(squares))
+            views[refined] = view_of_points(roughly, KINDS["landmarks"], roll[refined])
+        points_unit, score = self.look(_cut(pictures, views))
+        return Found(_to_image(views, points_unit), np.array(score, np.float64), roll)
+
+    def _find(self, regions: Sequence[Region]) -> Found:
+        found = self.at_roll(regions)
+        low = np.flatnonzero(found.score < RETRY_BELOW) if self.turns else []
+        if len(low) == 0:
+            return found
+        again = [self.at_roll([replace(regions[i], roll=regions[i].roll + turn) for i in low]) for turn in QUARTERS]
+        best = np.argmax([turned.score for turned in again], axis=0)  # (low,)
+        for row, (i, turn) in enumerate(zip(low, best, strict=True)):
+            turned = again[turn]
+            if is_better(turned.score[row], found.score[i]):
+                found.points_image[i], found.score[i] = turned.points_image[row], turned.score[row]
+                found.roll[i] = turned.roll[row]
+        return found
+
+
+def _cut(pictures: Sequence[Image.Image], views: np.ndarray) -> np.ndarray:
+    """Squares (N, S, S, 3) uint8 of views (N, 4), one a picture."""
+    return np.stack([cut_view(picture, view, SQUARE_SIZE) for picture, view in zip(pictures, views, strict=True)])
+
+
+def _to_image(views: np.ndarray, points_unit: np.ndarray) -> np.ndarray:
+    return apply_affine(invert_affine(affine_of_view(views)), points_unit)

@@ -1,0 +1,79 @@
+"""Square views of a picture in which a face stands upright: a crop, turned by the head's roll, and the quarter turns.
+
+The network knows heads that are tilted by up to about 60 degrees. A face that lies or hangs in the picture scores low,
+so it is looked at again with the view turned by 90, 180 and 270 degrees, and the best score wins. A view is
+(center x, center y, side, roll): a square of the picture in pixels, and by how many degrees the head in it is turned
+counterclockwise, as in `src.pose`.
+"""
+
+import numpy as np
+from PIL import Image
+
+from src.boxes import BoxKind, cut_crop
+
+QUARTERS = (90.0, 180.0, 270.0)
+RETRY_BELOW = 0.7  # score: surer faces are not looked at again
+_MARGIN = 1.0  # of log-odds: most faces stand upright, and a turned view that is a little better is noise
+_LEAST = 0.2  # score of a turned view that wins: below it all views are wrong alike
+_WIDER = 1.5  # a square of sqrt(2) times the side holds the turned one
+
+
+def view_of_box(boxes: np.ndarray, kind: BoxKind, roll: np.ndarray | float = 0.0) -> np.ndarray:
+    """Views (..., 4) around boxes (..., 4) of a kind; the turned face lies in them where an upright one would."""
+    low, high = boxes[..., :2], boxes[..., 2:]
+    return _view(np.sqrt((high - low).prod(axis=-1)) / kind.share, (low + high) / 2, kind, roll)
+
+
+def view_of_points(points_image: np.ndarray, kind: BoxKind, roll: np.ndarray | float = 0.0) -> np.ndarray:
+    """Views (..., 4) around the points (..., K, 2) of faces, by the box that they fill where they stand upright."""
+    upright = turned(points_image, roll)
+    low, high = upright.min(axis=-2), upright.max(axis=-2)
+    middle = np.einsum("...i,...ij->...j", (low + high) / 2, _turn(roll))
+    return _view(np.sqrt((high - low).prod(axis=-1)) / kind.share, middle, kind, roll)
+
+
+def affine_of_view(views: np.ndarray) -> np.ndarray:
+    """The affine maps (..., 2, 3) from pixels of the picture to the unit square of views (..., 4)."""
+    linear = _turn(views[..., 3]) / views[..., 2, None, None]
+    return np.concatenate([linear, 0.5 - linear @ views[..., :2, None]], axis=-1)
+
+
+def cut_view(picture: Image.Image, view: np.ndarray, size: int) -> np.ndarray:
+    """A view (4,) of an RGB picture as (size, size, 3) uint8; black beside the picture."""
+    x, y, side, roll = (float(value) for value in view)
+    if roll % 90 == 0:
+        square = cut_crop(picture, np.array([x - side / 2, y - side / 2, side]), size)
+        return np.ascontiguousarray(np.rot90(square, -round(roll / 90)))
+    wide, margin = round(_WIDER * size), round((_WIDER - 1) * size / 2)
+    side *= wide / size
+    square = Image.fromarray(cut_crop(picture, np.array([x - side / 2, y - side / 2, side]), wide))
+    upright = square.rotate(-roll, Image.Resampling.BILINEAR)
+    return np.array(upright.crop((margin, margin, margin + size, margin + size)))
+
+
+def turned(points_image: np.ndarray, roll: np.ndarray | float) -> np.ndarray:
+    """Points (..., K, 2) turned about the picture's corner so that heads of this roll stand upright."""
+    return points_image @ np.swapaxes(_turn(roll), -1, -2)
+
+
+def is_better(turned_score: np.ndarray, score: np.ndarray) -> np.ndarray:
+    """Whether turned views win against the first ones. Both scores in (0, 1), of one shape."""
+    return (turned_score > _LEAST) & (_log_odds(turned_score) > _log_odds(score) + _MARGIN)
+
+
+def _view(side: np.ndarray, middle: np.ndarray, kind: BoxKind, roll: np.ndarray | float) -> np.ndarray:
+    """The views whose boxes of a kind have this middle (..., 2) in the picture."""
+    center = middle + side[..., None] * (np.subtract(0.5, kind.center) @ _turn(roll))
+    return np.concatenate([center, np.stack(np.broadcast_arrays(side, roll), axis=-1)], axis=-1)
+
+
+def _turn(roll: np.ndarray | float) -> np.ndarray:
+    """Rotations (..., 2, 2) from the picture to where heads of this roll stand upright; y points down."""
+    angle = np.radians(roll)
+    cos, sin = np.cos(angle), np.sin(angle)
+    return np.stack([np.stack([cos, -sin], axis=-1), np.stack([sin, cos], axis=-1)], axis=-2)
+
+
+def _log_odds(score: np.ndarray) -> np.ndarray:
+    score = np.clip(score, 1e-12, 1 - 1e-12)
+    return np.log(score / (1 - score))

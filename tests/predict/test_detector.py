@@ -1,0 +1,89 @@
+"""The detector's decoding, suppression, tilt and tiles on a stand-in network, and its file where there is one."""
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from src.errors import InputError
+from src.predict.detector import BlazeFace, merge
+from src.predict.detector_file import DETECTOR_PATH, open_detector
+from src.synthesis.renderer.face import render_face
+
+
+def white_spot(image: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """A network that sees a white square: at the four anchors nearest to it, the same box of twice its size."""
+    raw, logits = np.zeros((896, 16), np.float32), np.full(896, -9, np.float32)
+    rows, columns = np.nonzero(image[..., 0] > 0.9)
+    if len(rows) == 0:
+        return raw, logits
+    middle = np.array([columns.mean(), rows.mean()]) + 0.5
+    cell = np.floor(middle / 16).astype(int).clip(0, 15)
+    anchor = 16 * (cell + 0.5)
+    for turn, anchor_index in enumerate(2 * (cell[1] * 16 + cell[0]) + np.arange(2)):
+        raw[anchor_index, :2] = middle - anchor
+        raw[anchor_index, 2:4] = 2 * np.ptp(columns)
+        raw[anchor_index, 4:] = np.tile(middle - anchor, 6)
+        raw[anchor_index, 4:8] += [-5, 0, 5, 0]  # eyes
+        raw[anchor_index, 10] += 8  # the mouth on the eyes' right: the head lies
+        logits[anchor_index] = 3 + turn
+    return raw, logits
+
+
+def test_a_detection_is_where_the_network_says_once() -> None:
+    picture = Image.new("RGB", (640, 480))
+    picture.paste((255, 255, 255), (400, 200, 500, 300))
+    found = BlazeFace(white_spot).detect(picture)
+    assert found.boxes.shape == (1, 4)
+    np.testing.assert_allclose(found.boxes[0], (350, 150, 550, 350), atol=9)
+    assert found.score[0] == pytest.approx(1 / (1 + np.exp(-4)))
+    assert found.roll[0] == pytest.approx(90)
+    assert len(BlazeFace(white_spot).detect(Image.new("RGB", (640, 480))).boxes) == 0
+
+
+def test_tiles_look_from_closer_by() -> None:
+    sides = []
+
+    def network(image: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        sides.append(float((image[..., 0] > 0).sum()))
+        return white_spot(image)
+
+    picture = Image.new("RGB", (1280, 720))
+    picture.paste((255, 255, 255), (100, 100, 140, 140))
+    plain = BlazeFace(network).detect(picture)
+    assert len(sides) == 1
+    tiled = BlazeFace(network).detect(picture, tiles=True)
+    assert len(sides) > 10
+    assert max(sides) > 10 * sides[0]
+    np.testing.assert_allclose(tiled.boxes[0], plain.boxes[0], atol=16)
+
+
+def test_overlapping_boxes_are_one_face_and_the_best_stays() -> None:
+    boxes = np.array([(0, 0, 10, 10), (1, 0, 11, 10), (20, 0, 30, 10.0)])
+    assert list(merge(boxes, np.array([0.5, 0.9, 0.7]), 0.3)) == [1, 2]
+    assert list(merge(boxes, np.array([0.5, 0.9, 0.7]), 0.9)) == [1, 2, 0]
+    assert len(merge(np.empty((0, 4)), np.empty(0), 0.3)) == 0
+
+
+def test_wrong_detector_files_are_refused(tmp_path: object) -> None:
+    with pytest.raises(InputError, match="make detector"):
+        open_detector(tmp_path / "none.tflite")
+    (tmp_path / "face.bin").write_bytes(b"1")
+    with pytest.raises(InputError, match=r"ends in \.tflite or \.onnx"):
+        open_detector(tmp_path / "face.bin")
+    (tmp_path / "face.tflite").write_bytes(b"1")
+    with pytest.raises(InputError, match=r"face\.tflite"):
+        open_detector(tmp_path / "face.tflite")
+
+
+@pytest.mark.parametrize("roll", [0, 50, -120])
+def test_the_real_one_finds_a_rendered_face(roll: float) -> None:
+    if not DETECTOR_PATH.is_file():
+        pytest.skip("needs the detector's file: make detector")
+    sample = render_face(np.random.default_rng(3), 200)
+    picture = Image.new("RGB", (640, 480), (90, 110, 90))
+    picture.paste(sample.picture.rotate(roll, Image.Resampling.BILINEAR), (300, 150))
+    found = open_detector().detect(picture)
+    assert len(found.boxes) == 1
+    middle = (found.boxes[0, :2] + found.boxes[0, 2:]) / 2
+    assert np.abs(middle - (400, 250)).max() < 40
+    assert found.roll[0] == pytest.approx(roll, abs=25)
