@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from src.command_line import HelpFormatter, run_command
-from src.config import MAX_MODEL_MB, TrainingConfig, from_dict
+from src.config import MAX_MODEL_MB, TrainingConfig
 from src.datasets.challenge import load_annotations
 from src.devices import choose_device
 from src.errors import InputError
@@ -16,6 +16,7 @@ from src.files import check_writable
 from src.metrics import interocular_errors, point_errors
 from src.network.checkpoint import load_model, stores_float32
 from src.network.profiling import profile
+from src.network.stored import read_config
 from src.pose import fit_pose
 from src.predict.looks import MOST_LOOKS
 from src.predict.submission import check_solution, predict_folder, write_solution
@@ -62,14 +63,14 @@ def main() -> None:
         f"{fits} the challenge's rules ({MAX_MODEL_MB:g} MB, float32, one model)"
     )
     true_points = dict(zip(*load_annotations(arguments.annotations), strict=True)) if arguments.annotations else None
-    knows_sizes = from_dict(TrainingConfig, content["training"]).augmentation.scale > 0
+    knows_sizes = read_config(TrainingConfig, content["training"]).augmentation.scale > 0
     looks = 1 if arguments.flip else arguments.looks or (2 if knows_sizes else 1)
     start = time.perf_counter()
     settings = {"batch_size": arguments.batch_size, "flip": arguments.flip, "looks": looks}
     names, points_image, size = predict_folder(model, arguments.test_dataroot, **settings)
     seconds = time.perf_counter() - start
     solution = arguments.out_dir / "solution.txt"
-    write_solution(solution, names, points_image)
+    write_solution(solution, names, points_image, size=size)
     check_solution(solution, names=names, size=size)
     print(
         f"{len(names)} pictures, looks at each: {looks}, {len(names) / seconds:.0f} pictures/s; read back and correct:"

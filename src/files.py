@@ -8,10 +8,14 @@ import contextlib
 import errno
 import os
 import stat
+import zipfile
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
 from src.errors import InputError
+
+_METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 
 
 @contextlib.contextmanager
@@ -69,3 +73,34 @@ def read_bytes(path: str | os.PathLike, *, most: int = 64_000_000) -> bytes:
     """A regular file's content. Raises as `check_regular`."""
     check_regular(path, most=most)
     return Path(path).read_bytes()
+
+
+@contextlib.contextmanager
+def open_zip(path: str | os.PathLike, *, most: int, only_stored: bool = False) -> Iterator[zipfile.ZipFile]:
+    """Yield an archive whose stated sizes add up to at most `most` bytes and whose checksums are right.
+
+    only_stored: refuse compressed entries, which no file of this project of that kind has. Raises InputError.
+    """
+    check_regular(path)
+    try:
+        with zipfile.ZipFile(path) as archive:
+            _check_entries(archive.infolist(), most, (zipfile.ZIP_STORED,) if only_stored else _METHODS)
+            damaged = archive.testzip()
+            if damaged is not None:
+                raise InputError(f"the checksum of {damaged[:60]!r} is wrong; the file is damaged")
+            yield archive
+    except InputError:
+        raise
+    except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, ValueError) as error:
+        raise InputError(f"no readable zip archive ({error})") from None
+
+
+def _check_entries(entries: list[zipfile.ZipInfo], most: int, methods: tuple[int, ...]) -> None:
+    for entry in entries:
+        if entry.flag_bits & 1:
+            raise InputError(f"expected entries without a password, found {entry.filename[:60]!r}")
+        if entry.compress_type not in methods:
+            raise InputError(f"expected another way of compression, found method {entry.compress_type}")
+    size = sum(entry.file_size for entry in entries)
+    if size > most:
+        raise InputError(f"expected at most {most / 1e6:g} MB in the archive, found {size / 1e6:.0f}")

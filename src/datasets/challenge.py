@@ -13,7 +13,7 @@ import numpy as np
 from src.datasets import numbers_pickle
 from src.datasets.faces import Faces
 from src.datasets.folder import Folder
-from src.errors import InputError
+from src.errors import InputError, about
 from src.files import atomic_path
 from src.markup import NUM_POINTS
 
@@ -38,18 +38,16 @@ def read_annotations(folder: str | Path) -> tuple[list[str], np.ndarray]:
 
 def load_annotations(path: str | Path) -> tuple[list[str], np.ndarray]:
     """Like `read_annotations`, for the path of the pickle itself."""
-    try:
-        content = numbers_pickle.load(path)
-    except InputError as error:
-        raise InputError(f"{path}: {error}") from error
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror}); give a readable {ANNOTATIONS}") from error
-    except Exception as error:  # a damaged pickle raises nearly anything, from EOFError to UnicodeDecodeError
-        raise InputError(f"{path}: not a readable pickle ({error}); it may be truncated, fetch it again") from error
-    try:
+    with about(path):
+        try:
+            content = numbers_pickle.load(path)
+        except InputError:
+            raise
+        except OSError as error:
+            raise InputError(f"cannot be read ({error.strerror}); give a readable {ANNOTATIONS}") from None
+        except Exception as error:  # a damaged pickle raises nearly anything, from EOFError to UnicodeDecodeError
+            raise InputError(f"not a readable pickle ({error}); it may be truncated, fetch it again") from None
         return _check(content)
-    except InputError as error:
-        raise InputError(f"{path}: {error}") from error
 
 
 def detect(folder: Folder) -> bool:

@@ -109,7 +109,7 @@ def _difference(
         side = 1 if takes == "crop" else max(example.shape[1:3])
         found = session.run(None, {_INPUTS[takes]: example.numpy()})
         for values, right, unit in zip(found, outputs, (side, 1), strict=False):
-            largest = max(largest, float(np.abs(values - right.numpy()).max()) / unit)
+            largest = float(np.maximum(largest, np.abs(values - right.numpy()).max() / unit))  # NaN stays
     return largest
 
 

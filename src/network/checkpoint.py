@@ -6,18 +6,21 @@
 """
 
 import io
+import math
 from dataclasses import replace
 from pathlib import Path
 
 import torch
 
-from src.config import ModelConfig, TrainingConfig, from_dict, to_dict
-from src.errors import InputError
-from src.files import atomic_path
+from src.config import ModelConfig, TrainingConfig, to_dict
+from src.errors import InputError, about
+from src.files import atomic_path, open_zip
 from src.markup import NUM_POINTS
 from src.network.model import AUXILIARY, LandmarkNet, build_model
+from src.network.stored import read_config
 
 FORMAT = 1
+_MOST_BYTES = 8_000_000_000  # nothing is compressed, so the file itself is as large
 
 
 def save(path: str | Path, content: dict) -> None:
@@ -29,18 +32,39 @@ def save(path: str | Path, content: dict) -> None:
 
 
 def load(path: str | Path) -> dict:
-    """Read what `save` wrote, on the CPU. Raises InputError for anything else, without running it."""
+    """Read what `save` wrote, on the CPU; `training` and `nme`, which an old file may lack, are there.
+
+    Raises InputError for anything else, without running it: wrong checksums (PyTorch does not look at them), compressed
+    entries, and values of a wrong type or range.
+    """
     path = Path(path)
     if not path.is_file():
         raise InputError(f"{path}: no such checkpoint; run python3 train.py or give another path")
     try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
+        with open_zip(path, most=_MOST_BYTES, only_stored=True):
+            content = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # torch raises RuntimeError, UnpicklingError, EOFError and others for damaged files
         reason = str(error).strip().split("\n")[0]
         raise InputError(f"{path}: not a readable checkpoint of weights ({reason})") from None
     if not isinstance(content, dict) or content.get("format") != FORMAT or not {"model", "weights"} <= content.keys():
         raise InputError(f"{path}: expected a checkpoint of format {FORMAT} as train.py writes it")
+    content = {"training": {}, "nme": math.nan} | content
+    with about(path):
+        _check_content(content)
     return content
+
+
+def _check_content(content: dict) -> None:
+    read_config(ModelConfig, content["model"])
+    read_config(TrainingConfig, content["training"])
+    if not isinstance(content["nme"], float):
+        raise InputError(f"expected nme as a number, found {content['nme']!r:.60}")
+    weights = content["weights"]
+    if not isinstance(weights, dict) or not all(
+        isinstance(name, str) and isinstance(value, torch.Tensor) and value.layout == torch.strided
+        for name, value in weights.items()
+    ):
+        raise InputError("expected weights as a dictionary of named tensors")
 
 
 def model_content(model: LandmarkNet, *, nme: float, training: TrainingConfig) -> dict:
@@ -77,7 +101,7 @@ def load_model(
     points: how many the caller can use, None for any; raises InputError for a model of another number.
     """
     content = load(path)
-    config = replace(from_dict(ModelConfig, content["model"]), auxiliary=False)
+    config = replace(read_config(ModelConfig, content["model"]), auxiliary=False)
     if points not in (None, config.points):
         raise InputError(
             f"{path}: expected a model of {points} points, found one of {config.points}; "
@@ -96,7 +120,7 @@ def stores_float32(content: dict) -> bool:
 def initialize(model: LandmarkNet, path: str | Path) -> None:
     """Start a network from a model file's weights; its auxiliary branch, which the file lacks, stays as it is.
 
-    Raises InputError where the file holds another architecture.
+    Raises InputError where the file holds another architecture, or a weight that is no finite number.
     """
     _load_weights(model, load(path), path)
 
@@ -105,9 +129,12 @@ def _load_weights(model: LandmarkNet, content: dict, path: str | Path) -> None:
     fresh = {name: value for name, value in model.state_dict().items() if name.startswith(AUXILIARY)}
     try:
         model.load_state_dict(content["weights"] | fresh, strict=True)
-    except RuntimeError as error:
+    except (RuntimeError, TypeError) as error:
         reason = str(error).strip().split("\n")[-1].strip()
         config = model.config
         raise InputError(
             f"{path}: expected weights of {config.backbone} + {config.head} at {config.input_size} px ({reason})"
         ) from None
+    broken = [name for name, value in model.state_dict().items() if not torch.isfinite(value).all()]
+    if broken:
+        raise InputError(f"{path}: expected finite weights, found NaN or infinity in {broken[0]}; train again")

@@ -4,6 +4,7 @@ One row a picture, sorted by name: `name x1 y1 ... x68 y68`, 137 columns, single
 picture. The zip holds the file at its root, as CodaLab wants it.
 """
 
+import re
 import zipfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -14,8 +15,8 @@ from tqdm import tqdm
 
 from src.datasets.challenge import check_name
 from src.datasets.pictures import SQUARE_SIZE, list_pictures, read_square
-from src.errors import InputError
-from src.files import atomic_path, write_text
+from src.errors import InputError, about
+from src.files import atomic_path, open_zip, read_bytes, write_text
 from src.geometry import apply_affine, invert_affine
 from src.markup import NUM_POINTS
 from src.network.model import LandmarkNet
@@ -23,6 +24,8 @@ from src.predict.inference import predict_unit
 
 COLUMNS = 1 + 2 * NUM_POINTS
 _FARTHEST = 16384.0  # pixels: no picture is larger, so no point lies beyond
+_NUMBER = re.compile(r"-?[0-9]{1,12}(\.[0-9]{1,20})?([eE][+-]?[0-9]{1,3})?", re.ASCII)
+_MOST_BYTES = 128_000_000  # 100,000 rows
 
 
 def predict_folder(
@@ -54,14 +57,21 @@ def predict_folder(
     return names, np.concatenate(points_image), np.concatenate(sizes)
 
 
-def write_solution(path: str | Path, names: list[str], points_image: np.ndarray) -> None:
-    """Write solution.txt and, beside it, its zip. points_image: (N, 68, 2) pixels."""
+def write_solution(
+    path: str | Path, names: list[str], points_image: np.ndarray, *, size: np.ndarray | None = None
+) -> None:
+    """Write solution.txt and, beside it, its zip. points_image: (N, 68, 2) pixels; size: (N, 2) height, width.
+
+    Raises InputError, as `check_solution` would, before anything is written.
+    """
     path = Path(path)
     rows = sorted(zip(names, points_image, strict=True), key=lambda row: row[0])
-    lines = [" ".join([name, *(f"{value:.3f}" for value in points.ravel())]) for name, points in rows]
-    write_text(path, "\n".join(lines) + "\n")
+    text = "".join(" ".join([name, *(f"{value:.3f}" for value in points.ravel())]) + "\n" for name, points in rows)
+    with about(f"{path}, not written"):
+        _check_rows(*_parse(text), names=names, size=size)
+    write_text(path, text)
     with atomic_path(path.with_suffix(".zip")) as temporary, zipfile.ZipFile(temporary, "w") as archive:
-        archive.write(path, arcname=path.name, compress_type=zipfile.ZIP_DEFLATED)
+        archive.writestr(path.name, text, compress_type=zipfile.ZIP_DEFLATED)
 
 
 def read_solution(path: str | Path) -> tuple[list[str], np.ndarray]:
@@ -70,26 +80,8 @@ def read_solution(path: str | Path) -> tuple[list[str], np.ndarray]:
     Raises InputError, naming the row, unless every row has a new name and 136 finite numbers of a sane size.
     """
     path = Path(path)
-    lines = _read_lines(path)
-    if not lines:
-        raise InputError(f"{path}: expected one row a picture, found an empty file")
-    names, rows, seen = [], [], set()
-    for number, line in enumerate(lines, start=1):
-        columns = line.split(" ")
-        if len(columns) != COLUMNS:
-            raise InputError(f"{path}: row {number}: expected {COLUMNS} columns, found {len(columns)}")
-        if columns[0] in seen:
-            raise InputError(f"{path}: row {number}: expected each picture once, found {columns[0]} again")
-        try:
-            values = np.array(columns[1:], np.float64)
-        except ValueError as error:
-            raise InputError(f"{path}: row {number}: expected numbers after the name ({error})") from None
-        if not np.isfinite(values).all() or np.abs(values).max() > _FARTHEST:
-            raise InputError(f"{path}: row {number}: expected finite pixel coordinates, found {values.max():g}")
-        seen.add(columns[0])
-        names.append(columns[0])
-        rows.append(values)
-    return names, np.array(rows).reshape(-1, NUM_POINTS, 2)
+    with about(path):
+        return _parse(_read_text(path))
 
 
 def check_solution(path: str | Path, *, names: list[str] | None = None, size: np.ndarray | None = None) -> int:
@@ -99,33 +91,74 @@ def check_solution(path: str | Path, *, names: list[str] | None = None, size: np
     the picture's own size are refused. Raises InputError.
     """
     found, points_image = read_solution(path)
+    with about(path):
+        _check_rows(found, points_image, names=names, size=size)
+    return len(found)
+
+
+def _parse(text: str) -> tuple[list[str], np.ndarray]:
+    """Names and points_image (N, 68, 2) of a solution's text."""
+    if not text:
+        raise InputError("expected one row a picture, found an empty file")
+    names, rows, seen = [], [], set()
+    for number, line in enumerate(
+        text.removesuffix("\n").split("\n"), start=1
+    ):  # other line ends are none in solution.txt
+        name, *words = line.split(" ")
+        if len(words) != COLUMNS - 1:
+            raise InputError(f"row {number}: expected {COLUMNS} columns, found {len(words) + 1}")
+        with about(f"row {number}"):
+            if check_name(name) != name:
+                raise InputError(f"expected the name as the folder has it, {check_name(name)}, found {name!r:.60}")
+        if name in seen:
+            raise InputError(f"row {number}: expected each picture once, found {name} again")
+        wrong = next((word for word in words if not _NUMBER.fullmatch(word)), None)
+        if wrong is not None:
+            raise InputError(
+                f"row {number}: expected finite numbers such as 123.456 after the name, found {wrong!r:.40}"
+            )
+        values = np.array(words, np.float64)
+        if np.abs(values).max() > _FARTHEST:
+            raise InputError(
+                f"row {number}: expected finite pixel coordinates, found {values[np.abs(values).argmax()]:g}"
+            )
+        seen.add(name)
+        names.append(name)
+        rows.append(values)
+    return names, np.array(rows).reshape(-1, NUM_POINTS, 2)
+
+
+def _check_rows(
+    found: list[str], points_image: np.ndarray, *, names: list[str] | None, size: np.ndarray | None
+) -> None:
     if found != sorted(found):
-        raise InputError(f"{path}: expected rows sorted by name")
+        raise InputError("expected rows sorted by name")
     if names is not None and found != sorted(names):
         missing, extra = sorted(set(names) - set(found)), sorted(set(found) - set(names))
         example = f"missing {missing[0]}" if missing else f"unexpected {extra[0]}"
-        raise InputError(f"{path}: expected the folder's {len(names)} pictures, found {len(found)} rows ({example})")
+        raise InputError(f"expected the folder's {len(names)} pictures, found {len(found)} rows ({example})")
     if size is not None:
         extent = size[:, None, ::-1]  # width, height
         outside = (points_image < -extent) | (points_image > 2 * extent)
         if outside.any():
             row = int(outside.any(axis=(1, 2)).argmax())
-            raise InputError(f"{path}: row {row + 1}: points lie far outside the picture {found[row]}")
-    return len(found)
+            raise InputError(f"row {row + 1}: points lie far outside the picture {found[row]}")
 
 
-def _read_lines(path: Path) -> list[str]:
-    if not path.is_file():
-        raise InputError(f"{path}: no such file; run python3 test.py to write one")
+def _read_text(path: Path) -> str:
+    if not path.exists():
+        raise InputError("no such file; run python3 test.py to write one")
+    if path.suffix == ".zip":
+        with open_zip(path, most=_MOST_BYTES) as archive:
+            if len(archive.namelist()) != 1 or "/" in archive.namelist()[0]:
+                raise InputError(f"expected one text file at its root, found {archive.namelist()[:3]}")
+            content = archive.read(archive.namelist()[0])
+    else:
+        content = read_bytes(path, most=_MOST_BYTES)
     try:
-        if path.suffix == ".zip":
-            with zipfile.ZipFile(path) as archive:
-                if len(archive.namelist()) != 1 or "/" in archive.namelist()[0]:
-                    raise InputError(f"{path}: expected one text file at its root, found {archive.namelist()}")
-                return archive.read(archive.namelist()[0]).decode().splitlines()
-        return path.read_text(encoding="utf-8").splitlines()
-    except (UnicodeDecodeError, zipfile.BadZipFile):
-        raise InputError(f"{path}: expected rows of text, found something else") from None
+        return content.decode()
+    except UnicodeDecodeError:
+        raise InputError("expected rows of text, found something else") from None
 
 
 def _predict_batch(
@@ -134,10 +167,8 @@ def _predict_batch(
     """points_image (B, 68, 2) and size (B, 2) of some pictures of a folder."""
     decoded = []
     for name in names:
-        try:
+        with about(folder / name):
             decoded.append(read_square(folder / name, SQUARE_SIZE))
-        except InputError as error:
-            raise InputError(f"{folder / name}: {error}") from None
     squares, affine, size = (np.stack(part) for part in zip(*decoded, strict=True))
     points_unit = predict_unit(model, torch.from_numpy(squares).to(next(model.parameters()).device), **how)
     return apply_affine(invert_affine(affine), points_unit), size

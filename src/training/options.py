@@ -5,7 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from src.command_line import HelpFormatter
-from src.config import AUGMENTATIONS, ModelConfig, TrainingConfig, from_dict
+from src.config import AUGMENTATIONS, ModelConfig, TrainingConfig
 from src.errors import InputError
 from src.markup import POINT_SETS
 from src.network import checkpoint
@@ -13,6 +13,7 @@ from src.network.backbones import BACKBONES
 from src.network.heads import HEADS
 from src.network.heads.attention import ATTENTIONS
 from src.network.losses import CRITERIA, MAP_CRITERIA
+from src.network.stored import read_config
 from src.training.distillation import DISTILLATIONS
 from src.training.loop import INTERRUPTED
 from src.training.recipes import RECIPES
@@ -150,7 +151,7 @@ def configurations(flags: argparse.Namespace, start: dict | None = None) -> tupl
     if flags.start_size:
         _check_start(flags)
     given = vars(flags)
-    widths = from_dict(ModelConfig, start["model"]).widths if start else MODEL.widths
+    widths = read_config(ModelConfig, start["model"]).widths if start else MODEL.widths
     model = replace(MODEL, **{field: given[flag] for flag, field in _MODEL_FIELDS.items()}, widths=widths)
     training = replace(
         TRAINING,
@@ -187,7 +188,7 @@ def _flags(snapshot: dict) -> dict:
     """The flags that a snapshot's run was started with."""
     if "trainer" not in snapshot:
         raise InputError("--resume expects a snapshot (checkpoint_epoch_N.pth.tar), found a model file")
-    model, training = from_dict(ModelConfig, snapshot["model"]), from_dict(TrainingConfig, snapshot["training"])
+    model, training = read_config(ModelConfig, snapshot["model"]), read_config(TrainingConfig, snapshot["training"])
     if training.augmentation not in _AUGMENTATION_NAMES:
         raise InputError("the snapshot's augmentation is none of the named ones; it is from another version")
     model = replace(model, auxiliary=snapshot["trainer"]["auxiliary"])  # a model file's entries leave the branch out

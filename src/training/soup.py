@@ -16,7 +16,7 @@ from torch.optim.swa_utils import update_bn
 from tqdm import tqdm
 
 from src.command_line import HelpFormatter, run_command
-from src.config import TrainingConfig, from_dict
+from src.config import TrainingConfig
 from src.datasets.loader import TrainingBatches
 from src.datasets.prepared import PreparedFaces, load_prepared
 from src.errors import InputError
@@ -25,6 +25,7 @@ from src.files import check_writable
 from src.metrics import nme
 from src.network import checkpoint
 from src.network.model import LandmarkNet
+from src.network.stored import read_config
 from src.transforms import augment
 
 
@@ -43,7 +44,7 @@ def average(paths: list[Path]) -> tuple[LandmarkNet, TrainingConfig]:
             raise InputError(f"{path}: expected the configuration of {paths[0]}, found {_difference(soup, model)}")
         mean = {name: value + (other["weights"][name].double() - value) / count for name, value in mean.items()}
     soup.load_state_dict({name: value.to(content["weights"][name].dtype) for name, value in mean.items()})
-    return soup, from_dict(TrainingConfig, content["training"])
+    return soup, read_config(TrainingConfig, content["training"])
 
 
 def measure_statistics(model: LandmarkNet, faces: PreparedFaces, config: TrainingConfig, *, batches: int) -> None:

@@ -116,3 +116,12 @@ def test_other_numbers_of_looks_are_refused(tmp_path: Path, takes: str, looks: i
 def test_a_missing_checkpoint_is_refused(tmp_path: Path) -> None:
     missing = tmp_path / "missing.pth.tar"
     assert_refused(run("src/export/__main__.py", "--model_path", missing, "--out", tmp_path / "out.onnx"), str(missing))
+
+
+def test_an_answer_that_is_no_number_is_not_taken_for_equal() -> None:
+    class Session:
+        def run(self, _outputs: None, inputs: dict[str, np.ndarray]) -> list[np.ndarray]:
+            return [np.full((len(inputs["images"]), 68, 2), np.nan)]
+
+    examples, expected = [torch.zeros(2, 3, 8, 8)], [(torch.zeros(2, 68, 2),)]
+    assert np.isnan(export._difference(Session(), examples, expected, takes="crop"))

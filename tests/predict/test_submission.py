@@ -66,8 +66,17 @@ MISTAKES = {
     "NaN": (lambda rows: [rows[0], _replace_value(rows[1], "nan"), rows[2]], "row 2: expected finite"),
     "infinity": (lambda rows: [*rows[:2], _replace_value(rows[2], "-inf")], "row 3: expected finite"),
     "a huge number": (lambda rows: [*rows[:2], _replace_value(rows[2], "1e9")], "row 3: expected finite"),
-    "a word": (lambda rows: [*rows[:2], _replace_value(rows[2], "x")], "row 3: expected numbers"),
+    "a word": (lambda rows: [*rows[:2], _replace_value(rows[2], "x")], "row 3: expected finite numbers"),
     "a row twice": (lambda rows: [*rows, rows[-1]], "row 4: expected each picture once, found c.jpg again"),
+    "a number with an underscore": (lambda rows: [*rows[:2], _replace_value(rows[2], "1_0")], "row 3: expected finite"),
+    "Arabic digits": (lambda rows: [*rows[:2], _replace_value(rows[2], "\u0661")], "row 3: expected finite"),
+    "a byte order mark": (lambda rows: ["\ufeff" + rows[0], *rows[1:]], "row 1: expected names without spaces"),
+    "carriage returns": (lambda rows: [row + "\r" for row in rows], "row 1: expected finite"),
+    "another end of a line": (lambda rows: ["\u2028".join(rows)], "row 1: expected 137 columns, found 409"),
+    "a tab in a name": (lambda rows: [rows[0].replace("a", "a\tb", 1), *rows[1:]], "row 1: expected names without"),
+    "no name": (lambda rows: [rows[0].replace("a.png", ""), *rows[1:]], "row 1: expected file names"),
+    "a name that leaves the folder": (lambda rows: ["../../x.jpg" + rows[0][5:], *rows[1:]], "inside the folder"),
+    "a name in another spelling": (lambda rows: ["./" + rows[0], *rows[1:]], "as the folder has it, a.png"),
     "rows not sorted": (lambda rows: rows[::-1], "expected rows sorted by name"),
     "nothing": (lambda rows: [], "found an empty file"),
 }
@@ -108,7 +117,7 @@ def test_a_file_that_is_no_text_and_a_wrong_zip_are_refused(tmp_path: Path) -> N
     with pytest.raises(InputError, match="no such file"):
         check_solution(path)
     path.write_bytes(b"no zip")
-    with pytest.raises(InputError, match="expected rows of text"):
+    with pytest.raises(InputError, match="no readable zip archive"):
         check_solution(path)
     for names in (["deep/solution.txt"], ["solution.txt", "notes.txt"], []):
         with zipfile.ZipFile(path, "w") as archive:
@@ -119,6 +128,54 @@ def test_a_file_that_is_no_text_and_a_wrong_zip_are_refused(tmp_path: Path) -> N
     (tmp_path / "solution.txt").write_bytes(b"\xff\xfe\x00")
     with pytest.raises(InputError, match="expected rows of text"):
         check_solution(tmp_path / "solution.txt")
+
+
+def _zip(path: Path, *, method: int = zipfile.ZIP_DEFLATED, content: bytes = b"a" * 1000) -> bytes:
+    with zipfile.ZipFile(path, "w", method) as archive:
+        archive.writestr("solution.txt", content)
+    return path.read_bytes()
+
+
+def _locked(path: Path) -> None:
+    content = bytearray(_zip(path))
+    for signature, offset in ((b"PK\x03\x04", 6), (b"PK\x01\x02", 8)):
+        content[content.index(signature) + offset] |= 1
+    path.write_bytes(content)
+
+
+def _flipped(path: Path) -> None:
+    content = bytearray(_zip(path, method=zipfile.ZIP_STORED))
+    content[content.index(b"aaaa") + 2] ^= 8
+    path.write_bytes(content)
+
+
+@pytest.mark.parametrize(
+    ("make", "words"),
+    [
+        (_locked, "without a password"),
+        (_flipped, "the checksum of 'solution.txt' is wrong"),
+        (lambda path: _zip(path, method=zipfile.ZIP_LZMA), "another way of compression, found method 14"),
+        (lambda path: _zip(path, content=bytes(200_000_000)), "at most 128 MB in the archive, found 200"),
+        (lambda path: path.write_bytes(_zip(path)[:-30]), "no readable zip archive"),
+    ],
+)
+def test_an_archive_that_cannot_or_should_not_be_opened_is_refused(make: object, words: str, tmp_path: Path) -> None:
+    make(tmp_path / "solution.zip")
+    with pytest.raises(InputError, match=words) as refusal:
+        check_solution(tmp_path / "solution.zip")
+    assert str(refusal.value).startswith(str(tmp_path / "solution.zip"))
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, 1e6])
+def test_a_wrong_answer_does_not_replace_the_good_one(value: float, solution: Path) -> None:
+    before = {path: path.read_bytes() for path in solution.parent.iterdir()}
+    wrong = POINTS.copy()
+    wrong[1, 5] = value
+    with pytest.raises(InputError, match=r"solution\.txt, not written: row 1: expected finite"):
+        write_solution(solution, NAMES, wrong)
+    with pytest.raises(InputError, match="row 1: points lie far outside"):
+        write_solution(solution, NAMES, POINTS + 5000, size=np.full((3, 2), 384))
+    assert {path: path.read_bytes() for path in solution.parent.iterdir()} == before
 
 
 @pytest.mark.parametrize("batch_size", [1, 3, 4, 64])
