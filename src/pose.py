@@ -14,7 +14,9 @@ from src.markup import INNER_51, MEAN_SHAPE, NUM_POINTS, REGIONS
 
 # The jaw follows the visible outline in many data sets, and its depth differs most between people: it steadies the fit
 # of a frontal face a little and must not steer it.
-_JAW_WEIGHT = 0.1
+POINT_WEIGHTS = np.ones(NUM_POINTS)  # (68,)
+POINT_WEIGHTS[REGIONS["jaw"]] = 0.1
+POINT_WEIGHTS.setflags(write=False)
 
 
 def rotation_matrix(euler: np.ndarray) -> np.ndarray:
@@ -55,9 +57,7 @@ def camera_weights(count: int = NUM_POINTS) -> np.ndarray:
     Its columns sum to zero, so that the place of the points does not matter. count: 68, or 51 without the jaw.
     """
     used = {NUM_POINTS: range(NUM_POINTS), len(INNER_51): INNER_51}[count]
-    weights = np.ones(NUM_POINTS)
-    weights[REGIONS["jaw"]] = _JAW_WEIGHT
-    weights = weights.take(used) / weights.take(used).sum()
+    weights = POINT_WEIGHTS.take(used) / POINT_WEIGHTS.take(used).sum()
     shape = MEAN_SHAPE.take(used, axis=0) - weights @ MEAN_SHAPE.take(used, axis=0)  # (K, 3)
     weighted = weights[:, None] * shape
     return weighted @ np.linalg.inv(weighted.T @ shape)

@@ -9,6 +9,16 @@ import re
 
 import numpy as np
 
+from src.boxes import (
+    CENTER,
+    INNER_CENTER,
+    INNER_PROFILE_SHARE,
+    INNER_SHARE,
+    MEDIAN_SHARE,
+    PROFILE_SHARE,
+    PROFILE_YAW,
+    box_of_points,
+)
 from src.datasets.faces import Faces
 from src.errors import InputError
 from src.markup import INNER_51, NUM_POINTS
@@ -17,11 +27,9 @@ from src.pose import fit_pose
 WHOLE, CHALLENGE = "whole", "challenge"
 _BOX = re.compile(r"box(?::(\d+(?:\.\d+)?))?")
 _FACTOR_RANGE = (0.5, 5.0)
-# Medians over the challenge's validation crops: sqrt(w * h) of the points' box in shares of the crop, of frontal faces
-# and of profiles (|yaw| in degrees from, to), and where the box's center lies.
-_PROFILE_YAW = (45.0, 80.0)
-_SHARES = {NUM_POINTS: (0.51, 0.46), len(INNER_51): (0.39, 0.28)}
-_CENTERS = {NUM_POINTS: (0.5, 0.58), len(INNER_51): (0.5, 0.53)}
+# By the number of points: shares of a frontal face and of a profile, and where the box's center lies.
+_SHARES = {NUM_POINTS: (MEDIAN_SHARE, PROFILE_SHARE), len(INNER_51): (INNER_SHARE, INNER_PROFILE_SHARE)}
+_CENTERS = {NUM_POINTS: CENTER, len(INNER_51): INNER_CENTER}
 _SIDE_RANGE = (0.3, 10.0)  # of the points' box; a face box beyond that belongs to something else
 
 
@@ -44,18 +52,13 @@ def crop_squares(faces: Faces, rule: str) -> np.ndarray | None:
     boxes = face_boxes(faces)
     low, high = boxes[:, :2], boxes[:, 2:]
     squares = _squares((low + high) / 2, _factor(rule) * (high - low).max(axis=1), (0.5, 0.5))
-    squares[~_holds_face(boxes, points_boxes(faces))] = np.nan
+    squares[~_holds_face(boxes, box_of_points(faces.points_image))] = np.nan
     return squares
-
-
-def points_boxes(faces: Faces) -> np.ndarray:
-    """(N, 4) left, top, right, bottom of each face's points in pixels."""
-    return np.concatenate([faces.points_image.min(axis=1), faces.points_image.max(axis=1)], axis=1)
 
 
 def face_boxes(faces: Faces) -> np.ndarray:
     """(N, 4) left, top, right, bottom in pixels: the format's box, else that of the points."""
-    return np.where(np.isfinite(faces.boxes_image), faces.boxes_image, points_boxes(faces))
+    return np.where(np.isfinite(faces.boxes_image), faces.boxes_image, box_of_points(faces.points_image))
 
 
 def _factor(rule: str) -> float:
@@ -68,10 +71,10 @@ def _challenge_squares(faces: Faces) -> np.ndarray:
             f"{faces.root}: expected faces of 68 or 51 points for the challenge's crop, found {faces.num_points}; "
             "pass --crop box:1.5"
         )
-    boxes = points_boxes(faces)
+    boxes = box_of_points(faces.points_image)
     low, high = boxes[:, :2], boxes[:, 2:]
     yaw = np.abs(fit_pose(faces.points_image)[:, 1])
-    share = np.interp(yaw, _PROFILE_YAW, _SHARES[faces.num_points])
+    share = np.interp(yaw, PROFILE_YAW, _SHARES[faces.num_points])
     sides = np.sqrt((high - low).prod(axis=1)) / share
     squares = _squares((low + high) / 2, sides, _CENTERS[faces.num_points])
     squares[~(sides > 0)] = np.nan

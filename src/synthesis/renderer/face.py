@@ -9,8 +9,9 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image
 
-from src.markup import MEAN_SHAPE, REGIONS
-from src.pose import rotation_matrix
+from src.boxes import CENTER, MEDIAN_SHARE, SHARE_RANGE
+from src.markup import MEAN_SHAPE
+from src.pose import POINT_WEIGHTS, rotation_matrix
 from src.synthesis.raster import EMPTY_DEPTH, draw_depth
 from src.synthesis.renderer import appearance, hair, masks, scenery, shading
 from src.synthesis.renderer.appearance import Appearance
@@ -37,6 +38,7 @@ _SOLID = ("skin", "ears", "mouth", "eye_right", "eye_left", "body")  # seen from
 _ALWAYS = (*_SOLID, "upper_teeth", "lower_teeth")
 _NECK = np.array([0.0, -9.0, -7.5])  # cm; the head turns on the body here
 _SHADOW_SIZE = 224
+_SHARE_SPREAD, _CENTER_SPREAD = 0.05, 0.012  # standard deviations, of the crop's side
 _DRAWN = 2 / 3  # of the picture's side is drawn, then enlarged: a fifth less time, and as soft as many photographs
 
 
@@ -81,9 +83,7 @@ def deform(head: Head, shape: np.ndarray) -> np.ndarray:
     """Vertices (V, 3) float32, cm, of a shape (M,), laid on the mean shape: no turn, shift or shear is left between."""
     vertices = np.empty_like(head.neutral)
     blend(head.neutral.reshape(-1), head.modes, shape.astype(np.float32), vertices.reshape(-1))
-    weights = np.ones(68)
-    weights[REGIONS["jaw"]] = 0.1  # as in src.pose
-    weights /= weights.sum()
+    weights = POINT_WEIGHTS / POINT_WEIGHTS.sum()
     points = head.landmarks(vertices).astype(float)
     source, target = weights @ points, weights @ MEAN_SHAPE
     mean = MEAN_SHAPE - target
@@ -212,8 +212,9 @@ def _frame(points: np.ndarray, size: int, rng: np.random.Generator) -> _Frame:
     """Frame points (68, 2) cm in a picture of `size` pixels as the challenge's crops do, all of them inside."""
     low, high = points.min(axis=0), points.max(axis=0)
     extent = high - low
-    scale = size * np.clip(rng.normal(0.51, 0.05), 0.39, 0.66) / np.sqrt(extent.prod())
-    center = size * (np.array([0.5, 0.58]) + np.clip(rng.normal(0, 0.012, 2), -0.024, 0.024))
+    scale = size * np.clip(rng.normal(MEDIAN_SHARE, _SHARE_SPREAD), *SHARE_RANGE) / np.sqrt(extent.prod())
+    shift = np.clip(rng.normal(0, _CENTER_SPREAD, 2), -2 * _CENTER_SPREAD, 2 * _CENTER_SPREAD)
+    center = size * (np.array(CENTER) + shift)
     room = np.minimum(center, size - center) - 0.01 * size
     scale = min(scale, (2 * room / extent).min())
     return _Frame(size, scale, center - scale * (low + high) / 2)

@@ -6,12 +6,10 @@ AFLW2000-3D's crops reach beyond their photographs; what lies outside is black, 
 import numpy as np
 from PIL import Image
 
+from src.boxes import CENTER, MEAN_SHARE, PROFILE_SHARE, PROFILE_YAW, SHARE_RANGE
 from src.geometry import invert_affine
 
-# sqrt(w * h) of the 68 points' box in shares of the crop; a profile's narrow box does not make its crop tighter.
-_FACE_SHARE, _FACE_SHARE_SPREAD, _FACE_SHARE_RANGE = 0.52, 0.042, (0.39, 0.66)
-_PROFILE_SHARE, _PROFILE_YAW = 0.46, (45.0, 80.0)
-_CENTER, _CENTER_SPREAD = np.array([0.5, 0.58]), np.array([0.022, 0.023])
+_SHARE_SPREAD, _CENTER_SPREAD = 0.042, np.array([0.022, 0.023])  # standard deviations, of the crop's side
 _BLACK = 14  # brightest value of a border pixel after JPEG compression
 _BRIGHT_SHARE = 0.02  # of the pixels of a line that is not black
 _BORDER_CHANCE = 0.22  # of each of the four sides
@@ -22,13 +20,13 @@ _BORDER_OVERLAP = 0.06  # of the crop, how far a border may cut into the face's 
 def frame(points: np.ndarray, size: int, yaw: float, rng: np.random.Generator) -> np.ndarray:
     """Affine (2, 3) from the pixels of points (68, 2) to a crop of size pixels like the challenge's; yaw in degrees."""
     low, high = points.min(0), points.max(0)
-    share = np.interp(abs(yaw), _PROFILE_YAW, (_FACE_SHARE, _PROFILE_SHARE)) + rng.normal(0, _FACE_SHARE_SPREAD)
-    scale = size * np.clip(share, *_FACE_SHARE_RANGE) / np.sqrt(np.prod(high - low))
-    center = size * (_CENTER + np.clip(rng.normal(size=2), -2, 2) * _CENTER_SPREAD)
+    share = np.interp(abs(yaw), PROFILE_YAW, (MEAN_SHARE, PROFILE_SHARE)) + rng.normal(0, _SHARE_SPREAD)
+    scale = size * np.clip(share, *SHARE_RANGE) / np.sqrt(np.prod(high - low))
+    center = size * (CENTER + np.clip(rng.normal(size=2), -2, 2) * _CENTER_SPREAD)
     return np.column_stack([scale * np.eye(2), center - scale * (low + high) / 2])
 
 
-def crop(photo: np.ndarray, affine: np.ndarray, size: int) -> np.ndarray:
+def cut_photo(photo: np.ndarray, affine: np.ndarray, size: int) -> np.ndarray:
     """Resample photo (H, W, 3) uint8 by affine (2, 3) to (size, size, 3); black beside the photograph."""
     inverse = invert_affine(affine)
     transform = Image.Transform.AFFINE

@@ -26,7 +26,7 @@ from src.geometry import apply_affine
 from src.synthesis.owned_folder import claim, finish, finished
 from src.synthesis.reposing.expressions import Skin, build_actor, build_skin
 from src.synthesis.reposing.face_model import FaceModel, load_face_model
-from src.synthesis.reposing.framing import crop, frame
+from src.synthesis.reposing.framing import cut_photo, frame
 from src.synthesis.reposing.full_render import render
 from src.synthesis.reposing.occluders import occlude
 from src.synthesis.reposing.relabel import Relabeled, photo_sources, relabel
@@ -149,7 +149,7 @@ class _Job:
         stem = str(Path(name).with_suffix("")).replace("/", "_")
         points = self.relabeled.points_camera[index, :, :2]
         affine = frame(points, self.image_size, self.relabeled.fits.euler[index, 1], rng)
-        picture = crop(photo, affine, self.image_size)
+        picture = cut_photo(photo, affine, self.image_size)
         written = [self._save(FOLDERS[0], f"photo_{stem}.jpg", picture, apply_affine(affine, points))]
         if self.turns[index] or self.renders[index]:
             head = build_head(self.model, photo, self.relabeled, index)
