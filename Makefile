@@ -32,9 +32,9 @@ demo: setup
 test: setup lint
 	$(PY) -m pytest -n $(WORKERS) --dist loadfile
 
-# While working: without the files that tests/conftest.py lists as slow.
+# While working: without the tests that are marked as slow.
 quick: setup lint
-	$(PY) -m pytest -n $(WORKERS) --dist loadfile -m "not slow" --timeout 30
+	$(PY) -m pytest -n $(WORKERS) --dist loadfile -m "not slow"
 
 lint: setup
 	$(VENV)/bin/ruff check .

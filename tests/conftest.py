@@ -11,25 +11,6 @@ from stand_in import write_faces
 
 torch.set_num_threads(1)  # the networks are tiny, and the same number of threads makes the same weights
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # of the processes that tests start
-# Files that train at length, run notebooks or start processes: more than half of the time, a fifth of the tests.
-SLOW = {
-    "test_benchmark.py",
-    "test_commands.py",
-    "test_compression.py",
-    "test_distillation.py",
-    "test_distributed.py",
-    "test_engine.py",
-    "test_export.py",
-    "test_model.py",
-    "test_notebooks.py",
-    "test_study.py",
-}
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    for item in items:
-        if item.path.name in SLOW:
-            item.add_marker("slow")
 
 
 @dataclass(frozen=True)

@@ -148,7 +148,7 @@ def test_rendering_no_faces_is_refused(count: int, tmp_path: Path) -> None:
 
 def test_rendering_into_a_folder_of_other_files_is_refused(root: Path) -> None:
     before = sorted(root.rglob("*"))
-    assert_refused(run(*_prepare(root, "--demo", 8)), "choose another folder")
+    assert_refused(run(*_prepare(root, "--demo", 8)), "name another folder")
     assert sorted(root.rglob("*")) == before
 
 
@@ -348,6 +348,7 @@ def test_a_full_disk_while_training_says_so_and_keeps_the_older_files(
     assert run("train.py", "--resume", "--end_epoch", 3, "-j", 1, *full.flags).code == 0
 
 
+@pytest.mark.slow
 def test_a_process_that_may_not_write_large_files_says_so(trained: Run, tmp_path: Path) -> None:
     """The operating system refuses in the middle of a file, as a full disk does."""
 
@@ -359,6 +360,7 @@ def test_a_process_that_may_not_write_large_files_says_so(trained: Run, tmp_path
     assert not [path for path in (tmp_path / "run").rglob("*") if path.is_file()]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("script", ["preparation.py", "train.py", "test.py"])
 def test_every_command_as_a_process_ends_with_one_line_where_its_input_is_missing(script: str, tmp_path: Path) -> None:
     flags = {
@@ -370,6 +372,7 @@ def test_every_command_as_a_process_ends_with_one_line_where_its_input_is_missin
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.slow
 def test_a_broken_picture_and_a_broken_checkpoint_give_one_line_in_a_process_too(root: Path, tmp_path: Path) -> None:
     """Libraries warn on stderr about odd files; in-process tests do not see that."""
     _with_picture(10_000, 9_900)(root)

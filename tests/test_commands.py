@@ -19,6 +19,8 @@ from src.predict.drawing import PREDICTED
 from src.predict.submission import read_solution
 from src.training.recipes import RECIPES
 
+pytestmark = pytest.mark.slow
+
 RENDERED = 64
 
 

@@ -51,6 +51,7 @@ def test_a_full_disks_error_names_the_file(tmp_path: Path) -> None:
     assert full.value.filename == str(tmp_path / "file.txt")
 
 
+@pytest.mark.slow
 def test_the_last_checkpoint_always_loads_after_a_kill_at_any_moment(tmp_path: Path) -> None:
     path = tmp_path / "checkpoint_epoch_1.pth.tar"
     outcome = run_process(ROOT / "tests" / "killed_writer.py", path, KILLS)

@@ -16,8 +16,6 @@ MOST_LINES_OF_README = 120
 WIDEST_LINE_OF_LOG = 120  # characters
 TO_SPLIT = {"tests/autolabel/test_autolabel.py", "tests/synthesis/test_repose.py", "tests/test_bad_input.py"}
 TO_NARROW = {
-    "src/synthesis/renderer/face.py",
-    "src/synthesis/renderer/shading.py",
     "src/synthesis/reposing/repose.py",
     "src/training/loop.py",
 }

@@ -13,6 +13,8 @@ from src.notebook import data as notebook
 from src.notebook import study
 from src.notebook.__main__ import NOTEBOOKS, choose_parameters, list_notebooks, notebook_parameters, read_parameters
 
+pytestmark = pytest.mark.slow
+
 ALL = pytest.mark.parametrize("path", list_notebooks(), ids=lambda path: path.stem)
 LARGEST = 500_000  # bytes
 LONGEST_FUNCTION = 15  # lines; a longer one belongs into src

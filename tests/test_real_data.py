@@ -15,6 +15,8 @@ from src.pose import fit_pose
 from src.predict.exported_files import open_onnx
 from src.predict.submission import read_solution
 
+pytestmark = pytest.mark.slow
+
 SHIPPED = ROOT / "best.pth.tar"
 PROMISED_NME = 1.65  # percent, two looks: README's 1.60 and what another version of PyTorch may change
 

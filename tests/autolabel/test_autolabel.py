@@ -205,6 +205,7 @@ def test_a_finished_round_is_not_repeated_and_more_rounds_go_on(
     assert_refused(autolabel(photos, out, "--accept", 0.5), "other faces or settings", "--out")
 
 
+@pytest.mark.slow
 def test_an_interrupted_round_goes_on(
     finished: tuple[Path, Outcome], photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -221,6 +222,7 @@ def test_an_interrupted_round_goes_on(
     assert (tmp_path / "run" / "rounds.csv").read_bytes() == (finished[0] / "rounds.csv").read_bytes()
 
 
+@pytest.mark.slow
 def test_ctrl_c_saves_and_the_same_command_goes_on(
     photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -263,6 +265,7 @@ def test_it_stops_where_the_held_out_error_no_longer_falls(
     assert float(table[2]["moved"]) == 0  # the same model made both
 
 
+@pytest.mark.slow
 def test_an_experiment_measures_against_the_hidden_labels(photos: Path, tmp_path: Path) -> None:
     experiment = ("--labeled_count", 12, "--held_out", 6, "--rounds", 1, "--report_dir", photos / "labeled")
     outcome = run(COMMAND, "--labeled", photos / "labeled", "--out", tmp_path / "run", *QUICK, *experiment)

@@ -24,6 +24,8 @@ from src.datasets.prepared import PreparedFaces, load_prepared
 from src.network.model import build_model
 from src.predict.submission import read_solution
 
+pytestmark = pytest.mark.slow
+
 CONFIG = ModelConfig(backbone="shufflenet_v2_x0_5", input_size=64)
 RATE = Row("rate", "pictures/s", [100.0, 300.0, 200.0], [10.0, 10.0, 20.0], least_ratio=20)
 TIME = Row("time", "s", [2.0], [11.0], least_ratio=5)

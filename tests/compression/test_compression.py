@@ -20,6 +20,8 @@ from src.network.checkpoint import load_model
 from src.network.model import LandmarkNet, build_model
 from src.predict.exported_files import onnx_metadata, open_onnx
 
+pytestmark = pytest.mark.slow
+
 SMALL = ModelConfig(backbone="shufflenet_v2_x0_5", head="heatmap", input_size=64)
 
 

@@ -118,6 +118,7 @@ def _prune(model: Path, trained: Run, out: Path, *flags: object) -> tuple[str, .
     return ("--model_path", model, *data_flags(trained.prepared), *small, "--target_mb", target, "--out", out, *flags)
 
 
+@pytest.mark.slow
 def test_rounds_end_at_the_target(heatmap_model: Path, trained: Run, tmp_path: Path) -> None:
     out = tmp_path / "pruned.pth.tar"
     outcome = run("src/compression/prune.py", *_prune(heatmap_model, trained, out, "--max_loss", 10000))
@@ -133,6 +134,7 @@ def test_rounds_end_at_the_target(heatmap_model: Path, trained: Run, tmp_path: P
     assert (tmp_path / "pruned_rounds.png").stat().st_size > 1000
 
 
+@pytest.mark.slow
 def test_a_round_beyond_the_limit_is_not_kept(
     heatmap_model: Path, trained: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -153,6 +155,7 @@ def test_a_model_below_the_target_is_refused(heatmap_model: Path, trained: Run, 
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_training_goes_on_from_a_pruned_model(trained: Run, tmp_path: Path) -> None:
     model, tuned = _model(), Run(tmp_path, trained.prepared)
     matters = [torch.rand(inner.width, generator=torch.Generator().manual_seed(4)) for inner in inners(model)]

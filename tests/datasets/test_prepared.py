@@ -281,6 +281,7 @@ def _write_copies(folder: Path, count: int, side: int) -> None:
     write_annotations(folder, names, project(random_euler(count)) * side)
 
 
+@pytest.mark.slow
 def test_memory_stays_bounded_with_large_pictures(tmp_path: Path, out: Path) -> None:
     """12 pictures of 27 MB decoded: all at once would be 324 MB."""
     _write_copies(tmp_path / "large", 12, 3000)

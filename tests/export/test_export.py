@@ -21,6 +21,8 @@ from src.network.heads import HEADS
 from src.network.model import LandmarkNet, build_model
 from src.predict.exported_files import LICENSE, onnx_metadata, open_onnx
 
+pytestmark = pytest.mark.slow
+
 SIZE = 64
 NETWORKS = [("shufflenet_v2_x0_5", "regression"), ("mobilenet_v3_small", "heatmap")]
 # Ten seconds each: only where the variable ALL_EXPORTS is set.

@@ -102,6 +102,7 @@ def test_the_pip_heads_weights_scale_their_parts() -> None:
     assert losses(pip_score_weight=20.0) == (pytest.approx(votes, rel=1e-4), pytest.approx(2 * scores, rel=1e-4))
 
 
+@pytest.mark.slow
 def test_a_whole_pip_network_with_all_options_gives_the_same_points_in_onnx_runtime(tmp_path: Path) -> None:
     options = {"pip_neighbors": 5, "attention": "coordinate", "coord_conv": True}
     model = build_model(replace(SMALL, head="pip", **options), seed=1)

@@ -37,6 +37,7 @@ def _needs_its_package(backbone: str) -> None:
         pytest.importorskip("timm", reason=f"{backbone} comes from the optional package timm")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("backbone", "head"), _pairs())
 def test_every_backbone_with_every_head_learns_in_every_parameter_and_fits_the_limit(backbone: str, head: str) -> None:
     _needs_its_package(backbone)

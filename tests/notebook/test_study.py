@@ -19,6 +19,8 @@ from src.notebook import study
 from src.notebook.study import Run, draw_faces, train, train_all
 from src.training import loop as engine
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def run(prepared: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:

@@ -276,9 +276,11 @@ def rendered(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.mark.slow
 def test_boxes_that_are_10_percent_off_cost_little_on_rendered_faces(shipped: Predictor, rendered: Path) -> None:
     _check_jitter(shipped, rendered, 48, largest=3.0, growth=1.1)
 
 
+@pytest.mark.slow
 def test_boxes_that_are_10_percent_off_cost_little_on_photographs(shipped: Predictor, real_data: Path) -> None:
     _check_jitter(shipped, real_data / "aflw_val", 24, largest=2.5, growth=1.1)

@@ -129,6 +129,7 @@ def test_an_outline_is_told_from_a_jaw_line() -> None:
     assert learn_offsets(model, faces, AFLW_OFFSETS).shape == (NUM_POINTS, 3)
 
 
+@pytest.mark.slow
 def test_the_recipe_runs_on_rendered_faces(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("os.cpu_count", lambda: 1)  # starting processes takes longer than 66 faces
     model = acting_model()

@@ -20,6 +20,8 @@ from src.training.distillation import Peer, Teacher, build_companion
 from src.training.trainer import Trainer
 from src.transforms import crop_batch
 
+pytestmark = pytest.mark.slow
+
 HEATMAP = ModelConfig(backbone="shufflenet_v2_x0_5", head="heatmap", input_size=64)
 REGRESSION = replace(HEATMAP, head="regression")
 LARGER = ModelConfig(backbone="shufflenet_v2_x1_0", head="heatmap", input_size=96)

@@ -11,6 +11,8 @@ from conftest import Run
 from src.devices import World, join_world
 from src.network import checkpoint
 
+pytestmark = pytest.mark.slow
+
 
 def _torchrun(script: Path, *flags: object) -> Outcome:
     launch = ("-m", "torch.distributed.run", "--standalone", "--nproc_per_node=2")

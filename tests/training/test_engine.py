@@ -18,6 +18,8 @@ from src.network import checkpoint
 from src.training import loop as engine
 from src.training.trainer import Trainer
 
+pytestmark = pytest.mark.slow
+
 STEPS = 5  # an epoch of 40 faces in batches of 8
 
 

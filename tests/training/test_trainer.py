@@ -46,6 +46,7 @@ def test_without_warm_up_training_starts_at_the_peak() -> None:
     assert learning_rate(0, replace(CONFIG, learning_rate=0.5)) == 0.5
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("head", "criterion"),
     [*((head, "l1") for head in HEADS), *(("regression", name) for name in CRITERIA), ("heatmap_boundary", "star")],
