@@ -19,11 +19,15 @@ class ModelConfig:
     # Center x, center y and side of the part of the picture that is looked at, in the unit square. The challenge's
     # points lie within x 0.08-0.95, y 0.16-0.88; this crop keeps a margin and buys 11 % of resolution for nothing.
     crop: tuple[float, float, float] = (0.5, 0.53, 0.9)
+    # How a second look (src/predict/looks.py) shows the points' upright box, in the unit square: center x, center y,
+    # sqrt(width * height), and the look's weight in the mean of both. Training shows faces so, too (`second_looks`).
+    second_look: tuple[float, float, float, float] = (0.5, 0.58, 0.585, 0.5)
     points: int = 68  # 68, 51 without the jaw, or the 12 of the eyes: the sets of src/markup.py
     auxiliary: bool = True  # the Euler-angle branch, in training only
     # What a head may have beside its maps; a head that lacks an option refuses it (src/network/heads).
     attention: str = "none"  # none, se or coordinate, on the pyramid's sum
     coord_conv: bool = False  # the pyramid sees where each cell lies
+    map_stride: int = 4  # input pixels a cell of the heatmap head; at 8 the head costs a third and is no worse
     pip_neighbors: int = 10  # points that a cell of the pip head also votes for
     pip_score_weight: float = 10.0  # the paper's, of a score's squared error beside a vote's error in cells
     pip_offset_weight: float = 1.0  # of the votes
@@ -51,6 +55,8 @@ class AugmentationConfig:
     erasing: float = 0.4  # probability of a rectangle over the face
     erasing_texture: float = 0.5  # probability that it shows another face's picture, and not one random color
     erasing_side: float = 0.45  # of the input's side, largest
+    second_looks: float = 0.0  # probability of a face as a second look shows it: upright, centered and larger
+    damage: float = 0.0  # probability of each kind of src/augmentation: darkness, motion, compression, masks...
     border: float = 0.1  # probability of a black bar at each side: AFLW crops reach beyond their pictures
     border_width: float = 0.3  # of the input's side, widest
 
@@ -64,11 +70,12 @@ class AugmentationConfig:
 
 _NO_GEOMETRY = {"rotation": 0.0, "scale": 0.0, "shift": 0.0, "flip": 0.0}
 _NO_COLOR = {"brightness": 0.0, "contrast": 0.0, "saturation": 0.0, "hue": 0.0, "gray": 0.0}
-_NO_DAMAGE = {"blur": 0.0, "noise": 0.0, "erasing": 0.0, "border": 0.0}
+_NO_DAMAGE = {"blur": 0.0, "noise": 0.0, "erasing": 0.0, "border": 0.0, "damage": 0.0}
 _NONE = AugmentationConfig(**_NO_GEOMETRY, **_NO_COLOR, **_NO_DAMAGE)
 _COLOR = AugmentationConfig(**_NO_GEOMETRY, **_NO_DAMAGE)
 AUGMENTATIONS: dict[str, AugmentationConfig] = {
     "full": AugmentationConfig(),
+    "looks": AugmentationConfig(second_looks=0.5, damage=0.05, border_width=0.4),
     "none": _NONE,
     "gray": replace(_NONE, gray=0.5),
     "erasing": replace(_NONE, erasing=0.5),
@@ -104,12 +111,13 @@ class TrainingConfig:
     augmentation: AugmentationConfig = field(default_factory=AugmentationConfig)
 
 
+# Fields that came later, and the value that files from before them mean: left out at it, so that these stay the same.
+_LATER = {"widths": (), "map_stride": 4, "second_look": ModelConfig.second_look, "second_looks": 0.0, "damage": 0.0}
+
+
 def to_dict(config: object) -> dict:
-    """A nested dictionary of plain values; one of a model that is not pruned says nothing of widths."""
-    values = asdict(config)
-    if values.get("widths") == ():  # so that runs and files from before pruning stay the same
-        del values["widths"]
-    return values
+    """A nested dictionary of plain values, without later fields where they change nothing."""
+    return _without_later(asdict(config))
 
 
 def from_dict(cls: type[Config], values: dict) -> Config:
@@ -121,3 +129,8 @@ def from_dict(cls: type[Config], values: dict) -> Config:
     if isinstance(values.get("augmentation"), dict):
         values["augmentation"] = from_dict(AugmentationConfig, values["augmentation"])
     return cls(**values)
+
+
+def _without_later(values: dict) -> dict:
+    kept = {name: value for name, value in values.items() if name not in _LATER or value != _LATER[name]}
+    return {name: _without_later(value) if isinstance(value, dict) else value for name, value in kept.items()}

@@ -10,7 +10,7 @@ from commands import ROOT
 # From the ground up. Modules that lie in src/ itself are the ground: facts and tools that everything may use.
 LAYERS = (
     ("ground",),
-    ("network", "datasets"),
+    ("network", "datasets", "augmentation"),
     ("predict", "synthesis"),
     ("visualization", "export"),
     ("hygiene", "demo", "evaluation"),

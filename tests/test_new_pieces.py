@@ -12,7 +12,7 @@ from PIL import Image
 from stand_in import project, random_euler
 from torch import Tensor, nn
 
-from src import config, transforms
+from src import augmentation, config
 from src.datasets import formats
 from src.datasets.faces import Faces
 from src.datasets.folder import Folder
@@ -20,6 +20,7 @@ from src.datasets.prepared import load_prepared
 from src.network import backbones, heads, losses
 from src.network.backbones.staged import StagedBackbone
 from src.network.checkpoint import load_model
+from src.network.heads.head import Head
 
 
 def _train(prepared: Path, folder: Path, *flags: object) -> Outcome:
@@ -38,7 +39,7 @@ def toy_backbone() -> StagedBackbone:
     return StagedBackbone(convolutions, widths[1:])
 
 
-class ToyHead(nn.Module):
+class ToyHead(Head):
     """A linear layer on the mean of the last map."""
 
     def __init__(self, channels: tuple[int, ...], input_size: int, *, points: int) -> None:
@@ -85,7 +86,7 @@ def test_a_new_augmentation(prepared: Path, tmp_path: Path, monkeypatch: pytest.
         seen.append(ranges.brightness)
         return images * torch.rand(len(images), 1, 1, 1, generator=generator, device=images.device)
 
-    monkeypatch.setattr(transforms, "APPEARANCE", (*transforms.APPEARANCE, toy_darkness))
+    monkeypatch.setattr(augmentation, "APPEARANCE", (*augmentation.APPEARANCE, toy_darkness))
     monkeypatch.setitem(config.AUGMENTATIONS, "toy", config.AugmentationConfig(brightness=0.7))
     outcome = _train(prepared, tmp_path, "--augmentation", "toy")
     assert outcome.code == 0, outcome

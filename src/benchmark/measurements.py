@@ -17,6 +17,7 @@ import torch
 from PIL import Image
 from torch.utils.data import DataLoader
 
+from src.augmentation import augment
 from src.benchmark.baselines import SIDE, AugmentedPictures, mobilenet_v3_large
 from src.benchmark.table import Row
 from src.config import ModelConfig, TrainingConfig
@@ -31,7 +32,6 @@ from src.network.model import LandmarkNet, build_model
 from src.predict.exported_files import open_onnx
 from src.synthesis.renderer.folder import render_faces
 from src.training.trainer import Trainer
-from src.transforms import augment
 
 ROOT = Path(__file__).resolve().parents[2]
 _CPU = torch.device("cpu")

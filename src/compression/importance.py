@@ -10,13 +10,13 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
+from src.augmentation import augment
 from src.config import AUGMENTATIONS
 from src.datasets.loader import TrainingBatches
 from src.errors import InputError
 from src.network.channels import Inner, inners
 from src.network.losses import l1
 from src.network.model import LandmarkNet
-from src.transforms import augment
 
 _STEP = 8  # channels removed at a time, and the narrowest layer: processors compute so many at once
 

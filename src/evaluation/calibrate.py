@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from tqdm import tqdm
 
+from src.augmentation import augment
 from src.command_line import HelpFormatter, run_command
 from src.config import AugmentationConfig
 from src.datasets.pictures import SQUARE_SIZE
@@ -20,9 +21,9 @@ from src.datasets.prepared import load_prepared, prepare
 from src.errors import InputError
 from src.files import atomic_path, check_writable
 from src.predict.confidence import LIMIT, calibration_error, disagreement, fit_calibration, reliability
+from src.predict.looks import combine
 from src.predict.runtimes import Runtime, look_twice, open_model
 from src.synthesis.renderer.folder import render_faces
-from src.transforms import augment
 from src.visualization.confidence import reliability_diagram
 
 _BATCH = 64
@@ -64,7 +65,9 @@ def measure(
 
 def _compare(runtime: Runtime, squares: np.ndarray, points_unit: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     first, second = look_twice(runtime, squares)
-    errors = 100 * np.linalg.norm((first + second) / 2 - points_unit, axis=-1).mean(axis=-1)
+    errors = 100 * np.linalg.norm(combine((first, second), runtime.config.second_look) - points_unit, axis=-1).mean(
+        axis=-1
+    )
     return disagreement(first, second), errors
 
 

@@ -70,7 +70,8 @@ class PictureNetwork(nn.Module):
         images, similarity = self.second_look.view(squares, points_unit)
         again_unit = self.second_look.back(self._look(images), similarity)
         score = self.second_look.score(points_unit, again_unit)
-        return (points_unit + again_unit) / 2 * longer - border, score
+        weight = self.second_look.weight
+        return ((1 - weight) * points_unit + weight * again_unit) * longer - border, score
 
     def _look(self, images: Tensor) -> Tensor:
         """images (B, 3, R, R) -> points (B, 68, 2) of the square that they were cropped from."""

@@ -12,7 +12,7 @@ from src.config import ModelConfig
 from src.markup import flip_permutation
 from src.pose import camera_weights
 from src.predict.confidence import EPSILON, Calibration
-from src.predict.looks import CLOSER, SMALLEST, check_points
+from src.predict.looks import SMALLEST, check_points
 
 
 class SecondLook(nn.Module):
@@ -29,7 +29,8 @@ class SecondLook(nn.Module):
         self.register_buffer("places", mirrored)
         self.register_buffer("camera_weights", torch.from_numpy(camera_weights(config.points)).float())  # (K, 3)
         self.register_buffer("permutation", torch.as_tensor(flip_permutation(config.points)))
-        self.register_buffer("center", torch.tensor(CLOSER.center))
+        self.register_buffer("center", torch.tensor(config.second_look[:2]))
+        self.share, self.weight = config.second_look[2:]
         self.size, self.calibration = config.input_size, calibration
 
     def view(self, squares: Tensor, points_unit: Tensor) -> tuple[Tensor, tuple[Tensor, Tensor, Tensor]]:
@@ -52,7 +53,7 @@ class SecondLook(nn.Module):
         turn = torch.stack([torch.stack([cos, -sin], dim=-1), torch.stack([sin, cos], dim=-1)], dim=1)
         turned = points_unit @ turn.mT
         low, high = turned.amin(dim=1), turned.amax(dim=1)
-        scale = CLOSER.share / (high - low).clamp(min=SMALLEST).prod(dim=1).sqrt()
+        scale = self.share / (high - low).clamp(min=SMALLEST).prod(dim=1).sqrt()
         return turn, scale, self.center - scale[:, None] * (low + high) / 2
 
     def back(self, found_unit: Tensor, similarity: tuple[Tensor, Tensor, Tensor]) -> Tensor:

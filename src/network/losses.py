@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Tensor
 
 from src.errors import InputError
 
@@ -90,14 +90,19 @@ CRITERIA: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
 MAP_CRITERIA: dict[str, Callable[[Tensor, Tensor, Tensor], Tensor]] = {"star": star}  # of heads with a `covariance`
 
 
-def build_criterion(name: str, head: nn.Module) -> Callable[..., Tensor]:
-    """A loss by its name, for this head; raises InputError for an unknown one or one that the head cannot serve."""
+def build_criterion(name: str, offered: frozenset[str]) -> Callable[..., Tensor]:
+    """A loss by its name. offered: what the head serves beyond losses of points (`Head.criteria`).
+
+    Raises InputError for an unknown name and for a loss that the head does not serve.
+    """
     if name in CRITERIA:
         return CRITERIA[name]
     if name not in MAP_CRITERIA:
         raise InputError(f"unknown loss {name!r}; expected one of {', '.join((*CRITERIA, *MAP_CRITERIA))}")
-    if not hasattr(head, "covariance"):
-        raise InputError(f"the loss {name} needs a heat map's shape: expected --head heatmap or heatmap_boundary")
+    if name not in offered:
+        raise InputError(
+            f"the loss {name} needs the shape of heat maps; take another loss, or a head that offers it (heatmap)"
+        )
     return MAP_CRITERIA[name]
 
 

@@ -9,7 +9,7 @@ from src.errors import InputError
 from src.markup import POINT_SETS
 from src.network.backbones import build_backbone
 from src.network.channels import set_widths
-from src.network.heads import HEAD_OPTIONS, build_head
+from src.network.heads import build_head, head_options
 
 AUXILIARY = "auxiliary."  # what the names of the Euler-angle branch's weights begin with
 
@@ -83,7 +83,7 @@ def build_model(config: ModelConfig, *, seed: int = 0) -> LandmarkNet:
 
 def _chosen_options(config: ModelConfig) -> dict[str, object]:
     """The options of the head that differ from their default, so that a head need not know those of the others."""
-    values = {name: getattr(config, name) for name in HEAD_OPTIONS}
+    values = {name: getattr(config, name) for name in head_options()}
     return {name: value for name, value in values.items() if value != getattr(ModelConfig, name)}
 
 

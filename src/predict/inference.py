@@ -10,7 +10,7 @@ from torch import Tensor
 from src.config import ModelConfig
 from src.errors import InputError
 from src.geometry import apply_affine, crop_affine, invert_affine
-from src.predict.looks import look, look_mirrored
+from src.predict.looks import combine, look, look_mirrored
 from src.transforms import crop_batch
 
 
@@ -32,7 +32,8 @@ def predict_unit(network: Network, squares: Tensor, *, flip: bool = False, looks
     if flip and looks > 1:
         raise InputError(f"expected flip averaging or {looks} looks, found both; the second look is mirrored")
     predict = partial(_predict_once, network)
-    points_unit = look(predict, squares, looks).mean(axis=0)
+    second_look = network.config.second_look
+    points_unit = combine(look(predict, squares, looks, second_look=second_look), second_look)
     return (points_unit + look_mirrored(predict, squares)) / 2 if flip else points_unit
 
 

@@ -6,13 +6,14 @@ cascade (Sun et al., "Deep Convolutional Network Cascade for Facial Point Detect
 same network. Frames are those of `src.geometry`; every look's points come back in the first look's frame.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from src.boxes import BoxKind, box_of_points
+from src.boxes import box_of_points
+from src.config import ModelConfig
 from src.errors import InputError
 from src.geometry import apply_affine, invert_affine
 from src.markup import INNER_51, NUM_POINTS, flip_permutation
@@ -20,28 +21,34 @@ from src.pose import fit_pose
 from src.transforms import warp
 
 MOST_LOOKS = 3
-# Where the upright box of the points lies in a closer square: an eighth larger than in the challenge's crops, as large
-# as augmentation makes many faces (exp(0.12), where AugmentationConfig.scale is 0.15), and no larger.
-CLOSER = BoxKind(0.585, (0.50, 0.58))
 SMALLEST = 0.1  # of the square: points that lie closer together are no face to be enlarged
 
+SecondLook = tuple[float, float, float, float]  # `ModelConfig.second_look`
 Predict = Callable[[Tensor], np.ndarray]  # squares (B, S, S, 3) uint8 -> points_unit (B, K, 2) float64
 
 
-def look(predict: Predict, squares: Tensor, looks: int) -> np.ndarray:
-    """What each of 1, 2 or 3 looks at squares (B, S, S, 3) uint8 finds: points_unit (looks, B, K, 2), to be averaged.
+def look(
+    predict: Predict, squares: Tensor, looks: int, *, second_look: SecondLook = ModelConfig.second_look
+) -> np.ndarray:
+    """What each of 1, 2 or 3 looks at squares (B, S, S, 3) uint8 finds: points_unit (looks, B, K, 2) for `combine`.
 
-    The second look is from closer by and in the mirror, the third from closer by as it is. Raises InputError for
-    another number, and for points that do not show a head's tilt (K = 12).
+    The second look is from closer by and in the mirror, the third from closer by as it is. second_look: the model's.
+    Raises InputError for another number, and for points that do not show a head's tilt (K = 12).
     """
     if not 1 <= looks <= MOST_LOOKS:
         raise InputError(f"expected 1 to {MOST_LOOKS} looks, found {looks}")
     first = predict(squares)
     if looks == 1:
         return first[None]
-    closer, affine = come_closer(squares, first)
+    closer, affine = come_closer(squares, first, second_look)
     again = [look_mirrored(predict, closer)] + ([predict(closer)] if looks == MOST_LOOKS else [])
     return np.stack([first, *apply_affine(invert_affine(affine), np.stack(again))])
+
+
+def combine(found: Sequence[np.ndarray] | np.ndarray, second_look: SecondLook) -> np.ndarray:
+    """The weighted mean (B, K, 2) of what `look` found; every later look has the second one's weight."""
+    weight = second_look[3]
+    return np.average(found, axis=0, weights=[1 - weight, *[weight] * (len(found) - 1)] if len(found) > 1 else None)
 
 
 def look_mirrored(predict: Predict, squares: Tensor) -> np.ndarray:
@@ -50,13 +57,13 @@ def look_mirrored(predict: Predict, squares: Tensor) -> np.ndarray:
     return found[:, flip_permutation(found.shape[1])] * [-1, 1] + [1, 0]
 
 
-def come_closer(squares: Tensor, points_unit: np.ndarray) -> tuple[Tensor, np.ndarray]:
+def come_closer(squares: Tensor, points_unit: np.ndarray, second_look: SecondLook) -> tuple[Tensor, np.ndarray]:
     """Squares that show the same faces upright, centered and larger, and the maps to them from the given squares.
 
     squares: (B, S, S, 3) uint8. points_unit: (B, 68 or 51, 2). Returns (B, S, S, 3) uint8 and affine (B, 2, 3).
     """
     check_points(points_unit.shape[1])
-    affine = upright_affine(points_unit)
+    affine = upright_affine(points_unit, second_look)
     to_square = torch.as_tensor(affine, dtype=torch.float32, device=squares.device)
     closer = warp(squares, to_square, squares.shape[1]).mul_(255).round_().byte()
     return closer.permute(0, 2, 3, 1).contiguous(), affine
@@ -68,13 +75,14 @@ def check_points(count: int) -> None:
         raise InputError(f"a second look expects 68 or 51 points, found {count}; look once")
 
 
-def upright_affine(points_unit: np.ndarray) -> np.ndarray:
-    """Similarities (B, 2, 3) that take the in-plane rotation out of faces and put their boxes where CLOSER says."""
+def upright_affine(points_unit: np.ndarray, second_look: SecondLook) -> np.ndarray:
+    """Similarities (B, 2, 3) that turn faces upright and put their boxes where second_look says."""
+    center_x, center_y, share, _ = second_look
     roll = np.radians(fit_pose(points_unit)[:, 2])  # counterclockwise in the picture, where y points down
     cos, sin = np.cos(roll), np.sin(roll)
     turn = np.stack([np.stack([cos, -sin], -1), np.stack([sin, cos], -1)], axis=1)  # (B, 2, 2)
     left_top, right_bottom = np.split(box_of_points(points_unit @ np.swapaxes(turn, 1, 2)), 2, axis=-1)
     sides = np.maximum(right_bottom - left_top, SMALLEST)
-    scale = CLOSER.share / np.sqrt(sides.prod(axis=-1))
-    shift = CLOSER.center - scale[:, None] * (left_top + right_bottom) / 2
+    scale = share / np.sqrt(sides.prod(axis=-1))
+    shift = (center_x, center_y) - scale[:, None] * (left_top + right_bottom) / 2
     return np.concatenate([scale[:, None, None] * turn, shift[..., None]], axis=-1)

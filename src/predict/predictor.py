@@ -20,6 +20,7 @@ from src.predict.confidence import SHIPPED, Calibration, disagreement
 from src.predict.detector import Detector, merge
 from src.predict.detector_file import open_detector
 from src.predict.face import NOTHING_BELOW, Face, make_face
+from src.predict.looks import combine
 from src.predict.picture_input import Channels, Picture, is_one_picture, read_picture
 from src.predict.runtimes import look_twice, open_model
 from src.predict.search import Region, Search, crop_region
@@ -142,7 +143,8 @@ class Predictor:
 
     def _look(self, squares: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         first, second = look_twice(self.runtime, squares)
-        return (first + second) / 2, self.calibration.score(disagreement(first, second))
+        points_unit = combine((first, second), self.runtime.config.second_look)
+        return points_unit, self.calibration.score(disagreement(first, second))
 
 
 def _paired(

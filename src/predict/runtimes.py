@@ -46,7 +46,11 @@ def open_model(path: str | Path, *, threads: int = 1, device: torch.device | str
 
 def look_twice(runtime: Runtime, squares: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """points_unit (B, 68, 2) of two looks (`src.predict.looks`) at squares (B, S, S, 3) uint8."""
-    first, second = look(lambda seen: runtime.predict_unit(seen.numpy()), torch.from_numpy(squares), looks=2)
+
+    def predict(seen: Tensor) -> np.ndarray:
+        return runtime.predict_unit(seen.numpy())
+
+    first, second = look(predict, torch.from_numpy(squares), looks=2, second_look=runtime.config.second_look)
     return first, second
 
 

@@ -111,10 +111,11 @@ def build_companion(
 def _check_same_maps(student: LandmarkNet, teacher: LandmarkNet) -> None:
     """Raise InputError where the heads' maps cannot be compared cell by cell."""
     measures = [getattr(type(network.head), "divergence", None) for network in (student, teacher)]
-    sizes = [network.config.input_size for network in (student, teacher)]
-    if None in measures or measures[0] is not measures[1] or sizes[0] != sizes[1]:
+    cells = [(network.config.input_size, network.config.map_stride) for network in (student, teacher)]
+    if None in measures or measures[0] is not measures[1] or cells[0] != cells[1]:
         student_form, teacher_form = (
-            f"{network.config.head} at {network.config.input_size} px" for network in (student, teacher)
+            f"{network.config.head} of stride {network.config.map_stride} at {network.config.input_size} px"
+            for network in (student, teacher)
         )
         raise InputError(
             "--distill heatmap expects two heads with the same maps at the same input size, found "

@@ -1,7 +1,8 @@
 """The flags of train.py, and the way between flags and configurations."""
 
 import argparse
-from dataclasses import replace
+from collections.abc import Collection
+from dataclasses import fields, replace
 from pathlib import Path
 
 from src.command_line import HelpFormatter
@@ -19,35 +20,15 @@ from src.training.loop import INTERRUPTED
 from src.training.recipes import RECIPES
 
 MODEL, TRAINING = ModelConfig(), TrainingConfig()
-# Flags that stand for a configuration's field as it is, and that field.
-_MODEL_FIELDS = {
-    "backbone": "backbone",
-    "head": "head",
-    "input_size": "input_size",
-    "points": "points",
-    "auxiliary": "auxiliary",
-    "attention": "attention",
-    "coord_conv": "coord_conv",
-    "pip_neighbors": "pip_neighbors",
-    "pip_cls": "pip_score_weight",
-    "pip_reg": "pip_offset_weight",
-}
-_TRAINING_FIELDS = {
-    "end_epoch": "epochs",
-    "minutes": "minutes",
-    "train_batchsize": "batch_size",
-    "base_lr": "learning_rate",
-    "weight_decay": "weight_decay",
-    "start_size": "start_size",
-    "start_share": "start_share",
-    "ema": "ema_decay",
-    "loss": "criterion",
-    "amp": "amp",
-    "seed": "seed",
-    "teacher": "teacher",
-    "mutual": "mutual",
-    "distill": "distill",
-    "distill_weight": "distill_weight",
+# Flags whose name is not that of the configuration's field, as earlier systems had them.
+_FLAG_NAMES = {
+    "epochs": "end_epoch",
+    "batch_size": "train_batchsize",
+    "learning_rate": "base_lr",
+    "ema_decay": "ema",
+    "criterion": "loss",
+    "pip_score_weight": "pip_cls",
+    "pip_offset_weight": "pip_reg",
 }
 _AUGMENTATION_NAMES = {config: name for name, config in AUGMENTATIONS.items()}
 
@@ -75,6 +56,15 @@ def build_parser() -> argparse.ArgumentParser:
     model.add_argument("--attention", choices=ATTENTIONS, default=MODEL.attention, help="in heads with a pyramid")
     model.add_argument(
         "--coord_conv", action=argparse.BooleanOptionalAction, default=False, help="cells know their place; as above"
+    )
+    model.add_argument("--map_stride", type=int, choices=(4, 8), default=MODEL.map_stride, help="of the heatmap head")
+    model.add_argument(
+        "--second_look",
+        type=float,
+        nargs=4,
+        default=MODEL.second_look,
+        metavar=("X", "Y", "SIZE", "WEIGHT"),
+        help="where and how large a second look shows the points' box, and how much it counts",
     )
     model.add_argument("--pip_neighbors", type=int, default=MODEL.pip_neighbors, help="each cell's votes for others")
     model.add_argument("--pip_cls", type=float, default=MODEL.pip_score_weight, help="weight of the pip head's scores")
@@ -126,7 +116,7 @@ def parse(arguments: list[str] | None = None) -> tuple[argparse.Namespace, dict 
     if first.resume:
         path = latest_snapshot(first.snapshot) if first.resume == "latest" else Path(first.resume)
         snapshot = checkpoint.load(path)
-        parser.set_defaults(**_flags(snapshot))
+        parser.set_defaults(**_flags(snapshot, vars(first).keys()))
     return parser.parse_args(arguments), snapshot
 
 
@@ -150,22 +140,25 @@ def configurations(flags: argparse.Namespace, start: dict | None = None) -> tupl
         raise InputError("expected --minutes, --weight-decay and --source_weights of at least 0")
     if flags.start_size:
         _check_start(flags)
-    given = vars(flags)
     widths = read_config(ModelConfig, start["model"]).widths if start else MODEL.widths
-    model = replace(MODEL, **{field: given[flag] for flag, field in _MODEL_FIELDS.items()}, widths=widths)
-    training = replace(
-        TRAINING,
-        **{field: given[flag] for flag, field in _TRAINING_FIELDS.items()},
-        source_weights=tuple(flags.source_weights),
-        augmentation=AUGMENTATIONS[flags.augmentation],
-    )
+    model = replace(MODEL, **_given(ModelConfig, flags), widths=widths)
+    training = replace(TRAINING, **_given(TrainingConfig, flags) | {"augmentation": AUGMENTATIONS[flags.augmentation]})
     return model, training
+
+
+def _given(config: type, flags: argparse.Namespace) -> dict[str, object]:
+    """The fields of a configuration that have a flag, with the flags' values."""
+    values = {field.name: vars(flags).get(_FLAG_NAMES.get(field.name, field.name)) for field in fields(config)}
+    return {
+        name: tuple(value) if isinstance(value, list) else value for name, value in values.items() if value is not None
+    }
 
 
 def _check_start(flags: argparse.Namespace) -> None:
     """Raises InputError where training cannot begin with inputs of `--start_size`."""
-    if flags.head != "heatmap":
-        raise InputError(f"--start_size expects --head heatmap, which reads any size, found {flags.head}")
+    if not HEADS[flags.head].any_size:
+        able = ", ".join(name for name, head in HEADS.items() if head.any_size)
+        raise InputError(f"--start_size expects a head that reads any size ({able}), found {flags.head}")
     if flags.init or flags.distill != "none":
         raise InputError("--start_size is for training from scratch on labels: beside --init or --distill, set it to 0")
     if not 32 <= flags.start_size < flags.input_size or flags.start_size % 4:
@@ -184,18 +177,19 @@ def latest_snapshot(folder: Path) -> Path:
     return max(snapshots, key=lambda path: path.stat().st_mtime_ns)
 
 
-def _flags(snapshot: dict) -> dict:
-    """The flags that a snapshot's run was started with."""
+def _flags(snapshot: dict, known: Collection[str]) -> dict:
+    """The flags, of those that are known, that a snapshot's run was started with."""
     if "trainer" not in snapshot:
         raise InputError("--resume expects a snapshot (checkpoint_epoch_N.pth.tar), found a model file")
     model, training = read_config(ModelConfig, snapshot["model"]), read_config(TrainingConfig, snapshot["training"])
     if training.augmentation not in _AUGMENTATION_NAMES:
         raise InputError("the snapshot's augmentation is none of the named ones; it is from another version")
     model = replace(model, auxiliary=snapshot["trainer"]["auxiliary"])  # a model file's entries leave the branch out
-    return {
-        **{flag: getattr(model, field) for flag, field in _MODEL_FIELDS.items()},
-        **{flag: getattr(training, field) for flag, field in _TRAINING_FIELDS.items()},
-        "allow_large": True,  # the run that left the snapshot was allowed
-        "source_weights": list(training.source_weights),
-        "augmentation": _AUGMENTATION_NAMES[training.augmentation],
+    found = {
+        _FLAG_NAMES.get(field.name, field.name): getattr(config, field.name)
+        for config in (model, training)
+        for field in fields(config)
     }
+    found["augmentation"] = _AUGMENTATION_NAMES[training.augmentation]
+    found["allow_large"] = True  # the run that left the snapshot was allowed
+    return {name: value for name, value in found.items() if name in known}

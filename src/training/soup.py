@@ -15,6 +15,7 @@ from torch import Tensor
 from torch.optim.swa_utils import update_bn
 from tqdm import tqdm
 
+from src.augmentation import augment
 from src.command_line import HelpFormatter, run_command
 from src.config import TrainingConfig
 from src.datasets.loader import TrainingBatches
@@ -26,7 +27,6 @@ from src.metrics import nme
 from src.network import checkpoint
 from src.network.model import LandmarkNet
 from src.network.stored import read_config
-from src.transforms import augment
 
 
 def average(paths: list[Path]) -> tuple[LandmarkNet, TrainingConfig]:
@@ -70,6 +70,7 @@ def _training_images(
         images, _, _ = augment(
             *batch,
             crop=model.config.crop,
+            second_look=model.config.second_look,
             size=model.config.input_size,
             config=config.augmentation,
             generator=generator,

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 from torch.optim.swa_utils import AveragedModel
 
+from src.augmentation import augment
 from src.config import TrainingConfig
 from src.devices import World
 from src.errors import InputError
@@ -16,7 +17,6 @@ from src.network.losses import build_criterion
 from src.network.model import LandmarkNet
 from src.training.distillation import build_companion
 from src.training.loss import TrainingLoss
-from src.transforms import augment
 
 
 class Trainer:
@@ -27,7 +27,7 @@ class Trainer:
     ) -> None:
         self.network = network.to(device).to(memory_format=torch.channels_last)
         self.config, self.steps_per_epoch, self.device, self.world = config, steps_per_epoch, device, world
-        criterion = build_criterion(config.criterion, network.head)
+        criterion = build_criterion(config.criterion, network.head.criteria)
         self.companion = build_companion(self.network, config, criterion)
         self.loss = TrainingLoss(self.network, criterion, self.companion).to(device, memory_format=torch.channels_last)
         self.learned = [p for p in self.loss.parameters() if p.requires_grad]
@@ -73,6 +73,7 @@ class Trainer:
             points_unit,
             euler,
             crop=model.crop,
+            second_look=model.second_look,
             size=self.config.start_size if small else model.input_size,
             config=self.config.augmentation,
             generator=self.generator,

@@ -7,7 +7,7 @@ import pytest
 from commands import assert_refused, run
 from stand_in import write_faces
 
-from src.config import AugmentationConfig
+from src.config import AugmentationConfig, ModelConfig
 from src.evaluation import calibrate
 from src.evaluation.calibrate import measure
 from src.geometry import apply_affine, invert_affine
@@ -21,6 +21,8 @@ POINTS = np.random.default_rng(0).uniform(0.3, 0.7, size=(68, 2))
 class _Constant:
     """A runtime that sees the same face everywhere."""
 
+    config = ModelConfig()
+
     def predict_unit(self, squares: np.ndarray) -> np.ndarray:
         return np.tile(POINTS, (len(squares), 1, 1))
 
@@ -28,7 +30,7 @@ class _Constant:
 def test_disagreement_and_nme_are_those_of_the_two_views(tmp_path: Path) -> None:
     _, points_image = write_faces(tmp_path / "faces", 5)
     closer = POINTS[FLIP_PERMUTATION] * [-1, 1] + [1, 0]
-    mirrored = apply_affine(invert_affine(upright_affine(POINTS[None])), closer[None])[0]
+    mirrored = apply_affine(invert_affine(upright_affine(POINTS[None], ModelConfig.second_look)), closer[None])[0]
     mean = (POINTS + mirrored) / 2
     disagreements, errors = measure(_Constant(), tmp_path / "faces")
     np.testing.assert_allclose(disagreements, np.repeat(disagreement(POINTS[None], mirrored[None]), 5))

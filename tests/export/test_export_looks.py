@@ -28,7 +28,7 @@ def test_the_view_is_as_upright_and_as_close() -> None:
     points_unit = project(random_euler(200, seed=1)) + np.random.default_rng(0).normal(0, 0.01, (200, 68, 2))
     turn, scale, shift = SecondLook(ModelConfig(), SHIPPED).upright(torch.from_numpy(points_unit).float())
     found = torch.cat([scale[:, None, None] * turn, shift[:, :, None]], dim=2).numpy()
-    np.testing.assert_allclose(found, upright_affine(points_unit), atol=2e-4)
+    np.testing.assert_allclose(found, upright_affine(points_unit, ModelConfig.second_look), atol=2e-4)
 
 
 def test_points_of_the_view_are_led_back_and_mirrored() -> None:

@@ -43,6 +43,24 @@ def test_points_go_in_and_out_again(name: str, size: int) -> None:
 
 
 @pytest.mark.parametrize("size", SIZES)
+def test_coarser_heat_maps_are_as_exact(size: int) -> None:
+    head = build_head("heatmap", CHANNELS, size, map_stride=8)
+    points = 0.2 + 0.6 * _points(size)
+    assert head.encode(points).shape[-1] == -(-size // 8) + 4
+    torch.testing.assert_close(head.decode(_perfect(head, points)), points, atol=1e-4, rtol=0)
+    maps = [
+        torch.rand(2, width, -(-size // stride), -(-size // stride))
+        for width, stride in zip(CHANNELS, (4, 8, 16, 32), strict=True)
+    ]
+    assert head(maps).shape[-1] == -(-size // 8) + 4
+
+
+def test_other_strides_of_heat_maps_are_refused() -> None:
+    with pytest.raises(InputError, match="stride of 4 or 8 pixels, found 16"):
+        build_head("heatmap", CHANNELS, 112, map_stride=16)
+
+
+@pytest.mark.parametrize("size", SIZES)
 def test_heat_maps_are_probabilities_whose_largest_cell_holds_the_point(size: int) -> None:
     head = build_head("heatmap", CHANNELS, size)
     points = _points(size)

@@ -10,7 +10,7 @@ from src.markup import FLIP_PERMUTATION, NUM_POINTS
 from src.network.heads import HEADS, build_head
 from src.network.heads.heatmap_deconv import HeatmapDeconvHead
 from src.network.heads.pip import PipHead
-from src.network.losses import CRITERIA, adaptive_wing, map_l2
+from src.network.losses import CRITERIA, adaptive_wing
 
 NEW = ("heatmap_deconv", "heatmap_awing", "pip", "simcc")
 CHANNELS = (24, 48, 96, 192)  # shufflenet_v2_x0_5's
@@ -164,7 +164,7 @@ def test_adaptive_wing_is_the_one_computed_by_hand(prediction: float, target: fl
 
 
 def test_an_empty_map_costs_five() -> None:
-    head = HeatmapDeconvHead(CHANNELS, 112, map_loss=map_l2)
+    head = HeatmapDeconvHead(CHANNELS, 112)
     points = torch.full((1, NUM_POINTS, 2), 0.5)
     empty = torch.zeros_like(head.encode(points))
     assert head.loss(empty, points, CRITERIA["l1"]).item() == pytest.approx(5, rel=1e-3)

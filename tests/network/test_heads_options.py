@@ -209,6 +209,6 @@ def test_star_prefers_the_right_map(name: str) -> None:
 
 def test_star_is_refused_by_heads_without_heat_maps() -> None:
     for name in ("regression", "pip", "simcc", "heatmap_deconv"):
-        with pytest.raises(InputError, match="expected --head heatmap or heatmap_boundary"):
-            build_criterion("star", build_head(name, CHANNELS, 64))
-    assert build_criterion("star", build_head("heatmap", CHANNELS, 64)) is star
+        with pytest.raises(InputError, match="needs the shape of heat maps"):
+            build_criterion("star", build_head(name, CHANNELS, 64).criteria)
+    assert build_criterion("star", build_head("heatmap", CHANNELS, 64).criteria) is star

@@ -80,7 +80,7 @@ def test_a_recipe_names_flags_and_its_network_can_be_built(name: str) -> None:
 @pytest.mark.parametrize(
     ("flags", "message"),
     [
-        (["--start_size", "80"], "expects --head heatmap"),  # the default head reads inputs of one size
+        (["--start_size", "80"], "expects a head that reads any size"),  # the default head reads inputs of one size
         (["--head", "heatmap", "--start_size", "80", "--distill", "heatmap", "--teacher", "x"], "set it to 0"),
         (["--recipe", "best", "--init", "best.pth.tar"], "beside --init or --distill, set it to 0"),
         (["--head", "heatmap", "--start_size", "82"], "multiple of 4 from 32 to below 112, found 82"),

@@ -1,4 +1,4 @@
-"""Stride-4 heat maps with sub-pixel decoding: a light feature pyramid and a soft-argmax a point.
+"""Heat maps at stride 4 or 8 with sub-pixel decoding: a light feature pyramid and a soft-argmax a point.
 
 Soft-argmax, and the divergence that keeps a map narrow: Nibali et al., "Numerical Coordinate Regression with
 Convolutional Neural Networks" (DSNT), 2018.
@@ -11,38 +11,56 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torchvision.ops import Conv2dNormActivation
 
+from src.errors import InputError
 from src.markup import NUM_POINTS
 from src.network.backbones.staged import STRIDES
-from src.network.heads.pyramid import Pyramid, grid_side
+from src.network.heads.head import Head
+from src.network.heads.pyramid import PYRAMID_OPTIONS, Pyramid, grid_side
 from src.network.losses import star
 
 _PYRAMID = 96  # channels of the pyramid
 _HIDDEN = 128  # channels before the maps
-_SIGMA = 1.0  # cells: width of the target Gaussian
+_SIGMA = {4: 1.0, 8: 0.75}  # cells, by the maps' stride: width of the target Gaussian
 _MARGIN = 2  # cells beyond each side: a mean position cannot reach the border of its own map
 _DIVERGENCE = 1.0  # weight of the map's cross-entropy beside the coordinates' loss in percent
 
 
-class HeatmapHead(nn.Module):
-    """One map a point at stride 4; its probability-weighted mean position is the point, exact below a cell."""
+class HeatmapHead(Head):
+    """One map a point; its probability-weighted mean position is the point, exact below a cell."""
+
+    options = PYRAMID_OPTIONS | {"map_stride"}
+    any_size = True  # maps of another input are as good as those of `input_size`
+    criteria = frozenset({"star"})
 
     def __init__(
-        self, channels: tuple[int, ...], input_size: int, *, points: int = NUM_POINTS, **pyramid: object
+        self,
+        channels: tuple[int, ...],
+        input_size: int,
+        *,
+        points: int = NUM_POINTS,
+        map_stride: int = STRIDES[0],
+        **pyramid: object,
     ) -> None:
+        """map_stride: input pixels a cell, 4 or 8; raises InputError for another."""
         super().__init__()
-        self.pyramid = Pyramid(channels, _PYRAMID, **pyramid)
+        if map_stride not in _SIGMA:
+            raise InputError(f"expected heat maps of a stride of 4 or 8 pixels, found {map_stride}")
+        self.stride, self.finest = map_stride, STRIDES.index(map_stride)
+        self.pyramid = Pyramid(channels[self.finest :], _PYRAMID, **pyramid)
         self.smooth = Conv2dNormActivation(_PYRAMID, _PYRAMID, kernel_size=5, groups=_PYRAMID)
         self.hidden = Conv2dNormActivation(_PYRAMID, _HIDDEN, kernel_size=1)
         self.maps = nn.Conv2d(_HIDDEN, points, kernel_size=1, bias=False)  # a softmax ignores a bias
-        self.register_buffer("centers", _centers(input_size), persistent=False)  # (side) of the cells, input frame
+        self.register_buffer(
+            "centers", _centers(input_size, map_stride), persistent=False
+        )  # (side) of the cells, input frame
 
     def forward(self, maps: list[Tensor]) -> Tensor:
-        """maps: strides 4 to 32. Returns raw (B, 68, side, side), logits of each point's cell; side = R / 4 + 4."""
+        """maps: strides 4 to 32. Returns logits (B, 68, side, side) of each point's cells; side = R / stride + 4."""
         return self.maps(self.features(maps))
 
     def features(self, maps: list[Tensor]) -> Tensor:
         """maps: strides 4 to 32. Returns what the cells are read from, (B, 128, side, side)."""
-        return self.hidden(self.smooth(F.pad(self.pyramid(maps), [_MARGIN] * 4, mode="replicate")))
+        return self.hidden(self.smooth(F.pad(self.pyramid(maps[self.finest :]), [_MARGIN] * 4, mode="replicate")))
 
     def encode(self, points_input: Tensor, side: int | None = None) -> Tensor:
         """points_input (B, 68, 2) -> target probabilities (B, 68, side, side), whose mean position is the point.
@@ -50,7 +68,7 @@ class HeatmapHead(nn.Module):
         side: of the maps of an input of another size (`TrainingConfig.start_size`); else as `input_size` has it.
         """
         centers = self._centers_of(side or len(self.centers))
-        offsets = (centers - points_input[..., None]) / _width(centers)  # (B, 68, 2, side)
+        offsets = (centers - points_input[..., None]) / self._width(centers)  # (B, 68, 2, side)
         columns, rows = (-0.5 * offsets.square()).softmax(dim=-1).unbind(dim=2)
         return rows[..., :, None] * columns[..., None, :]
 
@@ -65,7 +83,7 @@ class HeatmapHead(nn.Module):
     def covariance(self, raw: Tensor) -> Tensor:
         """raw -> (B, 68, 3): variance of x, covariance, variance of y of each map, 1 0 1 for the target's Gaussian."""
         probability, centers = _softmax(raw), self._centers_of(raw.shape[-1])
-        offsets = (centers - self.decode(raw)[..., None]) / _width(centers)  # (B, 68, 2, side)
+        offsets = (centers - self.decode(raw)[..., None]) / self._width(centers)  # (B, 68, 2, side)
         columns, rows = offsets[:, :, 0, None, :], offsets[:, :, 1, :, None]
         products = (columns * columns, columns * rows, rows * rows)
         return torch.stack([(probability * product).sum(dim=(2, 3)) for product in products], dim=-1)
@@ -85,22 +103,21 @@ class HeatmapHead(nn.Module):
         target, log_probability = (logits.flatten(2).float().log_softmax(dim=-1) for logits in maps)
         return F.kl_div(log_probability, target, reduction="none", log_target=True).sum(dim=2).mean(dim=1)
 
+    def _width(self, centers: Tensor) -> Tensor:
+        """Standard deviation of a target, in the input frame."""
+        return _SIGMA[self.stride] * (centers[1] - centers[0])
+
     def _centers_of(self, side: int) -> Tensor:
         """Centers of maps of another side, too: then of an input that is a multiple of the stride."""
         if side == len(self.centers):
             return self.centers
-        return _centers((side - 2 * _MARGIN) * STRIDES[0]).to(self.centers)
+        return _centers((side - 2 * _MARGIN) * self.stride, self.stride).to(self.centers)
 
 
-def _centers(input_size: int) -> Tensor:
+def _centers(input_size: int, stride: int) -> Tensor:
     """Places (side) of an axis's cells in the input frame, the margin's included."""
-    cells = torch.arange(-_MARGIN, grid_side(input_size, STRIDES[0]) + _MARGIN)
-    return (cells + 0.5) * STRIDES[0] / input_size
-
-
-def _width(centers: Tensor) -> Tensor:
-    """Standard deviation of a target, in the input frame."""
-    return _SIGMA * (centers[1] - centers[0])
+    cells = torch.arange(-_MARGIN, grid_side(input_size, stride) + _MARGIN)
+    return (cells + 0.5) * stride / input_size
 
 
 def _softmax(raw: Tensor) -> Tensor:

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from src.markup import CONTOURS, NUM_POINTS, POINT_SETS
 from src.network.heads.heatmap import HeatmapHead
+from src.network.heads.pyramid import PYRAMID_OPTIONS
 from src.network.losses import adaptive_wing
 
 _SIGMA = 1.0  # cells: width of a line
@@ -20,6 +21,9 @@ _WEIGHT = 1.0  # of the lines' loss, a mean over the cells, beside the points' i
 
 class HeatmapBoundaryHead(HeatmapHead):
     """HeatmapHead, and one map more for each line of `CONTOURS` between its points."""
+
+    options = PYRAMID_OPTIONS
+    any_size = False  # the lines are drawn into maps of `input_size`
 
     def __init__(
         self, channels: tuple[int, ...], input_size: int, *, points: int = NUM_POINTS, **pyramid: object

@@ -16,8 +16,9 @@ from torchvision.ops import Conv2dNormActivation
 
 from src.markup import NUM_POINTS
 from src.network.backbones.staged import STRIDES
-from src.network.heads.pyramid import Pyramid, grid_side
-from src.network.losses import map_l2
+from src.network.heads.head import Head
+from src.network.heads.pyramid import PYRAMID_OPTIONS, Pyramid, grid_side
+from src.network.losses import adaptive_wing, map_l2
 
 _WIDTHS = (324, 256, 128)  # channels of the two deconvolutions and of the convolution before the maps
 _LEVEL = 2  # of the backbone's maps: stride 16, twice doubled to stride 4
@@ -26,8 +27,11 @@ _FLOOR = 1e-4  # least value that a logarithm is taken of; a target is 1 at the 
 _LEAST_CURVATURE = 0.25  # of the target's: maps up to twice as wide as their target are decoded exactly
 
 
-class HeatmapDeconvHead(nn.Module):
+class HeatmapDeconvHead(Head):
     """One Gaussian map a point at stride 4; the vertex of a parabola through its logarithm is the point."""
+
+    options = PYRAMID_OPTIONS
+    map_loss = staticmethod(map_l2)
 
     def __init__(
         self,
@@ -35,11 +39,9 @@ class HeatmapDeconvHead(nn.Module):
         input_size: int,
         *,
         points: int = NUM_POINTS,
-        map_loss: Callable[[Tensor, Tensor], Tensor] = map_l2,
         **pyramid: object,
     ) -> None:
         super().__init__()
-        self.map_loss = map_loss
         self.side = 4 * grid_side(input_size, STRIDES[_LEVEL])
         self.cell_size = STRIDES[0] / input_size
         self.sigma = max(_SIGMA * self.side, 1.0)  # cells
@@ -99,6 +101,12 @@ class HeatmapDeconvHead(nn.Module):
         """Error beside other maps of the same shape, one value a face (B,)."""
         error = self.map_loss(raw.float(), other.float())  # (B, 68, side, side)
         return error.sum(dim=(2, 3)).mean(dim=1) / (2 * torch.pi * self.sigma**2)
+
+
+class HeatmapAwingHead(HeatmapDeconvHead):
+    """The same with the adaptive wing loss, as its authors trained heat maps."""
+
+    map_loss = staticmethod(adaptive_wing)
 
 
 def _doubling(width: int) -> nn.Sequential:

@@ -14,7 +14,8 @@ from src.config import ModelConfig
 from src.errors import InputError
 from src.markup import MEAN_SHAPE, NUM_POINTS, POINT_SETS
 from src.network.backbones.staged import STRIDES
-from src.network.heads.pyramid import Pyramid, coarsest_level, grid_side
+from src.network.heads.head import Head
+from src.network.heads.pyramid import PYRAMID_OPTIONS, Pyramid, coarsest_level, grid_side
 
 # The paper's best grid is 8 x 8: stride 32 at 256 px. At 112 px that stride leaves 4 x 4 cells of 28 % of the side, so
 # the stride follows the input, to the grid nearest to 8 x 8 by ratio (7 x 7 at stride 16 for 112 px), and the coarser
@@ -23,13 +24,15 @@ _CELLS = 6  # a side, at least
 _WIDTH = 256  # channels that the votes are read from
 
 
-class PipHead(nn.Module):
+class PipHead(Head):
     """Maps a point: a score for the cell that holds it, its offset there, and its neighbors' offsets.
 
     Offsets count from the cell's center, in cells, so that the untrained head is half a cell off at most. V below is
     the number of votes of a point's cell: for the point itself, then for its neighbors. Raises InputError for more
     neighbors than there are.
     """
+
+    options = PYRAMID_OPTIONS | {"pip_neighbors", "pip_score_weight", "pip_offset_weight"}
 
     def __init__(
         self,

@@ -9,6 +9,8 @@ from torch import Tensor, nn
 from src.network.backbones.staged import STRIDES
 from src.network.heads.attention import CoordinateRamp, build_attention
 
+PYRAMID_OPTIONS = frozenset({"attention", "coord_conv"})  # of ModelConfig: what a head with a pyramid may have
+
 
 class Pyramid(nn.Module):
     """1x1 convolutions to a common width; each map is added to the enlarged sum of the coarser ones.

@@ -11,6 +11,7 @@ from torchvision.ops import Conv2dNormActivation
 
 from src.markup import MEAN_SHAPE, NUM_POINTS, POINT_SETS
 from src.network.backbones.staged import STRIDES
+from src.network.heads.head import Head
 
 _REDUCED = 64  # channels that the full-extent convolution sees
 _GLOBAL = 256  # channels of its output
@@ -18,7 +19,7 @@ _TYPICAL_SIDE = 0.57  # of the input: where the untrained head puts the mean fac
 _TYPICAL_CENTER = 0.55
 
 
-class RegressionHead(nn.Module):
+class RegressionHead(Head):
     """PFLD's three descriptors in one linear layer: strides 16 and 32 pooled, and a full-extent convolution."""
 
     def __init__(self, channels: tuple[int, ...], input_size: int, *, points: int = NUM_POINTS) -> None:

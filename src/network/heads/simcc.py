@@ -13,7 +13,8 @@ from torchvision.ops import Conv2dNormActivation
 
 from src.markup import NUM_POINTS
 from src.network.backbones.staged import STRIDES
-from src.network.heads.pyramid import Pyramid, coarsest_level, grid_side
+from src.network.heads.head import Head
+from src.network.heads.pyramid import PYRAMID_OPTIONS, Pyramid, coarsest_level, grid_side
 
 _CELLS = 12  # a side, at least; all cells of a point's map see all bins, so finer maps cost weights
 _WIDTH = 96  # channels of the pyramid
@@ -22,8 +23,10 @@ _SIGMA = 6 / 512  # of the input's side, the paper's 6 of 512 bins: width of the
 _MARGIN = 0.05  # of the input's side beyond each border: a Gaussian at the border must not be cut, or its mean moves
 
 
-class SimccHead(nn.Module):
+class SimccHead(Head):
     """One small map a point; a linear layer that all points share turns it into the logits of both axes."""
+
+    options = PYRAMID_OPTIONS
 
     def __init__(
         self, channels: tuple[int, ...], input_size: int, *, points: int = NUM_POINTS, **pyramid: object

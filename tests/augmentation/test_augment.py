@@ -6,11 +6,15 @@ import torch
 from stand_in import centroid, distinct_points, gaussian_dot, project, random_euler
 from torch import Tensor
 
+from src.augmentation import augment
+from src.augmentation.color import jitter_color
+from src.augmentation.cover import cover
+from src.augmentation.degrade import add_noise, blur
 from src.config import AUGMENTATIONS, AugmentationConfig
 from src.geometry import apply_affine, crop_affine
 from src.markup import FLIP_PERMUTATION, NUM_POINTS
 from src.pose import fit_pose
-from src.transforms import add_noise, augment, blur, cover, crop_batch, jitter_color, transform_points, warp
+from src.transforms import crop_batch, transform_points, warp
 
 CROP = (0.5, 0.53, 0.9)
 SQUARE, SIZE = 192, 112

@@ -1,0 +1,67 @@
+"""Where a face comes to lie in the network's input: as a first look sees it, or as a second one does."""
+
+import math
+
+import torch
+from torch import Tensor
+
+from src.augmentation.chance import chance, uniform
+from src.config import AugmentationConfig
+
+# How far a second look is off where the first one erred: standard deviations of tilt (degrees) and place (of the
+# input), and the range of the size's logarithm.
+_TILT, _SHIFT, _SCALE = 8.0, 0.03, 0.12
+_SMALLEST = 0.05  # of the square: points that lie closer together are no face to be enlarged
+
+
+def random_affine(
+    batch: int,
+    crop: tuple[float, float, float],
+    config: AugmentationConfig,
+    generator: torch.Generator,
+    device: torch.device,
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Maps (B, 2, 3) from the unit square to the input frame, the clockwise angles in radians, and who is mirrored."""
+    angle = uniform(batch, 1.0, generator, device)
+    angle = math.radians(config.rotation) * angle * angle.abs().sqrt()  # most heads are tilted little, a few very much
+    scale = torch.exp(uniform(batch, config.scale, generator, device)) / crop[2]
+    flipped = chance(batch, config.flip, generator, device)
+    mirror = 1 - 2 * flipped.float()
+    cos, sin = scale * torch.cos(angle), scale * torch.sin(angle)
+    linear = torch.stack([torch.stack([cos * mirror, -sin], -1), torch.stack([sin * mirror, cos], -1)], 1)  # (B, 2, 2)
+    center = torch.tensor(crop[:2], device=device)[:, None]
+    shift = 0.5 + config.shift * (2 * torch.rand(batch, 2, 1, generator=generator, device=device) - 1)
+    return torch.cat([linear, shift - linear @ center], dim=-1), angle, flipped
+
+
+def second_look_affine(
+    points_unit: Tensor,
+    roll: Tensor,
+    flipped: Tensor,
+    *,
+    crop: tuple[float, float, float],
+    second_look: tuple[float, float, float, float],
+    generator: torch.Generator,
+) -> tuple[Tensor, Tensor]:
+    """Maps (B, 2, 3) from the unit square to the input as second looks see it, and the clockwise angles in radians.
+
+    points_unit: (B, K, 2) before mirroring. roll: (B,) degrees. flipped: (B,) bool, who is mirrored. crop, second_look:
+    the model's. Faces are upright, centered and larger (`src.predict.looks`), but for the errors of a first look.
+    """
+    batch, device = len(points_unit), points_unit.device
+    angle = torch.deg2rad(roll) + math.radians(_TILT) * torch.randn(batch, generator=generator, device=device)
+    cos, sin = torch.cos(angle), torch.sin(angle)
+    turn = torch.stack([torch.stack([cos, -sin], -1), torch.stack([sin, cos], -1)], 1)  # (B, 2, 2)
+    turned = points_unit @ turn.transpose(1, 2)
+    low, high = turned.amin(dim=1), turned.amax(dim=1)
+    center_x, center_y, share, _ = second_look
+    side = (high - low).clamp(min=_SMALLEST).prod(dim=1).sqrt()
+    scale = share / crop[2] / side * torch.exp(uniform(batch, _SCALE, generator, device))
+    place = (torch.tensor([center_x, center_y], device=device) - torch.tensor(crop[:2], device=device)) / crop[2] + 0.5
+    mirror = torch.stack([1 - 2 * flipped.float(), torch.ones(batch, device=device)], dim=1)  # (B, 2)
+    linear = scale[:, None, None] * turn * mirror[:, :, None]
+    middle = scale[:, None] * mirror * (low + high) / 2
+    shift = torch.where(mirror < 0, 1 - place, place) + _SHIFT * torch.randn(
+        batch, 2, generator=generator, device=device
+    )
+    return torch.cat([linear, (shift - middle)[..., None]], dim=-1), angle * mirror[:, 0]
