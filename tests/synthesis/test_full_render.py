@@ -1,6 +1,6 @@
 """Photographed faces in new expressions, before other backgrounds, partly covered; labels of another convention.
 
-The face model and the photographs are those of tests/test_repose.py; the recipe runs on what they give.
+The face model and the photographs are those of tests/synthesis/test_repose.py; the recipe runs on what they give.
 """
 
 from dataclasses import replace
@@ -18,57 +18,64 @@ from src.datasets.prepared import load_prepared
 from src.markup import NUM_POINTS, REGIONS
 from src.synthesis.reposing.adapt import adapt_folder
 from src.synthesis.reposing.conventions import AFLW_OFFSETS
-from src.synthesis.reposing.expressions import Actor, act, build_actor, build_skin, draw_skin, sample_expression
+from src.synthesis.reposing.expressions import (
+    PhotoFace,
+    build_photo_face,
+    build_skin,
+    change_expression,
+    draw_skin,
+    sample_expression,
+)
 from src.synthesis.reposing.face_model import FaceModel
 from src.synthesis.reposing.fit import learn_offsets
-from src.synthesis.reposing.occluders import occlude, replace_background
+from src.synthesis.reposing.occluders import cover_face, replace_background
 from src.synthesis.reposing.relabel import Convention, learn_convention, relabel_by
-from src.synthesis.reposing.turning import build_head
+from src.synthesis.reposing.turning import build_photo_head
 
 
-def acting_model() -> FaceModel:
+def expressive_model() -> FaceModel:
     return replace(small_model(), expression_names=("jawOpen", "eyeBlink_L", "eyeBlink_R"))
 
 
 @pytest.fixture(scope="module")
-def actor() -> tuple[FaceModel, Actor, np.ndarray]:
-    """A face of the small model in a smooth photograph: model, actor, photograph."""
-    model = acting_model()
+def photo_face() -> tuple[FaceModel, PhotoFace, np.ndarray]:
+    """A face of the small model in a smooth photograph: model, face, photograph."""
+    model = expressive_model()
     _, points = projections(model, 1, np.random.default_rng(0), max_yaw=5, offsets=AFLW_OFFSETS)
     noise = np.random.default_rng(0).integers(0, 256, (10, 10, 3), dtype=np.uint8)
     photo = np.asarray(Image.fromarray(noise).resize((SIZE, SIZE), Image.Resampling.BICUBIC))
     relabeled = relabel_by(model, Convention(AFLW_OFFSETS, outline=True), points)
-    return model, build_actor(model, build_skin(model), photo, relabeled, 0), photo
+    return model, build_photo_face(model, build_skin(model), photo, relabeled, 0), photo
 
 
-def test_an_unchanged_expression_shows_the_photograph(actor: tuple) -> None:
-    model, face, photo = actor
-    performance = act(model, face, {})
-    assert not performance.shift.any()
+def test_an_unchanged_expression_shows_the_photograph(photo_face: tuple) -> None:
+    model, face, photo = photo_face
+    expression = change_expression(model, face, {})
+    assert not expression.shift.any()
     picture = photo.copy()
-    draw_skin(performance, performance.vertices, photo, picture, UNTURNED)
+    draw_skin(expression, expression.vertices, photo, picture, UNTURNED)
     assert psnr(picture, photo) > 35
 
 
-def test_labels_move_with_the_expression(actor: tuple) -> None:
-    model, face, photo = actor
-    performance = act(model, face, {"jawOpen": 1.0, "unknown": 1.0})
+def test_labels_move_with_the_expression(photo_face: tuple) -> None:
+    model, face, photo = photo_face
+    expression = change_expression(model, face, {"jawOpen": 1.0, "unknown": 1.0})
     change = 1 - face.coefficients[0]
     expected = change * model.expression[0][model.landmarks] @ face.to_camera.T
-    np.testing.assert_allclose(performance.shift, expected, atol=1e-4)
+    np.testing.assert_allclose(expression.shift, expected, atol=1e-4)
     picture = photo.copy()
-    draw_skin(performance, performance.vertices, photo, picture, UNTURNED)
+    draw_skin(expression, expression.vertices, photo, picture, UNTURNED)
     assert (picture != photo).any()
     with_eyes = [sample_expression(np.random.default_rng(seed)) for seed in range(40)]
     assert all({"eyeBlink_L", "jawOpen"} & set(changes) for changes in with_eyes)
 
 
-def test_another_background_spares_the_face(actor: tuple) -> None:
-    model, _, photo = actor
+def test_another_background_spares_the_face(photo_face: tuple) -> None:
+    model, _, photo = photo_face
     rng = np.random.default_rng(0)
     _, points = projections(model, 1, rng, max_yaw=5, offsets=AFLW_OFFSETS)
     small = points * 0.5 + SIZE / 4
-    head = build_head(model, photo, relabel_by(model, Convention(AFLW_OFFSETS, outline=True), small), 0)
+    head = build_photo_head(model, photo, relabel_by(model, Convention(AFLW_OFFSETS, outline=True), small), 0)
     green = np.full((50, 60, 3), (0, 255, 0), np.uint8)
     replaced = replace_background(photo, head.field, small[0], green, rng)
     nose = np.s_[SIZE // 2 - 8 : SIZE // 2 + 8, SIZE // 2 - 8 : SIZE // 2 + 8]
@@ -76,12 +83,12 @@ def test_another_background_spares_the_face(actor: tuple) -> None:
     np.testing.assert_array_equal(replaced[:4, :4], np.broadcast_to(green[0, 0], (4, 4, 3)))
 
 
-def test_occluders_cover_a_part_of_the_face(actor: tuple) -> None:
-    model, _, photo = actor
+def test_occluders_cover_a_part_of_the_face(photo_face: tuple) -> None:
+    model, _, photo = photo_face
     _, points = projections(model, 1, np.random.default_rng(0), max_yaw=5, offsets=AFLW_OFFSETS)
     for seed in range(12):
         picture = photo.copy()
-        occlude(picture, points[0], 60.0 * (seed % 2), np.random.default_rng(seed))
+        cover_face(picture, points[0], 60.0 * (seed % 2), np.random.default_rng(seed))
         changed = (picture != photo).any(-1).mean()
         assert 0 < changed < 0.7
 
@@ -132,7 +139,7 @@ def test_an_outline_is_told_from_a_jaw_line() -> None:
 @pytest.mark.slow
 def test_the_recipe_runs_on_rendered_faces(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("os.cpu_count", lambda: 1)  # starting processes takes longer than 66 faces
-    model = acting_model()
+    model = expressive_model()
     photos, val = save_photos(tmp_path / "photos", model, 22), save_photos(tmp_path / "val", model, 6)
     flags = ("--train_dirs", photos, "--val_dir", val, "--out_root", tmp_path / "data", "--image_size", 64)
     face_model = ("--face_model", save_packed(tmp_path / "model", model))

@@ -26,7 +26,7 @@ from src.synthesis.reposing.framing import add_black_border, frame, without_blac
 from src.synthesis.reposing.heightfield import HeightField, draw, height_field, turn
 from src.synthesis.reposing.relabel import relabel
 from src.synthesis.reposing.repose import FOLDERS, repose_folder, turns_per_photo
-from src.synthesis.reposing.turning import build_head, sample_pose, turn_head
+from src.synthesis.reposing.turning import build_photo_head, sample_pose, turn_head
 
 DATA = Path(os.environ.get("LANDMARK_DATA", ROOT.parent / "shared" / "data"))
 FACE_MODEL, PHOTOS = DATA / "ict_face_model", DATA / "photos_train"
@@ -295,7 +295,7 @@ def test_photographs_are_relabeled_and_turned() -> None:
     distance = np.linalg.norm(relabeled.points_camera[index, inner, :2] - points[index, inner], axis=-1)
     assert distance.mean() / box < 0.03
     photo = np.asarray(Image.open(PHOTOS / names[index]).convert("RGB"))
-    head = build_head(model, photo, relabeled, index)
+    head = build_photo_head(model, photo, relabeled, index)
     size = len(photo)
     unturned = draw(turn(head.field, np.eye(3), head.pivot), head.field, head.photo, UNTURNED, size)
     low, high = points[index].min(0).astype(int), points[index].max(0).astype(int)

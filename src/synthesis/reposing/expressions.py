@@ -40,7 +40,7 @@ _FACE_CENTER, _FACE_AXES, _FADE = np.array([0.0, -0.6, 5.0]), np.array([8.5, 9.5
 
 
 @dataclass(frozen=True)
-class Skin:
+class SkinMesh:
     """What all faces of a model share. H head vertices, I interior vertices.
 
     vertices: (H + I) indices into the model's. triangles: (T, 3) into `vertices`, the head's first. head: (H) opacity.
@@ -57,7 +57,7 @@ class Skin:
     lashes: np.ndarray
 
 
-def build_skin(model: FaceModel) -> Skin:
+def build_skin(model: FaceModel) -> SkinMesh:
     """The drawable part of the face model."""
     neutral = model.neutral[: model.head_vertices]
     away = np.minimum(neutral - _FACE_CENTER, [np.inf, np.inf, 0]) / _FACE_AXES
@@ -74,7 +74,7 @@ def build_skin(model: FaceModel) -> Skin:
     near = np.exp(-(apart**2).sum(-1) / (2 * _REACH**2))
     rim = _rim_distance(model)
     corners = model.neutral[model.landmarks[[36, 39]], 1].mean()
-    return Skin(
+    return SkinMesh(
         vertices=vertices,
         triangles=np.concatenate([model.head_triangles(), inside[:, [0, 1, 2]], inside[:, [0, 2, 3]]]).astype(np.int32),
         head=opacity.astype(np.float32),
@@ -96,14 +96,14 @@ def _rim_distance(model: FaceModel) -> np.ndarray:
 
 
 @dataclass(frozen=True)
-class Actor:
+class PhotoFace:
     """A photographed face that can change its expression; all in the camera frame of its photograph.
 
     texture: (H, 2) where the photograph shows each head vertex. rest: (H + I, 3) vertices. to_camera: (3, 3) from
     centimeters of the model frame. coefficients: (E) expression. brightness: of the skin in gray levels.
     """
 
-    skin: Skin
+    skin: SkinMesh
     texture: np.ndarray
     rest: np.ndarray
     to_camera: np.ndarray
@@ -111,7 +111,9 @@ class Actor:
     brightness: float
 
 
-def build_actor(model: FaceModel, skin: Skin, photo: np.ndarray, relabeled: Relabeled, index: int) -> Actor:
+def build_photo_face(
+    model: FaceModel, skin: SkinMesh, photo: np.ndarray, relabeled: Relabeled, index: int
+) -> PhotoFace:
     """Face `index` in its photograph (S, S, 3) uint8."""
     fits = relabeled.fits
     camera = fits.scale[index] * np.diag([1.0, -1, 1]) @ fits.rotation[index]
@@ -127,34 +129,34 @@ def build_actor(model: FaceModel, skin: Skin, photo: np.ndarray, relabeled: Rela
     texture = rest[: len(skin.head), :2]
     pixels = np.clip(texture[skin.head == 1].astype(int), 0, len(photo) - 1)
     brightness = float(np.median(photo[pixels[:, 1], pixels[:, 0]]))
-    return Actor(skin, texture, rest, camera, coefficients[len(model.identity) :], brightness)
+    return PhotoFace(skin, texture, rest, camera, coefficients[len(model.identity) :], brightness)
 
 
 @dataclass(frozen=True)
-class Performance:
-    """An actor in a new expression, in the camera frame of the photograph.
+class Expression:
+    """A photographed face in a new expression, in the camera frame of its photograph.
 
     vertices: (H + I, 3). shift: (68, 3) of the labels. closure: how far the eyes were closed, 0 to 1.
     """
 
-    actor: Actor
+    face: PhotoFace
     vertices: np.ndarray
     shift: np.ndarray
     closure: float
 
 
-def act(model: FaceModel, actor: Actor, changes: dict[str, float]) -> Performance:
+def change_expression(model: FaceModel, face: PhotoFace, changes: dict[str, float]) -> Expression:
     """Set expressions, by name in [0, 1]; both eyes blink alike. Names that the model lacks are left out."""
     known = {
         model.expression_names.index(name): value for name, value in changes.items() if name in model.expression_names
     }
-    change = np.zeros(len(actor.coefficients), np.float32)
-    change[list(known)] = np.array(list(known.values())) - actor.coefficients[list(known)]
+    change = np.zeros(len(face.coefficients), np.float32)
+    change[list(known)] = np.array(list(known.values())) - face.coefficients[list(known)]
     used = np.flatnonzero(change)
-    modes = model.expression[used][:, actor.skin.vertices]
-    moved = np.tensordot(change[used], modes, 1) @ actor.to_camera.T
-    points = np.tensordot(change[used], model.expression[used][:, model.landmarks], 1) @ actor.to_camera.T
-    return Performance(actor, actor.rest + moved, points, changes.get("eyeBlink_L", 0.0))
+    modes = model.expression[used][:, face.skin.vertices]
+    moved = np.tensordot(change[used], modes, 1) @ face.to_camera.T
+    points = np.tensordot(change[used], model.expression[used][:, model.landmarks], 1) @ face.to_camera.T
+    return Expression(face, face.rest + moved, points, changes.get("eyeBlink_L", 0.0))
 
 
 def sample_expression(rng: np.random.Generator) -> dict[str, float]:
@@ -175,28 +177,28 @@ def sample_expression(rng: np.random.Generator) -> dict[str, float]:
 
 
 def draw_skin(
-    performance: Performance, vertices: np.ndarray, photo: np.ndarray, picture: np.ndarray, affine: np.ndarray
+    expression: Expression, vertices: np.ndarray, photo: np.ndarray, picture: np.ndarray, affine: np.ndarray
 ) -> None:
     """Draw the face over picture (S, S, 3) uint8, in place, 2 x 2 samples a pixel.
 
-    vertices: (H + I, 3), the performance's, turned. photo: (H, W, 3) uint8. affine: (2, 3) from the photograph's
+    vertices: (H + I, 3), those of the expression, turned. photo: (H, W, 3) uint8. affine: (2, 3) from the photograph's
     pixels to the picture's.
     """
-    actor, closure = performance.actor, performance.closure
-    size, heads = len(picture), len(actor.skin.head)
+    face, closure = expression.face, expression.closure
+    size, heads = len(picture), len(face.skin.head)
     projected = np.column_stack([2 * apply_affine(affine, vertices[:, :2]), vertices[:, 2]]).astype(np.float32)
     covering = np.full((2 * size, 2 * size), -1, np.int32)
     weights = np.empty((2 * size, 2 * size, 3), np.float32)
     depth = np.full(covering.shape, EMPTY_DEPTH, np.float32)
-    rasterize(projected, actor.skin.triangles, covering, weights, depth)
-    per_cm = np.linalg.norm(actor.to_camera[0])
+    rasterize(projected, face.skin.triangles, covering, weights, depth)
+    per_cm = np.linalg.norm(face.to_camera[0])
     behind = vertices[heads:, 2].max(initial=-np.inf) - vertices[heads:, 2:]
     light = np.clip(1 - behind / (_GLOOM * per_cm), _DARKEST, 1)
-    inside = np.clip(actor.skin.interior * actor.brightness * light, 0, 255).astype(np.float32)
-    texture = actor.texture + closure * actor.skin.lids[:, None] * actor.to_camera[:2, 1]
-    shade = 1 - closure * (1 - actor.skin.lashes)
-    skin = np.column_stack([texture, actor.skin.head, shade]).astype(np.float32)
-    _overlay(covering, weights, actor.skin.triangles, skin, inside, photo, picture)
+    inside = np.clip(face.skin.interior * face.brightness * light, 0, 255).astype(np.float32)
+    texture = face.texture + closure * face.skin.lids[:, None] * face.to_camera[:2, 1]
+    shade = 1 - closure * (1 - face.skin.lashes)
+    skin = np.column_stack([texture, face.skin.head, shade]).astype(np.float32)
+    _overlay(covering, weights, face.skin.triangles, skin, inside, photo, picture)
 
 
 @kernel

@@ -37,7 +37,7 @@ def replace_background(
     return np.uint8(matte * photo + (1 - matte) * background + 0.5)
 
 
-def occlude(picture: np.ndarray, points: np.ndarray, yaw: float, rng: np.random.Generator) -> None:
+def cover_face(picture: np.ndarray, points: np.ndarray, yaw: float, rng: np.random.Generator) -> None:
     """Cover a part of the face in picture (S, S, 3) uint8, in place. points: (68, 2) pixels; yaw in degrees."""
     kinds = [_hand, _hand, *([_glasses, _mask] if abs(yaw) < _MOST_YAW else [])]
     kinds[rng.integers(len(kinds))](picture, points, rng)

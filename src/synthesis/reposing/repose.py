@@ -11,7 +11,7 @@ import os
 import zlib
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from multiprocessing import get_context
 from pathlib import Path
@@ -24,19 +24,26 @@ from src.datasets.challenge import ANNOTATIONS, read_annotations, write_annotati
 from src.errors import InputError
 from src.geometry import apply_affine
 from src.synthesis.owned_folder import claim, finish, finished
-from src.synthesis.reposing.expressions import Skin, build_actor, build_skin
+from src.synthesis.reposing.expressions import (
+    PhotoFace,
+    SkinMesh,
+    build_photo_face,
+    build_skin,
+    change_expression,
+    sample_expression,
+)
 from src.synthesis.reposing.face_model import FaceModel, load_face_model
 from src.synthesis.reposing.framing import cut_photo, frame
-from src.synthesis.reposing.full_render import render
-from src.synthesis.reposing.occluders import occlude
+from src.synthesis.reposing.occluders import cover_face, replace_background
 from src.synthesis.reposing.relabel import Relabeled, photo_sources, relabel
-from src.synthesis.reposing.turning import build_head, sample_pose, turn_head
+from src.synthesis.reposing.turning import PhotoHead, build_photo_head, sample_pose, turn_head
 
 FOLDERS = ("relabeled", "reposed", "rendered")
 _MADE_BY = "src.synthesis.repose"  # as in every folder so far, whatever this module is called
 _VERSION = 4  # raise it when the same seed gives another picture or label
 _JPEG_QUALITY = 92
 _CHUNK = 8  # photographs that a process fetches at a time
+_NEW_EXPRESSION, _NEW_BACKGROUND, _COVERED = 0.85, 0.5, 0.35  # shares of the full renders
 _MOST_REPEATS = 3  # how many times as often a rare source's photographs are turned, to match the largest source
 
 # One face that was written: folder, file name, points_image (68, 2).
@@ -59,7 +66,7 @@ def repose_folder(
 
     face_model: folder of ICT-FaceKit (`load_face_model`). per_photo: turned faces a photograph of the largest source;
     those of smaller sources are turned up to three times as often, so that a few videos do not outweigh many people.
-    renders: the same for full renders (`src.synthesis.reposing.full_render`). occluded: share of the turned faces that
+    renders: the same for full renders (`render_face`). occluded: share of the turned faces that
     something covers. workers: processes, by default one a CPU. The same seed writes the same files whatever the number
     of workers; a finished folder of the same photographs and arguments stays as it is. Returns the counts
     `photographs`, `rejected` (bad fits) and, by folder, of the faces. Raises InputError where an input is missing or
@@ -122,6 +129,24 @@ def turns_per_photo(names: list[str], per_photo: int) -> np.ndarray:
     return np.rint(per_photo * repeats).astype(int)[np.searchsorted(sources, photo_sources(names))]
 
 
+def render_face(
+    model: FaceModel, head: PhotoHead, face: PhotoFace, *, other: np.ndarray, size: int, rng: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray]:
+    """A face in a new pose, most often in a new expression, now and then before another background or partly covered.
+
+    head, face: of one photograph. other: another photograph (H, W, 3) uint8, whose surroundings may become the
+    background. Returns the picture (size, size, 3) uint8 and points_image (68, 2).
+    """
+    if rng.random() < _NEW_BACKGROUND:
+        head = replace(head, photo=replace_background(head.photo, head.field, head.points[:, :2], other, rng))
+    expression = change_expression(model, face, sample_expression(rng)) if rng.random() < _NEW_EXPRESSION else None
+    euler = sample_pose(head.euler, rng)
+    picture, points = turn_head(head, euler, size, rng, expression=expression)
+    if rng.random() < _COVERED:
+        cover_face(picture, points, euler[1], rng)
+    return picture, points
+
+
 @dataclass(frozen=True)
 class _Job:
     """All that a process needs to make the faces of any photograph."""
@@ -138,7 +163,7 @@ class _Job:
     image_size: int
 
     @cached_property
-    def skin(self) -> Skin:
+    def skin(self) -> SkinMesh:
         return build_skin(self.model)
 
     def faces(self, index: int) -> list[_Written]:
@@ -152,18 +177,18 @@ class _Job:
         picture = cut_photo(photo, affine, self.image_size)
         written = [self._save(FOLDERS[0], f"photo_{stem}.jpg", picture, apply_affine(affine, points))]
         if self.turns[index] or self.renders[index]:
-            head = build_head(self.model, photo, self.relabeled, index)
+            head = build_photo_head(self.model, photo, self.relabeled, index)
         for turned in range(self.turns[index]):
             euler = sample_pose(head.euler, rng)
             picture, points = turn_head(head, euler, self.image_size, rng)
             if self.occluded and rng.random() < self.occluded:
-                occlude(picture, points, euler[1], rng)
+                cover_face(picture, points, euler[1], rng)
             written.append(self._save(FOLDERS[1], f"turn{turned}_{stem}.jpg", picture, points))
         if self.renders[index]:
-            actor = build_actor(self.model, self.skin, head.photo, self.relabeled, index)
+            face = build_photo_face(self.model, self.skin, head.photo, self.relabeled, index)
             other = _read_photo(self.source / self.names[rng.integers(len(self.names))])
         for rendered in range(self.renders[index]):
-            picture, points = render(self.model, head, actor, other, self.image_size, rng)
+            picture, points = render_face(self.model, head, face, other=other, size=self.image_size, rng=rng)
             written.append(self._save(FOLDERS[2], f"render{rendered}_{stem}.jpg", picture, points))
         return written
 

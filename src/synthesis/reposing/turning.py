@@ -10,7 +10,7 @@ import numpy as np
 
 from src.geometry import apply_affine
 from src.pose import rotation_matrix
-from src.synthesis.reposing.expressions import Performance, draw_skin
+from src.synthesis.reposing.expressions import Expression, draw_skin
 from src.synthesis.reposing.face_model import FaceModel
 from src.synthesis.reposing.framing import add_black_border, frame, without_black_border
 from src.synthesis.reposing.heightfield import HeightField, draw, height_field, turn
@@ -30,7 +30,7 @@ _FLOOR = -9.0
 
 
 @dataclass(frozen=True)
-class Head:
+class PhotoHead:
     """A photograph with its fitted head, ready to turn. Lengths in pixels, y down, z towards the viewer.
 
     photo: (S, S, 3) uint8, without black borders. points: (68, 3) labels. rotation: (3, 3), y up. euler: (3,) degrees.
@@ -58,35 +58,35 @@ def sample_pose(euler: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 
 
 def turn_head(
-    head: Head,
+    head: PhotoHead,
     euler: np.ndarray,
     size: int,
     rng: np.random.Generator,
     *,
     border: bool = True,
-    performance: Performance | None = None,
+    expression: Expression | None = None,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Turn a photographed head to euler (3,) degrees and frame it.
 
-    border: whether straight black borders may be added, as the challenge's crops have them. performance: a new
-    expression. Returns the picture (size, size, 3) uint8 and points_image (68, 2).
+    border: whether straight black borders may be added, as the challenge's crops have them. expression: a new
+    one, of the same photograph. Returns the picture (size, size, 3) uint8 and points_image (68, 2).
     """
     up = np.diag([1.0, -1.0, 1.0])
     rotation = up @ rotation_matrix(euler) @ head.rotation.T @ up
-    points = head.points if performance is None else head.points + performance.shift
+    points = head.points if expression is None else head.points + expression.shift
     points = ((points - head.pivot) @ rotation.T + head.pivot)[:, :2]
     affine = frame(points, size, euler[1], rng)
     picture = draw(turn(head.field, rotation, head.pivot), head.field, head.photo, affine, size)
-    if performance is not None:
-        vertices = (performance.vertices - head.pivot) @ rotation.T + head.pivot
-        draw_skin(performance, vertices, head.photo, picture, affine)
+    if expression is not None:
+        vertices = (expression.vertices - head.pivot) @ rotation.T + head.pivot
+        draw_skin(expression, vertices, head.photo, picture, affine)
     points = apply_affine(affine, points)
     if border:
         add_black_border(picture, points, rng)
     return picture, points
 
 
-def build_head(model: FaceModel, photo: np.ndarray, relabeled: Relabeled, index: int) -> Head:
+def build_photo_head(model: FaceModel, photo: np.ndarray, relabeled: Relabeled, index: int) -> PhotoHead:
     """The fitted head of face `index` in its photograph (S, S, 3) uint8."""
     fits = relabeled.fits
     rotation, scale = fits.rotation[index], fits.scale[index]
@@ -97,4 +97,6 @@ def build_head(model: FaceModel, photo: np.ndarray, relabeled: Relabeled, index:
     vertices = (scale * shape @ rotation.T + shift) * to_image
     pivot = (scale * rotation @ _PIVOT + shift) * to_image
     field = height_field(vertices, model.head_triangles(), len(photo), pivot[2] + scale * _FLOOR)
-    return Head(without_black_border(photo), relabeled.points_camera[index], rotation, fits.euler[index], pivot, field)
+    return PhotoHead(
+        without_black_border(photo), relabeled.points_camera[index], rotation, fits.euler[index], pivot, field
+    )
