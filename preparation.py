@@ -8,7 +8,8 @@ from src.datasets.cropping import WHOLE
 from src.datasets.pictures import SQUARE_SIZE
 from src.datasets.prepared import prepare
 from src.errors import InputError
-from src.synthesis.reposing.folders import adapt_folders, repose_folders
+from src.synthesis.reposing.folders import adapt_folders, make_sources, repose_folders
+from src.synthesis.reposing.sources import read_sources
 
 
 def parse_arguments() -> argparse.Namespace:
@@ -36,7 +37,13 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument(
         "--adapt", action="store_true", help="move the training labels to where AFLW2000-3D has them; no new pictures"
     )
-    parser.add_argument("--face_model", type=Path, help="ICT-FaceKit's folder, for --repose and --adapt")
+    parser.add_argument(
+        "--sources",
+        type=Path,
+        metavar="FILE",
+        help="train on the photographs that this file lists (docs/sources.md)",
+    )
+    parser.add_argument("--face_model", type=Path, help="ICT-FaceKit's folder, for --repose, --adapt and --sources")
     parser.add_argument("--seed", type=int, default=0, help="of what --repose and --adapt draw")
     other = parser.add_argument_group("a data set in any known format, instead of the challenge's folders")
     other.add_argument("--root", type=Path, help="the data set's folder")
@@ -53,7 +60,7 @@ def main() -> None:
     if not 32 <= arguments.image_size <= 1024:
         raise InputError(f"expected --image_size of 32 to 1024 pixels, found {arguments.image_size}")
     has_root = arguments.root is not None
-    for_challenge = ("demo", "repose", "adapt", "full_renders", "occluded", "train_dirs", "val_dir")
+    for_challenge = ("demo", "repose", "adapt", "full_renders", "occluded", "train_dirs", "val_dir", "sources")
     for flag in for_challenge if has_root else ("out", "format", "subset", "crop", "to"):
         if getattr(arguments, flag) not in (None, False):
             raise InputError(f"--{flag} goes {'without' if has_root else 'with'} --root DIR, the folder of a data set")
@@ -71,15 +78,21 @@ def prepare_challenge(arguments: argparse.Namespace) -> None:
     made = {"face_model": arguments.face_model, "seed": arguments.seed}
     if arguments.adapt and arguments.repose is not None:
         raise InputError("expected --adapt or --repose, found both; --repose adapts too")
+    shares: tuple[float, ...] = ()
+    if arguments.sources and (arguments.adapt or arguments.repose is not None or arguments.train_dirs):
+        raise InputError("--sources lists folders and turns by itself: leave out --train_dirs, --adapt and --repose")
+    if arguments.sources:
+        train_dirs, shares = make_sources(read_sources(arguments.sources), arguments.out_root, **made)
     if arguments.adapt:
         train_dirs = adapt_folders(train_dirs, arguments.out_root, **made)
     elif arguments.repose is not None:
         counts = {"per_photo": arguments.repose, "renders": arguments.full_renders, "occluded": arguments.occluded}
         train_dirs = repose_folders(train_dirs, arguments.out_root, **counts, **made)
     val_dir = arguments.val_dir or arguments.data_root / "aflw_val"
-    for sources, name in ((train_dirs, "AFLW_train_data"), ([val_dir], "AFLW_validation_data")):
+    settings = {"image_size": arguments.image_size, "skip_broken": arguments.skip_broken}
+    for folders, name, weights in ((train_dirs, "AFLW_train_data", shares), ([val_dir], "AFLW_validation_data", ())):
         out = arguments.out_root / name
-        report_faces(out, prepare(sources, out, image_size=arguments.image_size, skip_broken=arguments.skip_broken))
+        report_faces(out, prepare(folders, out, shares=weights, **settings))
 
 
 def prepare_data_set(arguments: argparse.Namespace) -> None:

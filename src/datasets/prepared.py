@@ -3,7 +3,7 @@
 - `images.npy`: (N, S, S, 3) uint8 RGB, letterboxed squares or square crops
 - `labels.npz`: points_unit (N, K, 2), K = 68 or, where the source has no jaw, 51; affine (N, 2, 3) source pixels ->
   unit square, size (N, 2) height and width of the picture or crop in source pixels, euler (N, 3) pitch, yaw, roll in
-  degrees, names (N), source (N) index into source_names
+  degrees, names (N), source (N) index into source_names, shares (sources) of a training batch; empty: by their numbers
 - `list.txt`: for people and other tools, 140 columns (K = 68): picture, coordinates in its pixels, pitch yaw roll
 - `meta.json`: version, counts and a fingerprint of the input; written last, so a folder that has it is whole
 """
@@ -12,7 +12,7 @@ import hashlib
 import json
 import os
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -42,6 +42,7 @@ class PreparedFaces:
     names: np.ndarray
     source: np.ndarray
     source_names: np.ndarray
+    shares: np.ndarray = field(default_factory=lambda: np.empty(0))
 
     def __len__(self) -> int:
         return len(self.images)
@@ -63,10 +64,12 @@ def prepare(
     image_size: int,
     skip_broken: bool = False,
     crop: str = WHOLE,
+    shares: tuple[float, ...] = (),
 ) -> dict[str, int | bool]:
     """Decode annotated pictures into one prepared folder; a no-op where nothing changed.
 
     sources: tables of faces, or folders in the challenge's format. crop: a rule of `src.datasets.cropping`.
+    shares: of each source in a training batch, kept with the faces.
     Returns {"faces", "broken", "outside", "redone"}; outside counts the faces with a point beyond their picture, which
     are kept. Raises InputError for bad annotations and, unless `skip_broken`, for broken pictures, before anything of
     `out` is replaced.
@@ -74,7 +77,7 @@ def prepare(
     tables, out = [source if isinstance(source, Faces) else read_folder(source) for source in sources], Path(out)
     num_points = _common_count(tables)
     check_rule(crop)
-    fingerprint = _fingerprint(tables, f"{VERSION} {image_size} {crop}")
+    fingerprint = _fingerprint(tables, f"{VERSION} {image_size} {crop}" + f" {shares}" * bool(shares))
     meta = _read_meta(out)
     unchanged = meta is not None and meta.get("fingerprint") == fingerprint and (skip_broken or meta["broken"] == 0)
     if unchanged and _is_whole(out):
@@ -101,6 +104,7 @@ def prepare(
             names=names,
             source=np.repeat(np.arange(len(tables), dtype=np.int16), [len(table) for table in tables])[kept],
             source_names=np.array([table.root.name for table in tables]),
+            shares=np.array(shares, np.float64),
         )
     _write_list(out / "list.txt", names, points_image, euler[kept])
     counts = {"faces": len(names), "broken": len(broken), "outside": written.outside}

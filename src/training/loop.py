@@ -69,7 +69,7 @@ def fit(
         batch_size=config.batch_size,
         seed=config.seed,
         device=device,
-        source_weights=config.source_weights,
+        source_weights=config.source_weights or tuple(training.shares),
         rank=world.rank,
         world_size=world.size,
     )

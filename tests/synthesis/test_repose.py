@@ -25,7 +25,7 @@ from src.synthesis.reposing.fit import Fits, fit_faces, landmark_shapes, learn_o
 from src.synthesis.reposing.framing import add_black_border, frame, without_black_border
 from src.synthesis.reposing.heightfield import HeightField, draw, height_field, turn
 from src.synthesis.reposing.relabel import relabel
-from src.synthesis.reposing.repose import FOLDERS, repose_folder, turns_per_photo
+from src.synthesis.reposing.repose import FOLDERS, Making, repose_folder, turns_per_photo
 from src.synthesis.reposing.turning import build_photo_head, sample_pose, turn_head
 
 DATA = Path(os.environ.get("LANDMARK_DATA", ROOT.parent / "shared" / "data"))
@@ -210,7 +210,8 @@ def test_folders_are_complete_repeatable_and_ours_alone(tmp_path: Path) -> None:
     model = small_model()
     face_model = save_packed(tmp_path / "model", model)
     photos = save_photos(tmp_path / "photos", model, 5)
-    arguments = {"face_model": face_model, "per_photo": 2, "seed": 1, "image_size": 64, "workers": 1}
+    making = Making(per_photo=2, seed=1, image_size=64)
+    arguments = {"making": making, "face_model": face_model, "workers": 1}
     counts = repose_folder(photos, tmp_path / "a", **arguments)
     assert counts == {"photographs": 5, "rejected": 0, "relabeled": 5, "reposed": 10}
     names, points = read_annotations(tmp_path / "a" / FOLDERS[1])
@@ -220,7 +221,7 @@ def test_folders_are_complete_repeatable_and_ours_alone(tmp_path: Path) -> None:
     written = (tmp_path / "a" / FOLDERS[1] / names[0]).stat().st_mtime_ns
     assert repose_folder(photos, tmp_path / "a", **arguments) == counts  # finished, so kept
     assert (tmp_path / "a" / FOLDERS[1] / names[0]).stat().st_mtime_ns == written
-    repose_folder(photos, tmp_path / "b", **arguments | {"seed": 2})
+    repose_folder(photos, tmp_path / "b", **arguments | {"making": replace(making, seed=2)})
     repose_folder(photos, tmp_path / "b", **arguments)  # its own folder may be written again
     for folder in FOLDERS[:2]:
         files = {p.name: p.read_bytes() for p in (tmp_path / "a" / folder).iterdir()}

@@ -5,6 +5,7 @@ from functools import partial
 from pathlib import Path
 
 from src.errors import InputError
+from src.synthesis.reposing.sources import Source
 
 
 def adapt_folders(folders: list[Path], out_root: Path, *, face_model: Path | None, seed: int) -> list[Path]:
@@ -14,7 +15,7 @@ def adapt_folders(folders: list[Path], out_root: Path, *, face_model: Path | Non
     """
     from src.synthesis.reposing.adapt import adapt_folder
 
-    return _make_each("adapted", adapt_folder, folders, out_root, face_model=face_model, seed=seed)
+    return _make_each("adapted", partial(adapt_folder, seed=seed), folders, out_root, face_model=face_model)
 
 
 def repose_folders(
@@ -32,13 +33,35 @@ def repose_folders(
     Returns the faces' folders by kind: all relabeled, all turned, then full renders, if any. Raises InputError without
     a face model, for numbers out of range, and as `repose_folder` does.
     """
-    from src.synthesis.reposing.repose import FOLDERS, repose_folder
+    from src.synthesis.reposing.repose import FOLDERS, Making, repose_folder
 
     if per_photo < 1 or renders < 0 or not 0 <= occluded <= 1:
         raise InputError("expected --repose of at least 1, --full_renders of at least 0 and --occluded of 0 to 1")
-    make = partial(repose_folder, per_photo=per_photo, renders=renders, occluded=occluded)
-    outs = _make_each("reposed", make, folders, out_root, face_model=face_model, seed=seed)
+    making = Making(per_photo=per_photo, renders=renders, occluded=occluded, seed=seed)
+    outs = _make_each("reposed", partial(repose_folder, making=making), folders, out_root, face_model=face_model)
     return [out / kind for kind in (FOLDERS if renders else FOLDERS[:2]) for out in outs]
+
+
+def make_sources(
+    sources: list[Source], out_root: Path, *, face_model: Path | None, seed: int
+) -> tuple[list[Path], tuple[float, ...]]:
+    """Write `out_root/reposed/NAME` for each training source (`src.synthesis.reposing.sources`) and print its counts.
+
+    Returns the faces' folders, all photographs and then all turned faces, and their shares of a batch. Raises
+    InputError without a face model, and as `repose_folder` does.
+    """
+    from src.synthesis.reposing.repose import FOLDERS, Making, repose_folder
+
+    photos, turned = {}, {}
+    for source in sources:
+        making = Making(per_photo=source.turns, labels=source.labels, seed=seed)
+        make = partial(repose_folder, making=making)
+        (out,) = _make_each("reposed", make, [source.folder], out_root, face_model=face_model)
+        photos[out / FOLDERS[0]] = source.share
+        if source.turns:
+            turned[out / FOLDERS[1]] = source.turned_share
+    shares = photos | turned
+    return list(shares), tuple(shares.values())
 
 
 def _make_each(
@@ -48,12 +71,11 @@ def _make_each(
     out_root: Path,
     *,
     face_model: Path | None,
-    seed: int,
 ) -> list[Path]:
     if face_model is None:
-        raise InputError("--repose and --adapt expect --face_model DIR, a copy of ICT-FaceKit")
+        raise InputError("--repose, --adapt and --sources expect --face_model DIR, a copy of ICT-FaceKit")
     outs = [out_root / name / folder.resolve().name for folder in folders]
     for folder, out in zip(folders, outs, strict=True):
-        counts = make(folder, out, face_model=face_model, seed=seed)
+        counts = make(folder, out, face_model=face_model)
         print(f"{out}: " + ", ".join(f"{count} {what}" for what, count in counts.items()))
     return outs

@@ -26,8 +26,15 @@ def frame(points: np.ndarray, size: int, yaw: float, rng: np.random.Generator) -
     return np.column_stack([scale * np.eye(2), center - scale * (low + high) / 2])
 
 
-def cut_photo(photo: np.ndarray, affine: np.ndarray, size: int) -> np.ndarray:
-    """Resample photo (H, W, 3) uint8 by affine (2, 3) to (size, size, 3); black beside the photograph."""
+def cut_photo(photo: np.ndarray, affine: np.ndarray, size: int, *, extended: bool = False) -> np.ndarray:
+    """Resample photo (H, W, 3) uint8 by affine (2, 3) to (size, size, 3).
+
+    Beside the photograph it is black, or goes on as the photograph ends (extended).
+    """
+    if extended:
+        margin = len(photo) // 2
+        photo = np.pad(photo, ((margin, margin), (margin, margin), (0, 0)), mode="edge")
+        affine = np.column_stack([affine[:, :2], affine[:, 2] - affine[:, :2] @ [margin, margin]])
     inverse = invert_affine(affine)
     transform = Image.Transform.AFFINE
     image = Image.fromarray(photo).transform((size, size), transform, inverse.ravel(), Image.Resampling.BICUBIC)

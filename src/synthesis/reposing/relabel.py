@@ -9,12 +9,17 @@ from pathlib import Path
 
 import numpy as np
 
+from src.errors import InputError
 from src.markup import REGIONS
 from src.pose import fit_pose
 from src.synthesis.reposing.conventions import AFLW_OFFSETS, JAW_ENDS_OFFSETS
 from src.synthesis.reposing.face_model import FaceModel
 from src.synthesis.reposing.fit import Fits, fit_faces, hidden_jaw, landmark_shapes, learn_offsets, residuals, to_camera
 
+# What a source's 68 points mean. aflw: this project's own convention, AFLW2000-3D's, so that labels stay as they are.
+# outline: the jaw follows the visible outline, as in 300-W. learned: told from the faces, one way for each part of the
+# names before the first underscore.
+LABELS = ("aflw", "outline", "learned")
 _MAX_RESIDUAL = 0.03  # of the face box: about one fit in a hundred is worse, and wrong
 # |yaw| in degrees of the faces that show where a source places its points: frontally, and its jaw line in depth.
 _FRONTAL, _TURNED = (0.0, 8.0), (15.0, 45.0)
@@ -41,18 +46,34 @@ class Relabeled:
     good: np.ndarray
 
 
-def relabel(model: FaceModel, names: list[str], points_image: np.ndarray, rng: np.random.Generator) -> Relabeled:
+def relabel(
+    model: FaceModel,
+    names: list[str],
+    points_image: np.ndarray,
+    rng: np.random.Generator,
+    *,
+    labels: str = "learned",
+) -> Relabeled:
     """Fit the model to photographs and label them by the mesh.
 
     names: (N) file names, which tell the source; every source has its own way of placing points. points_image:
-    (N, 68, 2) pixels. rng picks the faces that show each source's way.
+    (N, 68, 2) pixels. rng picks the faces that show each source's way. labels: one of LABELS. Raises InputError where
+    turned faces show that the jaw is placed in another way than `labels` says.
     """
+    if labels == "aflw":
+        _check_no_outline(model, points_image)
+        return relabel_by(model, Convention(AFLW_OFFSETS, outline=False), points_image)
     offsets = np.empty((len(names), *AFLW_OFFSETS.shape))
     outline = np.empty(len(names), bool)
     sources = photo_sources(names)
     for source in np.unique(sources):
         members = sources == source
         convention = learn_convention(model, points_image[members], rng)
+        if labels == "outline" and not convention.outline:
+            raise InputError(
+                f"expected jaws along the visible outline, found those of {source or 'the faces'} where a 3D jaw line "
+                'lies; say labels = "learned"'
+            )
         offsets[members], outline[members] = convention.offsets, convention.outline
     return relabel_by(model, Convention(offsets, outline), points_image)
 
@@ -78,6 +99,21 @@ def learn_convention(model: FaceModel, points_image: np.ndarray, rng: np.random.
     if _outward(model, chosen, offsets) > _MIN_OUTLINE:
         return Convention(offsets, outline=True)
     return Convention(learn_offsets(model, chosen, AFLW_OFFSETS, outline=False), outline=False)
+
+
+def _check_no_outline(model: FaceModel, points_image: np.ndarray) -> None:
+    """Raises InputError where enough turned faces show jaws along the visible outline."""
+    low, high = _TURNED
+    yaw = np.abs(fit_pose(points_image)[:, 1])
+    turned = np.flatnonzero((yaw >= low) & (yaw < high))[:_MAX_FACES]
+    if len(turned) < _MIN_FACES:
+        return
+    outward = _outward(model, points_image[turned], AFLW_OFFSETS)
+    if outward > _MIN_OUTLINE:
+        raise InputError(
+            f"expected hidden jaws on the 3D jaw line, found them {100 * outward:.1f} % of the face outside of it in "
+            f'{len(turned)} turned faces; say labels = "outline"'
+        )
 
 
 def photo_sources(names: list[str]) -> np.ndarray:

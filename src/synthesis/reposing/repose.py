@@ -11,7 +11,7 @@ import os
 import zlib
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from multiprocessing import get_context
 from pathlib import Path
@@ -40,34 +40,43 @@ from src.synthesis.reposing.turning import PhotoHead, build_photo_head, sample_p
 
 FOLDERS = ("relabeled", "reposed", "rendered")
 _MADE_BY = "src.synthesis.repose"  # as in every folder so far, whatever this module is called
-_VERSION = 4  # raise it when the same seed gives another picture or label
+_VERSION = 5  # raise it when the same seed gives another picture or label
 _JPEG_QUALITY = 92
 _CHUNK = 8  # photographs that a process fetches at a time
 _NEW_EXPRESSION, _NEW_BACKGROUND, _COVERED = 0.85, 0.5, 0.35  # shares of the full renders
+_EXTENDED = 0.8  # share of the photographs that go on beyond their border; the others end in black, as AFLW's do
+_MOST_TURNED_YAW = 60.0  # degrees: a profile hides too much of the head to be turned
 _MOST_REPEATS = 3  # how many times as often a rare source's photographs are turned, to match the largest source
 
 # One face that was written: folder, file name, points_image (68, 2).
 _Written = tuple[str, str, np.ndarray]
 
 
-def repose_folder(
-    source: Path,
-    out: Path,
-    *,
-    face_model: Path,
-    per_photo: int,
-    seed: int,
-    renders: int = 0,
-    occluded: float = 0.0,
-    image_size: int = 192,
-    workers: int | None = None,
-) -> dict[str, int]:
-    """Write `out/relabeled`, `out/reposed` and, with `renders`, `out/rendered` from the photographs in `source`.
+@dataclass(frozen=True)
+class Making:
+    """What to make of a folder of photographs.
 
-    face_model: folder of ICT-FaceKit (`load_face_model`). per_photo: turned faces a photograph of the largest source;
-    those of smaller sources are turned up to three times as often, so that a few videos do not outweigh many people.
-    renders: the same for full renders (`render_face`). occluded: share of the turned faces that
-    something covers. workers: processes, by default one a CPU. The same seed writes the same files whatever the number
+    per_photo: turned faces a photograph of the largest source; those of smaller sources are turned up to three times as
+    often, so that a few videos do not outweigh many people. labels: what the points mean, of `relabel.LABELS`. renders:
+    full renders (`render_face`), as per_photo. occluded: share of the turned faces that
+    something covers. image_size: pixels.
+    """
+
+    per_photo: int
+    labels: str = "learned"
+    renders: int = 0
+    occluded: float = 0.0
+    seed: int = 0
+    image_size: int = 192
+
+
+def repose_folder(
+    source: Path, out: Path, making: Making, *, face_model: Path, workers: int | None = None
+) -> dict[str, int]:
+    """Write `out/relabeled`, `out/reposed` and, with renders, `out/rendered` from the photographs in `source`.
+
+    making: what to make. face_model: folder of ICT-FaceKit (`load_face_model`). workers: processes, by default one a
+    CPU. The same seed writes the same files whatever the number
     of workers; a finished folder of the same photographs and arguments stays as it is. Returns the counts
     `photographs`, `rejected` (bad fits) and, by folder, of the faces. Raises InputError where an input is missing or
     `out` holds anything that this function did not write.
@@ -79,20 +88,17 @@ def repose_folder(
         "made_by": _MADE_BY,
         "version": _VERSION,
         "annotations": hashlib.sha256((source / ANNOTATIONS).read_bytes()).hexdigest(),
-        "per_photo": per_photo,
-        "renders": renders,
-        "occluded": occluded,
-        "seed": seed,
-        "image_size": image_size,
+        **asdict(making),
     }
-    folders = FOLDERS if renders else FOLDERS[:2]
+    folders = FOLDERS if making.renders else FOLDERS[:2]
     counts = finished([out / folder for folder in folders], marker)
     if counts:
         return counts
     for folder in folders:
         claim(out / folder, marker)
-    relabeled = relabel(model, names, points_image, np.random.default_rng(seed))
-    good = np.flatnonzero(relabeled.good)
+    relabeled = relabel(model, names, points_image, np.random.default_rng(making.seed), labels=making.labels)
+    # Labels that stay as they are need no good fit, but to be turned.
+    good = np.flatnonzero(relabeled.good | (making.labels == "aflw"))
     if not len(good):
         raise InputError(f"{source}: no face in {len(names)} photographs fits the face model; check the annotations")
     job = _Job(
@@ -101,11 +107,9 @@ def repose_folder(
         names=names,
         model=model,
         relabeled=relabeled,
-        turns=turns_per_photo(names, per_photo),
-        renders=turns_per_photo(names, renders),
-        occluded=occluded,
-        seed=seed,
-        image_size=image_size,
+        turns=_if_turned(relabeled, turns_per_photo(names, making.per_photo)),
+        renders=_if_turned(relabeled, turns_per_photo(names, making.renders)),
+        making=making,
     )
     written = {folder: ([], []) for folder in folders}
     for faces in tqdm(_run(job, good, workers), total=len(good), desc="reposing", unit="photo"):
@@ -127,6 +131,11 @@ def turns_per_photo(names: list[str], per_photo: int) -> np.ndarray:
     sources, counts = np.unique(photo_sources(names), return_counts=True)
     repeats = np.minimum(counts.max() / counts, _MOST_REPEATS)
     return np.rint(per_photo * repeats).astype(int)[np.searchsorted(sources, photo_sources(names))]
+
+
+def _if_turned(relabeled: Relabeled, counts: np.ndarray) -> np.ndarray:
+    """counts (N) of the photographs that show enough of a well fitted head to be turned, 0 of the others."""
+    return counts * (relabeled.good & (np.abs(relabeled.fits.euler[:, 1]) < _MOST_TURNED_YAW))
 
 
 def render_face(
@@ -158,9 +167,7 @@ class _Job:
     relabeled: Relabeled
     turns: np.ndarray  # (N) turned faces of each photograph
     renders: np.ndarray  # (N) full renders of each photograph
-    occluded: float
-    seed: int
-    image_size: int
+    making: Making
 
     @cached_property
     def skin(self) -> SkinMesh:
@@ -169,26 +176,26 @@ class _Job:
     def faces(self, index: int) -> list[_Written]:
         """Write all faces of photograph `index`."""
         name = self.names[index]
-        rng = np.random.default_rng([self.seed, zlib.crc32(name.encode())])
+        rng = np.random.default_rng([self.making.seed, zlib.crc32(name.encode())])
         photo = _read_photo(self.source / name)
         stem = str(Path(name).with_suffix("")).replace("/", "_")
         points = self.relabeled.points_camera[index, :, :2]
-        affine = frame(points, self.image_size, self.relabeled.fits.euler[index, 1], rng)
-        picture = cut_photo(photo, affine, self.image_size)
+        affine = frame(points, self.making.image_size, self.relabeled.fits.euler[index, 1], rng)
+        picture = cut_photo(photo, affine, self.making.image_size, extended=rng.random() < _EXTENDED)
         written = [self._save(FOLDERS[0], f"photo_{stem}.jpg", picture, apply_affine(affine, points))]
         if self.turns[index] or self.renders[index]:
             head = build_photo_head(self.model, photo, self.relabeled, index)
         for turned in range(self.turns[index]):
             euler = sample_pose(head.euler, rng)
-            picture, points = turn_head(head, euler, self.image_size, rng)
-            if self.occluded and rng.random() < self.occluded:
+            picture, points = turn_head(head, euler, self.making.image_size, rng)
+            if self.making.occluded and rng.random() < self.making.occluded:
                 cover_face(picture, points, euler[1], rng)
             written.append(self._save(FOLDERS[1], f"turn{turned}_{stem}.jpg", picture, points))
         if self.renders[index]:
             face = build_photo_face(self.model, self.skin, head.photo, self.relabeled, index)
             other = _read_photo(self.source / self.names[rng.integers(len(self.names))])
         for rendered in range(self.renders[index]):
-            picture, points = render_face(self.model, head, face, other=other, size=self.image_size, rng=rng)
+            picture, points = render_face(self.model, head, face, other=other, size=self.making.image_size, rng=rng)
             written.append(self._save(FOLDERS[2], f"render{rendered}_{stem}.jpg", picture, points))
         return written
 

@@ -1,0 +1,83 @@
+"""A file that says which photographs to train on, what their labels mean, and how much of each to show.
+
+TOML, written by hand; folders are relative to the file:
+
+    [[source]]
+    folder = "photographs"   # pictures with an annot.pkl
+    labels = "learned"       # what the 68 points mean, see LABELS
+    turns = 3                # turned faces a photograph; 0: none
+    share = 0.3              # of a training batch: the photographs themselves,
+    turned_share = 0.4       # and their turned faces
+
+Shares count relative to each other. `preparation.py --sources FILE` reads it.
+"""
+
+import tomllib
+from dataclasses import MISSING, dataclass, fields
+from pathlib import Path
+
+from src.errors import InputError
+from src.synthesis.reposing.relabel import LABELS
+
+_MOST_TURNS = 20
+_KINDS = {Path: (str,), str: (str,), int: (int,), float: (float, int)}  # what TOML may hold for a field
+
+
+@dataclass(frozen=True)
+class Source:
+    """One folder of the file; see the module."""
+
+    folder: Path
+    share: float
+    labels: str = "learned"
+    turns: int = 0
+    turned_share: float = 0.0
+
+
+def read_sources(path: str | Path) -> list[Source]:
+    """The sources of a file, in its order. Raises InputError where it cannot be read or says what makes no sense."""
+    path = Path(path)
+    try:
+        content = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise InputError(f"{path}: expected a file of training sources ({error.strerror})") from None
+    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise InputError(f"{path}: expected TOML text ({error})") from None
+    tables = content.get("source")
+    if content.keys() != {"source"} or not isinstance(tables, list) or not tables:
+        raise InputError(
+            f"{path}: expected [[source]] tables and nothing else, found {', '.join(content) or 'nothing'}"
+        )
+    sources = [_read(table, f"{path}: source {number}", path.parent) for number, table in enumerate(tables, 1)]
+    folders = [source.folder.resolve() for source in sources]
+    for folder in folders:
+        if folders.count(folder) > 1:
+            raise InputError(f"{path}: expected each folder once, found {folder} twice")
+    return sources
+
+
+def _read(table: object, where: str, base: Path) -> Source:
+    known = {field.name: field for field in fields(Source)}
+    if not isinstance(table, dict) or not table.keys() <= known.keys():
+        found = ", ".join(sorted(table.keys() - known.keys())) if isinstance(table, dict) else repr(table)
+        raise InputError(f"{where}: expected {', '.join(known)}, found {found}")
+    missing = [name for name, field in known.items() if field.default is MISSING and name not in table]
+    if missing:
+        raise InputError(f"{where}: expected {' and '.join(missing)}, found none")
+    for name, value in table.items():
+        kinds = _KINDS[known[name].type]
+        if not isinstance(value, kinds) or isinstance(value, bool):
+            raise InputError(
+                f"{where}: {name}: expected {' or '.join(kind.__name__ for kind in kinds)}, found {value!r}"
+            )
+    source = Source(**table | {"folder": base / table["folder"]})
+    if source.labels not in LABELS:
+        raise InputError(f"{where}: labels: expected one of {', '.join(LABELS)}, found {source.labels!r}")
+    if not 0 <= source.turns <= _MOST_TURNS:
+        raise InputError(f"{where}: turns: expected 0 to {_MOST_TURNS}, found {source.turns}")
+    if not (0 <= source.share < float("inf") and 0 <= source.turned_share < float("inf")):
+        raise InputError(f"{where}: expected shares of at least 0, found {source.share} and {source.turned_share}")
+    if (source.turned_share > 0) != (source.turns > 0):
+        found = f"{source.turns} and {source.turned_share}"
+        raise InputError(f"{where}: expected turns and turned_share, both or neither, found {found}")
+    return source
