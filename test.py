@@ -12,9 +12,10 @@ from src.datasets.challenge import load_annotations
 from src.devices import choose_device
 from src.errors import InputError
 from src.evaluation.report import describe_errors
-from src.files import check_writable
+from src.files import alone_in, check_writable
 from src.metrics import interocular_errors, point_errors
 from src.network.checkpoint import load_model, stores_float32
+from src.network.model import LandmarkNet
 from src.network.profiling import profile
 from src.network.stored import read_config
 from src.pose import fit_pose
@@ -54,20 +55,33 @@ def main() -> None:
         raise InputError("expected --batch_size of at least 1 and --preview of at least 0")
     check_writable(arguments.out_dir)  # before the work, not after it
     model, content = load_model(arguments.model_path, choose_device(arguments.device))
-    cost = profile(model)
-    is_float32 = stores_float32(content)
-    fits = "within" if cost.megabytes <= MAX_MODEL_MB and is_float32 else "OUTSIDE"
-    print(
-        f"{arguments.model_path}: {model.config.backbone} + {model.config.head} at {model.config.input_size} px, "
-        f"{cost.megabytes:.2f} MB, {cost.parameters:,} parameters, float32 {'yes' if is_float32 else 'NO'}: "
-        f"{fits} the challenge's rules ({MAX_MODEL_MB:g} MB, float32, one model)"
-    )
+    print(f"{arguments.model_path}: {describe_model(model, stores_float32(content))}")
     true_points = dict(zip(*load_annotations(arguments.annotations), strict=True)) if arguments.annotations else None
     knows_sizes = read_config(TrainingConfig, content["training"]).augmentation.scale > 0
     looks = 1 if arguments.flip else arguments.looks or (2 if knows_sizes else 1)
+    with alone_in(arguments.out_dir):
+        predict(model, arguments, looks=looks, true_points=true_points)
+
+
+def describe_model(model: LandmarkNet, is_float32: bool) -> str:
+    """A model's form and size, and whether the challenge's rules allow it."""
+    cost = profile(model)
+    fits = "within" if cost.megabytes <= MAX_MODEL_MB and is_float32 else "OUTSIDE"
+    return (
+        f"{model.config.backbone} + {model.config.head} at {model.config.input_size} px, {cost.megabytes:.2f} MB, "
+        f"{cost.parameters:,} parameters, float32 {'yes' if is_float32 else 'NO'}: {fits} the challenge's rules "
+        f"({MAX_MODEL_MB:g} MB, float32, one model)"
+    )
+
+
+def predict(
+    model: LandmarkNet, arguments: argparse.Namespace, *, looks: int, true_points: dict[str, np.ndarray] | None
+) -> None:
+    """Write the solution and its preview, and print the errors where the true points are known."""
     start = time.perf_counter()
-    settings = {"batch_size": arguments.batch_size, "flip": arguments.flip, "looks": looks}
-    names, points_image, size = predict_folder(model, arguments.test_dataroot, **settings)
+    names, points_image, size = predict_folder(
+        model, arguments.test_dataroot, batch_size=arguments.batch_size, flip=arguments.flip, looks=looks
+    )
     seconds = time.perf_counter() - start
     solution = arguments.out_dir / "solution.txt"
     write_solution(solution, names, points_image, size=size)

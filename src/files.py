@@ -1,12 +1,14 @@
-"""Files that appear whole or not at all, and reading that ends.
+"""Files that appear whole or not at all, one writer a folder, and reading that ends.
 
-What is written goes to a temporary name beside the target, then is renamed; what is read is a regular file of a sane
-size, since devices and pipes have no end.
+What is written goes to a temporary name beside the target, then is renamed; locks are the operating system's, so that
+they end with the process that holds them. What is read is a regular file of a sane size: devices and pipes have no end.
 """
 
 import contextlib
 import errno
+import fcntl
 import os
+import secrets
 import stat
 import zipfile
 import zlib
@@ -15,6 +17,8 @@ from pathlib import Path
 
 from src.errors import InputError
 
+_LONGEST_NAME = 60  # characters of a target that its temporary name repeats
+_WITHOUT_LOCKS = (errno.ENOTSUP, errno.ENOSYS, errno.ENOLCK, errno.EBADF)
 _METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 
 
@@ -27,8 +31,11 @@ def atomic_path(target: str | os.PathLike) -> Iterator[Path]:
     """
     target = Path(target)
     target.parent.mkdir(parents=True, exist_ok=True)
-    temporary = target.with_name(f".{target.name}.partial")
+    # A name of its own, so that two writers do not share it; O_EXCL never follows a link that waits there.
+    temporary = target.with_name(f".{target.name[:_LONGEST_NAME]}.{secrets.token_hex(4)}.partial")
+    descriptor = os.open(temporary, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o666)
     try:
+        _take_lock(descriptor)  # says that its writer lives
         yield temporary
         with open(temporary, "rb") as file:
             os.fsync(file.fileno())
@@ -37,6 +44,7 @@ def atomic_path(target: str | os.PathLike) -> Iterator[Path]:
         error.filename = error.filename or str(target)  # a full disk's error names no file
         raise
     finally:
+        os.close(descriptor)
         temporary.unlink(missing_ok=True)
 
 
@@ -44,6 +52,53 @@ def write_text(target: str | os.PathLike, text: str) -> None:
     """Write a text file atomically."""
     with atomic_path(target) as path:
         path.write_text(text, encoding="utf-8")
+
+
+@contextlib.contextmanager
+def alone_in(*folders: str | os.PathLike) -> Iterator[None]:
+    """Make folders and be the only run that writes there, until the end of the block or of the process.
+
+    Removes what killed writers left half-written and, at the end, what it made and nobody filled. Raises InputError
+    where another run is writing.
+    """
+    with contextlib.ExitStack() as held:
+        for folder in sorted({Path(folder).resolve() for folder in folders}):
+            held.callback(_remove_empty, [place for place in (folder, *folder.parents) if not place.exists()])
+            folder.mkdir(parents=True, exist_ok=True)
+            descriptor = os.open(folder, os.O_RDONLY)
+            held.callback(os.close, descriptor)
+            if not _take_lock(descriptor):
+                raise InputError(f"{folder}: another run is writing here; wait for its end or name another folder")
+            _remove_left_over(folder)
+        yield
+
+
+def _take_lock(descriptor: int) -> bool:
+    """Lock an open file or folder; False where another process (or another opening of it) holds the lock."""
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError as error:
+        if error.errno not in _WITHOUT_LOCKS:  # some network drives: then nobody is kept out
+            raise
+    return True
+
+
+def _remove_empty(folders: list[Path]) -> None:
+    with contextlib.suppress(OSError):  # one that is not empty, nor then are those around it
+        for folder in folders:
+            folder.rmdir()
+
+
+def _remove_left_over(folder: Path) -> None:
+    for path in folder.glob(".*.partial"):
+        if not path.is_file() or path.is_symlink():
+            continue
+        descriptor = os.open(path, os.O_RDONLY)
+        if _take_lock(descriptor):  # nobody writes it any more
+            path.unlink(missing_ok=True)
+        os.close(descriptor)
 
 
 def check_writable(folder: str | os.PathLike) -> None:

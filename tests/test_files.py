@@ -1,13 +1,16 @@
 """Files appear whole or not at all, also where the writer is killed or the disk is full."""
 
 import errno
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 from commands import ROOT, run_process
 
-from src.files import atomic_path, check_writable, write_text
-from src.network import checkpoint
+from src.errors import InputError
+from src.files import alone_in, atomic_path, check_regular, check_writable, read_bytes, write_text
 
 KILLS = 20
 
@@ -57,10 +60,10 @@ def test_the_last_checkpoint_always_loads_after_a_kill_at_any_moment(tmp_path: P
     outcome = run_process(ROOT / "tests" / "killed_writer.py", path, KILLS)
     assert outcome.code == 0, outcome
     assert outcome.out.split() == ["whole"] * KILLS
-    left = [other for other in tmp_path.iterdir() if other != path]
-    assert left in ([], [path.with_name(f".{path.name}.partial")])  # what the last kill may leave half-written
-    checkpoint.save(path, checkpoint.load(path))
-    assert list(tmp_path.iterdir()) == [path]
+    left = [other for other in tmp_path.iterdir() if other != path]  # half-written by those who were killed
+    assert all(other.name.startswith(f".{path.name}.") and other.suffix == ".partial" for other in left)
+    with alone_in(tmp_path):
+        assert list(tmp_path.iterdir()) == [path]
 
 
 def test_a_place_that_cannot_be_written_is_told_before_the_work(tmp_path: Path) -> None:
@@ -69,3 +72,75 @@ def test_a_place_that_cannot_be_written_is_told_before_the_work(tmp_path: Path) 
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(NotADirectoryError, match="found a file"):
         check_writable(tmp_path / "file" / "folder")
+
+
+def test_a_link_in_the_way_is_replaced_and_not_followed(tmp_path: Path) -> None:
+    (tmp_path / "precious").write_text("mine")
+    os.symlink(tmp_path / "precious", tmp_path / "file.txt")
+    with atomic_path(tmp_path / "file.txt") as first, atomic_path(tmp_path / "file.txt") as second:
+        assert first != second  # two writers at once do not share a file
+        first.write_text("first")
+        second.write_text("second")
+    assert (tmp_path / "precious").read_text() == "mine"
+    assert not (tmp_path / "file.txt").is_symlink()
+    assert (tmp_path / "file.txt").read_text() == "first"
+    assert {path.name for path in tmp_path.iterdir()} == {"precious", "file.txt"}
+
+
+def test_a_new_file_may_be_read_by_all_whom_the_user_lets(tmp_path: Path) -> None:
+    (tmp_path / "usual").touch()
+    write_text(tmp_path / "ours", "text")
+    assert (tmp_path / "ours").stat().st_mode == (tmp_path / "usual").stat().st_mode
+
+
+_HOLDER = """
+import sys, time
+from src.files import alone_in, atomic_path
+with alone_in(sys.argv[1]), atomic_path(sys.argv[1] + "/file") as path:
+    path.write_text("half")
+    print("writing", flush=True)
+    time.sleep(60)
+"""
+
+
+def test_a_second_run_in_a_folder_is_refused_until_the_first_is_gone_even_if_killed(tmp_path: Path) -> None:
+    with subprocess.Popen(
+        [sys.executable, "-c", _HOLDER, str(tmp_path / "out")], cwd=ROOT, stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout.readline() == "writing\n"
+        with pytest.raises(InputError, match="another run is writing here"), alone_in(tmp_path / "out"):
+            pass
+        with alone_in(tmp_path / "another"):
+            pass
+        process.kill()
+    assert len(list((tmp_path / "out").iterdir())) == 1  # what the killed run left
+    with alone_in(tmp_path / "out"):
+        assert list((tmp_path / "out").iterdir()) == []
+
+
+def test_what_a_living_writer_has_begun_stays(tmp_path: Path) -> None:
+    with atomic_path(tmp_path / "file") as path:
+        path.write_text("half")
+        with alone_in(tmp_path):
+            assert path.exists()
+    assert (tmp_path / "file").read_text() == "half"
+
+
+def test_a_folder_that_was_made_and_stays_empty_is_removed(tmp_path: Path) -> None:
+    (tmp_path / "old").mkdir()
+    with alone_in(tmp_path / "old", tmp_path / "new" / "deep"):
+        assert (tmp_path / "new" / "deep").is_dir()
+    assert [path.name for path in tmp_path.iterdir()] == ["old"]
+
+
+@pytest.mark.timeout(10)
+def test_only_regular_files_of_a_sane_size_are_read(tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"a" * 100)
+    assert read_bytes(tmp_path / "file", most=100) == b"a" * 100
+    with pytest.raises(InputError, match="expected at most"):
+        read_bytes(tmp_path / "file", most=99)
+    os.mkfifo(tmp_path / "pipe")
+    os.symlink("/dev/zero", tmp_path / "zero")
+    for name in ("pipe", "zero", "."):
+        with pytest.raises(InputError, match="expected a file, found a"):
+            check_regular(tmp_path / name)

@@ -22,7 +22,7 @@ from src.datasets.cropping import WHOLE, check_rule
 from src.datasets.decoding import SquaresFile, decode_faces, describe_broken
 from src.datasets.faces import Faces
 from src.errors import InputError
-from src.files import atomic_path, write_text
+from src.files import alone_in, atomic_path, write_text
 from src.geometry import apply_affine, invert_affine
 from src.markup import INNER_51, NUM_POINTS, select_points
 from src.pose import fit_pose
@@ -78,46 +78,30 @@ def prepare(
     num_points = _common_count(tables)
     check_rule(crop)
     fingerprint = _fingerprint(tables, f"{VERSION} {image_size} {crop}" + f" {shares}" * bool(shares))
-    meta = _read_meta(out)
-    unchanged = meta is not None and meta.get("fingerprint") == fingerprint and (skip_broken or meta["broken"] == 0)
-    if unchanged and _is_whole(out):
-        return {name: meta[name] for name in ("faces", "broken", "outside")} | {"redone": False}
-
-    with atomic_path(out / "images.npy") as temporary:
-        written = _write_squares(temporary, tables, image_size, crop=crop, description=out.name)
-        broken, kept = written.broken, written.kept
-        if broken and not skip_broken:
-            raise InputError(describe_broken(broken, len(kept)))
-        if not kept.any():
-            raise InputError(f"{tables[0].root}: all {len(kept)} pictures are broken; first: {broken[0][1]}")
-        (out / "meta.json").unlink(missing_ok=True)  # from here until the new meta.json the folder is not whole
-    points_image, affine = np.concatenate([table.points_image for table in tables])[kept], written.affine[kept]
-    names = np.concatenate([[f"{table.root.resolve().name}/{name}" for name in table.names] for table in tables])[kept]
-    euler = np.concatenate([fit_pose(table.points_image) if table.euler is None else table.euler for table in tables])
-    with atomic_path(out / "labels.npz") as temporary, open(temporary, "wb") as file:
-        np.savez(
-            file,
-            points_unit=apply_affine(affine, points_image).astype(np.float32),
-            affine=affine,
-            size=written.size[kept],
-            euler=euler[kept].astype(np.float32),
-            names=names,
-            source=np.repeat(np.arange(len(tables), dtype=np.int16), [len(table) for table in tables])[kept],
-            source_names=np.array([table.root.name for table in tables]),
-            shares=np.array(shares, np.float64),
-        )
-    _write_list(out / "list.txt", names, points_image, euler[kept])
-    counts = {"faces": len(names), "broken": len(broken), "outside": written.outside}
-    meta = {
-        "version": VERSION,
-        **counts,
-        "points": num_points,
-        "image_size": image_size,
-        "crop": crop,
-        "sources": [table.root.name for table in tables],
-        "fingerprint": fingerprint,
-    }
-    write_text(out / "meta.json", json.dumps(meta, indent=2) + "\n")
+    with alone_in(out):
+        meta = _read_meta(out)
+        unchanged = meta is not None and meta.get("fingerprint") == fingerprint
+        if unchanged and (skip_broken or meta.get("broken") == 0) and _is_whole(out):
+            return {name: meta[name] for name in ("faces", "broken", "outside")} | {"redone": False}
+        with atomic_path(out / "images.npy") as temporary:
+            written = _write_squares(temporary, tables, image_size, crop=crop, description=out.name)
+            if written.broken and not skip_broken:
+                raise InputError(describe_broken(written.broken, len(written.kept)))
+            if not written.kept.any():
+                first = written.broken[0][1]
+                raise InputError(f"{tables[0].root}: all {len(written.kept)} pictures are broken; first: {first}")
+            (out / "meta.json").unlink(missing_ok=True)  # from here until the new meta.json the folder is not whole
+        counts = _write_labels(out, tables, written, shares)
+        meta = {
+            "version": VERSION,
+            **counts,
+            "points": num_points,
+            "image_size": image_size,
+            "crop": crop,
+            "sources": [table.root.name for table in tables],
+            "fingerprint": fingerprint,
+        }
+        write_text(out / "meta.json", json.dumps(meta, indent=2) + "\n")
     return {**counts, "redone": True}
 
 
@@ -147,6 +131,28 @@ def _write_squares(path: Path, tables: list[Faces], image_size: int, *, crop: st
             outside += square.has_points_outside
         images.finish()
     return _Written(affine, size, kept, outside, broken)
+
+
+def _write_labels(out: Path, tables: list[Faces], written: _Written, shares: tuple[float, ...]) -> dict[str, int]:
+    """Write labels.npz and list.txt of the faces that were kept. Returns the counts."""
+    kept = written.kept
+    points_image, affine = np.concatenate([table.points_image for table in tables])[kept], written.affine[kept]
+    names = np.concatenate([[f"{table.root.resolve().name}/{name}" for name in table.names] for table in tables])[kept]
+    euler = np.concatenate([fit_pose(table.points_image) if table.euler is None else table.euler for table in tables])
+    with atomic_path(out / "labels.npz") as temporary, open(temporary, "wb") as file:
+        np.savez(
+            file,
+            points_unit=apply_affine(affine, points_image).astype(np.float32),
+            affine=affine,
+            size=written.size[kept],
+            euler=euler[kept].astype(np.float32),
+            names=names,
+            source=np.repeat(np.arange(len(tables), dtype=np.int16), [len(table) for table in tables])[kept],
+            source_names=np.array([table.root.name for table in tables]),
+            shares=np.array(shares, np.float64),
+        )
+    _write_list(out / "list.txt", names, points_image, euler[kept])
+    return {"faces": len(names), "broken": len(written.broken), "outside": written.outside}
 
 
 def load_prepared(folder: str | Path) -> PreparedFaces:
