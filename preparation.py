@@ -5,6 +5,8 @@ from pathlib import Path
 
 from src.command_line import HelpFormatter, run_command
 from src.datasets.cropping import WHOLE
+from src.datasets.frames import FRAMES
+from src.datasets.listing import spell_out
 from src.datasets.pictures import SQUARE_SIZE
 from src.datasets.prepared import prepare
 from src.errors import InputError
@@ -51,6 +53,8 @@ def parse_arguments() -> argparse.Namespace:
     other.add_argument("--format", metavar="NAME", help="its format (detected)")
     other.add_argument("--subset", metavar="NAME", help="one of its own parts, such as train or challenge (all)")
     other.add_argument("--crop", metavar="RULE", help="whole, box, box:FACTOR or challenge (what fits the format)")
+    other.add_argument("--frame", choices=FRAMES, help="what labels on pictures turned by EXIF speak of (shown)")
+    other.add_argument("--rescale", action="store_true", help="scale labels made at another size of the picture")
     other.add_argument("--to", metavar="NAME", help="write a folder in that format instead of arrays for train.py")
     return parser.parse_args()
 
@@ -61,7 +65,7 @@ def main() -> None:
         raise InputError(f"expected --image_size of 32 to 1024 pixels, found {arguments.image_size}")
     has_root = arguments.root is not None
     for_challenge = ("demo", "repose", "adapt", "full_renders", "occluded", "train_dirs", "val_dir", "sources")
-    for flag in for_challenge if has_root else ("out", "format", "subset", "crop", "to"):
+    for flag in for_challenge if has_root else ("out", "format", "subset", "crop", "frame", "rescale", "to"):
         if getattr(arguments, flag) not in (None, False):
             raise InputError(f"--{flag} goes {'without' if has_root else 'with'} --root DIR, the folder of a data set")
     (prepare_data_set if has_root else prepare_challenge)(arguments)
@@ -104,9 +108,10 @@ def prepare_data_set(arguments: argparse.Namespace) -> None:
         raise InputError("--root expects --out DIR, where its faces go")
     folder = Folder(arguments.root)
     name = arguments.format or detect_format(folder)
-    faces = read_faces(folder, name)
-    left_out = [f"{count} {what} left out" for what, count in faces.left_out.items() if count]
-    print(f"{arguments.root}: {name}, " + ", ".join([f"{len(faces)} faces of {faces.num_points} points", *left_out]))
+    faces = read_faces(folder, name, frame=arguments.frame, rescale=arguments.rescale)
+    left_out = [f"{len(names)} {what} left out ({spell_out(names)})" for what, names in faces.left_out.items() if names]
+    found = [f"{len(faces)} faces of {faces.num_points} points", *left_out, *faces.remarks]
+    print(f"{arguments.root}: {name}, " + ", ".join(found))
     if arguments.subset is not None:
         faces = faces.subset(arguments.subset)
     settings = {"image_size": arguments.image_size, "skip_broken": arguments.skip_broken}
@@ -117,11 +122,11 @@ def prepare_data_set(arguments: argparse.Namespace) -> None:
     report_faces(arguments.out, report)
 
 
-def report_faces(out: Path, report: dict[str, int | bool]) -> None:
+def report_faces(out: Path, report: dict[str, int | str | bool]) -> None:
     """One line of what came of it."""
     parts = [f"{report['faces']} faces"]
     if report["broken"]:
-        parts.append(f"{report['broken']} broken pictures left out")
+        parts.append(f"{report['broken']} broken pictures left out ({report['left_out']})")
     if report["outside"]:
         parts.append(f"{report['outside']} with points outside their picture")
     print(f"{out}: " + ", ".join(parts) + ("" if report.get("redone", True) else " (unchanged, kept)"))

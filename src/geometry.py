@@ -26,6 +26,23 @@ def letterbox(width: int, height: int, size: int) -> tuple[tuple[int, int, int, 
     return (left, top, box_width, box_height), affine
 
 
+def orientation_affine(orientation: int, width: float, height: float) -> np.ndarray:
+    """Map from the stored width x height pixels of a picture to the shown ones. orientation: EXIF's 1-8. (2, 3)."""
+    return np.array(
+        {
+            1: [[1, 0, 0], [0, 1, 0]],
+            2: [[-1, 0, width], [0, 1, 0]],
+            3: [[-1, 0, width], [0, -1, height]],
+            4: [[1, 0, 0], [0, -1, height]],
+            5: [[0, 1, 0], [1, 0, 0]],
+            6: [[0, -1, height], [1, 0, 0]],
+            7: [[0, -1, height], [-1, 0, width]],
+            8: [[0, 1, 0], [-1, 0, width]],
+        }[orientation],
+        np.float64,
+    )
+
+
 def crop_affine(crop: tuple[float, float, float]) -> np.ndarray:
     """Map from the unit square to the input frame of a fixed crop (center x, center y, side). Returns (2, 3)."""
     center_x, center_y, side = crop

@@ -8,7 +8,7 @@ from commands import ROOT, run
 from PIL import Image
 
 from src.datasets.challenge import read_annotations
-from src.datasets.pictures import list_pictures
+from src.datasets.listing import list_pictures
 from src.export.onnx_file import export_onnx
 from src.network.checkpoint import load_model
 from src.pose import fit_pose

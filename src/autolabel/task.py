@@ -9,7 +9,7 @@ import numpy as np
 
 from src.datasets.challenge import check_name, read_folder
 from src.datasets.faces import Faces
-from src.datasets.pictures import list_pictures
+from src.datasets.listing import list_pictures
 from src.errors import InputError
 
 FORBIDDEN = ("aflw_test", "aflw_val")  # the challenge's measure: never trained on, not even by pseudo-labels

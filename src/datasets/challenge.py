@@ -13,6 +13,7 @@ import numpy as np
 from src.datasets import numbers_pickle
 from src.datasets.faces import Faces
 from src.datasets.folder import Folder
+from src.datasets.frames import settle
 from src.errors import InputError, about
 from src.files import atomic_path
 from src.markup import NUM_POINTS
@@ -55,13 +56,14 @@ def detect(folder: Folder) -> bool:
 
 
 def read(folder: Folder) -> Faces:
-    return read_folder(folder.root)
+    names, points_image = read_annotations(folder.root)
+    return Faces(folder.root, np.array(names), points_image)
 
 
 def read_folder(folder: str | Path) -> Faces:
-    """The faces of a folder in the challenge's format."""
+    """The faces of a folder in the challenge's format, settled in the frame of `Faces`."""
     names, points_image = read_annotations(folder)
-    return Faces(Path(folder), np.array(names), points_image)
+    return settle(Faces(Path(folder), np.array(names), points_image))
 
 
 def write(faces: Faces, out: Path) -> None:
@@ -99,7 +101,7 @@ def _check(content: object) -> tuple[list[str], np.ndarray]:
 
 
 def check_name(name: object) -> str:
-    """A picture's name inside its folder, as the challenge's files can carry it. Raises InputError for any other."""
+    """A picture's name inside its folder, with forward slashes. Raises InputError for any other."""
     if not isinstance(name, str):
         raise InputError(f"expected file names, found {_describe(name)}")
     path = PurePosixPath(name.replace("\\", "/"))
@@ -107,8 +109,8 @@ def check_name(name: object) -> str:
         raise InputError(f"expected file names, found {name!r}")
     if path.is_absolute() or ".." in path.parts or (len(path.parts[0]) == 2 and path.parts[0][1] == ":"):
         raise InputError(f"expected names inside the folder, found {name!r}")
-    if " " in name or not name.isprintable():  # of all kinds of space, only " " is printable
-        raise InputError(f"expected names without spaces (they separate the columns of solution.txt), found {name!r}")
+    if not name.isprintable():  # of all kinds of space, only " " is printable
+        raise InputError(f"expected names of printable text, found {name!r}; rename it")
     return str(path)
 
 

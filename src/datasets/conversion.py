@@ -2,11 +2,11 @@
 
 import os
 import shutil
-from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
+from itertools import chain, count
 from pathlib import Path, PurePosixPath
 
 import numpy as np
@@ -14,10 +14,11 @@ from PIL import Image
 from tqdm import tqdm
 
 from src.datasets.cropping import WHOLE
-from src.datasets.decoding import decode_faces, describe_broken
+from src.datasets.decoding import decode_faces, describe_broken, list_broken
 from src.datasets.faces import Faces
 from src.datasets.formats import FORMATS, WRITABLE
-from src.datasets.pictures import picture_size
+from src.datasets.listing import folded
+from src.datasets.pictures import picture_shape
 from src.errors import InputError
 from src.files import check_writable
 from src.geometry import apply_affine
@@ -29,26 +30,47 @@ _Broken = list[tuple[Path, InputError]]
 
 def convert(
     faces: Faces, out: str | Path, *, to: str, image_size: int, crop: str = WHOLE, skip_broken: bool = False
-) -> dict[str, int]:
+) -> dict[str, int | str]:
     """Write `faces` into the new folder `out` in the format `to`, or nothing at all.
 
     crop: `whole` copies the pictures as they are; any other rule of `src.datasets.cropping` writes a JPEG of image_size
-    pixels a face. Returns {"faces", "broken", "outside"}; outside counts the faces with a point beyond their picture,
-    which are kept. Raises InputError for a folder that already holds something and, unless `skip_broken`, for broken
-    pictures.
+    pixels a face. Returns {"faces", "broken", "outside", "left_out"}; outside counts the faces with a point beyond
+    their picture, which are kept, and left_out says which are broken. Raises InputError for a folder that already holds
+    something, for pictures or labels that would overwrite each other and, unless `skip_broken`, for broken pictures.
     """
     if to not in WRITABLE:
         raise InputError(f"expected a format that can be written ({', '.join(WRITABLE)}), found {to!r}")
     form = FORMATS[to]
+    faulty = [(faces.path(row), InputError(fault)) for row, fault in enumerate(faces.faults) if fault]
+    if len(faulty) == len(faces):
+        raise _all_broken(faces, faulty)
+    sound = faces.take(faces.faults == "")
+    if crop == WHOLE:
+        _check_names(sound, to=to, by_stem=form.by_stem)
     with _new_folder(Path(out)) as folder:
         if crop == WHOLE:
-            placed, outside, broken = _copy_pictures(faces, folder, form.pictures)
+            placed, outside, broken = _copy_pictures(sound, folder, form.pictures)
         else:
-            placed, outside, broken = _crop_pictures(faces, folder, form.pictures, crop=crop, size=image_size)
+            placed, outside, broken = _crop_pictures(sound, folder, form.pictures, crop=crop, size=image_size)
+        broken = [*faulty, *broken]
         if broken and not skip_broken:
             raise InputError(describe_broken(broken, len(faces)))
         form.write(placed, folder)
-    return {"faces": len(placed), "broken": len(faces) - len(placed), "outside": outside}
+    left_out = list_broken(broken)
+    return {"faces": len(placed), "broken": len(faces) - len(placed), "outside": outside, "left_out": left_out}
+
+
+def _check_names(faces: Faces, *, to: str, by_stem: bool) -> None:
+    """Raise InputError where two pictures, or their labels, would be one file; case does not tell files apart."""
+    seen: dict[str, str] = {}
+    for name in np.unique(faces.names).tolist():
+        key = folded(os.path.splitext(name)[0] if by_stem else name)
+        if key in seen:
+            raise InputError(
+                f"{faces.root}: expected pictures whose files in the format {to} differ, found {seen[key]} and {name}; "
+                "rename one, or crop the faces"
+            )
+        seen[key] = name
 
 
 @contextmanager
@@ -74,7 +96,7 @@ def _copy_pictures(faces: Faces, out: Path, inside: str) -> tuple[Faces, int, _B
     def copy(name: str) -> tuple[int, int] | InputError:
         target = out / inside / name
         try:
-            size = picture_size(faces.root / name)
+            size = picture_shape(faces.root / name).shown
         except InputError as error:
             return error
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -121,11 +143,23 @@ def _all_broken(faces: Faces, broken: _Broken) -> InputError:
 
 
 def _crop_names(names: np.ndarray, inside: str) -> list[str]:
-    """A .jpg for every face; the second face of a picture is NAME.face2.jpg."""
-    seen: Counter[PurePosixPath] = Counter()
+    """A .jpg for every face: the picture's own name, or NAME.png.jpg where that is taken; the second face of a picture
+    is NAME.face2.jpg. Case does not tell two names apart."""
+    taken: set[str] = set()
+    stems: dict[str, str] = {}
+
+    def take(*candidates: str) -> str:
+        counted = (f"{candidates[0]}.{number}" for number in count(2))
+        stem = next(stem for stem in chain(candidates, counted) if folded(stem) not in taken)
+        taken.add(folded(stem))
+        return stem
+
+    for name in dict.fromkeys(names.tolist()):  # first faces first: no further face takes another picture's name
+        path = PurePosixPath(inside, name)
+        stems[name] = take(str(path.with_suffix("")), str(path))
+    faces_of = dict.fromkeys(stems, 0)
     crops = []
-    for name in names:
-        stem = PurePosixPath(inside, name).with_suffix("")
-        seen[stem] += 1
-        crops.append(f"{stem}.jpg" if seen[stem] == 1 else f"{stem}.face{seen[stem]}.jpg")
+    for name in names.tolist():
+        faces_of[name] += 1
+        crops.append(f"{stems[name] if faces_of[name] == 1 else take(f'{stems[name]}.face{faces_of[name]}')}.jpg")
     return crops

@@ -49,9 +49,13 @@ def decode_faces(tables: Sequence[Faces], size: int, *, crop: str, description: 
 
 def describe_broken(broken: Sequence[tuple[Path, InputError]], count: int) -> str:
     """One line about the broken ones of `count` pictures, which spells out the first few."""
+    return f"{len(broken)} of {count} pictures are broken ({list_broken(broken)}); mend them or pass --skip_broken"
+
+
+def list_broken(broken: Sequence[tuple[Path, InputError]]) -> str:
+    """The first few broken pictures and what is wrong with each."""
     listed = "; ".join(f"{path}: {error}" for path, error in broken[:_LISTED_BROKEN])
-    more = f"; and {len(broken) - _LISTED_BROKEN} more" if len(broken) > _LISTED_BROKEN else ""
-    return f"{len(broken)} of {count} pictures are broken ({listed}{more}); mend them or pass --skip_broken"
+    return listed + (f"; and {len(broken) - _LISTED_BROKEN} more" if len(broken) > _LISTED_BROKEN else "")
 
 
 class SquaresFile:
@@ -87,6 +91,8 @@ class SquaresFile:
 
 
 def _decode_one(faces: Faces, crops: np.ndarray | None, row: int, *, size: int) -> Square | InputError:
+    if faces.faults[row]:
+        return InputError(faces.faults[row])
     try:
         if crops is None:
             pixels, affine, (height, width) = read_square(faces.path(row), size)

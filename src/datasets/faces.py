@@ -10,6 +10,24 @@ from src.errors import InputError
 
 
 @dataclass(frozen=True)
+class Convention:
+    """How a format writes coordinates; `src.datasets.frames.settle` brings them into our frame.
+
+    origin: what a coordinate exceeds ours by. in_shares: points and boxes are shares of the picture's sides.
+    stated_size: (N, 2) width and height of the picture that the labels speak of, NaN where the format does not say.
+    unmarked: a placeholder (-1 -1 or 0 0) is this format's way of saying that a point is not marked.
+    """
+
+    origin: float = 0.0
+    in_shares: bool = False
+    stated_size: np.ndarray | None = None
+    unmarked: bool = False
+
+
+OURS = Convention()
+
+
+@dataclass(frozen=True)
 class Faces:
     """N annotated faces; a picture with three faces has three rows. Raises InputError for a table that cannot be used.
 
@@ -19,7 +37,10 @@ class Faces:
     boxes_image: (N, 4) float64 left, top, right, bottom of the format's own face box, NaN where a face has none.
     euler: (N, 3) float64 pitch, yaw, roll in degrees (frame: `src.pose`) where the format states it, else None.
     subsets: the data set's own parts, name -> (N) bool; a face may belong to several.
-    left_out: what the folder holds and the table does not, in words -> count.
+    left_out: what the folder holds and the table does not, in words -> names.
+    faults: (N,) str, why a face's labels cannot be trusted, "" where nothing is known against them; such a face counts
+    as broken. remarks: what a reader decided and its user should know.
+    convention: what is still to be settled; `OURS` everywhere but between a reader and `src.datasets.frames`.
     """
 
     root: Path
@@ -28,7 +49,10 @@ class Faces:
     boxes_image: np.ndarray | None = None
     euler: np.ndarray | None = None
     subsets: Mapping[str, np.ndarray] = field(default_factory=dict)
-    left_out: Mapping[str, int] = field(default_factory=dict)
+    left_out: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    faults: np.ndarray | None = None
+    remarks: tuple[str, ...] = ()
+    convention: Convention = OURS
 
     def __post_init__(self) -> None:
         names, points_image = np.asarray(self.names, dtype=str), np.asarray(self.points_image, np.float64)
@@ -41,7 +65,9 @@ class Faces:
         if not finite.all():
             raise InputError(f"{self.root}: {names[~finite][0]}: expected finite coordinates, found NaN or infinity")
         boxes = np.full((count, 4), np.nan) if self.boxes_image is None else np.asarray(self.boxes_image, np.float64)
-        for name, value in (("names", names), ("points_image", points_image), ("boxes_image", boxes)):
+        faults = np.full(count, "") if self.faults is None else np.asarray(self.faults, dtype=str)
+        columns = {"names": names, "points_image": points_image, "boxes_image": boxes, "faults": faults}
+        for name, value in columns.items():
             object.__setattr__(self, name, value)
         object.__setattr__(self, "root", Path(self.root))
 
@@ -65,6 +91,7 @@ class Faces:
             boxes_image=self.boxes_image[rows],
             euler=None if self.euler is None else self.euler[rows],
             subsets={name: mask[rows] for name, mask in self.subsets.items()},
+            faults=self.faults[rows],
         )
 
     def subset(self, name: str) -> "Faces":

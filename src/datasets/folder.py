@@ -1,8 +1,7 @@
 """A data set's folder, walked once: find its files by ending, the picture of an annotation, and parse many files."""
 
-import json
 import os
-from collections import defaultdict
+from collections import defaultdict, deque
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path, PurePosixPath
@@ -10,33 +9,31 @@ from typing import TypeVar
 
 from tqdm import tqdm
 
-from src.datasets.pictures import EXTENSIONS
+from src.datasets.listing import is_picture
 from src.errors import InputError
-
-PEEKED = 10  # files that are opened to tell a folder's format
 
 Parsed = TypeVar("Parsed")
 
 
 class Folder:
-    """All files below `root`, hidden ones left out; names are relative to it, sorted, with forward slashes."""
+    """All files below `root`, hidden ones left out, links followed; names are relative to it, sorted, with forward
+    slashes. A file of labels that links lead to twice is listed once."""
 
     def __init__(self, root: str | Path) -> None:
         self.root = Path(root)
         if not self.root.is_dir():
             raise InputError(f"{self.root}: no such folder; expected annotated pictures there")
         self.names = sorted(_walk(self.root))
+        self.pictures = [name for name in self.names if is_picture(name)]
         self._by_extension: dict[str, list[str]] = defaultdict(list)
-        self._pictures_by_stem: dict[str, str] = {}
-        self._pictures_by_bare_stem: dict[str, str] = {}
-        self._pictures_by_file: dict[str, list[str]] = defaultdict(list)
+        self._by_stem: dict[str, list[str]] = defaultdict(list)
+        self._by_bare_stem: dict[str, list[str]] = defaultdict(list)
         for name in self.names:
-            stem, extension = os.path.splitext(name)
-            self._by_extension[extension.lower()].append(name)
-            if extension.lower() in EXTENSIONS:
-                self._pictures_by_stem.setdefault(stem, name)
-                self._pictures_by_bare_stem.setdefault(PurePosixPath(stem).name, name)
-                self._pictures_by_file[PurePosixPath(name).name].append(name)
+            self._by_extension[os.path.splitext(name)[1].lower()].append(name)
+        for name in self.pictures:
+            stem = os.path.splitext(name)[0]
+            self._by_stem[stem].append(name)
+            self._by_bare_stem[PurePosixPath(stem).name].append(name)
 
     def ending(self, ending: str, *, inside: str = "") -> list[str]:
         """Names with an ending such as "_ldmks.txt", in any case, of files that lie in a folder called `inside`."""
@@ -48,32 +45,23 @@ class Folder:
         ]
 
     def picture(self, stem: str) -> str:
-        """The picture with this path less its extension; an absent one is called .jpg, and missed when decoded."""
-        return self._pictures_by_stem.get(stem, f"{stem}.jpg")
+        """The picture with this path less its extension; an absent one is called .jpg, and missed when decoded.
+
+        Raises InputError where two pictures differ in their extension alone.
+        """
+        return self._only(self._by_stem.get(stem, []), stem)
 
     def locate_stem(self, stem: str) -> str:
-        """The picture whose file name less its extension is `stem`, in whichever folder; an absent one as above."""
-        return self._pictures_by_bare_stem.get(stem, f"{stem}.jpg")
+        """The picture whose file name less its extension is `stem`, in whichever folder; otherwise as above."""
+        return self._only(self._by_bare_stem.get(stem, []), stem)
 
-    def locate(self, stated: str) -> str:
-        """The picture that an annotation file calls `stated`, which may be relative to another folder or absolute.
-
-        Among pictures of that file name, the one whose path agrees longest from its end. Raises InputError for a tie.
-        """
-        parts = PurePosixPath(stated.replace("\\", "/")).parts
-        if not parts:
-            raise InputError(f"expected a picture's name, found {stated!r}")
-        candidates = self._pictures_by_file.get(parts[-1], [])
-        if not candidates:
-            return parts[-1]
-        agreement = [_common_ending(parts, PurePosixPath(name).parts) for name in candidates]
-        best = [name for name, length in zip(candidates, agreement, strict=True) if length == max(agreement)]
-        exact = str(PurePosixPath(*parts))
-        if exact in best:
-            return exact
-        if len(best) > 1:
-            raise InputError(f"{self.root}: expected one picture {stated!r}, found {best[0]} and {best[1]}")
-        return best[0]
+    def _only(self, candidates: list[str], stem: str) -> str:
+        if len(candidates) > 1:
+            raise InputError(
+                f"{self.root}: expected one picture for the labels of {stem}, found {candidates[0]} and "
+                f"{candidates[1]}; move one of them away"
+            )
+        return candidates[0] if candidates else f"{stem}.jpg"
 
     def parse(self, names: list[str], parse_one: Callable[[Path], Parsed]) -> list[Parsed]:
         """parse_one(path) of every file, in order, on all cores; what goes wrong becomes an InputError naming it."""
@@ -101,23 +89,6 @@ def read_text(path: Path) -> str:
         raise InputError("expected text in UTF-8, found other bytes") from None
 
 
-def read_json(path: Path) -> dict:
-    """A .json that holds an object. Raises InputError for any other file."""
-    try:
-        content = json.loads(path.read_bytes())
-    except ValueError as error:
-        raise InputError(f"not readable JSON ({error}); it may be truncated") from None
-    if not isinstance(content, dict):
-        raise InputError(f"expected a JSON object, found {type(content).__name__}")
-    return content
-
-
-def json_head(path: Path) -> str:
-    """The beginning of a .json, whose keys tell its kind."""
-    with open(path, "rb") as file:
-        return file.read(65536).decode("utf-8", errors="replace")
-
-
 def _describe(error: Exception) -> str:
     if isinstance(error, InputError):
         return str(error)
@@ -127,19 +98,24 @@ def _describe(error: Exception) -> str:
 
 
 def _walk(root: Path) -> list[str]:
-    names = []
-    for place, folders, files in os.walk(root):
-        folders[:] = [folder for folder in folders if not folder.startswith(".")]
-        relative = Path(place).relative_to(root).as_posix()
-        prefix = "" if relative == "." else f"{relative}/"
-        names += [prefix + file for file in files if not file.startswith(".")]
+    """Names of all files below a folder. Links are followed but where they lead back to a folder around them."""
+    names, visited = [], set()
+    # Linked folders come last: of labels that are reached twice, the name without a link stays.
+    pending = deque([(root, "", frozenset())])
+    while pending:
+        place, prefix, around = pending.popleft()
+        real = os.path.realpath(place)
+        if real in around:
+            continue
+        is_new = real not in visited
+        visited.add(real)
+        with os.scandir(place) as entries:
+            for entry in sorted(entries, key=lambda entry: entry.name):
+                if entry.name.startswith("."):
+                    continue
+                if entry.is_dir():
+                    inner = (Path(entry.path), f"{prefix}{entry.name}/", around | {real})
+                    pending.append(inner) if entry.is_symlink() else pending.appendleft(inner)
+                elif is_new or is_picture(entry.name):
+                    names.append(prefix + entry.name)
     return names
-
-
-def _common_ending(first: tuple[str, ...], second: tuple[str, ...]) -> int:
-    length = 0
-    for one, other in zip(reversed(first), reversed(second), strict=False):
-        if one != other:
-            break
-        length += 1
-    return length

@@ -1,21 +1,27 @@
-"""Decoding any picture a user may have into a square uint8 RGB array, together with the map of its points."""
+"""Decoding any picture a user may have into a square uint8 RGB array, together with the map of its points.
+
+Everything here, and every command, speaks of a picture as people see it: turned as its EXIF orientation says.
+"""
 
 import contextlib
 import math
 import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 from PIL import Image, UnidentifiedImageError
+from tqdm import tqdm
 
 from src.errors import InputError
 from src.geometry import letterbox
 
-EXTENSIONS = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff", ".gif"})
 SQUARE_SIZE = 192  # pixels of a decoded square: half a challenge picture, so its JPEG decodes at half scale
 _EXIF_ORIENTATION = 0x0112
+_TIFF_SIDES = (256, 257)  # tags of the stored width and height
 _TURNS = {  # from the stored to the shown picture
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -31,18 +37,14 @@ MAX_SIDE = 16384  # pixels: beyond this a "cropped face" is a mistake
 MAX_PIXELS = 64_000_000  # decoding more on every core would fill the memory
 
 
-def list_pictures(folder: str | Path) -> list[str]:
-    """Sorted names of the pictures directly inside a folder; hidden files and other types are left out.
+@dataclass(frozen=True)
+class Shape:
+    """(width, height) in pixels of a picture's stored rows and columns, and as people see it; the EXIF orientation
+    (1-8) leads from one to the other."""
 
-    Raises InputError where the folder is missing or holds no picture.
-    """
-    folder = Path(folder)
-    if not folder.is_dir():
-        raise InputError(f"{folder}: no such folder; expected cropped face pictures there")
-    names = sorted(p.name for p in folder.iterdir() if p.suffix.lower() in EXTENSIONS and not p.name.startswith("."))
-    if not names:
-        raise InputError(f"{folder}: expected pictures ({', '.join(sorted(EXTENSIONS))}), found none")
-    return names
+    stored: tuple[int, int]
+    shown: tuple[int, int]
+    orientation: int
 
 
 def read_square(path: str | Path, size: int) -> tuple[np.ndarray, np.ndarray, tuple[int, int]]:
@@ -100,24 +102,45 @@ def read_crop(
     return square, affine, (height, width)
 
 
-def picture_size(path: str | Path) -> tuple[int, int]:
-    """Width and height in pixels as people see the picture, without decoding it. Raises InputError as `read_square`."""
+def picture_shape(path: str | Path) -> Shape:
+    """How a picture is stored and shown, without decoding it. Raises InputError as `read_square`."""
     with _opened(path) as image:
-        width, height = _checked_size(image)
-        return (height, width) if image.getexif().get(_EXIF_ORIENTATION, 1) in _LYING else (width, height)
+        return _shape(image)
+
+
+def picture_shapes(paths: Sequence[Path]) -> list[Shape | InputError]:
+    """The shapes of many pictures, on all cores, or what is wrong with them."""
+
+    def attempt(path: Path) -> Shape | InputError:
+        try:
+            return picture_shape(path)
+        except InputError as error:
+            return error
+
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        progress = tqdm(pool.map(attempt, paths), total=len(paths), desc="sizes", unit="picture", disable=None)
+        return list(progress)
 
 
 def picture_sizes(paths: Sequence[Path]) -> np.ndarray:
-    """(N, 2) width and height of many pictures, on all cores; the InputError names the picture."""
+    """(N, 2) width and height of many pictures as people see them, on all cores; the InputError names the picture."""
+    shapes = picture_shapes(paths)
+    for path, shape in zip(paths, shapes, strict=True):
+        if isinstance(shape, InputError):
+            raise InputError(f"{path}: {shape}")
+    return np.array([shape.shown for shape in shapes]).reshape(-1, 2)
 
-    def named(path: Path) -> tuple[int, int]:
-        try:
-            return picture_size(path)
-        except InputError as error:
-            raise InputError(f"{path}: {error}") from None
 
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
-        return np.array(list(pool.map(named, paths))).reshape(-1, 2)
+def upright(image: Image.Image) -> Image.Image:
+    """Any open PIL image as RGB and as people see it: its EXIF orientation applied, 16 bits scaled, transparency black.
+
+    An image that was turned by hand and still carries the orientation is turned once more; `ImageOps.exif_transpose`
+    removes it. Raises OSError, SyntaxError or ValueError where the file behind the image is damaged.
+    """
+    image.load()  # Pillow turns a TIFF by itself while it loads
+    orientation = _orientation(image)
+    rgb = _to_rgb(image)
+    return rgb.transpose(_TURNS[orientation]) if orientation in _TURNS else rgb
 
 
 def _covered(start: float, length: int, side: float, size: int) -> tuple[int, int]:
@@ -134,12 +157,15 @@ def _decode(
     needed: from the file's (width, height), what a JPEG may be reduced to.
     """
     with _opened(path) as image:
-        width, height = _checked_size(image)
+        _shape(image)  # checks the size
+        width, height = image.size
         reduced = image.draft("RGB", needed((width, height)))
+        rgb = _to_rgb(image)
+        if not reduced:
+            width, height = rgb.size  # Pillow turns a TIFF by itself while it decodes
         # A JPEG whose sides are no multiple of the reduction ends inside the last pixels of its reduced form.
         extent = reduced[1] if reduced else (0, 0, width, height)
-        rgb = _to_rgb(image)
-        orientation = image.getexif().get(_EXIF_ORIENTATION, 1)  # after decoding: Pillow turns a TIFF by itself
+        orientation = _orientation(image)
     return rgb, extent, orientation, (width, height)
 
 
@@ -162,13 +188,38 @@ def _opened(path: str | Path) -> Iterator[Image.Image]:
         raise InputError(f"the picture cannot be decoded ({error})") from None
 
 
-def _checked_size(image: Image.Image) -> tuple[int, int]:
-    width, height = image.size
+def _shape(image: Image.Image) -> Shape:
+    """The one place that knows how each container tells its orientation."""
+    if image.format == "TIFF":  # its plug-in may have swapped the sides already
+        width, height = (int(image.tag_v2[tag]) for tag in _TIFF_SIDES)
+    else:
+        width, height = image.size
     if min(width, height) < MIN_SIDE or max(width, height) > MAX_SIDE:
         raise InputError(f"expected sides of {MIN_SIDE} to {MAX_SIDE} pixels, found {width} x {height}")
     if width * height > MAX_PIXELS:
         raise InputError(f"expected at most {MAX_PIXELS // 1_000_000} megapixels, found {width} x {height}")
-    return width, height
+    orientation = 1 if image.format == "PNG" and not _has_metadata(image.fp) else _orientation(image)
+    return Shape((width, height), (height, width) if orientation in _LYING else (width, height), orientation)
+
+
+def _has_metadata(png: BinaryIO) -> bool:
+    """Whether an open PNG file may tell an orientation. Pillow would decode all of it to find out."""
+    place = png.tell()
+    png.seek(8)
+    try:
+        while len(head := png.read(8)) == 8:
+            if head[4:] in (b"eXIf", b"tEXt", b"zTXt", b"iTXt"):
+                return True
+            png.seek(int.from_bytes(head[:4]) + 4, os.SEEK_CUR)
+        return False
+    finally:
+        png.seek(place)
+
+
+def _orientation(image: Image.Image) -> int:
+    """1-8; 1 where the image says nothing or nonsense."""
+    orientation = image.getexif().get(_EXIF_ORIENTATION, 1)
+    return orientation if orientation in _TURNS else 1
 
 
 def _to_rgb(image: Image.Image) -> Image.Image:

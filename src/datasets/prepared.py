@@ -19,8 +19,9 @@ import numpy as np
 
 from src.datasets.challenge import read_folder
 from src.datasets.cropping import WHOLE, check_rule
-from src.datasets.decoding import SquaresFile, decode_faces, describe_broken
+from src.datasets.decoding import SquaresFile, decode_faces, describe_broken, list_broken
 from src.datasets.faces import Faces
+from src.datasets.listing import distinct_names
 from src.errors import InputError
 from src.files import alone_in, atomic_path, write_text
 from src.geometry import apply_affine, invert_affine
@@ -65,24 +66,26 @@ def prepare(
     skip_broken: bool = False,
     crop: str = WHOLE,
     shares: tuple[float, ...] = (),
-) -> dict[str, int | bool]:
+) -> dict[str, int | str | bool]:
     """Decode annotated pictures into one prepared folder; a no-op where nothing changed.
 
     sources: tables of faces, or folders in the challenge's format. crop: a rule of `src.datasets.cropping`.
     shares: of each source in a training batch, kept with the faces.
-    Returns {"faces", "broken", "outside", "redone"}; outside counts the faces with a point beyond their picture, which
-    are kept. Raises InputError for bad annotations and, unless `skip_broken`, for broken pictures, before anything of
-    `out` is replaced.
+    Returns {"faces", "broken", "outside", "left_out", "redone"}; outside counts the faces with a point beyond their
+    picture, which are kept, and left_out says which are broken. Raises InputError for bad annotations and, unless
+    `skip_broken`, for broken pictures, before anything of `out` is replaced.
     """
     tables, out = [source if isinstance(source, Faces) else read_folder(source) for source in sources], Path(out)
     num_points = _common_count(tables)
+    roots = distinct_names([table.root for table in tables])
     check_rule(crop)
     fingerprint = _fingerprint(tables, f"{VERSION} {image_size} {crop}" + f" {shares}" * bool(shares))
     with alone_in(out):
         meta = _read_meta(out)
         unchanged = meta is not None and meta.get("fingerprint") == fingerprint
         if unchanged and (skip_broken or meta.get("broken") == 0) and _is_whole(out):
-            return {name: meta[name] for name in ("faces", "broken", "outside")} | {"redone": False}
+            counts = {name: meta[name] for name in ("faces", "broken", "outside")}
+            return {**counts, "left_out": meta.get("left_out", ""), "redone": False}
         with atomic_path(out / "images.npy") as temporary:
             written = _write_squares(temporary, tables, image_size, crop=crop, description=out.name)
             if written.broken and not skip_broken:
@@ -91,14 +94,14 @@ def prepare(
                 first = written.broken[0][1]
                 raise InputError(f"{tables[0].root}: all {len(written.kept)} pictures are broken; first: {first}")
             (out / "meta.json").unlink(missing_ok=True)  # from here until the new meta.json the folder is not whole
-        counts = _write_labels(out, tables, written, shares)
+        counts = _write_labels(out, tables, written, roots=roots, shares=shares)
         meta = {
             "version": VERSION,
             **counts,
             "points": num_points,
             "image_size": image_size,
             "crop": crop,
-            "sources": [table.root.name for table in tables],
+            "sources": roots,
             "fingerprint": fingerprint,
         }
         write_text(out / "meta.json", json.dumps(meta, indent=2) + "\n")
@@ -133,11 +136,15 @@ def _write_squares(path: Path, tables: list[Faces], image_size: int, *, crop: st
     return _Written(affine, size, kept, outside, broken)
 
 
-def _write_labels(out: Path, tables: list[Faces], written: _Written, shares: tuple[float, ...]) -> dict[str, int]:
+def _write_labels(
+    out: Path, tables: list[Faces], written: _Written, *, roots: list[str], shares: tuple[float, ...]
+) -> dict[str, int | str]:
     """Write labels.npz and list.txt of the faces that were kept. Returns the counts."""
     kept = written.kept
     points_image, affine = np.concatenate([table.points_image for table in tables])[kept], written.affine[kept]
-    names = np.concatenate([[f"{table.root.resolve().name}/{name}" for name in table.names] for table in tables])[kept]
+    names = np.concatenate(
+        [[f"{root}/{name}" for name in table.names] for root, table in zip(roots, tables, strict=True)]
+    )[kept]
     euler = np.concatenate([fit_pose(table.points_image) if table.euler is None else table.euler for table in tables])
     with atomic_path(out / "labels.npz") as temporary, open(temporary, "wb") as file:
         np.savez(
@@ -148,11 +155,16 @@ def _write_labels(out: Path, tables: list[Faces], written: _Written, shares: tup
             euler=euler[kept].astype(np.float32),
             names=names,
             source=np.repeat(np.arange(len(tables), dtype=np.int16), [len(table) for table in tables])[kept],
-            source_names=np.array([table.root.name for table in tables]),
+            source_names=np.array(roots),
             shares=np.array(shares, np.float64),
         )
     _write_list(out / "list.txt", names, points_image, euler[kept])
-    return {"faces": len(names), "broken": len(written.broken), "outside": written.outside}
+    return {
+        "faces": len(names),
+        "broken": len(written.broken),
+        "outside": written.outside,
+        "left_out": list_broken(written.broken),
+    }
 
 
 def load_prepared(folder: str | Path) -> PreparedFaces:
@@ -196,6 +208,7 @@ def _fingerprint(tables: list[Faces], settings: str) -> str:
     digest = hashlib.sha256(settings.encode())
     for table in tables:
         digest.update(str(table.root.resolve()).encode())
+        digest.update("".join(table.faults).encode())
         for part in (table.points_image, table.boxes_image, table.euler):
             digest.update(b"" if part is None else np.ascontiguousarray(part).tobytes())
         for name in table.names:

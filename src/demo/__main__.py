@@ -15,7 +15,8 @@ from tqdm import tqdm
 
 from src.boxes import BOX_COLUMNS, KINDS, read_boxes
 from src.command_line import HelpFormatter, run_command
-from src.datasets.pictures import EXTENSIONS, list_pictures
+from src.datasets import listing
+from src.datasets.listing import list_pictures
 from src.demo.tracking import Smoothing, Tracker
 from src.demo.video import is_animated, open_video, write_video
 from src.errors import InputError
@@ -68,7 +69,7 @@ def main() -> None:
     check_writable(out)  # before the work, not after it
     boxes = read_boxes(arguments.boxes) if arguments.boxes else {}
     predictor = Predictor(arguments.model_path, box_kind=arguments.box_kind)
-    is_picture = source.suffix.lower() in EXTENSIONS and not is_animated(source)
+    is_picture = listing.is_picture(source.name) and not is_animated(source)
     with atomic_path(out / "faces.csv") as temporary, _open_table(temporary) as file:
         rows = csv.writer(file)
         rows.writerow(FACE_COLUMNS)

@@ -13,7 +13,7 @@ from types import ModuleType
 import numpy as np
 from PIL import Image, ImageSequence, UnidentifiedImageError
 
-from src.datasets.pictures import list_pictures
+from src.datasets.listing import list_pictures, natural_order
 from src.errors import InputError
 from src.files import atomic_path
 from src.predict.picture_input import read_picture
@@ -42,7 +42,7 @@ def open_video(path: str | Path, *, frames_per_second: float = 25.0) -> Iterator
     """
     path = Path(path)
     if path.is_dir():
-        names = list_pictures(path)
+        names = natural_order(list_pictures(path))
         yield Video((read_picture(path / name) for name in names), 1 / frames_per_second, len(names))
     elif not path.is_file():
         raise InputError(f"{path}: no such video")

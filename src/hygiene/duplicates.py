@@ -19,7 +19,7 @@ from scipy.sparse.csgraph import connected_components
 from tqdm import tqdm
 
 from src.datasets.folder import Folder
-from src.datasets.pictures import EXTENSIONS, read_square
+from src.datasets.pictures import read_square
 from src.errors import InputError
 
 BITS = 128
@@ -58,12 +58,7 @@ def read_pictures(folders: Sequence[Folder]) -> Pictures:
 
     Raises InputError where a folder has none that can be read, or one whose name a list cannot carry.
     """
-    rows = [
-        (index, name)
-        for index, folder in enumerate(folders)
-        for name in folder.names
-        if os.path.splitext(name)[1].lower() in EXTENSIONS
-    ]
+    rows = [(index, name) for index, folder in enumerate(folders) for name in folder.pictures]
     unprintable = next((name for _, name in rows if not name.isprintable()), None)
     if unprintable is not None:
         raise InputError(f"expected names of printable UTF-8, found {unprintable!r}; rename it")

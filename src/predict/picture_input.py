@@ -9,7 +9,7 @@ import torch
 from PIL import Image, UnidentifiedImageError
 from torch import Tensor
 
-from src.datasets.pictures import picture_sizes, read_square
+from src.datasets.pictures import picture_sizes, read_square, upright
 from src.errors import InputError
 from src.geometry import letterbox
 
@@ -25,7 +25,7 @@ def is_one_picture(pictures: object) -> bool:
 
 
 def read_picture(picture: Picture, *, channels: Channels = "RGB") -> Image.Image:
-    """An RGB picture as people see it (EXIF rotation applied, transparency over black).
+    """An RGB picture as people see it (EXIF rotation applied, transparency over black, 16 bits scaled).
 
     picture: a path; the bytes of a picture file; a PIL image; an array (H, W) gray, (H, W, 3) or, with alpha, (H, W, 4)
     uint8; or a tensor (1, 3 or 4, H, W), uint8 or float in [0, 1]. channels: the order in arrays and tensors; OpenCV's
@@ -57,7 +57,10 @@ def _read_file(path: Path) -> Image.Image:
 
 
 def _from_image(picture: Image.Image) -> Image.Image:
-    return picture.convert("RGB")
+    try:
+        return upright(picture)
+    except (OSError, SyntaxError, ValueError) as error:  # an image that was opened, but not decoded yet
+        raise InputError(f"the picture cannot be decoded ({error})") from None
 
 
 def _decoded(encoded: bytes) -> Image.Image:

@@ -14,7 +14,8 @@ import torch
 from tqdm import tqdm
 
 from src.datasets.challenge import check_name
-from src.datasets.pictures import SQUARE_SIZE, list_pictures, read_square
+from src.datasets.listing import list_pictures
+from src.datasets.pictures import SQUARE_SIZE, read_square
 from src.errors import InputError, about
 from src.files import atomic_path, open_zip, read_bytes, write_text
 from src.geometry import apply_affine, invert_affine
@@ -36,7 +37,7 @@ def predict_folder(
     Returns sorted names, points_image (N, 68, 2) in pixels of each picture, and size (N, 2) = height, width.
     Raises InputError for an empty folder, a broken picture, or a name that solution.txt cannot carry.
     """
-    names = [check_name(name) for name in list_pictures(folder)]
+    names = [check_column(name) for name in list_pictures(folder)]
     threads = torch.get_num_threads()
     batches = [names[start : start + batch_size] for start in range(0, len(names), batch_size)]
     results = []
@@ -55,6 +56,13 @@ def predict_folder(
         torch.set_num_threads(threads)  # the workers' setting is also the process's
     points_image, sizes = zip(*results, strict=True)
     return names, np.concatenate(points_image), np.concatenate(sizes)
+
+
+def check_column(name: str) -> str:
+    """A picture's name as solution.txt can carry it. Raises InputError for any other."""
+    if " " in name or not name.isprintable():  # of all kinds of space, only " " is printable
+        raise InputError(f"expected names without spaces (they separate the columns of solution.txt), found {name!r}")
+    return check_name(name)
 
 
 def write_solution(
@@ -108,8 +116,8 @@ def _parse(text: str) -> tuple[list[str], np.ndarray]:
         if len(words) != COLUMNS - 1:
             raise InputError(f"row {number}: expected {COLUMNS} columns, found {len(words) + 1}")
         with about(f"row {number}"):
-            if check_name(name) != name:
-                raise InputError(f"expected the name as the folder has it, {check_name(name)}, found {name!r:.60}")
+            if check_column(name) != name:
+                raise InputError(f"expected the name as the folder has it, {check_column(name)}, found {name!r:.60}")
         if name in seen:
             raise InputError(f"row {number}: expected each picture once, found {name} again")
         wrong = next((word for word in words if not _NUMBER.fullmatch(word)), None)

@@ -9,7 +9,7 @@ from stand_in import centroid, gaussian_dot, project, random_euler
 
 from src.datasets.cropping import crop_squares
 from src.datasets.faces import Faces
-from src.datasets.pictures import picture_size, read_crop
+from src.datasets.pictures import picture_shape, read_crop
 from src.errors import InputError
 from src.geometry import apply_affine
 
@@ -41,7 +41,7 @@ def test_a_dot_and_its_point_stay_together(crop: tuple, orientation: int, extens
     stored[orientation].save(tmp_path / f"face.{extension}", exif=exif, quality=100, subsampling=0)
     pixels, affine, shape = read_crop(tmp_path / f"face.{extension}", 96, crop)
     assert shape == (240, 320)
-    assert picture_size(tmp_path / f"face.{extension}") == size
+    assert picture_shape(tmp_path / f"face.{extension}").shown == size
     found = centroid(pixels[..., 0])
     np.testing.assert_allclose(found, 96 * apply_affine(affine, np.array([point]))[0], atol=0.1)
 

@@ -1,4 +1,4 @@
-"""Finding pictures of annotations: by name, by the end of a path, and where it is ambiguous."""
+"""A data set's folder: its files by ending, pictures by stem, links."""
 
 from pathlib import Path
 
@@ -18,29 +18,31 @@ def folder(tmp_path: Path) -> Folder:
     return Folder(tmp_path)
 
 
-@pytest.mark.parametrize(
-    ("stated", "found"),
-    [
-        ("a/x.jpg", "a/x.jpg"),
-        ("/data/somebody/b/x.jpg", "b/x.jpg"),
-        ("C:\\data\\b\\x.jpg", "b/x.jpg"),
-        ("y.PNG", "b/c/y.PNG"),
-        ("./z.jpeg", "z.jpeg"),
-        ("elsewhere/absent.jpg", "absent.jpg"),
-    ],
-)
-def test_a_stated_path_is_found_by_its_end(stated: str, found: str, folder: Folder) -> None:
-    assert folder.locate(stated) == found
-
-
-def test_a_name_that_two_pictures_have_is_refused(folder: Folder) -> None:
-    with pytest.raises(InputError, match=r"a/x\.jpg and b/x\.jpg"):
-        folder.locate("x.jpg")
-
-
 def test_a_picture_is_found_by_its_stem_in_any_case(folder: Folder) -> None:
     assert folder.picture("b/c/y") == "b/c/y.PNG"
     assert folder.picture("b/c/absent") == "b/c/absent.jpg"
     assert folder.ending(".jpg") == ["a/x.jpg", "b/x.jpg"]
     assert folder.ending(".png", inside="c") == ["b/c/y.PNG"]
     assert folder.ending(".png", inside="a") == []
+
+
+def test_two_pictures_of_one_stem_are_refused(tmp_path: Path) -> None:
+    for name in ("a/1.jpg", "a/1.png"):
+        picture(tmp_path / name)
+    folder = Folder(tmp_path)
+    for find in (lambda: folder.picture("a/1"), lambda: folder.locate_stem("1")):
+        with pytest.raises(InputError, match=r"found a/1\.jpg and a/1\.png"):
+            find()
+
+
+def test_links_are_followed_but_not_in_circles(tmp_path: Path) -> None:
+    for name in ("disk/helen/1.jpg", "set/afw/2.jpg"):
+        picture(tmp_path / name)
+    (tmp_path / "disk" / "helen" / "1.pts").write_text("")
+    (tmp_path / "set" / "helen").symlink_to(tmp_path / "disk" / "helen")
+    (tmp_path / "set" / "again").symlink_to(tmp_path / "set" / "afw")
+    (tmp_path / "set" / "afw" / "up").symlink_to(tmp_path / "set")
+    (tmp_path / "set" / "afw" / "2.pts").write_text("")
+    folder = Folder(tmp_path / "set")
+    assert folder.ending(".pts") == ["afw/2.pts", "helen/1.pts"]  # a linked folder's pictures are found by both names
+    assert set(folder.pictures) >= {"afw/2.jpg", "again/2.jpg", "helen/1.jpg"}

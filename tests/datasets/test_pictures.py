@@ -8,7 +8,8 @@ import pytest
 from PIL import Image
 from stand_in import centroid, gaussian_dot
 
-from src.datasets.pictures import list_pictures, read_square
+from src.datasets.listing import list_pictures
+from src.datasets.pictures import read_square
 from src.errors import InputError
 from src.geometry import apply_affine
 

@@ -54,7 +54,7 @@ def test_angles_are_those_that_the_faces_were_projected_with(faces: Path, out: P
 
 def test_the_folder_holds_what_its_docstring_says(faces: Path, out: Path) -> None:
     report = prepare([faces], out, image_size=64)
-    assert report == {"faces": COUNT, "broken": 0, "outside": 0, "redone": True}
+    assert report == {"faces": COUNT, "broken": 0, "outside": 0, "left_out": "", "redone": True}
     assert _files(out) == ["images.npy", "labels.npz", "list.txt", "meta.json"]
     prepared = load_prepared(out)
     assert len(prepared) == COUNT
@@ -83,7 +83,7 @@ def test_several_sources_keep_their_order_and_index(tmp_path: Path, out: Path) -
 def test_a_second_run_keeps_everything(faces: Path, out: Path) -> None:
     prepare([faces], out, image_size=64)
     before = {path: path.stat().st_mtime_ns for path in out.iterdir()}
-    assert prepare([faces], out, image_size=64) == {"faces": COUNT, "broken": 0, "outside": 0, "redone": False}
+    assert not prepare([faces], out, image_size=64)["redone"]
     assert {path: path.stat().st_mtime_ns for path in out.iterdir()} == before
 
 
@@ -126,7 +126,8 @@ def test_a_broken_picture_stops_before_anything_is_replaced(faces: Path, out: Pa
 def test_skipping_broken_pictures_leaves_them_out_and_counts_them(faces: Path, out: Path) -> None:
     _break(faces / "face002.png")
     report = prepare([faces], out, image_size=64, skip_broken=True)
-    assert report == {"faces": COUNT - 1, "broken": 1, "outside": 0, "redone": True}
+    assert (report["faces"], report["broken"], report["outside"]) == (COUNT - 1, 1, 0)
+    assert "face002.png: the picture cannot be decoded" in report["left_out"]
     prepared = load_prepared(out)
     assert [name[-7:-4] for name in prepared.names] == ["000", "001", "003", "004", "005"]
     np.testing.assert_allclose(prepared.points_image[2], project(random_euler(COUNT))[3] * 96, atol=1e-4)

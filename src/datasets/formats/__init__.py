@@ -1,7 +1,7 @@
 """Name -> format: one table of readers and writers, and which of them a folder is for."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import ModuleType
 
@@ -22,6 +22,7 @@ from src.datasets.formats import (
     x_anylabeling,
     yolo_pose,
 )
+from src.datasets.frames import settle
 from src.errors import InputError
 
 
@@ -30,7 +31,8 @@ class Format:
     """detect: cheap, by the names of files and the beginnings of a few. read and write speak the frame of `Faces`.
 
     write: labels for pictures that already lie below the same folder, inside `pictures`; None where we only read.
-    crop: the rule that fits the format's pictures.
+    crop: the rule that fits the format's pictures. by_stem: labels are named as their picture less its ending.
+    is_other_picture: whether a picture of the format is no face's, such as a map of its parts.
     """
 
     detect: Callable[[Folder], bool]
@@ -38,11 +40,14 @@ class Format:
     write: Callable[[Faces, Path], None] | None
     pictures: str
     crop: str
+    by_stem: bool
+    is_other_picture: Callable[[str], bool]
 
 
 def _format(module: ModuleType, crop: str = cropping.CHALLENGE) -> Format:
     write, pictures = getattr(module, "write", None), getattr(module, "PICTURES", "")
-    return Format(module.detect, module.read, write, pictures, crop)
+    is_other = getattr(module, "is_other_picture", lambda name: False)
+    return Format(module.detect, module.read, write, pictures, crop, getattr(module, "BY_STEM", False), is_other)
 
 
 FORMATS: dict[str, Format] = {
@@ -72,8 +77,8 @@ def detect_format(folder: Folder) -> str:
     raise InputError(f"{folder.root}: expected one of the formats {', '.join(FORMATS)}, found {what}; {remedy}")
 
 
-def read_faces(folder: Folder, name: str) -> Faces:
-    """The faces of a folder in the format `name`.
+def read_faces(folder: Folder, name: str, *, frame: str | None = None, rescale: bool = False) -> Faces:
+    """The faces of a folder in the format `name`; frame, rescale: as in `src.datasets.frames.settle`.
 
     Raises InputError for a folder of another format, wrong annotations, or picture names that our lists cannot carry.
     """
@@ -85,4 +90,9 @@ def read_faces(folder: Folder, name: str) -> Faces:
             check_name(picture)
     except InputError as error:
         raise InputError(f"{folder.root}: {error}") from None
-    return faces
+    known = {*faces.names.tolist(), *(name for names in faces.left_out.values() for name in names)}
+    unlabeled = [
+        picture for picture in folder.pictures if picture not in known and not FORMATS[name].is_other_picture(picture)
+    ]
+    faces = replace(faces, left_out={**faces.left_out, "pictures without labels": unlabeled})
+    return settle(faces, frame=frame, rescale=rescale)

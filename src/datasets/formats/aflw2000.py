@@ -4,21 +4,31 @@ Zhu et al., "Face Alignment Across Large Poses: A 3D Solution", 2016. MATLAB cou
 is 0.5. Their pose is R = Rx Ry Rz in radians with turns of the opposite sense to ours, so it is converted as a matrix.
 """
 
+from collections import defaultdict
 from pathlib import Path, PurePosixPath
+from typing import NamedTuple
 
 import numpy as np
 
-from src.datasets.faces import Faces
+from src.datasets.faces import Convention, Faces
 from src.datasets.folder import Folder
 from src.datasets.formats.mat import read_mat
 from src.datasets.formats.pts import MATLAB_ORIGIN
+from src.datasets.frames import find_placeholders
 from src.errors import InputError
 from src.markup import NUM_POINTS
-from src.pose import euler_angles, rotation_matrix
+from src.pose import euler_angles, fit_pose, rotation_matrix
 
 # 300W-LP's points once more (in its folder landmarks/) and the files of COFW; both data sets come with MATLAB code.
-_OTHER_ENDINGS = ("_pts.mat", "_points.mat", "_bboxes.mat", "_color.mat")
+_TURNED = "_pts.mat"
+_OTHER_ENDINGS = (_TURNED, "_points.mat", "_bboxes.mat", "_color.mat")
 _CODE = "Code"
+_SAME_POSE = 2.0  # degrees
+_REMEDY = (
+    "pt2d is of the photograph before it was turned; add 300W-LP's folder landmarks, whose files *_pts.mat have the "
+    "turned points"
+)
+_MOST_APART = 15.0  # degrees between a pose fitted to right points and the stated one
 
 
 def detect(folder: Folder) -> bool:
@@ -26,12 +36,24 @@ def detect(folder: Folder) -> bool:
 
 
 def read(folder: Folder) -> Faces:
-    """Faces with the pose of their 3D fit. Points are `pt3d_68`'s first two rows, else `pt2d` where it holds 68."""
+    """Faces with the pose of their 3D fit. Points are `pt3d_68`'s first two rows, else 300W-LP's own file of points.
+
+    `pt2d` alone is used where it agrees with the pose: 300W-LP states there the points of the photograph before it was
+    turned.
+    """
     files = _files(folder)
-    parsed = folder.parse(files, _parse)
-    points, euler = (np.array(part) for part in zip(*parsed, strict=True)) if parsed else (np.empty((0, 68, 2)), None)
+    turned = {_of_points(name): name for name in folder.ending(_TURNED)}
+    parsed = folder.parse(files, lambda path: _parse(path, folder.root, turned))
+    faults = _shared_points(parsed)
     names = [folder.picture(name[: -len(".mat")]) for name in files]
-    return Faces(folder.root, np.array(names), points - MATLAB_ORIGIN, euler=euler)
+    return Faces(
+        folder.root,
+        np.array(names),
+        np.array([face.points for face in parsed]).reshape(-1, NUM_POINTS, 2),
+        euler=np.array([face.euler for face in parsed]).reshape(-1, 3),
+        faults=np.array([face.fault or fault for face, fault in zip(parsed, faults, strict=True)]),
+        convention=Convention(MATLAB_ORIGIN),
+    )
 
 
 def _files(folder: Folder) -> list[str]:
@@ -42,10 +64,32 @@ def _files(folder: Folder) -> list[str]:
     ]
 
 
-def _parse(path: Path) -> tuple[np.ndarray, np.ndarray]:
-    """Points (68, 2) as MATLAB counts them, and our pitch, yaw, roll in degrees."""
+def _of_points(name: str) -> tuple[str, str]:
+    """What a face's .mat and its file of points share: the folder they lie in (AFW, LFPW_Flip, ...) and the stem."""
+    path = PurePosixPath(name)
+    return path.parent.name, path.name[: -len(_TURNED if name.lower().endswith(_TURNED) else ".mat")]
+
+
+class _Face(NamedTuple):
+    """Points (68, 2) as MATLAB counts them, our pitch, yaw, roll in degrees, whether the points are of this picture
+    beyond doubt, and what is wrong with them."""
+
+    points: np.ndarray
+    euler: np.ndarray
+    is_seen: bool
+    fault: str = ""
+
+
+def _parse(path: Path, root: Path, turned: dict[tuple[str, str], str]) -> _Face:
     content = read_mat(path, "pt3d_68", "pt2d", "Pose_Para")
-    points = content.get("pt3d_68", content.get("pt2d"))
+    points = content.get("pt3d_68")
+    own = turned.get(_of_points(path.relative_to(root).as_posix()))
+    if points is None and own is not None:
+        found = read_mat(root / own, "pts_3d", "pts_2d")
+        points = found.get("pts_3d", found.get("pts_2d"))
+        points = None if points is None else points.T
+    is_seen = points is not None  # in this picture, not before it was turned
+    points = points if is_seen else content.get("pt2d")
     if points is None or "Pose_Para" not in content:
         found = ", ".join(sorted(content)) or "none of them"
         raise InputError(f"expected pt3d_68 or pt2d, and Pose_Para, found {found}")
@@ -53,7 +97,37 @@ def _parse(path: Path) -> tuple[np.ndarray, np.ndarray]:
         raise InputError(f"expected {NUM_POINTS} points in columns, found an array of shape {points.shape}")
     if content["Pose_Para"].size < 3:
         raise InputError(f"expected Pose_Para to begin with three angles, found {content['Pose_Para'].size} numbers")
-    return points[:2].T, _our_pose(content["Pose_Para"].ravel()[:3])
+    points, euler = points[:2].T, _our_pose(content["Pose_Para"].ravel()[:3])
+    return _Face(points, euler, is_seen, "" if is_seen else _disagreement(points, euler))
+
+
+def _disagreement(points: np.ndarray, euler: np.ndarray) -> str:
+    """Why the points cannot be those of a face in this pose, if so."""
+    if not np.isfinite(points).all() or find_placeholders(points[None]).any():
+        return ""  # said by others
+    found = fit_pose(points[None])[0]
+    if np.abs(found - euler).max() <= _MOST_APART:
+        return ""
+    poses = "yaw {:.0f} and pitch {:.0f}".format
+    return (
+        f"its pt2d shows a face at {poses(found[1], found[0])} degrees, its Pose_Para says "
+        f"{poses(euler[1], euler[0])}; {_REMEDY}"
+    )
+
+
+def _shared_points(faces: list[_Face]) -> list[str]:
+    """A fault for each face that has the pt2d of another one in another pose."""
+    poses: dict[bytes, list[np.ndarray]] = defaultdict(list)
+    for face in faces:
+        if not face.is_seen:
+            poses[face.points.tobytes()].append(face.euler)
+    is_shared = {points: np.ptp(found, axis=0).max() > _SAME_POSE for points, found in poses.items()}
+    return [
+        f"its pt2d is also that of a face in another pose; {_REMEDY}"
+        if not face.is_seen and is_shared[face.points.tobytes()]
+        else ""
+        for face in faces
+    ]
 
 
 def _our_pose(radians: np.ndarray) -> np.ndarray:

@@ -10,46 +10,54 @@ from typing import NamedTuple
 import numpy as np
 
 from src.datasets.cropping import face_boxes
-from src.datasets.faces import Faces, stack_points
-from src.datasets.folder import PEEKED, Folder, json_head, read_json
+from src.datasets.faces import Convention, Faces, stack_points
+from src.datasets.folder import Folder
+from src.datasets.json_files import COCO, has_kind, read_kind, stated_size
 from src.datasets.pictures import picture_sizes
+from src.datasets.stated_paths import PictureFinder, Statement
 from src.errors import InputError
 from src.files import atomic_path
 
 PICTURES = "images"
 FILE = "faces.json"
-_KEYS = ('"annotations"', '"images"', '"categories"')
 _MARKED = 2  # visibility of a marked and visible point
 
 
 class _Content(NamedTuple):
-    """Of one file: picture, points (K, 2) and box (4) of each face, and how much of it was left out."""
+    """Of one file: picture, its stated size (2), points (K, 2) and box (4) of each face; the pictures left out."""
 
-    faces: list[tuple[str, np.ndarray, np.ndarray]]
-    unmarked: int
-    empty: int
+    faces: list[tuple[str, np.ndarray, np.ndarray, np.ndarray]]
+    unmarked: list[str]
+    empty: list[str]
 
 
 def detect(folder: Folder) -> bool:
-    return any(_is_coco(folder.root / name) for name in folder.ending(".json")[:PEEKED])
+    return has_kind(folder, COCO)
 
 
 def read(folder: Folder) -> Faces:
     """The faces of all such files, each file a subset by its name. A face with an unmarked point is left out."""
-    files = [name for name in folder.ending(".json") if _is_coco(folder.root / name)]
-    parsed = folder.parse(files, _parse)
-    faces = [(file, *face) for file, content in zip(files, parsed, strict=True) for face in content.faces]
-    names = [folder.locate(stated) for _, stated, _, _ in faces]
+    files, others = read_kind(folder, COCO, _parse)
+    faces = [(file, *face) for file, content in files.items() for face in content.faces]
+    others_of = {
+        words: [Statement(file, stated) for file, content in files.items() for stated in getattr(content, kind)]
+        for words, kind in (("faces with unmarked points", "unmarked"), ("pictures without a face", "empty"))
+    }
+    statements = [Statement(file, stated) for file, stated, *_ in faces]
+    finder = PictureFinder(folder)
+    names, remarks = finder.locate_all(statements)
     return Faces(
         folder.root,
         np.array(names),
-        stack_points(folder.root, names, [points for _, _, points, _ in faces]),
-        boxes_image=np.array([box for _, _, _, box in faces]).reshape(-1, 4),
+        stack_points(folder.root, names, [points for _, _, _, points, _ in faces]),
+        boxes_image=np.array([box for *_, box in faces]).reshape(-1, 4),
         subsets={PurePosixPath(file).stem: np.array([face[0] == file for face in faces]) for file in files},
         left_out={
-            "faces with unmarked points": sum(content.unmarked for content in parsed),
-            "pictures without a face": sum(content.empty for content in parsed),
+            **{words: finder.locate_all(stated)[0] for words, stated in others_of.items()},
+            "other .json files": others,
         },
+        remarks=remarks,
+        convention=Convention(stated_size=np.array([size for _, _, size, _, _ in faces]).reshape(-1, 2)),
     )
 
 
@@ -81,18 +89,19 @@ def write(faces: Faces, out: Path) -> None:
         file.write("\n]}\n")
 
 
-def _is_coco(path: Path) -> bool:
-    head = json_head(path)
-    return '"shapes"' not in head and any(key in head for key in _KEYS)
-
-
-def _parse(path: Path) -> _Content:
-    content = read_json(path)
+def _parse(content: dict) -> _Content:
     missing = [key for key in ("images", "annotations") if not isinstance(content.get(key), list)]
     if missing:
         raise InputError(f"expected lists called images and annotations, found no {missing[0]}")
-    pictures = {image["id"]: image["file_name"] for image in content["images"]}
-    faces, unmarked = [], 0
+    pictures, sizes = {}, {}
+    for image in content["images"]:
+        if pictures.setdefault(image["id"], image["file_name"]) != image["file_name"]:
+            raise InputError(
+                f"expected an id for each image, found {image['id']!r} for {pictures[image['id']]} and "
+                f"{image['file_name']}; number them anew"
+            )
+        sizes[image["id"]] = stated_size(image.get("width"), image.get("height"))
+    faces, unmarked = [], []
     for annotation in content["annotations"]:
         rows, image = np.array(annotation.get("keypoints", []), np.float64), annotation["image_id"]
         if rows.size % 3 or image not in pictures:
@@ -101,9 +110,9 @@ def _parse(path: Path) -> _Content:
             )
         rows = rows.reshape(-1, 3)
         if len(rows) == 0 or (rows[:, 2] == 0).any():
-            unmarked += 1
+            unmarked.append(pictures[image])
             continue
         left, top, width, height = annotation.get("bbox") or [np.nan] * 4
-        faces.append((pictures[image], rows[:, :2], np.array([left, top, left + width, top + height])))
+        faces.append((pictures[image], sizes[image], rows[:, :2], np.array([left, top, left + width, top + height])))
     annotated = {annotation["image_id"] for annotation in content["annotations"]}
-    return _Content(faces, unmarked, len(set(pictures) - annotated))
+    return _Content(faces, unmarked, [name for image, name in pictures.items() if image not in annotated])

@@ -8,7 +8,7 @@ from pathlib import Path, PurePosixPath
 
 import numpy as np
 
-from src.datasets.faces import Faces
+from src.datasets.faces import Convention, Faces
 from src.datasets.folder import Folder
 from src.datasets.formats.mat import read_mat
 from src.datasets.formats.pts import MATLAB_ORIGIN
@@ -32,7 +32,8 @@ def read(folder: Folder) -> Faces:
             "MATLAB, load it and call imwrite(IsT{i}, sprintf('%d.png', i)) for each i"
         )
     points = folder.parse(files, _parse)
-    return Faces(folder.root, np.array(names), np.array(points).reshape(-1, NUM_POINTS, 2) - MATLAB_ORIGIN)
+    points = np.array(points).reshape(-1, NUM_POINTS, 2)
+    return Faces(folder.root, np.array(names), points, convention=Convention(MATLAB_ORIGIN))
 
 
 def _parse(path: Path) -> np.ndarray:

@@ -20,6 +20,11 @@ def detect(folder: Folder) -> bool:
     return bool(folder.ending(_ENDING))
 
 
+def is_other_picture(name: str) -> bool:
+    """Maps of the face's parts, which lie beside the pictures."""
+    return name.lower().endswith("_seg.png")
+
+
 def read(folder: Folder) -> Faces:
     files = folder.ending(_ENDING)
     points = folder.parse(files, _parse)

@@ -15,6 +15,7 @@ from src.datasets.formats import pts
 from src.markup import INNER_51, NUM_POINTS
 
 _ORIGIN = 0.0  # its tools are not MATLAB's: coordinates are the picture's own
+BY_STEM = True
 
 
 def detect(folder: Folder) -> bool:

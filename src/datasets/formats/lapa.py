@@ -9,7 +9,7 @@ import numpy as np
 
 from src.datasets.faces import Faces
 from src.datasets.folder import Folder, read_text
-from src.datasets.formats.point_maps import LAPA_106, to_68
+from src.datasets.formats.point_maps import LAPA_106, dense_faults, to_68
 from src.errors import InputError
 
 _COUNT = 106
@@ -18,6 +18,11 @@ _PARTS = ("train", "val", "test")
 
 def detect(folder: Folder) -> bool:
     return bool(_files(folder))
+
+
+def is_other_picture(name: str) -> bool:
+    """Maps of the face's parts, in folders of their own."""
+    return PurePosixPath(name).parts[-2:-1] == ("labels",)
 
 
 def read(folder: Folder) -> Faces:
@@ -31,6 +36,7 @@ def read(folder: Folder) -> Faces:
         folder.root,
         np.array(names),
         to_68(points, LAPA_106),
+        faults=dense_faults(points, LAPA_106),
         subsets={part: mask for part, mask in subsets.items() if mask.any()},
     )
 

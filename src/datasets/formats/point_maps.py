@@ -8,6 +8,7 @@ Dataset and Boundary-Attention Semantic Segmentation for Face Parsing", 2020.
 
 import numpy as np
 
+from src.datasets.frames import describe_placeholders, find_placeholders
 from src.markup import NUM_POINTS
 
 
@@ -41,6 +42,12 @@ def _map_to_68(count: int, *, nose_base: int, left_eye: int, right_eye: int, mou
 WFLW_98 = _map_to_68(98, nose_base=55, left_eye=60, right_eye=68, mouth=76)
 # LaPa adds three points on each side of the nose (55-57, 63-65) and the pupils (74, 83, 104, 105), which we leave out.
 LAPA_106 = _map_to_68(106, nose_base=58, left_eye=66, right_eye=75, mouth=84)
+
+
+def dense_faults(points: np.ndarray, weights: np.ndarray) -> list[str]:
+    """A fault for each of the faces (N, count, 2) with a placeholder among the points that a table above uses."""
+    is_used = (weights != 0).any(axis=(0, 1))
+    return describe_placeholders(find_placeholders(points) & is_used, len(points))
 
 
 def to_68(points: np.ndarray, weights: np.ndarray) -> np.ndarray:

@@ -5,12 +5,13 @@ is 1; ours is 0.5. Copies without the header and braces are read as well.
 """
 
 import re
+from dataclasses import replace
 from functools import partial
 from pathlib import Path, PurePosixPath
 
 import numpy as np
 
-from src.datasets.faces import Faces
+from src.datasets.faces import Convention, Faces
 from src.datasets.folder import Folder, read_text
 from src.errors import InputError
 from src.markup import INNER_51, NUM_POINTS
@@ -21,6 +22,7 @@ _COUNT = re.compile(r"n_points:\s*(\d+)")
 _HEAD = 100  # bytes that hold the first header
 _TEST_FOLDERS = {("helen", "testset"), ("lfpw", "testset")}
 _TRAIN_FOLDERS = {("helen", "trainset"), ("lfpw", "trainset"), ("afw",)}
+BY_STEM = True
 
 
 def detect(folder: Folder) -> bool:
@@ -30,7 +32,7 @@ def detect(folder: Folder) -> bool:
 def read(folder: Folder) -> Faces:
     """Faces with the subsets train, common, challenge and full, as far as the folder's names tell them."""
     faces = read_faces(folder, num_points=NUM_POINTS, origin=MATLAB_ORIGIN)
-    return Faces(faces.root, faces.names, faces.points_image, subsets=_subsets(faces.names), left_out=faces.left_out)
+    return replace(faces, subsets=_subsets(faces.names))
 
 
 def write(faces: Faces, out: Path) -> None:
@@ -49,9 +51,10 @@ def read_faces(folder: Folder, *, num_points: int, origin: float) -> Faces:
     files = folder.ending(ENDING)
     parsed = folder.parse(files, partial(_parse, num_points=num_points))
     names = [folder.picture(name[: -len(ENDING)]) for name, faces in zip(files, parsed, strict=True) for _ in faces]
-    points = [face - origin for faces in parsed for face in faces]
-    empty = sum(not faces for faces in parsed)
-    return Faces(folder.root, np.array(names), np.array(points), left_out={"files without a face": empty})
+    points = [face for faces in parsed for face in faces]
+    empty = [name for name, faces in zip(files, parsed, strict=True) if not faces]
+    left_out = {"files without a face": empty}
+    return Faces(folder.root, np.array(names), np.array(points), left_out=left_out, convention=Convention(origin))
 
 
 def write_faces(faces: Faces, out: Path, *, origin: float) -> None:
@@ -74,7 +77,14 @@ def _parse(path: Path, *, num_points: int) -> list[np.ndarray]:
             raise InputError(f"expected {num_points} points, found {len(face)} (the file says {count})")
     if len(stated) != len(faces):
         raise InputError(f"expected {len(stated)} faces, found {len(faces)}; the file may be truncated")
-    return [np.array([[float(value) for value in row.split()] for row in face]).reshape(-1, 2) for face in faces]
+    return [np.array([_parse_row(row) for row in face]) for face in faces]
+
+
+def _parse_row(row: str) -> list[float]:
+    values = row.split()
+    if len(values) != 2:
+        raise InputError(f"expected two columns (x y) a row, found {len(values)} in {row!r}")
+    return [float(value) for value in values]
 
 
 def _blocks(lines: list[str]) -> list[list[str]]:

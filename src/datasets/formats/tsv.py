@@ -11,6 +11,7 @@ import numpy as np
 from src.datasets.cropping import face_boxes
 from src.datasets.faces import Faces, stack_points
 from src.datasets.folder import Folder, read_text
+from src.datasets.stated_paths import PictureFinder, Statement
 from src.errors import InputError
 from src.files import write_text
 
@@ -27,14 +28,16 @@ def read(folder: Folder) -> Faces:
     files = folder.ending(".tsv")
     parsed = folder.parse(files, _read_lines)
     rows = [row for faces in parsed for row in faces]
-    names = np.array([folder.locate(picture) for picture, _, _ in rows])
+    statements = [Statement(file, row[0]) for file, faces in zip(files, parsed, strict=True) for row in faces]
+    names, remarks = PictureFinder(folder).locate_all(statements)
     file_of = np.repeat(np.arange(len(files)), [len(faces) for faces in parsed])
     return Faces(
         folder.root,
-        names,
+        np.array(names),
         stack_points(folder.root, names, [points for _, points, _ in rows]),
         boxes_image=np.array([box for _, _, box in rows]),
         subsets={Path(file).stem: file_of == i for i, file in enumerate(files)},
+        remarks=remarks,
     )
 
 

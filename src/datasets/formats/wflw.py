@@ -4,13 +4,15 @@ Wu et al., "Look at Boundary: A Boundary-Aware Face Alignment Algorithm", 2018. 
 `rect_attr` lists also the face's box, six flags (in the order of `SUBSETS`), then the picture.
 """
 
+import re
 from pathlib import PurePosixPath
 
 import numpy as np
 
 from src.datasets.faces import Faces
 from src.datasets.folder import Folder, read_text
-from src.datasets.formats.point_maps import WFLW_98, to_68
+from src.datasets.formats.point_maps import WFLW_98, dense_faults, to_68
+from src.datasets.stated_paths import PictureFinder, Statement
 from src.errors import InputError
 
 SUBSETS = ("largepose", "expression", "illumination", "makeup", "occlusion", "blur")
@@ -26,24 +28,28 @@ def read(folder: Folder) -> Faces:
     """Faces in 68 points with their boxes and the subsets train, test and those of `SUBSETS`."""
     lists = _lists(folder)
     rows: dict[tuple, int] = {}  # (picture, first coordinates) -> row: one face stands in several lists
-    names, points, boxes, parts = [], [], [], []
+    statements, points, boxes, parts = [], [], [], []
     parsed = folder.parse(lists, lambda path: [_parse(line) for line in read_text(path).splitlines() if line.strip()])
     for file, faces in sorted(zip(lists, parsed, strict=True), key=lambda item: "rect_attr" not in item[0]):
         for stated, values, box, flags in faces:
             key = (stated, *values[:4].round(2))
             if key not in rows:
-                rows[key] = len(names)
-                names.append(folder.locate(stated))
+                rows[key] = len(statements)
+                statements.append(Statement(file, stated))
                 points.append(values.reshape(-1, 2))
                 boxes.append(box)
                 parts.append(set())
             parts[rows[key]] |= _parts(PurePosixPath(file).stem, flags)
     subsets = {name: np.array([name in part for part in parts]) for name in ("train", "test", *SUBSETS)}
+    names, remarks = PictureFinder(folder).locate_all(statements)
+    dense = np.array(points).reshape(-1, _COORDINATES // 2, 2)
     return Faces(
         folder.root,
         np.array(names),
-        to_68(np.array(points), WFLW_98) if points else np.empty((0, 68, 2)),
+        to_68(dense, WFLW_98),
         boxes_image=np.array(boxes),
+        faults=dense_faults(dense, WFLW_98),
+        remarks=remarks,
         subsets={name: mask for name, mask in subsets.items() if mask.any()},
     )
 
@@ -54,15 +60,25 @@ def _lists(folder: Folder) -> list[str]:
 
 def _parse(line: str) -> tuple[str, np.ndarray, np.ndarray, np.ndarray]:
     """Picture, coordinates (196), box (4), flags (6) bool."""
-    tokens = line.split()
-    plain, with_box = _COORDINATES + 1, _COORDINATES + _BOX + _FLAGS + 1
-    if len(tokens) not in (plain, with_box):
-        raise InputError(f"expected {plain} or {with_box} columns (98 points), found {len(tokens)}")
-    numbers = np.array(tokens[:-1], np.float64)
-    has_box = len(tokens) == with_box
+    plain, with_box = _COORDINATES, _COORDINATES + _BOX + _FLAGS
+    numbers, name = _split(line, with_box) or _split(line, plain) or (np.empty(0), "")
+    if not name:
+        raise InputError(f"expected {plain + 1} or {with_box + 1} columns (98 points), found {len(line.split())}")
+    has_box = len(numbers) == with_box
     box = numbers[_COORDINATES:][:_BOX] if has_box else np.full(_BOX, np.nan)
     flags = numbers[_COORDINATES + _BOX :] > 0 if has_box else np.zeros(_FLAGS, bool)
-    return tokens[-1], numbers[:_COORDINATES], box, flags
+    return name.replace("\\", "/"), numbers[:_COORDINATES], box, flags
+
+
+def _split(line: str, count: int) -> tuple[np.ndarray, str] | None:
+    """So many numbers and a picture, whose name may hold spaces but does not begin with one more number."""
+    *numbers, name = line.strip().split(maxsplit=count)
+    if len(numbers) < count or re.match(r"[-+.\d]+\s", name):
+        return None
+    try:
+        return np.array(numbers, np.float64), name
+    except ValueError:
+        return None
 
 
 def _parts(stem: str, flags: np.ndarray) -> set[str]:

@@ -3,35 +3,46 @@
 import json
 from collections import defaultdict
 from pathlib import Path, PurePosixPath
+from typing import NamedTuple
 
 import numpy as np
 
 from src.datasets.cropping import face_boxes
-from src.datasets.faces import Faces, stack_points
-from src.datasets.folder import PEEKED, Folder, json_head, read_json
+from src.datasets.faces import Convention, Faces, stack_points
+from src.datasets.folder import Folder
+from src.datasets.json_files import SHAPES, has_kind, read_kind, stated_size
+from src.datasets.listing import spell_out
 from src.datasets.pictures import picture_sizes
+from src.datasets.stated_paths import PictureFinder, Statement
 from src.errors import InputError
 
 _VERSION = "2.3.1"
 _LABEL = "face"
+BY_STEM = True
 
 
 def detect(folder: Folder) -> bool:
-    return any(_has_shapes(folder.root / name) for name in folder.ending(".json")[:PEEKED])
+    return has_kind(folder, SHAPES)
 
 
 def read(folder: Folder) -> Faces:
     """Every face whose points are numbered from 0 without a gap; its box is its rectangle, where it has one."""
-    files = [name for name in folder.ending(".json") if _has_shapes(folder.root / name)]
-    parsed = folder.parse(files, _parse)
-    rows = [(file, *face) for file, faces in zip(files, parsed, strict=True) for face in faces]
-    names = [folder.picture(str(PurePosixPath(file).with_suffix(""))) for file, _, _ in rows]
+    files, others = read_kind(folder, SHAPES, _parse)
+    pictures, remarks = _find_pictures(folder, files)
+    rows = [(file, *face) for file, content in files.items() for face in content.faces]
+    names = [pictures[file] for file, _, _ in rows]
+    sizes = np.array([files[file].size for file, _, _ in rows]).reshape(-1, 2)
     return Faces(
         folder.root,
         np.array(names),
         stack_points(folder.root, names, [points for _, points, _ in rows]),
         boxes_image=np.array([box for _, _, box in rows]).reshape(-1, 4),
-        left_out={"pictures without a face": sum(not faces for faces in parsed)},
+        left_out={
+            "pictures without a face": [pictures[file] for file, content in files.items() if not content.faces],
+            "other .json files": others,
+        },
+        remarks=remarks,
+        convention=Convention(stated_size=sizes),
     )
 
 
@@ -59,15 +70,32 @@ def write(faces: Faces, out: Path) -> None:
         path.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
 
 
-def _has_shapes(path: Path) -> bool:
-    return '"shapes"' in json_head(path)
+class _Content(NamedTuple):
+    """Of one file: points (K, 2) and box (4) of each face, the picture's stated path and size (2)."""
+
+    faces: list[tuple[np.ndarray, np.ndarray]]
+    path: str
+    size: np.ndarray
 
 
-def _parse(path: Path) -> list[tuple[np.ndarray, np.ndarray]]:
-    """Points (K, 2) and box (4) of each face."""
+def _find_pictures(folder: Folder, files: dict[str, _Content]) -> tuple[dict[str, str], tuple[str, ...]]:
+    """The picture of each file: the stated one, else the one beside it; and what to remark."""
+    finder = PictureFinder(folder)
+    stated = {file: content.path for file, content in files.items() if content.path and finder.is_known(content.path)}
+    names, remarks = finder.locate_all([Statement(file, path) for file, path in stated.items()])
+    pictures = dict(zip(stated, names, strict=True))
+    others = [file for file in files if file not in stated]
+    pictures |= {file: folder.picture(str(PurePosixPath(file).with_suffix(""))) for file in others}
+    taken = [f"{files[file].path} -> {pictures[file]}" for file in others if files[file].path]
+    if taken:
+        remarks = (*remarks, f"{len(taken)} absent pictures taken to be those beside their labels ({spell_out(taken)})")
+    return pictures, remarks
+
+
+def _parse(content: dict) -> _Content:
     points: dict[object, dict[int, list[float]]] = defaultdict(dict)
     boxes: dict[object, np.ndarray] = {}
-    for shape in read_json(path)["shapes"]:
+    for shape in content["shapes"]:
         group, corners = shape.get("group_id"), np.array(shape["points"], np.float64)
         if shape["shape_type"] == "rectangle":
             boxes[group] = np.concatenate([corners.min(axis=0), corners.max(axis=0)])
@@ -80,9 +108,11 @@ def _parse(path: Path) -> list[tuple[np.ndarray, np.ndarray]]:
         if sorted(face) != list(range(len(face))):
             raise InputError(f"expected points 0 to {max(face)} of group {group}, found {len(face)} of them")
     nowhere = np.full(4, np.nan)
-    return [
+    faces = [
         (np.array([face[i] for i in range(len(face))]), boxes.get(group, nowhere)) for group, face in points.items()
     ]
+    size = stated_size(content.get("imageWidth"), content.get("imageHeight"))
+    return _Content(faces, content.get("imagePath") or "", size)
 
 
 def _shapes(points: np.ndarray, box: np.ndarray, group: int) -> list[dict]:

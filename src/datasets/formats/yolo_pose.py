@@ -10,7 +10,7 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 
 from src.datasets.cropping import face_boxes
-from src.datasets.faces import Faces, stack_points
+from src.datasets.faces import Convention, Faces, stack_points
 from src.datasets.folder import Folder, read_text
 from src.datasets.pictures import picture_sizes
 from src.errors import InputError
@@ -22,6 +22,7 @@ _LABELS = "labels"
 _BOX = 5  # columns before the points: class, center, size
 _MARKED = 2.0  # visibility of a marked and visible point
 _SHAPE = re.compile(r"kpt_shape:\s*(?:\[\s*(\d+)\s*,\s*(\d)\s*\]|-\s*(\d+)\s+-\s*(\d))")
+BY_STEM = True
 
 
 def detect(folder: Folder) -> bool:
@@ -29,21 +30,26 @@ def detect(folder: Folder) -> bool:
 
 
 def read(folder: Folder) -> Faces:
-    """Faces with their boxes; each folder of labels is a subset. A face with an unmarked point is left out."""
-    files = folder.ending(".txt", inside=_LABELS)
+    """Faces with their boxes; each folder of labels is a subset. A face with an unmarked point is left out.
+
+    Where visibility is not written, a placeholder says that a point is unmarked.
+    """
+    known = set(folder.pictures)
+    texts = {file: folder.picture(_beside(file, _LABELS, PICTURES)) for file in folder.ending(".txt", inside=_LABELS)}
+    others = [file for file, picture in texts.items() if picture not in known and _is_no_label(folder.root / file)]
+    files = [file for file in texts if file not in others]
     shape = _stated_shape(folder)
     parsed = folder.parse(files, lambda path: _parse(path, shape))
-    pictures = [folder.picture(_beside(file, _LABELS, PICTURES)) for file in files]
-    sizes = picture_sizes([folder.root / picture for picture in pictures])
-    names, points, boxes, parts, unmarked = [], [], [], [], 0
-    for file, picture, size, faces in zip(files, pictures, sizes, parsed, strict=True):
+    pictures = [texts[file] for file in files]
+    names, points, boxes, parts, unmarked = [], [], [], [], []
+    for file, picture, faces in zip(files, pictures, parsed, strict=True):
         for box, face, is_marked in faces:
             if not is_marked:
-                unmarked += 1
+                unmarked.append(picture)
                 continue
             names.append(picture)
-            points.append(face * size)
-            boxes.append(np.concatenate([box[:2] - box[2:] / 2, box[:2] + box[2:] / 2]) * np.tile(size, 2))
+            points.append(face)
+            boxes.append(np.concatenate([box[:2] - box[2:] / 2, box[:2] + box[2:] / 2]))
             parts.append(_part(file))
     return Faces(
         folder.root,
@@ -53,8 +59,10 @@ def read(folder: Folder) -> Faces:
         subsets={part: np.array(parts) == part for part in sorted(set(parts)) if part},
         left_out={
             "faces with unmarked points": unmarked,
-            "pictures without a face": sum(not faces for faces in parsed),
+            "pictures without a face": [name for name, faces in zip(pictures, parsed, strict=True) if not faces],
+            "other text files": others,
         },
+        convention=Convention(in_shares=True, unmarked=True),
     )
 
 
@@ -95,6 +103,12 @@ def _parse(path: Path, shape: tuple[int, int] | None) -> list[tuple[np.ndarray, 
         rows = values[_BOX:].reshape(count, columns)
         faces.append((values[1:_BOX], rows[:, :2], columns == 2 or bool((rows[:, 2] > 0).all())))
     return faces
+
+
+def _is_no_label(path: Path) -> bool:
+    """Whether a text begins with a word, as the lists of classes do that labeling tools put beside the labels."""
+    first = read_text(path).split(maxsplit=1)[:1]
+    return bool(first) and not re.match(r"[-+.\d]", first[0])
 
 
 def _stated_shape(folder: Folder) -> tuple[int, int] | None:

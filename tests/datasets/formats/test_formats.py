@@ -54,7 +54,7 @@ def test_what_is_written_is_read_again(name: str, crop: str, tmp_path: Path) -> 
     sample("ivslab" if name == "ivslab" else "x_anylabeling", tmp_path / "set")
     faces = read_faces(Folder(tmp_path / "set"), "ivslab" if name == "ivslab" else "x_anylabeling")
     report = convert(faces, tmp_path / "out", to=name, crop=crop, image_size=96)
-    assert report == {"faces": COUNT, "broken": 0, "outside": 0}
+    assert report == {"faces": COUNT, "broken": 0, "outside": 0, "left_out": ""}
     assert detect_format(Folder(tmp_path / "out")) == name
     again = _read(tmp_path / "out", name)
     expected = faces.points_image

@@ -67,7 +67,7 @@ def test_no_one_and_three_faces_in_a_file(tmp_path: Path) -> None:
     faces = _read(tmp_path, text, "ivslab")
     assert faces.names.tolist() == ["a.jpg"] * 3
     np.testing.assert_allclose(faces.points_image, inner, atol=1e-6)
-    assert faces.left_out == {"files without a face": 1}
+    assert faces.left_out == {"files without a face": ["b.pts"], "pictures without labels": ["b.jpg"]}
 
 
 def test_ivslab_is_written_from_right_to_left(tmp_path: Path) -> None:

@@ -1,0 +1,176 @@
+"""From the coordinates that a label file holds to `points_image`: what every reader passes, and nothing else does it.
+
+Here a format's origin and shares are resolved, the size that labels state is held against the picture's, labels of the
+stored pixels of a turned picture are turned with it, and placeholders for points that nobody marked are found.
+"""
+
+from collections import Counter
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from src.datasets.faces import OURS, Faces
+from src.datasets.listing import spell_out
+from src.datasets.pictures import Shape, picture_shapes
+from src.errors import InputError
+from src.geometry import apply_affine, compose_affine, orientation_affine
+
+SHOWN, STORED = "shown", "stored"
+FRAMES = (SHOWN, STORED)
+_PLACEHOLDERS = (-1.0, 0.0)  # x = y = one of these: not a point but the lack of one
+_UNMARKED = "faces with unmarked points"
+_ROUNDING = 1.0  # pixels by which a stated size may differ without meaning another picture
+_TURNED, _UNSAID, _RESCALED = "turned", "unsaid", "rescaled"
+
+
+def settle(faces: Faces, *, frame: str | None = None, rescale: bool = False) -> Faces:
+    """The same faces in the frame of `Faces`: pixels of each picture as people see it.
+
+    frame: `shown` or `stored`, what labels of pictures with an EXIF orientation speak of where their stated size does
+    not tell; `shown` unless given. rescale: labels that state another size of the same shape are scaled to the
+    picture's own instead of counted as broken. A face that cannot be settled gets a fault. Raises InputError for an
+    unknown frame, and where some labels of a set are of stored pixels, others do not tell and `frame` is not given.
+    """
+    if frame is not None and frame not in FRAMES:
+        raise InputError(f"expected a frame ({' or '.join(FRAMES)}), found {frame!r}")
+    placeholder = find_placeholders(faces.points_image)
+    if faces.convention.unmarked and placeholder.any():
+        faces, placeholder = _without_unmarked(faces, placeholder.any(axis=1)), np.zeros((1, 1), bool)
+    unique, picture_of = np.unique(faces.names, return_inverse=True)
+    shapes = picture_shapes([faces.root / name for name in unique])
+    stated = faces.convention.stated_size
+    settled = [
+        _settle_one(
+            shapes[picture],
+            None if stated is None or np.isnan(stated[row]).any() else stated[row],
+            in_shares=faces.convention.in_shares,
+            frame=frame or SHOWN,
+            rescale=rescale,
+        )
+        for row, picture in enumerate(picture_of)
+    ]
+    counts = Counter(what for one in settled for what in one.remarks)
+    if counts[_TURNED] and counts[_UNSAID] and frame is None:
+        raise InputError(
+            f"{faces.root}: {counts[_TURNED]} faces are labeled in the stored pixels of turned pictures, and "
+            f"{counts[_UNSAID]} do not tell; say which with the setting frame ({' or '.join(FRAMES)})"
+        )
+    affines = np.array([one.affine for one in settled])
+    faults = [old or one.fault for old, one in zip(faces.faults, settled, strict=True)]
+    faults = [old or new for old, new in zip(faults, describe_placeholders(placeholder, len(faces)), strict=True)]
+    return replace(
+        faces,
+        points_image=apply_affine(affines, faces.points_image - faces.convention.origin),
+        boxes_image=_move_boxes(affines, faces.boxes_image),
+        faults=np.array(faults),
+        remarks=(*faces.remarks, *_remarks(counts, frame)),
+        convention=OURS,
+    )
+
+
+def find_placeholders(points: np.ndarray) -> np.ndarray:
+    """Which points (N, K, 2), as a file holds them, are no points but exactly -1 -1 or 0 0: (N, K) bool."""
+    return np.any([(points == value).all(axis=2) for value in _PLACEHOLDERS], axis=0)
+
+
+def describe_placeholders(placeholder: np.ndarray, count: int) -> list[str]:
+    """A fault for each of `count` faces by their placeholders (N, K) bool, "" for faces without any."""
+    if not placeholder.any():
+        return [""] * count
+    return [
+        f"expected marked points, found placeholders (-1 -1 or 0 0) at {spell_out(np.flatnonzero(row).astype(str))}"
+        if row.any()
+        else ""
+        for row in placeholder
+    ]
+
+
+@dataclass(frozen=True)
+class _Settled:
+    """The affine (2, 3) of one face's coordinates (less their origin), what to remark, and what is wrong."""
+
+    affine: np.ndarray
+    remarks: tuple[str, ...] = ()
+    fault: str = ""
+
+
+_AS_IT_IS = np.eye(2, 3)
+
+
+def _settle_one(
+    shape: Shape | InputError, stated: np.ndarray | None, *, in_shares: bool, frame: str, rescale: bool
+) -> _Settled:
+    """stated: (2,) the width and height that the label file gives, or None."""
+    if isinstance(shape, InputError):
+        return _Settled(_AS_IT_IS, fault=str(shape))
+    fitting = FRAMES if stated is None else _fitting(shape, stated)
+    remarks = ()
+    scale = np.ones(2)
+    if not fitting:
+        fitting = _fitting(shape, stated, any_scale=True)
+        sides = "{:g} x {:g}".format
+        if not fitting or not rescale:
+            remedy = "; set rescale if it was resized after it was annotated" if fitting else ""
+            return _Settled(
+                _AS_IT_IS,
+                fault=f"its labels state a picture of {sides(*stated)} pixels, found {sides(*shape.shown)}{remedy}",
+            )
+        remarks = (_RESCALED,)
+        scale = np.array(getattr(shape, fitting[0])) / stated
+    if shape.orientation == 1:
+        fitting, frame = FRAMES, SHOWN
+    elif len(fitting) > 1:
+        remarks = (*remarks, _UNSAID)
+    else:
+        frame = fitting[0]
+        remarks = (*remarks, _TURNED) if frame == STORED else remarks
+    if in_shares:
+        scale = np.array(getattr(shape, frame), np.float64)
+    affine = np.column_stack([np.diag(scale), np.zeros(2)])
+    if frame == STORED:
+        affine = compose_affine(orientation_affine(shape.orientation, *shape.stored), affine)
+    return _Settled(affine, remarks)
+
+
+def _fitting(shape: Shape, stated: np.ndarray, *, any_scale: bool = False) -> tuple[str, ...]:
+    """The frames whose size is the stated one, or a multiple of it."""
+    found = []
+    for frame in FRAMES:
+        size = np.array(getattr(shape, frame), np.float64)
+        expected = stated * (size.max() / stated.max()) if any_scale else stated
+        if np.abs(size - expected).max() <= _ROUNDING:
+            found.append(frame)
+    return tuple(found)
+
+
+def _move_boxes(affines: np.ndarray, boxes: np.ndarray) -> np.ndarray:
+    """Boxes (N, 4) through affines (N, 2, 3) that keep them upright."""
+    corners = apply_affine(affines, boxes.reshape(-1, 2, 2))
+    is_turned = (affines[:, [0, 1], [0, 1]] <= 0).any(axis=1)  # other boxes keep their corners, and absurd ones show
+    ordered = np.concatenate([corners.min(axis=1), corners.max(axis=1)], axis=1)
+    return np.where(is_turned[:, None], ordered, corners.reshape(-1, 4))
+
+
+def _without_unmarked(faces: Faces, is_unmarked: np.ndarray) -> Faces:
+    if is_unmarked.all():
+        raise InputError(f"{faces.root}: expected faces whose points are all marked, found none; check the labels")
+    stated = faces.convention.stated_size
+    convention = replace(faces.convention, stated_size=None if stated is None else stated[~is_unmarked])
+    names = [*faces.left_out.get(_UNMARKED, ()), *faces.names[is_unmarked].tolist()]
+    return replace(faces.take(~is_unmarked), convention=convention, left_out={**faces.left_out, _UNMARKED: names})
+
+
+def _remarks(counts: Counter, frame: str | None) -> list[str]:
+    words = []
+    if counts[_TURNED]:
+        words.append(
+            f"{counts[_TURNED]} faces labeled in the stored pixels of turned pictures (EXIF), turned with them"
+        )
+    if counts[_UNSAID]:
+        chosen = frame or f"{SHOWN}, the default"
+        words.append(
+            f"{counts[_UNSAID]} faces on pictures turned by EXIF whose labels do not tell their frame, read as {chosen}"
+        )
+    if counts[_RESCALED]:
+        words.append(f"{counts[_RESCALED]} faces scaled from the size that their labels state to the picture's own")
+    return words

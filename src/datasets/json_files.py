@@ -1,0 +1,78 @@
+"""A folder's .json files by what they hold: COCO's lists, X-AnyLabeling's shapes, or something else."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeVar
+
+import numpy as np
+
+from src.datasets.folder import Folder
+from src.errors import InputError
+
+Parsed = TypeVar("Parsed")
+
+COCO, SHAPES = "coco", "shapes"
+PEEKED = 10  # files that are opened to tell a folder's format
+_HEAD = 65536  # bytes that tell most files' kind
+_COCO_KEYS = ("images", "annotations", "categories")
+
+
+def has_kind(folder: Folder, kind: str) -> bool:
+    """Whether one of the folder's first files is of a kind; a damaged one counts by its beginning."""
+    return any(_peek(folder.root / name) == kind for name in folder.ending(".json")[:PEEKED])
+
+
+def read_kind(folder: Folder, kind: str, parse: Callable[[dict], Parsed]) -> tuple[dict[str, Parsed], list[str]]:
+    """parse(content) of every file of a kind by its name, and the names of all other .json files.
+
+    A content is dropped once it is parsed: some hold their whole picture. Raises InputError for a damaged file.
+    """
+    names = folder.ending(".json")
+
+    def parse_one(path: Path) -> Parsed | None:
+        content = _read(path)
+        return parse(content) if _kind(content) == kind else None
+
+    parsed = dict(zip(names, folder.parse(names, parse_one), strict=True))
+    return (
+        {name: value for name, value in parsed.items() if value is not None},
+        [name for name, value in parsed.items() if value is None],
+    )
+
+
+def _peek(path: Path) -> str | None:
+    with open(path, "rb") as file:
+        head = file.read(_HEAD).decode("utf-8", errors="replace")
+    if '"shapes"' in head:
+        return SHAPES
+    if sum(f'"{key}"' in head for key in _COCO_KEYS) > 1:
+        return COCO
+    try:
+        return _kind(_read(path))  # the keys may come late: JSON has no order
+    except InputError:
+        return None
+
+
+def _read(path: Path) -> object:
+    try:
+        return json.loads(path.read_bytes().decode("utf-8-sig"))
+    except ValueError as error:
+        raise InputError(f"not readable JSON ({error}); it may be truncated") from None
+
+
+def _kind(content: object) -> str | None:
+    if not isinstance(content, dict):
+        return None
+    if "shapes" in content:
+        return SHAPES
+    return COCO if sum(key in content for key in _COCO_KEYS) > 1 else None
+
+
+def stated_size(width: object, height: object) -> np.ndarray:
+    """(2,) what a label file says of its picture's size, NaN where it says nothing or nonsense."""
+    try:
+        size = np.array([width, height], np.float64)
+    except (TypeError, ValueError):
+        return np.full(2, np.nan)
+    return size if (size > 0).all() else np.full(2, np.nan)

@@ -1,0 +1,111 @@
+"""Which files of a folder are pictures, what is left out of it, their order, and names that nearly agree."""
+
+import os
+import re
+import unicodedata
+from collections.abc import Iterable, Sequence
+from pathlib import Path, PurePosixPath
+
+from src.errors import InputError
+
+EXTENSIONS = frozenset(
+    {".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".bmp", ".webp", ".tif", ".tiff", ".gif", ".avif", ".jp2"}
+)
+# Pictures that Pillow does not read: telephones' and cameras' own formats.
+_UNREADABLE = frozenset({".heic", ".heif", ".hif", ".jxl", ".dng", ".cr2", ".cr3", ".nef", ".arw", ".raf", ".orf"})
+_MOST_SPELLED_OUT = 5
+_NUMBER = re.compile(r"(\d+)")
+
+
+def is_picture(name: str) -> bool:
+    """Whether a file's name is that of a picture that can be read."""
+    return os.path.splitext(name)[1].lower() in EXTENSIONS
+
+
+def list_pictures(folder: str | Path) -> list[str]:
+    """Sorted names of the pictures directly inside a folder; `left_out_pictures` names what it holds beside them.
+
+    Raises InputError where the folder is missing or holds no picture.
+    """
+    folder = Path(folder)
+    if not folder.is_dir():
+        raise InputError(f"{folder}: no such folder; expected cropped face pictures there")
+    names = sorted(path.name for path in folder.iterdir() if is_picture(path.name) and not path.name.startswith("."))
+    if not names:
+        others = left_out_pictures(folder)
+        found = f"found only {spell_out(others)}" if others else "found none"
+        raise InputError(f"{folder}: expected pictures ({', '.join(sorted(EXTENSIONS))}), {found}")
+    return names
+
+
+def left_out_pictures(folder: str | Path) -> list[str]:
+    """Sorted names of the pictures that `list_pictures` leaves out: unreadable formats, and all in subfolders."""
+    names = []
+    for place, folders, files in os.walk(folder):
+        folders[:] = [name for name in folders if not name.startswith(".") and name != "__MACOSX"]
+        inside = Path(place).relative_to(folder)
+        for name in files:
+            is_unreadable = os.path.splitext(name)[1].lower() in _UNREADABLE
+            if not name.startswith(".") and (is_unreadable or (is_picture(name) and inside.parts)):
+                names.append((inside / name).as_posix())
+    return sorted(names)
+
+
+def natural_order(names: Iterable[str]) -> list[str]:
+    """Names sorted as people count: frame2 before frame10."""
+    return sorted(names, key=lambda name: ([(int(p), "") if p.isdecimal() else (-1, p) for p in _split(name)], name))
+
+
+def spell_out(names: Sequence[str]) -> str:
+    """The first few of some names, and how many more there are."""
+    more = len(names) - _MOST_SPELLED_OUT
+    return ", ".join(names[:_MOST_SPELLED_OUT]) + (f" and {more} more" if more > 0 else "")
+
+
+def folded(name: str) -> str:
+    """A name as case-insensitive file systems compare it."""
+    return unicodedata.normalize("NFC", name).casefold()
+
+
+def near_match(name: str, known: Iterable[str]) -> str | None:
+    """The known name that differs from `name` only in case, folder or ending, if there is just one."""
+    keys = (folded, lambda other: folded(_bare(other)), lambda other: folded(os.path.splitext(_bare(other))[0]))
+    known = list(known)
+    for key in keys:
+        found = [other for other in known if key(other) == key(name)]
+        if len(found) == 1:
+            return found[0]
+    return None
+
+
+def distinct_names(folders: Sequence[Path]) -> list[str]:
+    """A name for each folder: its own, with those of its parents in front (joined by _) where two would be equal.
+
+    Raises InputError where a folder is given twice.
+    """
+    parts = [folder.resolve().parts for folder in folders]
+    if len(set(parts)) < len(parts):
+        twice = next(folder for folder, part in zip(folders, parts, strict=True) if parts.count(part) > 1)
+        raise InputError(f"{twice}: expected different folders, found this one twice")
+    depths = [1] * len(parts)
+    while True:
+        names = ["_".join(part[-depth:]) for part, depth in zip(parts, depths, strict=True)]
+        keys = [folded(name) for name in names]
+        clashing = [keys.count(key) > 1 for key in keys]
+        if not any(clashing):
+            return names
+        deeper = [
+            depth + (clash and depth < len(part) - 1)
+            for part, depth, clash in zip(parts, depths, clashing, strict=True)
+        ]
+        if deeper == depths:
+            raise InputError(f"{folders[clashing.index(True)]}: expected a name of its own; rename the folder")
+        depths = deeper
+
+
+def _split(name: str) -> list[str]:
+    return _NUMBER.split(folded(name))
+
+
+def _bare(name: str) -> str:
+    return PurePosixPath(name.replace("\\", "/")).name

@@ -1,0 +1,137 @@
+"""The pictures that annotation files call by path: relative to another folder, absolute, or from another computer.
+
+A label on the wrong picture is worse than a missing picture. So a path that is not found as it stands is matched by
+its end only where nothing speaks against it: not the part (train, val, test) that the file or path names, not another
+path that claims the same picture, not other paths that are found with their folders.
+"""
+
+import os
+import re
+import unicodedata
+from collections import defaultdict
+from collections.abc import Sequence
+from pathlib import PurePosixPath
+from typing import NamedTuple
+
+from src.datasets.folder import Folder
+from src.datasets.listing import spell_out
+from src.errors import InputError
+
+_PARTS = {"train": "train", "training": "train", "trainset": "train", "val": "val", "valid": "val", "dev": "val",
+          "validation": "val", "valset": "val", "test": "test", "testing": "test", "testset": "test"}  # fmt: skip
+_WORDS = re.compile(r"[a-z]+")
+
+
+class Statement(NamedTuple):
+    """A picture's path as a label file gives it."""
+
+    file: str
+    path: str
+
+
+class _Match(NamedTuple):
+    name: str
+    is_exact: bool = False
+    is_missing: bool = False
+
+
+class PictureFinder:
+    """Finds a folder's pictures by stated paths."""
+
+    def __init__(self, folder: Folder) -> None:
+        self.root = folder.root
+        self._files: set[str] = set()  # the label files' own names: a folder called like another file is not ours
+        self._exact = {unicodedata.normalize("NFC", name): name for name in folder.pictures}
+        self._by_file: dict[str, list[str]] = defaultdict(list)
+        for name in self._exact:
+            self._by_file[PurePosixPath(name).name].append(name)
+
+    def locate_all(self, statements: Sequence[Statement]) -> tuple[list[str], tuple[str, ...]]:
+        """The picture of each statement, and what to remark; an absent picture keeps its stated path, and is missed
+        when decoded.
+
+        Raises InputError for a statement that several pictures fit, and where a picture serves two different paths.
+        """
+        distinct = list(dict.fromkeys(statements))
+        self._files = {PurePosixPath(statement.file).stem for statement in distinct}
+        found = {statement: self._match(statement) for statement in distinct}
+        is_foreign = all(match is None for match in found.values())
+        renamed = []
+        for statement, match in found.items():
+            if match is None:
+                found[statement] = self._match(statement, by_name=True) if is_foreign else None
+                if found[statement] is not None:
+                    renamed.append(f"{statement.path} -> {found[statement].name}")
+            if found[statement] is None:
+                found[statement] = _Match(_inside(statement.path), is_missing=True)
+        self._check_claims(found)
+        names = [self._exact.get(found[statement].name, found[statement].name) for statement in statements]
+        remark = f"{len(renamed)} pictures found by their file name alone, in another folder ({spell_out(renamed)})"
+        return names, (remark,) if renamed else ()
+
+    def is_known(self, path: str) -> bool:
+        """Whether some picture has this path's file name."""
+        return _normal(path)[-1] in self._by_file
+
+    def _match(self, statement: Statement, *, by_name: bool = False) -> _Match | None:
+        """by_name: let a picture fit of which no folder agrees."""
+        parts = _normal(statement.path)
+        beside = PurePosixPath(statement.file).parent / PurePosixPath(*parts)
+        for exact in (os.path.normpath(beside), os.path.normpath(PurePosixPath(*parts))):
+            if exact in self._exact:
+                return _Match(exact, is_exact=True)
+        own_file = PurePosixPath(statement.file).stem
+        stated_parts = {own_file} | _part_words(f"{statement.file}/{statement.path}")
+        fitting = []
+        for name in self._by_file.get(parts[-1], []):
+            own = PurePosixPath(name).parts
+            agreement = _common_ending(parts, own)
+            own_parts = _part_words(os.path.dirname(name)) | self._files.intersection(own[:-1])
+            contradicts = own_parts and not stated_parts & own_parts
+            if not contradicts and (by_name or agreement in (len(parts), len(own))):
+                fitting.append((agreement, bool(stated_parts & own_parts), name))
+        best = [name for *rank, name in fitting if rank == max(rank for *rank, _ in fitting)]
+        if len(best) > 1:
+            raise InputError(
+                f"{self.root}: {statement.file}: expected one picture {statement.path!r}, found {best[0]} and {best[1]}"
+            )
+        return _Match(best[0]) if best else None
+
+    def _check_claims(self, found: dict[Statement, _Match]) -> None:
+        claims: dict[str, list[tuple[Statement, _Match]]] = defaultdict(list)
+        for statement, match in found.items():
+            if not match.is_missing:
+                claims[match.name].append((statement, match))
+        for name, claimants in claims.items():
+            paths = list(dict.fromkeys(str(PurePosixPath(*_normal(statement.path))) for statement, _ in claimants))
+            if len(paths) > 1 and not all(match.is_exact for _, match in claimants):
+                raise InputError(
+                    f"{self.root}: expected a picture for each path, found {name} for both {paths[0]!r} and "
+                    f"{paths[1]!r}; add the missing one, or write both paths alike"
+                )
+
+
+def _normal(path: str) -> tuple[str, ...]:
+    parts = PurePosixPath(unicodedata.normalize("NFC", path).replace("\\", "/")).parts
+    if not parts:
+        raise InputError(f"expected a picture's name, found {path!r}")
+    return parts
+
+
+def _inside(path: str) -> str:
+    """The path without what leads out of a folder."""
+    parts = [part for part in _normal(path) if part not in ("/", "..") and not part.endswith(":")]
+    return str(PurePosixPath(*parts))
+
+
+def _part_words(path: str) -> set[str]:
+    return {_PARTS[word] for word in _WORDS.findall(path.lower()) if word in _PARTS}
+
+
+def _common_ending(first: tuple[str, ...], second: tuple[str, ...]) -> int:
+    length = 0
+    for one, other in zip(reversed(first), reversed(second), strict=False):
+        if one != other:
+            break
+        length += 1
+    return length

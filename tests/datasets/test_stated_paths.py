@@ -1,0 +1,95 @@
+"""Finding pictures of annotations: as stated, by the end of a path, and where something speaks against it."""
+
+from pathlib import Path
+
+import pytest
+from sample_folders import picture
+
+from src.datasets.folder import Folder
+from src.datasets.stated_paths import PictureFinder, Statement
+from src.errors import InputError
+
+
+def _finder(root: Path, *names: str) -> PictureFinder:
+    for name in names:
+        path = (root / name).with_suffix(Path(name).suffix.lower())
+        picture(path)
+        path.rename(root / name)
+    return PictureFinder(Folder(root))
+
+
+def _locate(finder: PictureFinder, *stated: str, file: str = "faces.json") -> list[str]:
+    return finder.locate_all([Statement(file, path) for path in stated])[0]
+
+
+@pytest.fixture
+def finder(tmp_path: Path) -> PictureFinder:
+    return _finder(tmp_path, "a/x.jpg", "b/x.jpg", "b/c/y.PNG", "z.jpeg", ".hidden/w.jpg")
+
+
+@pytest.mark.parametrize(
+    ("stated", "found"),
+    [
+        ("a/x.jpg", "a/x.jpg"),
+        ("/data/somebody/b/x.jpg", "b/x.jpg"),
+        ("C:\\data\\b\\x.jpg", "b/x.jpg"),
+        ("y.PNG", "b/c/y.PNG"),
+        ("./z.jpeg", "z.jpeg"),
+        ("elsewhere/absent.jpg", "elsewhere/absent.jpg"),
+        ("../elsewhere/absent.jpg", "elsewhere/absent.jpg"),
+    ],
+)
+def test_a_stated_path_is_found_by_its_end(stated: str, found: str, finder: PictureFinder) -> None:
+    assert _locate(finder, stated) == [found]
+
+
+def test_a_name_that_two_pictures_have_is_refused(finder: PictureFinder) -> None:
+    with pytest.raises(InputError, match=r"a/x\.jpg and b/x\.jpg"):
+        _locate(finder, "x.jpg")
+
+
+def test_a_path_is_first_read_from_its_own_file(tmp_path: Path) -> None:
+    finder = _finder(tmp_path, "images/1.jpg", "more/images/1.jpg")
+    assert _locate(finder, "images/1.jpg", file="more/faces.json") == ["more/images/1.jpg"]
+    assert _locate(finder, "images/1.jpg") == ["images/1.jpg"]
+    assert _locate(finder, "../images/1.jpg", file="json/1.json") == ["images/1.jpg"]
+
+
+def test_a_missing_part_takes_no_pictures_of_another_one(tmp_path: Path) -> None:
+    finder = _finder(tmp_path, "train/1.jpg")
+    assert _locate(finder, "train/1.jpg", "val/1.jpg") == ["train/1.jpg", "val/1.jpg"]
+    assert _locate(finder, "val/1.jpg") == ["val/1.jpg"]
+    assert _locate(finder, "1.jpg", file="annotations/instances_val2017.json") == ["1.jpg"]
+    assert _locate(finder, "1.jpg", file="annotations/instances_train2017.json") == ["train/1.jpg"]
+
+
+def test_a_part_called_like_another_file_is_not_this_ones(tmp_path: Path) -> None:
+    finder = _finder(tmp_path, "one/1.jpg")
+    statements = [Statement("one.json", "1.jpg"), Statement("two.json", "1.jpg")]
+    assert finder.locate_all(statements)[0] == ["one/1.jpg", "1.jpg"]
+    statements = [Statement("faces.json", "one/1.jpg"), Statement("faces.json", "two/1.jpg")]
+    assert finder.locate_all(statements)[0] == ["one/1.jpg", "two/1.jpg"]
+
+
+def test_the_files_part_decides_between_two_pictures(tmp_path: Path) -> None:
+    finder = _finder(tmp_path, "images/train/1.jpg", "images/val/1.jpg")
+    assert _locate(finder, "1.jpg", file="val.json") == ["images/val/1.jpg"]
+
+
+def test_a_renamed_folder_is_found_by_file_names_and_said(tmp_path: Path) -> None:
+    finder = _finder(tmp_path, "images/1.jpg", "images/2.jpg")
+    names, remarks = finder.locate_all([Statement("a.json", f"photos/{i}.jpg") for i in (1, 2)])
+    assert names == ["images/1.jpg", "images/2.jpg"]
+    assert "2 pictures found by their file name alone" in remarks[0]
+    assert "photos/1.jpg -> images/1.jpg" in remarks[0]
+
+
+def test_one_picture_never_serves_two_paths(tmp_path: Path) -> None:
+    finder = _finder(tmp_path, "1.jpg")
+    with pytest.raises(InputError, match=r"found 1\.jpg for both 'left/1\.jpg' and 'right/1\.jpg'"):
+        _locate(finder, "left/1.jpg", "right/1.jpg")
+
+
+def test_composed_and_decomposed_letters_are_one_name(tmp_path: Path) -> None:
+    finder = _finder(tmp_path, "a\u0308.jpg")
+    assert _locate(finder, "\u00e4.jpg") == ["a\u0308.jpg"]
