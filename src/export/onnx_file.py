@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 OPSET = 18  # the oldest that PyTorch's exporter writes without a translation
 TOLERANCE = 1e-5  # of the picture's side: a thousandth of a pixel at 112 pixels
-_SECOND_LOOK = 10  # times that, as the checked pictures are noise, whose crowded points a second look enlarges
+_SECOND_LOOK = 100  # times that, as the checked pictures are noise, whose crowded points a second look enlarges
 _CHECKED_BATCHES = (1, 2, 7)  # one file serves any number of pictures
 _CHECKED_SIZES = ((112, 112), (384, 384), (90, 200))  # and pictures of any size: height, width
 _INPUTS = {"crop": "images", "picture": "pictures"}
@@ -41,7 +41,7 @@ def export_onnx(
     (B, H, W, 3) uint8 RGB -> `points_image` (B, 68, 2); any B, H and W. looks: 1, or for pictures 2, then also `score`
     (B,). nme: percent, for the metadata.
     Returns the largest difference from PyTorch on random pictures, as a share of their longer side. Raises InputError
-    where that exceeds TOLERANCE (ten times it with two looks); the old file then stays.
+    where that exceeds TOLERANCE (a hundred times it with two looks); the old file then stays.
     """
     if not 1 <= looks <= MOST_LOOKS[takes]:
         raise InputError(f"expected 1 look at a crop, 1 or 2 at a picture, found --looks {looks} --input {takes}")
