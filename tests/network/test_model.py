@@ -60,6 +60,7 @@ def test_every_backbone_with_every_head_learns_in_every_parameter_and_fits_the_l
     assert (profile(model).megabytes > MAX_MODEL_MB) == (backbone in TEACHERS)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("head", HEADS)
 @pytest.mark.parametrize("size", [65, 100, 130])
 @pytest.mark.parametrize("backbone", ["pfld", "mobilenet_v2", "shufflenet_v2_x0_5", "mobilevitv2_050", "swin_t"])
