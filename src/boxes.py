@@ -1,4 +1,4 @@
-"""The challenge's crop in numbers, and the way from a face box of any detector to such a crop.
+"""The challenge's crop in numbers, and such crops from the face boxes of any detector.
 
 The challenge's crops hold the tight box of the 68 points, brows to chin, at about half of their side and below their
 middle. A detector's box begins at the forehead instead, so each kind of box has its own place in the crop; KINDS lists
@@ -31,7 +31,7 @@ _LARGEST = 4.0  # of the picture's longer side: a larger box is a mistake in its
 
 @dataclass(frozen=True)
 class BoxKind:
-    """Where a kind of box lies in the challenge's crop, in shares of the crop's side."""
+    """Where a kind of box lies in the challenge's crop, as shares of the crop's side."""
 
     share: float  # sqrt(width * height)
     center: tuple[float, float]

@@ -20,11 +20,11 @@ class ModelConfig:
     # points lie within x 0.08-0.95, y 0.16-0.88; this crop keeps a margin and buys 11 % of resolution for nothing.
     crop: tuple[float, float, float] = (0.5, 0.53, 0.9)
     # How a second look (src/predict/looks.py) shows the points' upright box, in the unit square: center x, center y,
-    # sqrt(width * height), and the look's weight in the mean of both. Training shows faces so, too (`second_looks`).
+    # sqrt(width * height), and the look's weight in the mean of both. Training shows such faces, too (`second_looks`).
     second_look: tuple[float, float, float, float] = (0.5, 0.58, 0.585, 0.5)
     points: int = 68  # 68, 51 without the jaw, or the 12 of the eyes: the sets of src/markup.py
     auxiliary: bool = True  # the Euler-angle branch, in training only
-    # What a head may have beside its maps; a head that lacks an option refuses it (src/network/heads).
+    # Options of heads; a head refuses those that it does not have (src/network/heads).
     attention: str = "none"  # none, se or coordinate, on the pyramid's sum
     coord_conv: bool = False  # the pyramid sees where each cell lies
     map_stride: int = 4  # input pixels a cell of the heatmap head; at 8 the head costs a third and is no worse

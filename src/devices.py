@@ -1,4 +1,4 @@
-"""Where a command computes: the device, and one process or several (`torchrun --nproc_per_node=N train.py`).
+"""What a command computes on: the device, and one process or several (`torchrun --nproc_per_node=N train.py`).
 
 Several processes are PyTorch's DDP: gloo on CPUs, NCCL on GPUs.
 """
@@ -33,7 +33,7 @@ def choose_device(name: str) -> torch.device:
 
 @contextlib.contextmanager
 def thread_limit(threads: int) -> Iterator[None]:
-    """PyTorch computes on so many threads inside, and on as many as before afterwards.
+    """PyTorch computes on `threads` threads inside the block, and afterwards on as many as before.
 
     More threads than free cores wait for each other at every operation of a small network.
     """

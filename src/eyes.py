@@ -7,12 +7,12 @@ import numpy as np
 # Of each eye, the picture's left one first: its left corner, two points of the upper lid, its right corner, two points
 # of the lower lid from right to left.
 _EYES = np.array([[36, 37, 38, 39, 40, 41], [42, 43, 44, 45, 46, 47]])
-_HIDDEN_YAW = 45.0  # degrees: beyond it, the far eye's width tells of the head and not of the lids
+_HIDDEN_YAW = 45.0  # degrees: beyond it, the far eye's width depends on the head's turn, not on the lids
 CLOSED_BELOW = 0.2  # the paper's blinks fall below it; the mean face has 0.32
 
 
 def eye_aspect_ratio(points: np.ndarray) -> np.ndarray:
-    """Mean height of each eye in shares of its width. points: (..., 68, 2) in any uniform frame.
+    """Mean height of each eye relative to its width. points: (..., 68, 2) in any uniform frame.
 
     Returns (..., 2): the eyes at the picture's left and right. An eye of no width has ratio 0.
     """
@@ -44,7 +44,7 @@ def detection_rates(openness: np.ndarray, is_closed: np.ndarray, threshold: floa
 
 
 def best_threshold(openness: np.ndarray, is_closed: np.ndarray) -> float:
-    """The threshold with the largest lead of closed eyes found over false alarms. Arrays as in `detection_rates`."""
+    """The threshold with the best rate of closed eyes found less that of false alarms. Arrays: `detection_rates`."""
     steps = np.unique(openness[np.isfinite(openness)])
     leads = [found - false for found, false in (detection_rates(openness, is_closed, step) for step in steps)]
     return float(steps[int(np.nanargmax(leads))]) if np.isfinite(leads).any() else float("nan")

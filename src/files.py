@@ -1,4 +1,4 @@
-"""Files that appear whole or not at all, one writer a folder, and reading that ends.
+"""Files that appear whole or not at all, one writer a folder, and reading of bounded size.
 
 What is written goes to a temporary name beside the target, then is renamed; locks are the operating system's, so that
 they end with the process that holds them. What is read is a regular file of a sane size: devices and pipes have no end.
@@ -58,8 +58,8 @@ def write_text(target: str | os.PathLike, text: str) -> None:
 def alone_in(*folders: str | os.PathLike) -> Iterator[None]:
     """Make folders and be the only run that writes there, until the end of the block or of the process.
 
-    Removes what killed writers left half-written and, at the end, what it made and nobody filled. Raises InputError
-    where another run is writing.
+    Removes what killed writers left half-written and, at the end, the folders that it made and nobody filled.
+    Raises InputError where another run is writing.
     """
     with contextlib.ExitStack() as held:
         for folder in sorted({Path(folder).resolve() for folder in folders}):

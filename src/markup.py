@@ -63,7 +63,7 @@ FLIP_PERMUTATION = _mirror_permutation()  # (68,)
 
 
 def flip_permutation(count: int) -> np.ndarray:
-    """FLIP_PERMUTATION within the point set of so many points, (count,): each set holds its own mirror images."""
+    """FLIP_PERMUTATION within the set of `count` points, (count,): every set is its own mirror image."""
     chosen = np.array(POINT_SETS[count])
     return np.searchsorted(chosen, FLIP_PERMUTATION[chosen])
 

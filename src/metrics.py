@@ -21,9 +21,9 @@ def nme(errors: np.ndarray) -> float:
 
 
 def interocular_errors(prediction: np.ndarray, target: np.ndarray) -> np.ndarray:
-    """Error in percent of the outer eye corners' distance, as 300-W has it. Points (N, 68, 2). Returns (N, 68).
+    """Error in percent of the distance between the outer eye corners, as in 300-W. Points (N, 68, 2). Returns (N, 68).
 
-    Raises InputError where a face's corners coincide, as they may in profile: it has no such error.
+    Raises InputError where a face's corners coincide, as they may in profile: such an error is undefined there.
     """
     left, right = OUTER_EYE_CORNERS
     eyes = np.linalg.norm(target[:, left] - target[:, right], axis=-1)

@@ -52,9 +52,9 @@ def fit_pose(points: np.ndarray) -> np.ndarray:
 
 
 def camera_weights(count: int = NUM_POINTS) -> np.ndarray:
-    """The least-squares fit as a matrix (count, 3): points (2, count), y up, times it are the 2 x 3 camera.
+    """The least-squares fit as a matrix (count, 3): points (2, count), y up, times this matrix give the 2 x 3 camera.
 
-    Its columns sum to zero, so that the place of the points does not matter. count: 68, or 51 without the jaw.
+    Its columns sum to zero, so a shift of the points does not matter. count: 68, or 51 without the jaw.
     """
     used = {NUM_POINTS: range(NUM_POINTS), len(INNER_51): INNER_51}[count]
     weights = POINT_WEIGHTS.take(used) / POINT_WEIGHTS.take(used).sum()

@@ -1,6 +1,6 @@
-"""How wrong boxes raise the error: python3 -m src.evaluation.box_errors FOLDER, of pictures with an annot.pkl.
+"""How much wrong boxes raise the error: python3 -m src.evaluation.box_errors FOLDER, of pictures with an annot.pkl.
 
-The boxes are those of the true points, moved and resized by chance. Printed as the rows of docs/predictor.md.
+The boxes are those of the true points, moved and resized at random. Prints the rows of docs/accuracy.md.
 """
 
 import argparse
@@ -19,7 +19,7 @@ from src.predict.predictor import Predictor
 
 
 def move_boxes(points_image: np.ndarray, amount: float, *, seed: int = 0) -> np.ndarray:
-    """Tight boxes (N, 4) of points (N, 68, 2), off in place and size by up to `amount` of their size, uniformly."""
+    """Tight boxes (N, 4) of points (N, 68, 2), moved and resized at random by up to `amount` of their size."""
     generator = np.random.default_rng(seed)
     low, high = np.split(box_of_points(points_image), 2, axis=1)
     size = high - low
@@ -38,7 +38,7 @@ def read_faces(folder: Path, count: int = 0) -> tuple[list[Image.Image], np.ndar
 def box_nme(
     predictor: Predictor, pictures: list[Image.Image], points_image: np.ndarray, amounts: list[float]
 ) -> list[float]:
-    """NME in percent of the pictures for each amount by which the boxes of points_image (N, 68, 2) are off."""
+    """NME in percent of the pictures for each amount by which the boxes of points_image (N, 68, 2) are wrong."""
     size = np.array([(picture.height, picture.width) for picture in pictures])
     found = (predictor(pictures, list(move_boxes(points_image, amount)))[0] for amount in amounts)
     return [nme(point_errors(points, points_image, size)) for points in found]

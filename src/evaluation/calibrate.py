@@ -1,7 +1,7 @@
 """Calibrate the score of `src.predict.confidence`: python3 -m src.evaluation.calibrate --model_path FILE.
 
 The numbers are fitted on faces that the project renders itself, as they are and augmented as in training, and then
-tested on the annotated pictures of --check_on. reliability.png shows the scores beside what came true.
+tested on the annotated pictures of --check_on. reliability.png shows the scores against what came true.
 """
 
 import argparse
@@ -36,7 +36,7 @@ def measure(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Disagreement (N,) and NME (N,), both in percent of the square's side, of the annotated pictures in a folder.
 
-    augmentation: also seen so, after the faces as they are (then the arrays hold 2 N values).
+    augmentation: measure the faces once more, augmented so; the arrays then hold 2 N values.
     """
     generator = torch.Generator().manual_seed(seed)
     found = []

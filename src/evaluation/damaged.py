@@ -1,7 +1,7 @@
-"""How a model stands damage: python3 -m src.evaluation.damaged FOLDER, of face crops with an annot.pkl.
+"""How well a model withstands damage: python3 -m src.evaluation.damaged FOLDER, of face crops with an annot.pkl.
 
 Masks, sunglasses, blocks and cuts are drawn along the true points, so every model meets the same damage; whole
-pictures are darkened, blurred or turned as well. Errors are in percent of sqrt(H * W) of the crop as it came.
+pictures are darkened, blurred or turned as well. Errors are in percent of sqrt(H * W) of the undamaged crop.
 """
 
 import argparse
@@ -159,7 +159,7 @@ def measure(predictor: Predictor, folder: Path, *, kinds: list[str], together: i
 def _damaged(
     folder: Path, names: list[str], points_image: np.ndarray, kind: str
 ) -> Iterator[tuple[Image.Image, np.ndarray, tuple[int, int]]]:
-    """Damaged pictures, their points, and height and width of the crops as they came."""
+    """Damaged pictures, their points, and the height and width of the undamaged crops."""
     for name, points in zip(names, points_image, strict=False):
         picture = read_picture(folder / name)
         size = (picture.height, picture.width)

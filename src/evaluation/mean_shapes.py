@@ -1,4 +1,4 @@
-"""Mean shapes: faces of one pose laid on a common shape, so that what is left between two sets is their labels' habit.
+"""Mean shapes: faces of one pose laid on a common shape; what still differs between two sets is how they are labeled.
 
 The similarity fit is that of Procrustes analysis (Gower, "Generalized Procrustes analysis", 1975) on the 51 inner
 points alone: the jaw, where conventions differ most, must not pull the rest.
@@ -10,7 +10,7 @@ from src.errors import InputError
 from src.markup import FLIP_PERMUTATION, INNER_51, MEAN_SHAPE
 from src.pose import rotation_matrix
 
-_MAX_PITCH = 20.0  # degrees: a face that is bent further has another shape at the same yaw
+_MAX_PITCH = 20.0  # degrees: a face with more pitch has another shape at the same yaw
 
 
 def in_pose(euler: np.ndarray, *, yaw: tuple[float, float]) -> np.ndarray:
@@ -20,10 +20,10 @@ def in_pose(euler: np.ndarray, *, yaw: tuple[float, float]) -> np.ndarray:
 
 
 def mean_shape(points_image: np.ndarray, euler: np.ndarray, *, yaw: tuple[float, float]) -> np.ndarray:
-    """Mean of the faces in a pose, in centimeters of `src.markup.MEAN_SHAPE`, y down. Returns (68, 2).
+    """Mean of the faces in a pose, in the centimeters of `src.markup.MEAN_SHAPE`, y down. Returns (68, 2).
 
     points_image: (N, 68, 2). euler: (N, 3) pitch, yaw, roll in degrees. Faces turned to the picture's left are
-    mirrored; a range from 0 on means frontal faces, and then each takes part beside its mirror image.
+    mirrored; a range that begins at 0 means frontal faces, of which each counts together with its mirror image.
     Raises InputError where no face has such a pose.
     """
     low, high = yaw

@@ -25,7 +25,7 @@ DAMAGES: dict[str, str] = {
 
 
 def occlude(images: Tensor, points_input: Tensor, side: float, *, generator: torch.Generator) -> Tensor:
-    """A gray square over each face, its center on a landmark drawn by chance.
+    """A gray square over each face, its center on a random landmark.
 
     images: (B, 3, R, R). points_input: (B, 68, 2). side: share of the face's size, the root of its box's area.
     """
@@ -49,7 +49,7 @@ def damage_faces(
 ) -> tuple[Tensor, np.ndarray]:
     """The model's inputs (B, 3, R, R) for `rows` of the faces, damaged, and the maps (B, 2, 3) from the unit square.
 
-    A rotation goes clockwise for one half of the faces and counterclockwise for the other, drawn by chance.
+    A rotation goes clockwise or counterclockwise at random.
     Raises InputError for an unknown kind.
     """
     if kind not in DAMAGES:
@@ -89,7 +89,7 @@ def measure(
 def damaged_errors(
     model: LandmarkNet, faces: PreparedFaces, kind: str, *, level: float, seed: int, batch_size: int = 64
 ) -> np.ndarray:
-    """Errors (N, 68) in percent of sqrt(H * W) of the source picture where every picture is damaged."""
+    """Errors (N, 68) in percent of sqrt(H * W) of the source picture, all pictures damaged."""
     model.eval()
     device = next(model.parameters()).device
     generator = torch.Generator().manual_seed(seed)
