@@ -1,8 +1,8 @@
-"""Which inner channels a network needs least, and a network without them.
+"""Which channels a network needs least, and the network without them.
 
-Molchanov et al., "Importance Estimation for Neural Network Pruning", 2019: a channel matters as much as the loss would
-change without it, to first order at its normalization's scale and shift. All layers are ranked together, by what a
-channel matters for each number that it costs.
+Molchanov et al., "Importance Estimation for Neural Network Pruning", 2019: the importance of a channel is the change of
+the loss without it, to first order in the scale and shift of its normalization. All layers are ranked together, by
+importance per saved number.
 """
 
 from dataclasses import replace
@@ -14,17 +14,17 @@ from src.augmentation import augment
 from src.config import AUGMENTATIONS
 from src.datasets.loader import TrainingBatches
 from src.errors import InputError
-from src.network.channels import Inner, inners
+from src.network.channels import ChannelGroup, channel_groups
 from src.network.losses import l1
 from src.network.model import LandmarkNet
 
-_STEP = 8  # channels removed at a time, and the narrowest layer: processors compute so many at once
+_STEP = 8  # channels removed at a time, and the narrowest layer: processors compute that many at once
 
 
 def importance(network: LandmarkNet, batches: TrainingBatches, *, count: int = 8) -> list[Tensor]:
-    """What each inner channel matters, a tensor for each of `inners(network)`, on the first `count` batches."""
+    """Importance of each channel on the first `count` batches: a tensor for each of `channel_groups(network)`."""
     network.eval()
-    config, gates = network.config, [inner.gate for inner in inners(network)]
+    config, gates = network.config, [group.gate for group in channel_groups(network)]
     totals = [torch.zeros_like(gate.weight) for gate in gates]
     generator = torch.Generator(batches.device).manual_seed(0)
     for _, batch in zip(range(count), batches.epoch(0), strict=False):
@@ -38,42 +38,42 @@ def importance(network: LandmarkNet, batches: TrainingBatches, *, count: int = 8
     return totals
 
 
-def remove_channels(network: LandmarkNet, matters: list[Tensor], *, megabytes: float) -> None:
-    """Narrow a network, in place, to at most so many 10^6 bytes; its configuration then has the new widths.
+def remove_channels(network: LandmarkNet, importances: list[Tensor], *, megabytes: float) -> None:
+    """Narrow a network, in place, to at most `megabytes` (10^6 bytes); its configuration then has the new widths.
 
-    matters: from `importance`. Raises InputError where even the narrowest network is larger.
+    importances: from `importance`. Raises InputError where even the narrowest network is larger.
     """
-    found, matters = inners(network), list(matters)
+    found, importances = channel_groups(network), list(importances)
     while _megabytes(network) > megabytes:
-        costs = [_cost(inner, values) for inner, values in zip(found, matters, strict=True)]
+        costs = [_cost(group, values) for group, values in zip(found, importances, strict=True)]
         if min(costs, default=torch.inf) == torch.inf:
             raise InputError(
                 f"expected at most {megabytes:g} MB, but {network.config.backbone} + {network.config.head} has "
                 f"{_megabytes(network):.2f} MB with all that can be removed gone; aim higher"
             )
         chosen = costs.index(min(costs))
-        kept = matters[chosen].argsort(descending=True)[: _narrower(found[chosen])].sort().values
+        kept = importances[chosen].argsort(descending=True)[: _narrower(found[chosen])].sort().values
         found[chosen].keep(kept)
-        matters[chosen] = matters[chosen][kept]
-    network.config = replace(network.config, widths=tuple(inner.width for inner in found))
+        importances[chosen] = importances[chosen][kept]
+    network.config = replace(network.config, widths=tuple(group.width for group in found))
 
 
 def _megabytes(network: LandmarkNet) -> float:
-    """10^6 bytes of a network without the training-only branch, as `src.network.profiling` counts them, but at once."""
+    """10^6 bytes of a network without a training-only branch: as `src.network.profiling` counts them, but fast."""
     return sum(value.numel() * value.element_size() for value in network.state_dict().values()) / 1e6
 
 
-def _cost(inner: Inner, matters: Tensor) -> float:
-    """What the channels that would go next matter, for each number that is saved with them."""
-    count = inner.width - _narrower(inner)
-    if inner.width <= _STEP:
+def _cost(group: ChannelGroup, importances: Tensor) -> float:
+    """Importance of the channels that would be removed next, per number that this saves."""
+    count = group.width - _narrower(group)
+    if group.width <= _STEP:
         return torch.inf
-    numbers = sum(maker.weight[0].numel() for maker in inner.makers)
-    numbers += sum(layer.weight[0].numel() for layer in inner.channelwise)
-    numbers += sum(reader.weight[:, 0].numel() for reader in inner.readers)
-    return float(matters.sort().values[:count].sum()) / (count * numbers)
+    numbers = sum(maker.weight[0].numel() for maker in group.makers)
+    numbers += sum(layer.weight[0].numel() for layer in group.channelwise)
+    numbers += sum(reader.weight[:, 0].numel() for reader in group.readers)
+    return float(importances.sort().values[:count].sum()) / (count * numbers)
 
 
-def _narrower(inner: Inner) -> int:
+def _narrower(group: ChannelGroup) -> int:
     """The next smaller width: a multiple of _STEP."""
-    return (inner.width - 1) // _STEP * _STEP
+    return (group.width - 1) // _STEP * _STEP

@@ -1,8 +1,8 @@
-"""Inner widths: the channels that a block makes for itself alone, and that can be removed without anyone else noticing.
+"""Channel groups: channels that are used inside one block only, so that removing some changes no other layer.
 
 These are the channels between the two 1x1 convolutions of a ShuffleNetV2 or MobileNet block, and in the heat-map head
-those of the pyramid and of the layer before the maps. What passes between blocks keeps its width, so that a channel
-shuffle or a residual sum never sees a change.
+those of the pyramid and of the layer before the maps. What passes between blocks keeps its width, so that channel
+shuffles and residual sums are not affected.
 """
 
 from collections.abc import Iterator
@@ -21,8 +21,8 @@ _BRANCHES |= {mobilenetv3.InvertedResidual: "block"}
 
 
 @dataclass(frozen=True)
-class Inner:
-    """One set of inner channels and all layers that see them: as outputs, one by one, or as inputs."""
+class ChannelGroup:
+    """A set of channels and all layers that have them: as outputs, one by one, or as inputs."""
 
     makers: tuple[nn.Conv2d, ...]
     channelwise: tuple[nn.Conv2d | nn.BatchNorm2d, ...]  # depthwise convolutions and normalizations
@@ -55,22 +55,22 @@ class Inner:
             reader.in_channels = len(channels)
 
 
-def inners(network: nn.Module) -> list[Inner]:
-    """The prunable sets of channels of a network, in a fixed order."""
+def channel_groups(network: nn.Module) -> list[ChannelGroup]:
+    """The prunable channel groups of a network, in a fixed order."""
     return list(_find(network))
 
 
 def set_widths(network: nn.Module, widths: tuple[int, ...]) -> None:
     """Narrow a new network, in place. Raises InputError for widths that are not this network's."""
-    found = inners(network)
-    if len(widths) != len(found) or not all(0 < n <= inner.width for n, inner in zip(widths, found, strict=True)):
-        limits = ", ".join(str(inner.width) for inner in found)
+    found = channel_groups(network)
+    if len(widths) != len(found) or not all(0 < n <= group.width for n, group in zip(widths, found, strict=True)):
+        limits = ", ".join(str(group.width) for group in found)
         raise InputError(f"expected {len(found)} widths of at most {limits}; found {', '.join(map(str, widths))}")
-    for width, inner in zip(widths, found, strict=True):
-        inner.keep(torch.arange(width))
+    for width, group in zip(widths, found, strict=True):
+        group.keep(torch.arange(width))
 
 
-def _find(network: nn.Module) -> Iterator[Inner]:
+def _find(network: nn.Module) -> Iterator[ChannelGroup]:
     for module in network.modules():
         if type(module) in _BRANCHES:
             yield from _of_block(getattr(module, _BRANCHES[type(module)]))
@@ -78,7 +78,7 @@ def _find(network: nn.Module) -> Iterator[Inner]:
             yield from _of_head(module)
 
 
-def _of_block(branch: nn.Sequential) -> Iterator[Inner]:
+def _of_block(branch: nn.Sequential) -> Iterator[ChannelGroup]:
     """1x1, depthwise, perhaps squeeze-and-excitation, 1x1; a block without the first has nothing inside."""
     kinds = (nn.Conv2d, nn.BatchNorm2d, SqueezeExcitation)
     inside = {child for layer in branch.modules() if isinstance(layer, SqueezeExcitation) for child in layer.modules()}
@@ -88,14 +88,14 @@ def _of_block(branch: nn.Sequential) -> Iterator[Inner]:
     expand, *between, project, _ = plain
     if expand.groups == 1:
         makers, readers = [expand, *(gate.fc2 for gate in gates)], [*(gate.fc1 for gate in gates), project]
-        yield Inner(tuple(makers), tuple(between), tuple(readers))
+        yield ChannelGroup(tuple(makers), tuple(between), tuple(readers))
 
 
-def _of_head(head: HeatmapHead) -> Iterator[Inner]:
+def _of_head(head: HeatmapHead) -> Iterator[ChannelGroup]:
     """The pyramid's sum, unless a layer of its own reads it, and the channels before the maps."""
     if isinstance(head.pyramid.place, nn.Identity) and isinstance(head.pyramid.attention, nn.Identity):
-        yield Inner(tuple(head.pyramid.laterals), (head.smooth[0], head.smooth[1]), (head.hidden[0],))
-    yield Inner((head.hidden[0],), (head.hidden[1],), (head.maps,))
+        yield ChannelGroup(tuple(head.pyramid.laterals), (head.smooth[0], head.smooth[1]), (head.hidden[0],))
+    yield ChannelGroup((head.hidden[0],), (head.hidden[1],), (head.maps,))
 
 
 def _part(values: Tensor | None, channels: Tensor, *, dim: int = 0) -> nn.Parameter | None:

@@ -1,1 +1,1 @@
-"""Figures of the notebooks. Every function returns a Figure; none shows or saves it."""
+"""Pictures of results: each function returns a Figure, or an Image drawn with Pillow, or says what else it returns."""

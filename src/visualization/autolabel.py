@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from src.visualization.style import color, figure, look
+from src.visualization.style import color, figure, plot_style
 
 _LIMIT = 0.5  # certainty from which a label is kept
 
@@ -15,11 +15,13 @@ def error_by_round(rounds: pd.DataFrame, references: dict[str, float], *, title:
     rounds: rounds.csv of a run. references: name -> NME in percent.
     """
     with figure(width=7.5, height=4.0) as (drawing, axes):
-        axes.plot(rounds["round"], rounds["held_out_nme"], label="held-out faces", **look("held-out faces", 0))
+        axes.plot(rounds["round"], rounds["held_out_nme"], label="held-out faces", **plot_style("held-out faces", 0))
         known = rounds.dropna(subset=["pseudo_nme"])
-        axes.plot(known["round"], known["pseudo_nme"], label="pseudo-labels trained on", **look("pseudo-labels", 1))
+        axes.plot(
+            known["round"], known["pseudo_nme"], label="pseudo-labels trained on", **plot_style("pseudo-labels", 1)
+        )
         for place, (name, level) in enumerate(references.items(), start=2):
-            style = look(name, place)
+            style = plot_style(name, place)
             axes.axhline(level, label=name, color=style["color"], linestyle=style["linestyle"])
         axes.set(xlabel="round", ylabel="NME (% of sqrt(H W))", title=title, xticks=rounds["round"])
         axes.legend(loc="upper left", bbox_to_anchor=(1, 1))

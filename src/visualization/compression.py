@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from src.visualization.style import color, figure, look
+from src.visualization.style import color, figure, plot_style
 from src.visualization.training import NME
 
 _COSTS = {"mmacs": "10^6 multiply-adds", "megabytes": "MB (float32)", "milliseconds": "ms a picture, one thread"}
@@ -17,8 +17,8 @@ def pruning_rounds(table: pd.DataFrame, *, limit: float) -> Figure:
     """
     with figure(width=10, height=5.6, rows=2, columns=2) as (drawing, axes):
         panels = axes.flat
-        panels[0].plot(table["round"], table["nme_before"], label="before training", **look("before", 1))
-        panels[0].plot(table["round"], table["nme"], label="after", **look("after", 0))
+        panels[0].plot(table["round"], table["nme_before"], label="before training", **plot_style("before", 1))
+        panels[0].plot(table["round"], table["nme"], label="after", **plot_style("after", 0))
         panels[0].axhline(limit, color="0.5", linestyle="--", label="limit")
         panels[0].set(xlabel="round", ylabel=NME, ylim=(0, min(table["nme_before"].max(), 3 * limit) * 1.05))
         panels[0].legend()

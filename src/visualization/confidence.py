@@ -5,7 +5,7 @@ Forecasters", 1983).
 from matplotlib.figure import Figure
 
 from src.predict.confidence import LIMIT, ReliabilityBin
-from src.visualization.style import figure, look
+from src.visualization.style import figure, plot_style
 
 
 def reliability_diagram(bins: dict[str, list[ReliabilityBin]]) -> Figure:
@@ -17,7 +17,7 @@ def reliability_diagram(bins: dict[str, list[ReliabilityBin]]) -> Figure:
                 [part.score for part in its_bins],
                 [part.good for part in its_bins],
                 label=name,
-                **look(name, position),
+                **plot_style(name, position),
             )
         axes.set(xlabel="score (predicted probability)", ylabel=f"share of faces with NME below {LIMIT:g} %")
         axes.set_title("Reliability of the score")

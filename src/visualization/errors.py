@@ -10,7 +10,7 @@ from matplotlib.patches import Ellipse
 from src.errors import InputError
 from src.metrics import FAILURE, auc, cumulative_errors, failure_rate, nme
 from src.visualization.faces import draw_points
-from src.visualization.style import color, figure, look
+from src.visualization.style import color, figure, plot_style
 
 _PERCENT = "% of sqrt(H W)"
 
@@ -27,7 +27,7 @@ def ced_curves(errors: Mapping[str, np.ndarray], *, title: str, limit: float = F
                 f"{model}: NME {nme(of_model):.2f} %, AUC {auc(of_model, limit):.3f}, "
                 f"failures {100 * failure_rate(of_model, limit):.1f} %"
             )
-            style = look(model, i) | {"marker": ""}
+            style = plot_style(model, i) | {"marker": ""}
             axes.plot(thresholds, 100 * cumulative_errors(of_model, thresholds), label=label, **style)
         axes.set(xlabel=f"NME of a face ({_PERCENT})", ylabel="faces with at most this NME (%)", title=title)
         axes.set(xlim=(0, limit), ylim=(0, 101))
@@ -90,7 +90,7 @@ def sensitivity_curves(frames: Mapping[str, pd.DataFrame], *, units: Mapping[str
         for axes, (damage, unit) in zip(grid, units.items(), strict=True):
             for i, (model, frame) in enumerate(frames.items()):
                 rows = frame[frame["damage"] == damage]
-                axes.plot(rows["level"], rows["nme"], label=model, markersize=4, **look(model, i))
+                axes.plot(rows["level"], rows["nme"], label=model, markersize=4, **plot_style(model, i))
                 axes.fill_between(rows["level"], rows["low"], rows["high"], color=color(model, i), alpha=0.2, lw=0)
             axes.set(title=damage, xlabel=unit, ylabel=f"NME ({_PERCENT})")
             axes.set_ylim(bottom=0)

@@ -9,9 +9,10 @@ from matplotlib.figure import Figure
 
 from src.errors import InputError
 from src.markup import CONTOURS
-from src.visualization.style import figure, look
+from src.visualization import sheet
+from src.visualization.style import figure, plot_style
 
-PREDICTED, TRUE = "#50ff78", "white"  # as in output/preview.png
+PREDICTED, TRUE = ("#{:02x}{:02x}{:02x}".format(*rgb) for rgb in (sheet.PREDICTED, sheet.TRUE))
 _TILE = 1.6  # inches
 
 
@@ -106,7 +107,9 @@ def shape_overlay(panels: Mapping[str, Mapping[str, np.ndarray]], *, title: str,
     with figure(width=5 * len(panels), height=5.2, columns=len(panels)) as (drawing, grid):
         for axes, (name, shapes) in zip(np.atleast_1d(grid), panels.items(), strict=True):
             for source, shape in shapes.items():
-                draw_points(axes, shape, label=source, markersize=4, linewidth=1.3, **look(source, places[source]))
+                draw_points(
+                    axes, shape, label=source, markersize=4, linewidth=1.3, **plot_style(source, places[source])
+                )
             axes.set(title=name, xlabel=f"x ({unit})", ylabel=f"y ({unit}), down", aspect="equal")
             axes.invert_yaxis()
         lines = {line.get_label(): line for axes in drawing.axes for line in axes.get_legend_handles_labels()[0]}
@@ -130,7 +133,7 @@ def histograms(
             everything = np.concatenate(list(by_source.values()))
             edges = np.histogram_bin_edges(everything, bins)
             for source, values in by_source.items():
-                style = look(source, places[source])
+                style = plot_style(source, places[source])
                 share = 100 * np.histogram(values, edges)[0] / len(values)
                 axes.stairs(
                     share, edges, label=source, color=style["color"], linestyle=style["linestyle"], linewidth=1.5
@@ -150,6 +153,6 @@ def _tiles(rows: int, columns: int, title: str, tile: float = _TILE) -> Iterator
 
 
 def _places(panels: Mapping[str, Mapping[str, np.ndarray]]) -> dict[str, int]:
-    """Each source's place among all of them, which is its look in every panel."""
+    """Each source's place among all of them, which decides its style in every panel."""
     sources = dict.fromkeys(source for of_panel in panels.values() for source in of_panel)
     return {source: place for place, source in enumerate(sources)}

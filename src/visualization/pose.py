@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import numpy as np
 from matplotlib.figure import Figure
 
-from src.visualization.style import figure, look
+from src.visualization.style import figure, plot_style
 
 ANGLES = ("pitch", "yaw", "roll")
 
@@ -18,7 +18,7 @@ def angle_scatter(predicted: Mapping[str, np.ndarray], fitted: np.ndarray, *, ti
     with figure(width=12, height=3.9, columns=3) as (drawing, axes):
         for angle, panel in enumerate(axes):
             for position, (label, euler) in enumerate(predicted.items()):
-                style = look(label, position) | {"linestyle": "none", "markersize": 4, "alpha": 0.6}
+                style = plot_style(label, position) | {"linestyle": "none", "markersize": 4, "alpha": 0.6}
                 panel.plot(fitted[:, angle], euler[:, angle], label=label, **style)
             low, high = fitted[:, angle].min(), fitted[:, angle].max()
             panel.plot([low, high], [low, high], color="0.4", linewidth=1)

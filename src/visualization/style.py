@@ -1,4 +1,4 @@
-"""One look for all notebooks: a color, marker and line style for each name, the same everywhere and readable in gray.
+"""One style for all notebooks: a color, marker and line style for each name, the same everywhere and readable in gray.
 
 Colors are those of Okabe and Ito ("Color Universal Design", 2008), which color-blind readers can tell apart.
 """
@@ -32,8 +32,8 @@ _SETTINGS = {
 }
 
 
-def _look(place: int) -> dict[str, object]:
-    """The look at a place in a list; after the last color they come again with other markers and lines."""
+def _style_at(place: int) -> dict[str, object]:
+    """The style at a place in a list; after the last color they come again with other markers and lines."""
     shape = (place + place // len(_COLORS)) % len(_MARKERS)
     return {"color": _COLORS[place % len(_COLORS)], "marker": _MARKERS[shape], "linestyle": _LINES[shape]}
 
@@ -43,18 +43,18 @@ _PLACES = {
 }
 
 
-def look(name: str, position: int = 0) -> dict[str, object]:
+def plot_style(name: str, position: int = 0) -> dict[str, object]:
     """Keyword arguments of `Axes.plot` for a name: color, marker and linestyle.
 
-    Backbones, heads, losses, augmentations and regions have looks of their own; any other name gets the one at its
+    Backbones, heads, losses, augmentations and regions have styles of their own; any other name gets the one at its
     `position` in its plot.
     """
-    return _look(_PLACES.get(name, position))
+    return _style_at(_PLACES.get(name, position))
 
 
 def color(name: str, position: int = 0) -> str:
     """The name's color alone."""
-    return str(look(name, position)["color"])
+    return str(plot_style(name, position)["color"])
 
 
 def title(text: str, *, n: int, seeds: object, of: str = "validation faces") -> str:

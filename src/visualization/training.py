@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from src.visualization.style import color, figure, look
+from src.visualization.style import color, figure, plot_style
 
 NME = "NME (% of sqrt(H W))"
 _HATCHES = ("", "//", "..", "xx", "\\\\", "++", "oo", "--")
@@ -18,7 +18,7 @@ def learning_curves(histories: Mapping[str, Sequence[pd.DataFrame]], *, title: s
         for position, (label, frames) in enumerate(histories.items()):
             nme = np.stack([frame["validation_nme"] for frame in frames])  # (seeds, epochs)
             epochs = frames[0]["epoch"]
-            axes.plot(epochs, nme.mean(axis=0), label=label, **look(label, position))
+            axes.plot(epochs, nme.mean(axis=0), label=label, **plot_style(label, position))
             axes.fill_between(epochs, nme.min(axis=0), nme.max(axis=0), color=color(label, position), alpha=0.2)
         axes.set(xlabel="epoch", ylabel=NME, title=title)
         axes.xaxis.get_major_locator().set_params(integer=True)
@@ -34,7 +34,7 @@ def pareto(table: pd.DataFrame, costs: Mapping[str, str], *, name: str, title: s
     with figure(width=5.2 * len(costs), height=4.4, columns=len(costs)) as (drawing, axes):
         for panel, (column, label) in zip(np.atleast_1d(axes), costs.items(), strict=True):
             for position, row in enumerate(table.to_dict("records")):
-                style = look(row[name], position) | {"linestyle": "none"}
+                style = plot_style(row[name], position) | {"linestyle": "none"}
                 panel.errorbar(row[column], row["nme"], yerr=row["nme_std"], capsize=3, label=row[name], **style)
             front = pareto_front(table, column)
             panel.plot(front[column], front["nme"], color="0.5", linewidth=1, zorder=0)
@@ -86,7 +86,9 @@ def error_by_size(table: pd.DataFrame, *, size: str, xlabel: str, title: str) ->
     """NME against a size, both logarithmic, with the power law that fits it. Columns: `size`, "nme", "nme_std"."""
     factor, power = fit_power_law(table[size].to_numpy(), table["nme"].to_numpy())
     with figure() as (drawing, axes):
-        axes.errorbar(table[size], table["nme"], yerr=table["nme_std"], capsize=3, label="measured", **look("", 0))
+        axes.errorbar(
+            table[size], table["nme"], yerr=table["nme_std"], capsize=3, label="measured", **plot_style("", 0)
+        )
         fitted = factor * table[size].astype(float) ** power
         axes.plot(table[size], fitted, color="0.4", linestyle="--", label=f"NME = {factor:.3g} N$^{{{power:.2f}}}$")
         axes.set(xscale="log", yscale="log", xlabel=xlabel, ylabel=NME, title=title)
@@ -108,7 +110,7 @@ def learning_rates(rates: Mapping[str, np.ndarray], *, title: str) -> Figure:
     """Schedules: label -> learning rate at equal steps from the start of a run to its end."""
     with figure(height=3.0) as (drawing, axes):
         for position, (label, rate) in enumerate(rates.items()):
-            style = look(label, position) | {"marker": "none"}
+            style = plot_style(label, position) | {"marker": "none"}
             axes.plot(np.linspace(0, 100, len(rate)), rate, label=label, **style)
         axes.set(xlabel="progress of the run (%)", ylabel="learning rate", title=title)
         axes.legend()

@@ -15,7 +15,7 @@ from src.datasets.loader import TrainingBatches
 from src.datasets.prepared import load_prepared
 from src.errors import InputError
 from src.export.unshuffled import unshuffle
-from src.network.channels import inners
+from src.network.channels import channel_groups
 from src.network.checkpoint import load, load_model, model_content, save
 from src.network.model import LandmarkNet, build_model
 from src.network.profiling import profile
@@ -26,26 +26,26 @@ BACKBONES = ("shufflenet_v2_x0_5", "mobilenet_v2", "mobilenet_v3_small")
 def _model(backbone: str = "shufflenet_v2_x0_5", head: str = "heatmap") -> LandmarkNet:
     model = build_model(ModelConfig(backbone=backbone, head=head, input_size=64, auxiliary=False), seed=1)
     generator = torch.Generator().manual_seed(0)
-    for inner in inners(model):
-        inner.gate.weight.data.uniform_(0.5, 1.5, generator=generator)
-        inner.gate.bias.data.normal_(generator=generator)
+    for group in channel_groups(model):
+        group.gate.weight.data.uniform_(0.5, 1.5, generator=generator)
+        group.gate.bias.data.normal_(generator=generator)
     return model.eval()
 
 
 @pytest.mark.parametrize("backbone", BACKBONES)
 def test_channels_that_nobody_reads_can_go(backbone: str) -> None:
     model, images = _model(backbone), torch.rand(2, 3, 64, 64)
-    found, generator = inners(model), torch.Generator().manual_seed(2)
-    kept = [torch.randperm(inner.width, generator=generator)[: inner.width // 2].sort().values for inner in found]
+    found, generator = channel_groups(model), torch.Generator().manual_seed(2)
+    kept = [torch.randperm(group.width, generator=generator)[: group.width // 2].sort().values for group in found]
     with torch.inference_mode():
-        for inner, channels in zip(found, kept, strict=True):
-            unread = torch.ones(inner.width, dtype=torch.bool)
+        for group, channels in zip(found, kept, strict=True):
+            unread = torch.ones(group.width, dtype=torch.bool)
             unread[channels] = False
-            for reader in inner.readers:
+            for reader in group.readers:
                 reader.weight[:, unread] = 0
         expected = model(images)
-    for inner, channels in zip(found, kept, strict=True):
-        inner.keep(channels)
+    for group, channels in zip(found, kept, strict=True):
+        group.keep(channels)
     with torch.inference_mode():
         assert expected.std() > 0
         assert torch.allclose(model(images), expected, atol=1e-5 * expected.abs().max().item())
@@ -53,28 +53,30 @@ def test_channels_that_nobody_reads_can_go(backbone: str) -> None:
 
 def test_the_least_important_channel_goes_first(prepared: Path) -> None:
     model = _model()
-    inner = inners(model)[3]
+    group = channel_groups(model)[3]
     with torch.no_grad():
-        for reader in inner.readers:
+        for reader in group.readers:
             reader.weight[:, 5:13] = 0  # these eight change nothing
     faces = load_prepared(prepared / "AFLW_train_data")
-    matters = importance(model, TrainingBatches(faces, batch_size=8, seed=0, device=torch.device("cpu")), count=2)
-    assert matters[3].shape == (inner.width,)
-    assert (matters[3][5:13] == 0).all()
-    assert (matters[3][:5] > 0).any()
-    weights = inner.readers[0].weight.clone()
-    remove_channels(model, matters, megabytes=profile(model).megabytes - 1e-6)
+    importances = importance(model, TrainingBatches(faces, batch_size=8, seed=0, device=torch.device("cpu")), count=2)
+    assert importances[3].shape == (group.width,)
+    assert (importances[3][5:13] == 0).all()
+    assert (importances[3][:5] > 0).any()
+    weights = group.readers[0].weight.clone()
+    remove_channels(model, importances, megabytes=profile(model).megabytes - 1e-6)
     gone = [place for place in range(weights.shape[1]) if place not in range(5, 13)]
-    assert inner.width >= len(gone) - 8
-    remaining = {tuple(column) for column in inner.readers[0].weight[:, :, 0, 0].T.tolist()}
+    assert group.width >= len(gone) - 8
+    remaining = {tuple(column) for column in group.readers[0].weight[:, :, 0, 0].T.tolist()}
     assert remaining <= {tuple(column) for column in weights[:, gone, 0, 0].T.tolist()}
 
 
 def test_a_pruned_model_is_an_ordinary_model_file(tmp_path: Path) -> None:
     model, images = _model(), torch.rand(1, 3, 64, 64)
-    matters = [torch.rand(inner.width, generator=torch.Generator().manual_seed(4)) for inner in inners(model)]
+    importances = [
+        torch.rand(group.width, generator=torch.Generator().manual_seed(4)) for group in channel_groups(model)
+    ]
     goal = 0.7 * profile(model).megabytes
-    remove_channels(model, matters, megabytes=goal)
+    remove_channels(model, importances, megabytes=goal)
     assert profile(model).megabytes <= goal
     path = tmp_path / "pruned.pth.tar"
     save(path, model_content(model, nme=3.0, training=TrainingConfig()))
@@ -100,9 +102,9 @@ def test_widths_of_another_network_are_refused(widths: tuple[int, ...]) -> None:
 
 def test_a_size_out_of_reach_is_refused() -> None:
     model = _model()
-    matters = [torch.ones(inner.width) for inner in inners(model)]
+    importances = [torch.ones(group.width) for group in channel_groups(model)]
     with pytest.raises(InputError, match="aim higher"):
-        remove_channels(model, matters, megabytes=0.01)
+        remove_channels(model, importances, megabytes=0.01)
 
 
 @pytest.fixture(scope="module")
@@ -158,8 +160,10 @@ def test_a_model_below_the_target_is_refused(heatmap_model: Path, trained: Run, 
 @pytest.mark.slow
 def test_training_goes_on_from_a_pruned_model(trained: Run, tmp_path: Path) -> None:
     model, tuned = _model(), Run(tmp_path, trained.prepared)
-    matters = [torch.rand(inner.width, generator=torch.Generator().manual_seed(4)) for inner in inners(model)]
-    remove_channels(model, matters, megabytes=0.8 * profile(model).megabytes)
+    importances = [
+        torch.rand(group.width, generator=torch.Generator().manual_seed(4)) for group in channel_groups(model)
+    ]
+    remove_channels(model, importances, megabytes=0.8 * profile(model).megabytes)
     pruned = tmp_path / "pruned.pth.tar"
     save(pruned, model_content(model, nme=3.0, training=TrainingConfig()))
     network = ("--backbone", "shufflenet_v2_x0_5", "--head", "heatmap", "--input_size", 64)

@@ -1,4 +1,4 @@
-"""Figures of studies: what they show is what the tables say; looks are one for a name."""
+"""Figures of studies: what they show is what the tables say; a name has one style."""
 
 import numpy as np
 import pandas as pd
@@ -7,7 +7,7 @@ import pytest
 from src.network.backbones import BACKBONES
 from src.network.heads import HEADS
 from src.visualization.pose import angle_scatter
-from src.visualization.style import look, title
+from src.visualization.style import plot_style, title
 from src.visualization.training import (
     bars,
     error_by_size,
@@ -26,13 +26,13 @@ TABLE = pd.DataFrame(
 
 @pytest.mark.parametrize("names", [BACKBONES, HEADS])
 def test_no_two_names_of_a_kind_look_alike(names: dict[str, object]) -> None:
-    looks = [tuple(look(name).items()) for name in names]
-    assert len(set(map(str, looks))) == len(looks)
+    styles = [tuple(plot_style(name).items()) for name in names]
+    assert len(set(map(str, styles))) == len(styles)
 
 
 def test_a_known_name_looks_the_same_at_every_position() -> None:
-    assert look("pip", 0) == look("pip", 3)
-    assert look("something else", 0) != look("something else", 1)
+    assert plot_style("pip", 0) == plot_style("pip", 3)
+    assert plot_style("something else", 0) != plot_style("something else", 1)
 
 
 def test_titles_tell_the_count_and_the_seeds() -> None:
@@ -49,7 +49,7 @@ def test_learning_curves_show_the_mean_of_the_seeds() -> None:
     frames = [pd.DataFrame({"epoch": [1, 2], "validation_nme": nme}) for nme in ([9.0, 5.0], [7.0, 3.0])]
     axes = learning_curves({"pfld": frames}, title="t").axes[0]
     np.testing.assert_array_equal(axes.lines[0].get_ydata(), [8.0, 4.0])
-    assert axes.lines[0].get_color() == look("pfld")["color"]
+    assert axes.lines[0].get_color() == plot_style("pfld")["color"]
 
 
 def test_pareto_has_a_panel_for_every_cost() -> None:
