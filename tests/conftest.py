@@ -55,6 +55,14 @@ def challenge(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root
 
 
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    """A small challenge folder, four faces a part, that a test may damage."""
+    write_faces(tmp_path / "root" / "synthetics_train", 4)
+    write_faces(tmp_path / "root" / "aflw_val", 4)
+    return tmp_path / "root"
+
+
 @pytest.fixture(scope="session")
 def prepared(challenge: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The prepared folders of `challenge`. Read only."""

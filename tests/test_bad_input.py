@@ -10,150 +10,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from commands import ROOT, SMALL, assert_refused, load, run, run_process
-from conftest import Run, data_flags, file_flags
+from command_lines import RunsCode, prediction, preparation, training
+from commands import ROOT, assert_refused, load, run, run_process
+from conftest import Run
 from PIL import Image
 from stand_in import write_faces
 
 from src.command_line import run_command
 from src.network import checkpoint
-
-COUNT = 4
-
-
-@pytest.fixture
-def root(tmp_path: Path) -> Path:
-    """A small challenge folder that a test may damage."""
-    write_faces(tmp_path / "root" / "synthetics_train", COUNT)
-    write_faces(tmp_path / "root" / "aflw_val", COUNT)
-    return tmp_path / "root"
-
-
-def _prepare(root: Path, *flags: object) -> tuple:
-    return "preparation.py", "--data_root", root, "--out_root", root.parent / "out", "--image_size", 32, *flags
-
-
-def _annotate(root: Path, content: object) -> None:
-    (root / "synthetics_train" / "annot.pkl").write_bytes(pickle.dumps(content))
-
-
-def _content(root: Path) -> tuple[list[str], list]:
-    return pickle.loads((root / "synthetics_train" / "annot.pkl").read_bytes())
-
-
-def _with_name(name: str) -> object:
-    def damage(root: Path) -> None:
-        names, points = _content(root)
-        _annotate(root, ([*names[:-1], name], points))
-
-    return damage
-
-
-def _with_face(face: object) -> object:
-    def damage(root: Path) -> None:
-        names, points = _content(root)
-        _annotate(root, (names, [*points[:-1], face]))
-
-    return damage
-
-
-def _with_bytes(name: str, content: bytes | None) -> object:
-    """Replace a file of the training folder, or cut it in half."""
-
-    def damage(root: Path) -> None:
-        path = root / "synthetics_train" / name
-        path.write_bytes(path.read_bytes()[: path.stat().st_size // 2] if content is None else content)
-
-    return damage
-
-
-def _with_picture(*size: int) -> object:
-    return lambda root: Image.new("RGB", size).save(root / "synthetics_train" / "face001.png")
-
-
-class _Code:
-    def __reduce__(self) -> tuple:
-        return os.system, ("touch /tmp/landmark_code_ran",)
-
-
-BAD_ANNOTATIONS = {
-    "the data folder is missing": (shutil.rmtree, "no such folder"),
-    "annot.pkl is missing": (lambda root: (root / "synthetics_train" / "annot.pkl").unlink(), "annot.pkl: not found"),
-    "annot.pkl is a folder": (
-        lambda root: (
-            (root / "synthetics_train" / "annot.pkl").unlink(),
-            (root / "synthetics_train" / "annot.pkl").mkdir(),
-        ),
-        "annot.pkl: not found",
-    ),
-    "annot.pkl is truncated": (_with_bytes("annot.pkl", None), "may be truncated"),
-    "annot.pkl is empty": (_with_bytes("annot.pkl", b""), "may be truncated"),
-    "annot.pkl is no pickle": (_with_bytes("annot.pkl", b"hello\n"), "not a readable pickle"),
-    "annot.pkl holds code": (lambda root: _annotate(root, (["a"], [_Code()])), "expected only names and numbers"),
-    "annot.pkl holds one list": (lambda root: _annotate(root, ["a", "b", "c"]), "expected a pair"),
-    "a face of 67 points": (_with_face(np.zeros((67, 2))), "(67, 2)"),
-    "a face with NaN": (_with_face(np.full((68, 2), np.nan)), "face003.png: expected finite"),
-    "more names than faces": (
-        lambda root: _annotate(root, (_content(root)[0], _content(root)[1][:3])),
-        "4 names and 3",
-    ),
-    "a name that leaves the folder": (_with_name("../face003.png"), "inside the folder"),
-    "an absolute name": (_with_name("/etc/hostname"), "inside the folder"),
-    "a name twice": (_with_name("face000.png"), "'face000.png' more than once"),
-    "a name with a null byte": (_with_name("face\0.png"), "face\\x00.png"),
-}
-BAD_PICTURES = {
-    "missing": (lambda root: (root / "synthetics_train" / "face001.png").unlink(), "no such picture"),
-    "empty": (_with_bytes("face001.png", b""), "the file is empty"),
-    "truncated": (_with_bytes("face001.png", None), "cannot be decoded"),
-    "not a picture": (_with_bytes("face001.png", b"a page about faces" * 99), "not a picture"),
-    "1 x 1": (_with_picture(1, 1), "found 1 x 1"),
-    "20,000 px wide": (_with_picture(20_000, 30), "found 20000 x 30"),
-    "a decompression bomb": (_with_picture(10_000, 9_900), "megapixels"),
-}
-
-
-@pytest.mark.parametrize("kind", BAD_ANNOTATIONS)
-def test_bad_annotations_stop_the_preparation(kind: str, root: Path) -> None:
-    damage, words = BAD_ANNOTATIONS[kind]
-    damage(root)
-    assert_refused(run(*_prepare(root)), words, "synthetics_train")
-    assert not (root.parent / "out").exists()
-    assert not Path("/tmp/landmark_code_ran").exists()
-    assert_refused(run(*_prepare(root, "--skip_broken")), words)
-
-
-@pytest.mark.parametrize("kind", BAD_PICTURES)
-def test_a_bad_picture_stops_the_preparation_or_is_skipped_and_counted(kind: str, root: Path) -> None:
-    damage, words = BAD_PICTURES[kind]
-    damage(root)
-    assert_refused(run(*_prepare(root)), words, "face001.png", "1 of 4 pictures", "--skip_broken")
-    assert not [path for path in (root.parent / "out").rglob("*") if path.is_file()]
-    outcome = run(*_prepare(root, "--skip_broken"))
-    assert outcome.code == 0, outcome
-    assert outcome.err == ""
-    assert "AFLW_train_data: 3 faces, 1 broken pictures left out (" in outcome.out
-
-
-@pytest.mark.parametrize("size", [0, 31, 1025, -5])
-def test_a_wrong_image_size_is_refused(size: int, root: Path) -> None:
-    assert_refused(run(*_prepare(root)[:-1], size), "32 to 1024 pixels", str(size))
-
-
-@pytest.mark.parametrize("count", [0, -3])
-def test_rendering_no_faces_is_refused(count: int, tmp_path: Path) -> None:
-    assert_refused(run("preparation.py", "--demo", count, "--data_root", tmp_path / "x"), str(count))
-    assert not (tmp_path / "x").exists()
-
-
-def test_rendering_into_a_folder_of_other_files_is_refused(root: Path) -> None:
-    before = sorted(root.rglob("*"))
-    assert_refused(run(*_prepare(root, "--demo", 8)), "name another folder")
-    assert sorted(root.rglob("*")) == before
-
-
-def _train(prepared: Path, folder: Path, *flags: object) -> tuple:
-    return "train.py", *SMALL, "--end_epoch", 1, *data_flags(prepared), *file_flags(folder), *flags
 
 
 @pytest.mark.parametrize(
@@ -171,7 +35,7 @@ def test_a_bad_prepared_folder_stops_training(
 ) -> None:
     shutil.copytree(prepared, tmp_path / "data")
     damage(tmp_path / "data" / name)
-    assert_refused(run(*_train(tmp_path / "data", tmp_path / "run")), words, name, "preparation.py")
+    assert_refused(run(*training(tmp_path / "data", tmp_path / "run")), words, name, "preparation.py")
     assert not (tmp_path / "run").exists()
 
 
@@ -201,7 +65,7 @@ BAD_VALUES = {
 
 @pytest.mark.parametrize("flags", BAD_VALUES, ids=" ".join)
 def test_a_value_out_of_range_stops_training(flags: tuple[str, ...], prepared: Path, tmp_path: Path) -> None:
-    assert_refused(run(*_train(prepared, tmp_path / "run", *flags)), BAD_VALUES[flags])
+    assert_refused(run(*training(prepared, tmp_path / "run", *flags)), BAD_VALUES[flags])
     assert not (tmp_path / "run").exists()
 
 
@@ -220,7 +84,7 @@ def test_a_value_out_of_range_stops_training(flags: tuple[str, ...], prepared: P
     ids=" ".join,
 )
 def test_an_unknown_name_or_flag_is_argparses_usage_error(flags: tuple, prepared: Path, tmp_path: Path) -> None:
-    outcome = run(*_train(prepared, tmp_path, *flags))
+    outcome = run(*training(prepared, tmp_path, *flags))
     assert outcome.code == 2
     assert "Traceback" not in outcome.err
     assert outcome.err.splitlines()[-1].startswith("train.py: error: ")
@@ -228,16 +92,14 @@ def test_an_unknown_name_or_flag_is_argparses_usage_error(flags: tuple, prepared
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has CUDA, so asking for it is no mistake")
 def test_cuda_without_cuda_is_refused(trained: Run, challenge: Path, tmp_path: Path) -> None:
-    assert_refused(run(*_train(trained.prepared, tmp_path / "run", "--device", "cuda")), "found 0 CUDA", "use cpu")
-    assert_refused(run(*_test(trained.best, challenge / "aflw_test", tmp_path), "--device", "cuda:1"), "found 0 CUDA")
-
-
-def _test(model: Path, pictures: Path, out: Path) -> tuple:
-    return "test.py", "--model_path", model, "--test_dataroot", pictures, "--out_dir", out
+    assert_refused(run(*training(trained.prepared, tmp_path / "run", "--device", "cuda")), "found 0 CUDA", "use cpu")
+    assert_refused(
+        run(*prediction(trained.best, challenge / "aflw_test", tmp_path), "--device", "cuda:1"), "found 0 CUDA"
+    )
 
 
 def _evil(path: Path) -> None:
-    torch.save({"format": checkpoint.FORMAT, "model": {}, "weights": {}, "evil": _Code()}, path)
+    torch.save({"format": checkpoint.FORMAT, "model": {}, "weights": {}, "evil": RunsCode()}, path)
 
 
 BAD_CHECKPOINTS = {
@@ -259,9 +121,9 @@ def test_a_bad_checkpoint_is_refused_by_every_command_that_reads_one(
     path = tmp_path / "model.pth.tar"
     shutil.copy(trained.snapshots / "checkpoint_epoch_2.pth.tar", path)
     damage(path)
-    assert_refused(run(*_test(path, challenge / "aflw_test", tmp_path / "out")), words, str(path))
+    assert_refused(run(*prediction(path, challenge / "aflw_test", tmp_path / "out")), words, str(path))
     for flag in ("--resume", "--init"):
-        assert_refused(run(*_train(trained.prepared, tmp_path / "run", flag, path)), words, str(path))
+        assert_refused(run(*training(trained.prepared, tmp_path / "run", flag, path)), words, str(path))
     assert not (tmp_path / "out").exists()
     assert not (tmp_path / "run").exists()
     assert not Path("/tmp/landmark_code_ran").exists()
@@ -270,31 +132,31 @@ def test_a_bad_checkpoint_is_refused_by_every_command_that_reads_one(
 def test_weights_of_another_architecture_are_refused(trained: Run, challenge: Path, tmp_path: Path) -> None:
     content = checkpoint.load(trained.best)
     checkpoint.save(tmp_path / "model", content | {"model": content["model"] | {"backbone": "mobilenet_v2"}})
-    refused = run(*_test(tmp_path / "model", challenge / "aflw_test", tmp_path / "out"))
+    refused = run(*prediction(tmp_path / "model", challenge / "aflw_test", tmp_path / "out"))
     assert_refused(refused, "expected weights of mobilenet_v2")
     snapshot = trained.snapshots / "checkpoint_epoch_2.pth.tar"
-    other = run(*_train(trained.prepared, tmp_path, "--resume", snapshot, "--backbone", "shufflenet_v2_x1_0"))
+    other = run(*training(trained.prepared, tmp_path, "--resume", snapshot, "--backbone", "shufflenet_v2_x1_0"))
     assert_refused(other, "belongs to another network")
-    assert_refused(run(*_train(trained.prepared, tmp_path, "--resume", trained.best)), "found a model file")
-    assert_refused(run(*_train(trained.prepared, tmp_path, "--resume")), "found none; train without --resume")
+    assert_refused(run(*training(trained.prepared, tmp_path, "--resume", trained.best)), "found a model file")
+    assert_refused(run(*training(trained.prepared, tmp_path, "--resume")), "found none; train without --resume")
 
 
 def test_bad_test_folders_are_refused(trained: Run, tmp_path: Path) -> None:
     pictures, out = tmp_path / "pictures", tmp_path / "out"
-    assert_refused(run(*_test(trained.best, pictures, out)), "no such folder")
+    assert_refused(run(*prediction(trained.best, pictures, out)), "no such folder")
     pictures.mkdir()
-    assert_refused(run(*_test(trained.best, pictures, out)), "found none")
+    assert_refused(run(*prediction(trained.best, pictures, out)), "found none")
     Image.new("RGB", (50, 50)).save(pictures / "good.png")
     (pictures / "bad.jpg").write_bytes(b"")
-    assert_refused(run(*_test(trained.best, pictures, out)), "bad.jpg: the file is empty")
+    assert_refused(run(*prediction(trained.best, pictures, out)), "bad.jpg: the file is empty")
     (pictures / "bad.jpg").unlink()
     Image.new("RGB", (50, 50)).save(pictures / "my face.png")
-    assert_refused(run(*_test(trained.best, pictures, out)), "names without spaces")
+    assert_refused(run(*prediction(trained.best, pictures, out)), "names without spaces")
     assert not out.exists()
 
 
 def test_bad_annotations_of_the_test_folder_are_refused(trained: Run, challenge: Path, tmp_path: Path) -> None:
-    command = _test(trained.best, challenge / "aflw_test", tmp_path / "out")
+    command = prediction(trained.best, challenge / "aflw_test", tmp_path / "out")
     assert_refused(run(*command, "--annotations", tmp_path / "absent.pkl"), "absent.pkl", "No such file")
     (tmp_path / "text.pkl").write_text("text")
     assert_refused(run(*command, "--annotations", tmp_path / "text.pkl"), "not a readable pickle")
@@ -307,7 +169,7 @@ def test_bad_annotations_of_the_test_folder_are_refused(trained: Run, challenge:
 
 @pytest.mark.parametrize("flags", [("--batch_size", "0"), ("--preview", "-1")])
 def test_values_out_of_range_stop_testing(flags: tuple, trained: Run, challenge: Path, tmp_path: Path) -> None:
-    assert_refused(run(*_test(trained.best, challenge / "aflw_test", tmp_path / "out"), *flags), flags[0])
+    assert_refused(run(*prediction(trained.best, challenge / "aflw_test", tmp_path / "out"), *flags), flags[0])
 
 
 def test_a_wrong_solution_is_refused(tmp_path: Path) -> None:
@@ -321,9 +183,9 @@ def test_an_output_folder_that_cannot_be_made_is_named(
 ) -> None:
     (tmp_path / "file").write_text("I am a file")
     blocked = tmp_path / "file" / "folder"
-    assert_refused(run(*_test(trained.best, challenge / "aflw_test", blocked)), str(tmp_path / "file"))
-    assert_refused(run(*_train(trained.prepared, blocked)), str(tmp_path / "file"))
-    assert_refused(run(*_prepare(root), "--out_root", blocked), str(tmp_path / "file"))
+    assert_refused(run(*prediction(trained.best, challenge / "aflw_test", blocked)), str(tmp_path / "file"))
+    assert_refused(run(*training(trained.prepared, blocked)), str(tmp_path / "file"))
+    assert_refused(run(*preparation(root), "--out_root", blocked), str(tmp_path / "file"))
     assert (tmp_path / "file").read_text() == "I am a file"
 
 
@@ -355,7 +217,7 @@ def test_a_process_that_may_not_write_large_files_says_so(trained: Run, tmp_path
     def limit() -> None:
         resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
 
-    script, *flags = _train(trained.prepared, tmp_path / "run")
+    script, *flags = training(trained.prepared, tmp_path / "run")
     assert_refused(run_process(ROOT / script, *flags, preexec_fn=limit), "File too large", "best.pth.tar")
     assert not [path for path in (tmp_path / "run").rglob("*") if path.is_file()]
 
@@ -375,8 +237,8 @@ def test_every_command_as_a_process_ends_with_one_line_where_its_input_is_missin
 @pytest.mark.slow
 def test_a_broken_picture_and_a_broken_checkpoint_give_one_line_in_a_process_too(root: Path, tmp_path: Path) -> None:
     """Libraries warn on stderr about odd files; in-process tests do not see that."""
-    _with_picture(10_000, 9_900)(root)
-    script, *flags = _prepare(root)
+    Image.new("RGB", (10_000, 9_900)).save(root / "synthetics_train" / "face001.png")
+    script, *flags = preparation(root)
     assert_refused(run_process(ROOT / script, *flags), "megapixels")
     (tmp_path / "model").write_bytes(pickle.dumps({"a": 1}, 4))
     assert_refused(run_process(ROOT / "test.py", "--model_path", tmp_path / "model"), "not a readable checkpoint")

@@ -11,7 +11,7 @@ import pytest
 from commands import SMALL, assert_refused, run
 from conftest import data_flags, file_flags
 from PIL import Image
-from test_repose import SIZE, UNTURNED, projections, psnr, save_packed, save_photos, small_model
+from small_head import SIZE, UNTURNED, projections, psnr, save_packed, save_photos, small_model
 
 from src.datasets.challenge import read_annotations, write_annotations
 from src.datasets.prepared import load_prepared

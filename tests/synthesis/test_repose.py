@@ -3,9 +3,7 @@
 Most tests build a small face model of their own; the last ones use ICT-FaceKit and photographs where they are found.
 """
 
-import json
 import os
-import pickle
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,15 +11,16 @@ import numpy as np
 import pytest
 from commands import ROOT
 from PIL import Image
+from small_head import SIZE, UNTURNED, projections, psnr, save_packed, save_photos, small_model
 
-from src.datasets.challenge import read_annotations, write_annotations
+from src.datasets.challenge import read_annotations
 from src.errors import InputError
 from src.markup import FLIP_PERMUTATION, MEAN_SHAPE, NUM_POINTS, REGIONS
 from src.pose import rotation_matrix
 from src.synthesis.owned_folder import MARKER
 from src.synthesis.reposing.conventions import AFLW_OFFSETS
-from src.synthesis.reposing.face_model import PACKED, FaceModel, load_face_model
-from src.synthesis.reposing.fit import Fits, fit_faces, landmark_shapes, learn_offsets, to_camera
+from src.synthesis.reposing.face_model import FaceModel, load_face_model
+from src.synthesis.reposing.fit import fit_faces, landmark_shapes, learn_offsets, to_camera
 from src.synthesis.reposing.framing import add_black_border, frame, without_black_border
 from src.synthesis.reposing.heightfield import HeightField, draw, height_field, turn
 from src.synthesis.reposing.relabel import relabel
@@ -34,75 +33,6 @@ needs_data = pytest.mark.skipif(
     not (FACE_MODEL.is_dir() and PHOTOS.is_dir()),
     reason="needs ict_face_model and photos_train in ../shared/data or in the folder that LANDMARK_DATA names",
 )
-
-SIZE = 128
-UNTURNED = np.array([[1.0, 0, 0], [0, 1, 0]])
-
-
-def small_model() -> FaceModel:
-    """The mean landmarks in front of an ellipsoid head, with a few smooth modes."""
-    rng = np.random.default_rng(7)
-    longitude, latitude = np.meshgrid(np.linspace(-np.pi, np.pi, 41), np.linspace(-1.5, 1.5, 31))
-    x, y = np.cos(latitude) * np.sin(longitude), np.sin(latitude)
-    z = np.cos(latitude) * np.cos(longitude)
-    head = np.stack([8 * x, 11 * y, 9 * z - 5], axis=-1)  # (31, 41, 3)
-    neutral = np.concatenate([MEAN_SHAPE, head.reshape(-1, 3)])
-    waves = np.sin(neutral @ rng.normal(0, 0.25, (3, 8)) + rng.uniform(0, 6, 8))  # (V, 8)
-    modes = 0.3 * waves.T[:, :, None] * rng.normal(size=(8, 1, 3))
-    corner = NUM_POINTS + (np.arange(30)[:, None] * 41 + np.arange(40)).ravel()
-    return FaceModel(
-        neutral=neutral.astype(np.float32),
-        identity=modes[:5].astype(np.float32),
-        expression=modes[5:].astype(np.float32),
-        expression_names=("a", "b", "c"),
-        quads=np.stack([corner, corner + 1, corner + 42, corner + 41], axis=1).astype(np.int32),
-        landmarks=np.arange(NUM_POINTS),
-        head_vertices=len(neutral),
-    )
-
-
-def projections(
-    model: FaceModel, count: int, rng: np.random.Generator, *, max_yaw: float, offsets: np.ndarray | float = 0.0
-) -> tuple[Fits, np.ndarray]:
-    """Known faces of the model and their points (N, 68, 2) in a picture of SIZE pixels."""
-    euler = rng.uniform(-1, 1, (count, 3)) * [15, max_yaw, 10]
-    identity = rng.normal(0, 0.7, (count, len(model.identity)))
-    expression = rng.uniform(0, 0.6, (count, len(model.expression)))
-    truth = Fits(
-        coefficients=np.concatenate([identity, expression], axis=1),
-        rotation=rotation_matrix(euler),
-        scale=rng.uniform(3.2, 3.8, count),
-        translation=np.full((count, 2), SIZE / 2) * [1, -1] + rng.uniform(-3, 3, (count, 2)),
-        residual=np.zeros(count),
-    )
-    shapes = landmark_shapes(model, truth.coefficients, np.broadcast_to(offsets, (NUM_POINTS, 3)))
-    return truth, to_camera(truth, shapes)[..., :2]
-
-
-def save_packed(folder: Path, model: FaceModel) -> Path:
-    folder.mkdir()
-    np.savez(
-        folder / PACKED,
-        neutral=model.neutral,
-        identity=model.identity,
-        expression=model.expression,
-        expression_names=np.array(model.expression_names),
-        quads=model.quads,
-        landmark68=model.landmarks,
-    )
-    return folder
-
-
-def save_photos(folder: Path, model: FaceModel, count: int) -> Path:
-    rng = np.random.default_rng(3)
-    folder.mkdir()
-    _, points = projections(model, count, rng, max_yaw=25, offsets=AFLW_OFFSETS)
-    names = [f"some_{i:03d}.png" for i in range(count)]
-    for name in names:
-        noise = rng.integers(0, 256, (8, 8, 3), dtype=np.uint8)
-        Image.fromarray(noise).resize((SIZE, SIZE), Image.Resampling.BICUBIC).save(folder / name)
-    write_annotations(folder, names, points)
-    return folder
 
 
 def test_fit_finds_pose_and_points_of_known_faces() -> None:
@@ -248,40 +178,6 @@ def test_photographs_of_rare_sources_are_turned_more_often() -> None:
     assert turns[90] == 9  # not 180: one photograph would be learned by heart
 
 
-def test_face_model_is_read_from_a_clone(tmp_path: Path) -> None:
-    model, clone = small_model(), tmp_path / "clone" / "FaceXModel"
-    clone.mkdir(parents=True)
-    shapes = {"generic_neutral_mesh": model.neutral}
-    shapes |= {f"identity{i:03d}": model.neutral + mode for i, mode in enumerate(model.identity)}
-    shapes |= {name: model.neutral + mode for name, mode in zip("abc", model.expression, strict=True)}
-    faces = "".join("f " + " ".join(f"{i + 1}/1" for i in quad) + "\n" for quad in model.quads)
-    for name, vertices in shapes.items():
-        lines = "".join("v " + " ".join(f"{x:.6f}" for x in vertex) + "\n" for vertex in vertices)
-        (clone / f"{name}.obj").write_text("# a comment\n" + lines + faces)
-    indices = {"expressions": ["a", "b", "c"], "idx_to_landmark_verts": list(range(NUM_POINTS))}
-    (clone / "vertex_indices.json").write_text(json.dumps(indices))
-    read = load_face_model(tmp_path / "clone", max_identities=5)
-    for field in ("neutral", "identity", "expression", "quads", "landmarks"):
-        np.testing.assert_allclose(getattr(read, field), getattr(model, field), atol=1e-5)
-    assert read.expression_names == ("a", "b", "c")
-    with pytest.raises(InputError, match="identity005"):
-        load_face_model(tmp_path / "clone", max_identities=6)
-
-
-def test_wrong_face_models_are_named(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="no face model"):
-        load_face_model(tmp_path / "nowhere")
-    (tmp_path / PACKED).write_bytes(b"not a zip")
-    with pytest.raises(InputError, match="not a readable npz"):
-        load_face_model(tmp_path)
-    np.savez(tmp_path / PACKED, neutral=np.zeros((4, 3)))
-    with pytest.raises(InputError, match="expected the arrays"):
-        load_face_model(tmp_path)
-    (tmp_path / PACKED).write_bytes(pickle.dumps(3))
-    with pytest.raises(InputError):
-        load_face_model(tmp_path)
-
-
 @needs_data
 def test_photographs_are_relabeled_and_turned() -> None:
     model = load_face_model(FACE_MODEL)
@@ -305,9 +201,3 @@ def test_photographs_are_relabeled_and_turned() -> None:
     picture, turned = turn_head(head, head.euler + np.array([0.0, 40, 0]), 192, rng, border=False)
     assert picture.shape == (192, 192, 3)
     assert np.isfinite(turned).all()
-
-
-def psnr(picture: np.ndarray, reference: np.ndarray) -> float:
-    """Peak signal-to-noise ratio in dB of uint8 pictures."""
-    error = np.mean((picture.astype(float) - reference.astype(float)) ** 2)
-    return float(10 * np.log10(255**2 / max(error, 1e-9)))

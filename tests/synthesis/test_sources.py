@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from commands import run
 from conftest import Run
-from test_repose import save_packed, save_photos, small_model
+from small_head import save_packed, save_photos, small_model
 
 from src.datasets.challenge import read_annotations
 from src.datasets.prepared import load_prepared

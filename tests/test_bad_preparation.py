@@ -1,0 +1,127 @@
+"""Wrong annotations and pictures end the preparation in one line, or are skipped and counted."""
+
+import pickle
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+from command_lines import RunsCode, preparation
+from commands import assert_refused, run
+from PIL import Image
+
+
+def _annotate(root: Path, content: object) -> None:
+    (root / "synthetics_train" / "annot.pkl").write_bytes(pickle.dumps(content))
+
+
+def _content(root: Path) -> tuple[list[str], list]:
+    return pickle.loads((root / "synthetics_train" / "annot.pkl").read_bytes())
+
+
+def _with_name(name: str) -> object:
+    def damage(root: Path) -> None:
+        names, points = _content(root)
+        _annotate(root, ([*names[:-1], name], points))
+
+    return damage
+
+
+def _with_face(face: object) -> object:
+    def damage(root: Path) -> None:
+        names, points = _content(root)
+        _annotate(root, (names, [*points[:-1], face]))
+
+    return damage
+
+
+def _with_bytes(name: str, content: bytes | None) -> object:
+    """Replace a file of the training folder, or cut it in half."""
+
+    def damage(root: Path) -> None:
+        path = root / "synthetics_train" / name
+        path.write_bytes(path.read_bytes()[: path.stat().st_size // 2] if content is None else content)
+
+    return damage
+
+
+def _with_picture(*size: int) -> object:
+    return lambda root: Image.new("RGB", size).save(root / "synthetics_train" / "face001.png")
+
+
+BAD_ANNOTATIONS = {
+    "the data folder is missing": (shutil.rmtree, "no such folder"),
+    "annot.pkl is missing": (lambda root: (root / "synthetics_train" / "annot.pkl").unlink(), "annot.pkl: not found"),
+    "annot.pkl is a folder": (
+        lambda root: (
+            (root / "synthetics_train" / "annot.pkl").unlink(),
+            (root / "synthetics_train" / "annot.pkl").mkdir(),
+        ),
+        "annot.pkl: not found",
+    ),
+    "annot.pkl is truncated": (_with_bytes("annot.pkl", None), "may be truncated"),
+    "annot.pkl is empty": (_with_bytes("annot.pkl", b""), "may be truncated"),
+    "annot.pkl is no pickle": (_with_bytes("annot.pkl", b"hello\n"), "not a readable pickle"),
+    "annot.pkl holds code": (lambda root: _annotate(root, (["a"], [RunsCode()])), "expected only names and numbers"),
+    "annot.pkl holds one list": (lambda root: _annotate(root, ["a", "b", "c"]), "expected a pair"),
+    "a face of 67 points": (_with_face(np.zeros((67, 2))), "(67, 2)"),
+    "a face with NaN": (_with_face(np.full((68, 2), np.nan)), "face003.png: expected finite"),
+    "more names than faces": (
+        lambda root: _annotate(root, (_content(root)[0], _content(root)[1][:3])),
+        "4 names and 3",
+    ),
+    "a name that leaves the folder": (_with_name("../face003.png"), "inside the folder"),
+    "an absolute name": (_with_name("/etc/hostname"), "inside the folder"),
+    "a name twice": (_with_name("face000.png"), "'face000.png' more than once"),
+    "a name with a null byte": (_with_name("face\0.png"), "face\\x00.png"),
+}
+
+
+BAD_PICTURES = {
+    "missing": (lambda root: (root / "synthetics_train" / "face001.png").unlink(), "no such picture"),
+    "empty": (_with_bytes("face001.png", b""), "the file is empty"),
+    "truncated": (_with_bytes("face001.png", None), "cannot be decoded"),
+    "not a picture": (_with_bytes("face001.png", b"a page about faces" * 99), "not a picture"),
+    "1 x 1": (_with_picture(1, 1), "found 1 x 1"),
+    "20,000 px wide": (_with_picture(20_000, 30), "found 20000 x 30"),
+    "a decompression bomb": (_with_picture(10_000, 9_900), "megapixels"),
+}
+
+
+@pytest.mark.parametrize("kind", BAD_ANNOTATIONS)
+def test_bad_annotations_stop_the_preparation(kind: str, root: Path) -> None:
+    damage, words = BAD_ANNOTATIONS[kind]
+    damage(root)
+    assert_refused(run(*preparation(root)), words, "synthetics_train")
+    assert not (root.parent / "out").exists()
+    assert not Path("/tmp/landmark_code_ran").exists()
+    assert_refused(run(*preparation(root, "--skip_broken")), words)
+
+
+@pytest.mark.parametrize("kind", BAD_PICTURES)
+def test_a_bad_picture_stops_the_preparation_or_is_skipped_and_counted(kind: str, root: Path) -> None:
+    damage, words = BAD_PICTURES[kind]
+    damage(root)
+    assert_refused(run(*preparation(root)), words, "face001.png", "1 of 4 pictures", "--skip_broken")
+    assert not [path for path in (root.parent / "out").rglob("*") if path.is_file()]
+    outcome = run(*preparation(root, "--skip_broken"))
+    assert outcome.code == 0, outcome
+    assert outcome.err == ""
+    assert "AFLW_train_data: 3 faces, 1 broken pictures left out (" in outcome.out
+
+
+@pytest.mark.parametrize("size", [0, 31, 1025, -5])
+def test_a_wrong_image_size_is_refused(size: int, root: Path) -> None:
+    assert_refused(run(*preparation(root)[:-1], size), "32 to 1024 pixels", str(size))
+
+
+@pytest.mark.parametrize("count", [0, -3])
+def test_rendering_no_faces_is_refused(count: int, tmp_path: Path) -> None:
+    assert_refused(run("preparation.py", "--demo", count, "--data_root", tmp_path / "x"), str(count))
+    assert not (tmp_path / "x").exists()
+
+
+def test_rendering_into_a_folder_of_other_files_is_refused(root: Path) -> None:
+    before = sorted(root.rglob("*"))
+    assert_refused(run(*preparation(root, "--demo", 8)), "name another folder")
+    assert sorted(root.rglob("*")) == before
