@@ -2,9 +2,12 @@
 
 import numpy as np
 from PIL import Image
+from scipy import ndimage
 
+from src.boxes import KINDS
 from src.config import ModelConfig
 from src.markup import MEAN_SHAPE
+from src.predict.detector import Detections
 
 _FLAT = MEAN_SHAPE[:, :2] * [1, -1]
 # (68, 2) that span [-0.5, 0.5] on both axes.
@@ -30,6 +33,18 @@ class RectangleFinder:
         ticks = (np.arange(len(white)) + 0.5) / len(white)
         center = np.array([columns @ ticks / columns.sum(), rows @ ticks / rows.sum()])
         return center + LAYOUT * np.array([columns.sum(), rows.sum()]) / len(white)
+
+
+class RectangleDetector:
+    """Boxes of the white rectangles of a picture that do not touch each other."""
+
+    kind = KINDS["landmarks"]
+
+    def detect(self, picture: Image.Image, *, tiles: bool = False) -> Detections:
+        labels, count = ndimage.label(np.asarray(picture)[..., 0] > 250)
+        slices = ndimage.find_objects(labels)
+        boxes = np.array([(x.start, y.start, x.stop, y.stop) for y, x in slices], float).reshape(-1, 4)
+        return Detections(boxes, np.ones(count), np.zeros(count))
 
 
 def rectangle_picture(size: tuple[int, int], *boxes: tuple[int, int, int, int]) -> Image.Image:

@@ -1,129 +1,253 @@
-"""Faces followed through a video from their own last landmarks, without a detector, and smoothed.
+"""Faces followed through a video: from their own last landmarks, by a detector where they appear, and across cuts.
 
-The filter is the one-euro filter (Casiez et al., "1 Euro Filter: A Simple Speed-based Low-pass Filter for Noisy Input
-in Interactive Systems", 2012): strong smoothing while a point rests, little while it moves.
+A face keeps its number while it can be followed, and when it comes back near the place where it should be. After a cut
+nobody can know from landmarks alone who is who: with a detector, numbers end there.
 """
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 from PIL import Image
 
-from src.boxes import KINDS, box_of_points, check_boxes, crop_of_box, crop_of_picture
+from src.boxes import KINDS, box_of_points, check_boxes, crop_of_picture
+from src.demo.smoothing import OneEuroFilter, Smoothing
 from src.devices import thread_limit
 from src.errors import InputError
+from src.predict.detector import overlaps
+from src.predict.face import Face, make_face, pose_of_points
 from src.predict.predictor import Predictor
-from src.predict.search import crop_region
+from src.predict.search import Region, crop_region
+from src.predict.turns import view_of_points
 
-# From the last place to the places around it where a lost face is looked for, in shares of the crop's side.
+# From the last place to the places around it where a lost face is looked for without a detector, in crop sides.
 _STEPS = 0.2 * np.array([(x, y, 0) for y in (-1, 0, 1) for x in (-1, 0, 1)])
-
-
-@dataclass(frozen=True)
-class Smoothing:
-    """Settings of the one-euro filter for points in shares of the crop's side."""
-
-    min_cutoff: float = 1.0  # Hz, of a resting point: lower rests more quietly
-    speed_factor: float = 30.0  # Hz per (crop side / s), the paper's beta: higher lags less behind movement
-    speed_cutoff: float = 1.0  # Hz, of the speed's own low-pass; the paper's value
-
-
-class OneEuroFilter:
-    """Smooths an array of coordinates, each by itself. The first value passes unchanged."""
-
-    def __init__(self, smoothing: Smoothing) -> None:
-        self.smoothing = smoothing
-        self._value: np.ndarray | None = None
-        self._speed: np.ndarray | None = None
-
-    def __call__(self, value: np.ndarray, seconds: float) -> np.ndarray:
-        """The smoothed value, `seconds` (> 0) after the one before. All calls take the same shape."""
-        if self._value is None:
-            self._value, self._speed = value, np.zeros_like(value)
-            return value
-        if not seconds > 0:
-            raise ValueError(f"expected time to go on between two values, found {seconds} s")
-        speed = (value - self._value) / seconds
-        self._speed = _low_pass(self._speed, speed, self.smoothing.speed_cutoff, seconds)
-        cutoff = self.smoothing.min_cutoff + self.smoothing.speed_factor * np.abs(self._speed)
-        self._value = _low_pass(self._value, value, cutoff, seconds)
-        return self._value
+_CUT = 0.15  # of the brightness range: the mean change of a small copy of the frame between two shots
+_SMALL = (32, 32)  # pixels of that copy
+_SAME_FACE = 0.4  # IoU of boxes: two tracks that landed on one face, or a detection of a followed one
+_NEAR = 1.5  # face sizes: a face that comes back this close to where it should be is the same
+_COASTING = 25  # frames for which a lost face is expected to move on
+_KEPT = 0.7  # of the old velocity in the new one
+_TILTED = 30.0  # degrees between a head and its view: then the view turns after it
+_HURRY = 10  # frames after a loss in which every frame is searched
+_SMOOTHING = Smoothing()
+_FORGOTTEN = 250  # frames after which a lost face that was detected is given up
 
 
 @dataclass(frozen=True)
 class Track:
-    """A face in one frame. points_image (68, 2), in pixels, is None while the face is lost."""
+    """A face in one frame, by its number; face is None while it is lost."""
 
-    points_image: np.ndarray | None
+    number: int
+    face: Face | None
     score: float
 
     @property
     def is_lost(self) -> bool:
-        return self.points_image is None
+        return self.face is None
+
+
+@dataclass
+class _Followed:
+    """What is known of a face. start: where it was given; points (68, 2): its last, unsmoothed, None before any."""
+
+    number: int
+    start: Region | None = None
+    points: np.ndarray | None = None
+    before: np.ndarray | None = None  # the points of the frame before
+    velocity: np.ndarray = field(default_factory=lambda: np.zeros(2))  # pixels a frame
+    surprise: float = 0.0  # pixels between the last points and where they were expected
+    roll: float = 0.0  # degrees, of its view
+    score: float = 0.0
+    lost_for: int = 1  # frames, 0 while it is seen
+    smooth: OneEuroFilter | None = None
+    unit: float = 1.0  # pixels of the filter's unit
+
+    @property
+    def expected(self) -> np.ndarray:
+        """(68, 2) where its points should be now."""
+        return self.points + self.velocity * (1 + min(self.lost_for, _COASTING))
 
 
 class Tracker:
-    """Follows the face that `box` (left, top, right, bottom in pixels) shows in the first frame; None: the whole frame.
+    """Follows the faces of a video.
 
-    The face is lost in a frame where its score is below `lost_below` or its points leave the picture. It is then looked
-    for around its last place and at the first frame's box until a score of `found_above` finds it again.
+    starts: what is known of the first frame: boxes (N, 4) in pixels; "crop" where the frame shows one face and nothing
+    else; None to detect. detect: faces are also detected in the first frame, every `every` frames, after a cut and
+    while one is lost; without it a lost face is looked for around its last place and at its start. A face is lost in a
+    frame where its score is below `lost_below`, or its points leave the picture or land on another face; a score of
+    `found_above` finds it again. Raises InputError for boxes that do not fit, and where the detector is missing.
     """
 
     def __init__(
         self,
         predictor: Predictor,
-        box: np.ndarray | None = None,
+        starts: np.ndarray | Sequence | str | None = None,
         *,
-        smoothing: Smoothing | None = Smoothing(),
+        detect: bool = True,
+        every: int = 12,
+        smoothing: Smoothing | None = _SMOOTHING,
         lost_below: float = 0.1,
         found_above: float = 0.5,
     ) -> None:
         if not 0 <= lost_below <= found_above <= 1:
             raise InputError(f"expected 0 <= lost_below <= found_above <= 1, found {lost_below} and {found_above}")
-        self.predictor, self.box, self.smoothing = predictor, box, smoothing
+        if every < 1:
+            raise InputError(f"expected a detection every 1 frames or more, found {every}")
+        self.predictor, self.starts, self.smoothing, self.every = predictor, starts, smoothing, every
         self.lost_below, self.found_above = lost_below, found_above
-        self._crop: np.ndarray | None = None  # (3,) around the last landmarks; None before the first
-        self._filter: OneEuroFilter | None = None  # None while there is nothing to go on from
-        self._is_lost = True
+        self.detector = predictor.detector if detect else None
+        self.cuts: list[int] = []  # frames that begin another shot
+        self._frame, self._numbers = -1, 0
+        self._faces: list[_Followed] = []
+        self._small: np.ndarray | None = None
 
-    def update(self, picture: Image.Image, seconds: float) -> Track:
-        """The face in the next RGB frame, `seconds` after the one before (of no meaning in the first frame)."""
-        crops = self._places(picture) if self._is_lost else self._crop[None]
+    def update(self, picture: Image.Image, seconds: float) -> list[Track]:
+        """The faces of the next RGB frame, `seconds` after the one before (of no meaning in the first frame)."""
+        self._frame += 1
+        is_first, is_cut = self._frame == 0, self._is_cut(picture)
+        if is_first:
+            self._faces = [_Followed(self._next_number(), region) for region in self._given(picture)]
+        if is_cut:
+            self.cuts.append(self._frame)
+            self._end_shot()
         with thread_limit(self.predictor.threads):
-            found = self.predictor.search.at_roll([crop_region(picture, crop) for crop in crops])
-        best = int(found.score.argmax())
-        points_image, score = found.points_image[best], float(found.score[best])
-        needed = self.found_above if self._is_lost else self.lost_below
-        if score < needed or not _is_inside(points_image, picture):
-            self._is_lost = True
-            return Track(None, score)
-        self._crop = crop_of_box(box_of_points(points_image), KINDS["landmarks"])
-        if self._is_lost:
-            self._is_lost, self._unit = False, self._crop[2]
-            self._filter = OneEuroFilter(self.smoothing) if self.smoothing is not None else None
-        if self._filter is not None:
-            points_image = self._filter(points_image / self._unit, seconds) * self._unit
-        return Track(points_image, score)
+            self._follow(picture)
+            if self.detector is None or is_first:
+                self._look_around(picture)
+            is_missing = any(1 <= face.lost_for <= _HURRY for face in self._faces)
+            if self.detector is not None and (is_cut or is_missing or self._frame % self.every == 0):
+                self._detect(picture)
+        self._faces = [face for face in self._faces if face.start is not None or face.lost_for < _FORGOTTEN]
+        return [self._track(face, picture, seconds) for face in self._faces]
 
-    def _places(self, picture: Image.Image) -> np.ndarray:
-        """Crops (N, 3) in which a lost face may be."""
-        if self.box is None:
-            first = crop_of_picture(*picture.size)
-        else:
-            first = crop_of_box(check_boxes(self.box, *picture.size)[0], self.predictor.box_kind)
-        if self._crop is None:
-            return first[None]
-        return np.concatenate([first[None], self._crop + self._crop[2] * _STEPS])
+    def _next_number(self) -> int:
+        self._numbers += 1
+        return self._numbers - 1
+
+    def _given(self, picture: Image.Image) -> list[Region]:
+        if self.starts is None:
+            return []
+        if isinstance(self.starts, str):
+            return [crop_region(picture, crop_of_picture(*picture.size))]
+        return [Region(picture, box, self.predictor.box_kind) for box in check_boxes(self.starts, *picture.size)]
+
+    def _is_cut(self, picture: Image.Image) -> bool:
+        small = np.asarray(picture.resize(_SMALL, Image.Resampling.BOX, reducing_gap=2.0), np.float32) / 255
+        before, self._small = self._small, small
+        return before is not None and bool(np.abs(small - before).mean() > _CUT)
+
+    def _end_shot(self) -> None:
+        if self.detector is not None:
+            self._faces = []
+        for face in self._faces:
+            face.lost_for = max(face.lost_for, 1)
+
+    def _follow(self, picture: Image.Image) -> None:
+        """Find the seen faces where they should be now; of two that land on one face the less expected one is lost."""
+        seen = [face for face in self._faces if face.lost_for == 0]
+        regions = [_region_around(picture, face) for face in seen]
+        found = self.predictor.search.at_roll(regions) if seen else None
+        for face in self._faces:
+            face.lost_for += face.lost_for > 0
+        for i, face in enumerate(seen):
+            points, face.score = found.points_image[i], float(found.score[i])
+            if face.score < self.lost_below or not _is_inside(points, picture):
+                face.lost_for = 1
+            else:
+                self._accept(face, points, face.score, face.roll)
+        for i, first in enumerate(seen):
+            for second in seen[i + 1 :]:
+                if first.lost_for == second.lost_for == 0 and _is_same(first.points, second.points):
+                    loser = max(first, second, key=lambda face: face.surprise)
+                    loser.points, loser.lost_for = loser.before, 1
+
+    def _look_around(self, picture: Image.Image) -> None:
+        """Look for lost faces at their start and around their last place."""
+        for face in [face for face in self._faces if face.lost_for > 0]:
+            regions = [Region(picture, face.start.box, face.start.kind, refine=face.start.refine)] if face.start else []
+            if face.points is not None:
+                around = _region_around(picture, face)
+                left, top, right, _ = around.box
+                crops = np.array([left, top, right - left]) + (right - left) * _STEPS
+                regions += [crop_region(picture, crop, face.roll) for crop in crops]
+            search = self.predictor.search if face.points is None else self.predictor.search.at_roll
+            found = search(regions)
+            best = int(found.score.argmax())
+            face.score = float(found.score[best])
+            self._take(face, found.points_image[best], face.score, found.roll[best], picture=picture)
+
+    def _detect(self, picture: Image.Image) -> None:
+        """Look for faces that are not followed, and give them back their number or a new one."""
+        detections = self.detector.detect(picture)
+        seen = [box_of_points(face.points) for face in self._faces if face.lost_for == 0]
+        regions = [
+            Region(picture, box, self.detector.kind, float(roll))
+            for box, roll in zip(detections.boxes, detections.roll, strict=True)
+            if not seen or overlaps(box, np.stack(seen)).max() <= _SAME_FACE
+        ]
+        found = self.predictor.search(regions)
+        for points, score, roll in zip(found.points_image, found.score, found.roll, strict=True):
+            lost = [face for face in self._faces if face.lost_for > 0 and face.points is not None]
+            known = min(lost, key=lambda face: _distance(face.expected, points), default=None)
+            if known is None or _distance(known.expected, points) > _NEAR:
+                known = _Followed(-1)
+            if self._take(known, points, float(score), float(roll), picture=picture) and known.number < 0:
+                known.number = self._next_number()
+                self._faces.append(known)
+
+    def _take(self, face: _Followed, points: np.ndarray, score: float, roll: float, *, picture: Image.Image) -> bool:
+        """Find a lost face again if this is one that is not followed already."""
+        others = (other.points for other in self._faces if other.lost_for == 0)
+        is_new = not any(_is_same(points, other) for other in others)
+        if score < self.found_above or not is_new or not _is_inside(points, picture):
+            return False
+        face.points, face.velocity = None, np.zeros(2)
+        face.smooth = OneEuroFilter(self.smoothing) if self.smoothing is not None else None
+        face.unit = float(np.sqrt(np.ptp(points, axis=0).prod())) / KINDS["landmarks"].share
+        self._accept(face, points, score, roll)
+        return True
+
+    def _accept(self, face: _Followed, points: np.ndarray, score: float, roll: float) -> None:
+        if face.points is not None:
+            face.surprise = float(np.linalg.norm((points - face.expected).mean(axis=0)))
+            step = (points - face.points).mean(axis=0)
+            face.velocity = _KEPT * face.velocity + (1 - _KEPT) * step
+        face.before, face.points, face.score, face.lost_for = face.points, points, score, 0
+        whole = pose_of_points(points, roll)[2]
+        is_off = abs((whole - roll + 180) % 360 - 180) > _TILTED
+        face.roll = (whole if abs(whole) > _TILTED else 0.0) if is_off else roll
+
+    def _track(self, face: _Followed, picture: Image.Image, seconds: float) -> Track:
+        if face.lost_for > 0:
+            return Track(face.number, None, face.score)
+        points = face.points
+        if face.smooth is not None:
+            points = face.smooth(points / face.unit, seconds) * face.unit
+        return Track(face.number, make_face(points, face.score, face.roll, _region_around(picture, face)), face.score)
 
 
-def _low_pass(old: np.ndarray, new: np.ndarray, cutoff: float | np.ndarray, seconds: float) -> np.ndarray:
-    """Exponential smoothing of a first-order low-pass filter with its cutoff in Hz."""
-    weight = 1 / (1 + 1 / (2 * np.pi * cutoff * seconds))
-    return old + weight * (new - old)
+def _region_around(picture: Image.Image, face: _Followed) -> Region:
+    x, y, side, roll = view_of_points(
+        face.expected if face.lost_for == 0 else face.points, KINDS["landmarks"], face.roll
+    )
+    return crop_region(picture, np.array([x - side / 2, y - side / 2, side]), float(roll))
 
 
-def _is_inside(points_image: np.ndarray, picture: Image.Image) -> bool:
+def _is_same(first: np.ndarray, second: np.ndarray) -> bool:
+    return bool(overlaps(box_of_points(first), box_of_points(second)[None])[0] > _SAME_FACE)
+
+
+def _distance(expected: np.ndarray, points: np.ndarray) -> float:
+    """Between the middles of two faces, in sizes of the larger one; infinite where one is more than twice the other."""
+    sizes = [np.sqrt(np.ptp(each, axis=0).prod()) for each in (expected, points)]
+    if max(sizes) > 2 * min(sizes):
+        return np.inf
+    return float(np.linalg.norm((points - expected).mean(axis=0)) / max(sizes))
+
+
+def _is_inside(points: np.ndarray, picture: Image.Image) -> bool:
     """Whether the points' center lies in the picture and they spread over some pixels."""
-    left, top, right, bottom = box_of_points(points_image)
+    left, top, right, bottom = box_of_points(points)
     spread = min(right - left, bottom - top)
     return 0 < left + right < 2 * picture.width and 0 < top + bottom < 2 * picture.height and spread >= 4

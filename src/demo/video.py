@@ -4,6 +4,7 @@ Animated pictures and folders need Pillow alone; video files need the optional P
 """
 
 import contextlib
+import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
@@ -19,6 +20,11 @@ from src.files import atomic_path
 from src.predict.picture_input import read_picture
 
 _INSTALL = "install the optional video library: pip install av"
+_CAMERAS = {  # platform -> what FFmpeg opens, and as what
+    "linux": ("/dev/video{}", "v4l2"),
+    "darwin": ("{}", "avfoundation"),
+    "win32": ("video={}", "dshow"),
+}
 _ANIMATED = (".gif", ".webp")
 _FRAME_SECONDS = 0.1  # of an animated picture that names no duration
 MAX_ANIMATED = 500  # frames of a written animated picture, which Pillow holds in memory
@@ -52,6 +58,21 @@ def open_video(path: str | Path, *, frames_per_second: float = 25.0) -> Iterator
     else:
         with _open_container(path) as video:
             yield video
+
+
+@contextlib.contextmanager
+def open_camera(number: int) -> Iterator[Video]:
+    """A camera of this computer, until the program is interrupted. Raises InputError where there is none."""
+    av = _av()
+    device, form = _CAMERAS.get(sys.platform, _CAMERAS["linux"])
+    try:
+        container = av.open(device.format(number), format=form)
+    except (av.FFmpegError, ValueError) as error:
+        raise InputError(f"camera {number}: it cannot be opened ({error})") from None
+    with container:
+        stream = container.streams.video[0]
+        frames = (_upright(frame) for frame in container.decode(stream))
+        yield Video(frames, float(1 / (stream.average_rate or Fraction(25))), 0)
 
 
 def is_animated(path: Path) -> bool:

@@ -16,7 +16,7 @@ def open_detector(path: str | Path | None = None, *, threads: int = 1) -> BlazeF
     """Open the detector. path: .tflite or .onnx; None is where `make detector` puts it. Raises InputError."""
     path = DETECTOR_PATH if path is None else Path(path)
     if not path.is_file():
-        raise InputError(f"{path}: the face detector is missing; run make detector, or give face boxes")
+        raise InputError(f"{path}: the face detector is missing; run make detector, or give face boxes or crops")
     open_network = {".onnx": _onnx_network, ".tflite": _tflite_network}.get(path.suffix)
     if open_network is None:
         raise InputError(f"{path}: expected a detector that ends in .tflite or .onnx")

@@ -27,8 +27,12 @@ _TEXT_SIZES = (9.0, 20.0)  # pixels
 _SMALL_FACE = 60.0  # pixels: beside smaller ones there is room for the score alone
 
 
-def draw_faces(picture: Image.Image, faces: Sequence["Face"], *, note: str = "") -> Image.Image:
-    """A new picture with faces over it; only their surroundings are touched. note: a line at the top.
+def draw_faces(
+    picture: Image.Image, faces: Sequence["Face"], *, names: Sequence[str] = (), note: str = ""
+) -> Image.Image:
+    """A new picture with faces over it; only their surroundings are touched.
+
+    names: a line over each face's numbers. note: a line at the picture's top.
 
     Points of a doubtful face (score below 0.5) are orange instead of green, the outline of a closed eye is red. Of the
     axes of the head, red is its x, green its y and blue its z (see `src.pose`).
@@ -36,8 +40,8 @@ def draw_faces(picture: Image.Image, faces: Sequence["Face"], *, note: str = "")
     scale = np.clip(max(picture.size), _SMALLEST, _LONGEST) / max(picture.size)
     size = tuple(max(1, round(length * scale)) for length in picture.size)
     drawing = picture.resize(size, Image.Resampling.BILINEAR, reducing_gap=2.0)  # a copy where nothing is to be done
-    for face in faces:
-        _draw_one(drawing, face)
+    for face, name in zip(faces, names or [""] * len(faces), strict=True):
+        _draw_one(drawing, face, name)
     if note:
         text_size = np.clip(drawing.width / 50, *_TEXT_SIZES)
         _write(ImageDraw.Draw(drawing), (8, 6), note, size=text_size)
@@ -57,7 +61,7 @@ def draw_dots(draw: ImageDraw.ImageDraw, points: np.ndarray, color: tuple[int, i
         draw.ellipse((x - radius, y - radius, x + radius, y + radius), fill=color)
 
 
-def _draw_one(drawing: Image.Image, face: "Face") -> None:
+def _draw_one(drawing: Image.Image, face: "Face", name: str) -> None:
     """Draw on an enlarged copy of the face's surroundings, and put them back reduced; untouched pixels keep a value."""
     points = face.points * (drawing.width / face.picture.width)
     left, top, right, bottom = box_of_points(points)
@@ -65,7 +69,7 @@ def _draw_one(drawing: Image.Image, face: "Face") -> None:
     text_size = np.clip(width / _LINE, *_TEXT_SIZES)
     margin = _AXIS_LENGTH * size + 4
     low = np.floor([left - margin, top - margin])
-    high = np.ceil([max(right + margin, left + 1.5 * _LINE * text_size), bottom + max(margin, 4 * text_size)])
+    high = np.ceil([max(right + margin, left + 1.5 * _LINE * text_size), bottom + max(margin, 5 * text_size)])
     low, high = (np.clip(corner, 0, drawing.size).astype(int) for corner in (low, high))
     if (high <= low).any():
         return
@@ -79,16 +83,16 @@ def _draw_one(drawing: Image.Image, face: "Face") -> None:
             draw.line([tuple(point) for point in (*eye, eye[0])], fill=_CLOSED, width=2 * _SCALE)
     _draw_axes(draw, points[_NOSE_TIP], face.pose, _AXIS_LENGTH * size * _SCALE)
     place = (_SCALE * (left - low[0]), _SCALE * (bottom - low[1] + 5))
-    _write(draw, place, _label(face, width), size=_SCALE * text_size)
+    _write(draw, place, _label(face, width, name), size=_SCALE * text_size)
     drawing.paste(large.reduce(_SCALE), tuple(low))
 
 
-def _label(face: "Face", width: float) -> str:
+def _label(face: "Face", width: float, name: str) -> str:
     if width < _SMALL_FACE:
-        return f"{face.score:.2f}"
+        return f"{name}\n{face.score:.2f}".strip()
     pitch, yaw, roll = face.pose
     eyes = " ".join("hidden" if np.isnan(ratio) else f"{ratio:.2f}" for ratio in face.eyes)
-    return f"pitch {pitch:.0f}  yaw {yaw:.0f}  roll {roll:.0f}\neyes {eyes}  score {face.score:.2f}"
+    return f"{name}\npitch {pitch:.0f}  yaw {yaw:.0f}  roll {roll:.0f}\neyes {eyes}  score {face.score:.2f}".strip()
 
 
 def _draw_axes(draw: ImageDraw.ImageDraw, origin: np.ndarray, euler: np.ndarray, length: float) -> None:

@@ -1,15 +1,16 @@
 """python3 -m src.demo on pictures, folders and videos: its drawings, its table, and wrong input."""
 
 import csv
+import json
 from pathlib import Path
 
 import numpy as np
 import pytest
 from commands import Outcome, assert_refused, run
 from PIL import Image
-from rectangle_face import RectangleFinder, rectangle_picture, rectangle_points
+from rectangle_face import RectangleDetector, RectangleFinder, rectangle_picture, rectangle_points
 
-from src.demo.__main__ import FACE_COLUMNS
+from src.demo.records import FACE_COLUMNS
 from src.predict import predictor as predict
 from src.predict.drawing import PREDICTED, draw_faces
 from src.predict.face import make_face
@@ -22,9 +23,10 @@ FACE, OTHER = (60, 40, 160, 140), (250, 120, 330, 200)
 def exact(monkeypatch: pytest.MonkeyPatch) -> None:
     """Every model finds white rectangles exactly."""
     monkeypatch.setattr(predict, "open_model", lambda path, **options: RectangleFinder())
+    monkeypatch.setattr(predict, "open_detector", lambda path, **options: RectangleDetector())
 
 
-def _demo(source: Path, out: Path, *flags: object) -> Outcome:
+def _demo(source: object, out: Path, *flags: object) -> Outcome:
     return run("src/demo/__main__.py", source, "--out", out, *flags)
 
 
@@ -53,22 +55,54 @@ def _film(path: Path, places: list[int | None]) -> Path:
     return path
 
 
-def test_a_folder_of_pictures_becomes_drawings_and_a_table(tmp_path: Path) -> None:
+def test_a_folder_of_pictures_becomes_drawings_and_tables(tmp_path: Path) -> None:
     folder, out = tmp_path / "pictures", tmp_path / "out"
     folder.mkdir()
     rectangle_picture((400, 240), FACE, OTHER).save(folder / "two.png")
     rectangle_picture((200, 200), FACE).save(folder / "one.png")
-    boxes = _boxes(tmp_path / "boxes.csv", ("two.png", *FACE), ("two.png", *OTHER))
-    outcome = _demo(folder, out, "--boxes", boxes)
+    rectangle_picture((200, 200)).save(folder / "none.png")
+    outcome = _demo(folder, out)
     assert outcome.code == 0, outcome
-    assert sorted(file.name for file in out.iterdir()) == ["faces.csv", "one.png.png", "two.png.png"]
+    assert "3 faces found, 0 of them doubtful (score below 0.5); none in none.png" in outcome.out
+    drawn = ["none.png.png", "one.png.png", "two.png.png"]
+    assert sorted(file.name for file in out.iterdir()) == ["faces.csv", "faces.json", *drawn]
     rows = _rows(out)
     assert [(row["picture"], row["face"]) for row in rows] == [("one.png", "0"), ("two.png", "0"), ("two.png", "1")]
     np.testing.assert_allclose(_points(rows[0]), rectangle_points(FACE), atol=0.5)
     np.testing.assert_allclose(_points(rows[2]), rectangle_points(OTHER), atol=1.0)
     assert all(abs(float(row["yaw"])) < 5 for row in rows)
+    entries = json.loads((out / "faces.json").read_text(encoding="utf-8"))
+    assert [(entry["picture"], len(entry["faces"])) for entry in entries] == [
+        ("none.png", 0),
+        ("one.png", 1),
+        ("two.png", 2),
+    ]
+    np.testing.assert_allclose(entries[1]["faces"][0]["points"], _points(rows[0]), atol=1e-3)
     drawing = np.asarray(Image.open(out / "two.png.png").convert("RGB")).astype(int)
     assert (np.abs(drawing - PREDICTED).sum(-1) < 60).sum() > 100
+
+
+def test_pictures_without_a_row_of_boxes_have_no_face(tmp_path: Path) -> None:
+    folder, out = tmp_path / "pictures", tmp_path / "out"
+    folder.mkdir()
+    for name in ("a.png", "b.png"):
+        rectangle_picture((400, 240), FACE, OTHER).save(folder / name)
+    boxes = _boxes(tmp_path / "boxes.csv", ("b.png", *OTHER))
+    outcome = _demo(folder, out, "--boxes", boxes)
+    assert "1 faces found" in outcome.out
+    assert "none in a.png" in outcome.out
+    np.testing.assert_allclose(_points(_rows(out)[0]), rectangle_points(OTHER), atol=0.5)
+
+
+def test_sources_may_be_patterns_and_mixed(tmp_path: Path) -> None:
+    for name in ("a1.png", "a2.png", "b.png"):
+        rectangle_picture((200, 200), FACE).save(tmp_path / name)
+    _film(tmp_path / "film.gif", [20, 24, 28])
+    outcome = run("src/demo/__main__.py", tmp_path / "a*.png", tmp_path / "film.gif", "--out", tmp_path / "out")
+    assert outcome.code == 0, outcome
+    rows = _rows(tmp_path / "out")
+    assert [row["picture"] for row in rows] == ["a1.png", "a2.png", *["film.gif"] * 3]
+    assert [row["frame"] for row in rows] == ["", "", "0", "1", "2"]
 
 
 @pytest.mark.parametrize("raw", [False, True])
@@ -78,6 +112,7 @@ def test_a_video_is_followed_and_a_lost_face_is_told(tmp_path: Path, raw: bool) 
     outcome = _demo(film, tmp_path / "out", "--boxes", boxes, *["--raw"] * raw)
     assert outcome.code == 0, outcome
     assert "face 0: lost in 2 of 8 frames (4, 5)" in outcome.out
+    assert "film.gif: 1 faces in 8 frames" in outcome.out
     rows = _rows(tmp_path / "out")
     assert [int(row["frame"]) for row in rows] == [0, 1, 2, 3, 6, 7]
     np.testing.assert_allclose(_points(rows[-1]), rectangle_points((40, 60, 100, 120)), atol=0.5 if raw else 3)
@@ -90,7 +125,7 @@ def test_a_folder_of_frames_is_followed_too(tmp_path: Path) -> None:
     folder.mkdir()
     for i in range(4):
         rectangle_picture((200, 200), (50 + 5 * i, 60, 140 + 5 * i, 150)).save(folder / f"{i}.png")
-    outcome = _demo(folder, tmp_path / "out", "--frames", "--fps", 10)
+    outcome = _demo(folder, tmp_path / "out", "--frames", "--crops", "--fps", 10)
     assert outcome.code == 0, outcome
     assert len(_rows(tmp_path / "out")) == 4
     with Image.open(tmp_path / "out" / "frames.gif") as drawn:
@@ -137,9 +172,14 @@ def test_wrong_sources_and_flags_are_refused(tmp_path: Path) -> None:
     assert_refused(_demo(tmp_path / "none.png", out), "none.png: no such picture, folder or video")
     assert_refused(_demo(tmp_path / "broken.jpg", out), "broken.jpg")
     assert_refused(_demo(picture, out, "--frames"), "folder of frames")
+    assert_refused(_demo(tmp_path / "none*.png", out), "no picture or video has such a name")
+    assert_refused(_demo("987", out), "camera 987")
+    (tmp_path / "other").mkdir()
+    rectangle_picture((200, 200), FACE).save(tmp_path / "other" / "face.png")
+    assert_refused(run("src/demo/__main__.py", picture, tmp_path / "other", "--out", out), "different names")
     assert_refused(_demo(tmp_path, tmp_path), "another folder")
     assert_refused(_demo(tmp_path, out, "--frames", "--fps", 0), "--fps above 0")
     assert_refused(_demo(picture, out, "--boxes", tmp_path / "none.csv"), "none.csv: no such file")
     film = _film(tmp_path / "film.gif", [20, 24])
     boxes = _boxes(tmp_path / "boxes.csv", ("other.gif", 20, 60, 80, 120))
-    assert_refused(_demo(film, out, "--boxes", boxes), "expected rows of film.gif, found other.gif")
+    assert_refused(_demo(film, out, "--boxes", boxes), "expected names of the 1 sources, found other.gif")

@@ -1,12 +1,15 @@
 """The one-euro filter and the tracker: quiet at rest, quick in movement, honest about a lost face."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from commands import ROOT
 from PIL import Image
-from rectangle_face import RectangleFinder, rectangle_picture, rectangle_points
+from rectangle_face import RectangleDetector, RectangleFinder, rectangle_picture, rectangle_points
 
-from src.demo.tracking import OneEuroFilter, Smoothing, Tracker
+from src.demo.smoothing import OneEuroFilter, Smoothing
+from src.demo.tracking import Track, Tracker
 from src.errors import InputError
 from src.predict import predictor as predict
 from src.predict.predictor import Predictor
@@ -53,11 +56,12 @@ def test_a_resting_noisy_point_becomes_quiet() -> None:
 def test_a_still_face_in_a_noisy_video_rests() -> None:
     generator = np.random.default_rng(3)
     face = np.asarray(render_face(generator, 256).picture, np.float32)
-    trackers = [Tracker(Predictor(ROOT / "best.pth.tar"), smoothing=smoothing) for smoothing in (None, Smoothing())]
+    shipped = Predictor(ROOT / "best.pth.tar")
+    trackers = [Tracker(shipped, "crop", detect=False, smoothing=smoothing) for smoothing in (None, Smoothing())]
     tracks = []
     for _ in range(16):
         noisy = (face + generator.normal(0, 8, size=face.shape)).clip(0, 255).astype(np.uint8)
-        tracks.append([tracker.update(Image.fromarray(noisy), SECONDS).points_image for tracker in trackers])
+        tracks.append([_update(tracker, Image.fromarray(noisy)).face.points for tracker in trackers])
     raw, smooth = np.moveaxis(np.array(tracks), 1, 0)  # (16, 68, 2) each
     steps = [np.linalg.norm(np.diff(points, axis=0), axis=-1).mean() for points in (raw, smooth)]
     assert steps[1] < 0.35 * steps[0]
@@ -81,52 +85,125 @@ def test_time_must_go_on() -> None:
 
 
 def test_a_face_is_followed_across_the_picture_from_its_first_box(exact: Predictor) -> None:
-    tracker = Tracker(exact, np.array([20, 80, 80, 140]), smoothing=None)
+    tracker = _tracker(exact, (20, 80, 80, 140))
     for x in range(20, 320, 12):
-        track = tracker.update(_frame(x), SECONDS)
-        assert not track.is_lost
-        np.testing.assert_allclose(track.points_image, rectangle_points((x, 80, x + 60, 140)), atol=0.5)
+        track = _update(tracker, _frame(x))
+        np.testing.assert_allclose(track.face.points, rectangle_points((x, 80, x + 60, 140)), atol=0.5)
 
 
 def test_smoothed_points_stay_near_the_face(exact: Predictor) -> None:
-    tracker = Tracker(exact, np.array([20, 80, 80, 140]))
+    tracker = _tracker(exact, (20, 80, 80, 140), smoothing=Smoothing())
     for x in range(20, 200, 3):
-        track = tracker.update(_frame(x), SECONDS)
-    assert np.abs(track.points_image - rectangle_points((197, 80, 257, 140))).max() < 3
+        track = _update(tracker, _frame(x))
+    assert np.abs(track.face.points - rectangle_points((197, 80, 257, 140))).max() < 3
 
 
 def test_a_covered_face_is_lost_and_found_where_it_was(exact: Predictor) -> None:
-    tracker = Tracker(exact, np.array([200, 80, 260, 140]), smoothing=None)
+    tracker = _tracker(exact, (200, 80, 260, 140))
     for x in range(200, 150, -10):  # away from the first box
-        tracker.update(_frame(x), SECONDS)
-    lost = tracker.update(Image.new("RGB", (400, 240)), SECONDS)
+        _update(tracker, _frame(x))
+    lost = _update(tracker, Image.new("RGB", (400, 240)))
     assert lost.is_lost
     assert lost.score < 0.1
-    again = tracker.update(_frame(130), SECONDS)
-    np.testing.assert_allclose(again.points_image, rectangle_points((130, 80, 190, 140)), atol=0.5)
+    again = _update(tracker, _frame(130))
+    np.testing.assert_allclose(again.face.points, rectangle_points((130, 80, 190, 140)), atol=0.5)
 
 
 def test_a_face_that_comes_back_at_the_first_box_is_found(exact: Predictor) -> None:
-    tracker = Tracker(exact, np.array([20, 80, 80, 140]), smoothing=None)
+    tracker = _tracker(exact, (20, 80, 80, 140))
     for x in range(20, 300, 15):
-        tracker.update(_frame(x), SECONDS)
-    assert tracker.update(Image.new("RGB", (400, 240)), SECONDS).is_lost
-    assert not tracker.update(_frame(20), SECONDS).is_lost
+        _update(tracker, _frame(x))
+    assert _update(tracker, Image.new("RGB", (400, 240))).is_lost
+    assert not _update(tracker, _frame(20)).is_lost
 
 
 def test_a_face_that_leaves_the_picture_is_lost(exact: Predictor) -> None:
-    tracker = Tracker(exact, np.array([20, 80, 80, 140]), smoothing=None)
-    tracks = [tracker.update(_frame(x), SECONDS) for x in range(20, -120, -10)]
+    tracker = _tracker(exact, (20, 80, 80, 140))
+    tracks = [_update(tracker, _frame(x)) for x in range(20, -120, -10)]
     assert not tracks[0].is_lost
     assert tracks[-1].is_lost
 
 
 def test_a_search_without_a_face_finds_none(exact: Predictor) -> None:
-    assert Tracker(exact).update(Image.new("RGB", (200, 200)), SECONDS).is_lost
+    tracker = Tracker(exact, "crop", detect=False)
+    assert _update(tracker, Image.new("RGB", (200, 200))).is_lost
 
 
-def test_wrong_settings_and_boxes_are_refused(exact: Predictor) -> None:
+def test_wrong_settings_and_boxes_are_refused(exact: Predictor, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="lost_below"):
-        Tracker(exact, lost_below=0.6, found_above=0.5)
+        Tracker(exact, detect=False, lost_below=0.6, found_above=0.5)
+    with pytest.raises(InputError, match="detection every 1"):
+        Tracker(exact, detect=False, every=0)
     with pytest.raises(InputError, match="meets the 400 x 240 picture"):
-        Tracker(exact, np.array([900, 80, 960, 140])).update(_frame(20), SECONDS)
+        _tracker(exact, (900, 80, 960, 140)).update(_frame(20), SECONDS)
+    exact._detector = tmp_path / "none.tflite"
+    with pytest.raises(InputError, match="make detector"):
+        Tracker(exact)
+
+
+def test_faces_are_detected_followed_and_gone(detecting: Predictor) -> None:
+    tracker = Tracker(detecting, smoothing=None, every=5)
+    boxes = [[]] * 3 + [[(20 + 6 * i, 30, 80 + 6 * i, 90)] for i in range(20)]
+    seen = [_seen(tracker.update(rectangle_picture((400, 240), *frame), SECONDS)) for frame in boxes]
+    assert seen[:5] == [{}] * 5  # the next detection is in frame 5
+    assert all(list(faces) == [0] for faces in seen[5:])
+
+
+def test_a_cut_ends_numbers_and_begins_others_at_once(detecting: Predictor) -> None:
+    tracker = Tracker(detecting, smoothing=None, every=100)
+    first = [_on_ground(0, (40, 60, 100, 120)) for _ in range(6)]
+    second = [_on_ground(120, (250, 60, 310, 120), (60, 150, 120, 210)) for _ in range(6)]
+    seen = [_seen(tracker.update(frame, SECONDS)) for frame in first + second]
+    assert tracker.cuts == [6]
+    assert [sorted(faces) for faces in seen] == [[0]] * 6 + [[1, 2]] * 6
+
+
+def test_crossing_faces_keep_their_numbers(detecting: Predictor) -> None:
+    tracker = Tracker(detecting, smoothing=None, every=8)
+    seen = []
+    for i in range(60):
+        near, far = (20 + 5 * i, 60, 90 + 5 * i, 130), (320 - 5 * i, 70, 370 - 5 * i, 120)
+        behind = () if near[0] - 60 < far[0] < near[2] + 10 else (far,)
+        seen.append(_seen(tracker.update(rectangle_picture((400, 240), near, *behind), SECONDS)))
+    left = next(number for number, middle in seen[0].items() if middle < 200)
+    right = 1 - left
+    assert set(seen[0]) == set(seen[-1]) == {0, 1}
+    assert seen[-1][left] > 300
+    assert seen[-1][right] < 100
+    together = [len(faces) for faces in seen]
+    assert max(together) == 2
+
+
+def test_a_face_that_returns_elsewhere_is_found_as_another(detecting: Predictor) -> None:
+    tracker = Tracker(detecting, smoothing=None, every=4)
+    frames = [[(40, 60, 100, 120)]] * 5 + [[]] * 5 + [[(300, 150, 360, 210)]] * 8
+    seen = [_seen(tracker.update(rectangle_picture((400, 240), *frame), SECONDS)) for frame in frames]
+    assert [sorted(faces) for faces in seen[:10]] == [[0]] * 5 + [[]] * 5
+    assert sorted(seen[-1]) == [1]
+
+
+@pytest.fixture
+def detecting(exact: Predictor) -> Predictor:
+    exact._detector = RectangleDetector()
+    return exact
+
+
+def _on_ground(gray: int, *boxes: tuple) -> Image.Image:
+    picture = Image.new("RGB", (400, 240), (0, gray, gray))  # the finder looks at red alone
+    for box in boxes:
+        picture.paste((255, 255, 255), box)
+    return picture
+
+
+def _tracker(predictor: Predictor, box: tuple, *, smoothing: Smoothing | None = None) -> Tracker:
+    return Tracker(predictor, np.array([box], float), detect=False, smoothing=smoothing)
+
+
+def _update(tracker: Tracker, picture: Image.Image) -> Track:
+    (track,) = tracker.update(picture, SECONDS)
+    return track
+
+
+def _seen(tracks: list[Track]) -> dict[int, float]:
+    """The column of each face's middle, by number."""
+    return {track.number: float(track.face.points[:, 0].mean()) for track in tracks if not track.is_lost}
