@@ -130,7 +130,7 @@ def _run_round(
         if not labels.is_certain.any():
             raise InputError(
                 f"round {number - 1} is certain of none of {len(task.names)} pictures; expected some: train longer, "
-                "give more labels, or raise --accept"
+                "give more labels, or raise accept"
             )
         sources.append(task.pool(labels.points_image, labels.is_certain))
         training = _finetuning(training, settings.finetune, number)
@@ -185,8 +185,8 @@ def _claim(out: Path, identity: str) -> None:
     """Make `out` this run's, or find that it is."""
     if (out / _RUN).is_file():
         if (out / _RUN).read_bytes() != identity.encode():
-            raise InputError(f"{out}: holds a run with other faces or settings; choose another --out or delete it")
+            raise InputError(f"{out}: holds a run with other faces or settings; choose another folder or delete it")
         return
     if out.exists() and any(out.iterdir()):
-        raise InputError(f"{out}: expected an empty folder or an earlier run, found other files; choose another --out")
+        raise InputError(f"{out}: expected an empty folder or an earlier run, found other files; choose another folder")
     write_text(out / _RUN, identity)

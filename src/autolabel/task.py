@@ -51,20 +51,20 @@ def open_task(unlabeled: Path, labeled: Path, *, val_dir: Path | None, held_out:
     A picture that people have labeled is no unlabeled one, wherever its copy lies. Raises InputError for missing,
     empty or wrong folders and where unlabeled pictures are the challenge's own or those of `val_dir`.
     """
-    refuse_challenge(unlabeled, "--unlabeled")
-    refuse_challenge(labeled, "--labeled")
+    refuse_challenge(unlabeled, "unlabeled")
+    refuse_challenge(labeled, "labeled")
     names = [check_name(name) for name in list_pictures(unlabeled)]
     human = _read_sorted(labeled)
     validation = _read_sorted(val_dir) if val_dir else None
     labeled_hashes = _hashes(picture_paths(human))
     if validation is not None:
         validation_hashes = _hashes(picture_paths(validation))
-        _refuse_overlap(labeled_hashes, validation_hashes, f"{labeled}: --labeled")
+        _refuse_overlap(labeled_hashes, validation_hashes, f"{labeled}: the labeled folder")
     else:
         human, validation = split_off(human, held_out, seed=seed)
         validation_hashes = {}
     unlabeled_hashes = _hashes(unlabeled / name for name in names)
-    _refuse_overlap(unlabeled_hashes, validation_hashes, f"{unlabeled}: --unlabeled")
+    _refuse_overlap(unlabeled_hashes, validation_hashes, f"{unlabeled}: the unlabeled folder")
     names = [path.name for content, path in unlabeled_hashes.items() if content not in labeled_hashes]
     if not names:
         raise InputError(f"{unlabeled}: expected pictures without labels, found only those of {labeled}")
@@ -73,15 +73,17 @@ def open_task(unlabeled: Path, labeled: Path, *, val_dir: Path | None, held_out:
 
 def hide_labels(labeled: Path, count: int, *, val_dir: Path | None, held_out: float, seed: int) -> Task:
     """An experiment: `count` faces of an annotated folder keep their labels, the others' are hidden and measured."""
-    refuse_challenge(labeled, "--labeled")
+    refuse_challenge(labeled, "labeled")
     faces = _read_sorted(labeled)
     if val_dir:
         validation = _read_sorted(val_dir)
-        _refuse_overlap(_hashes(picture_paths(faces)), _hashes(picture_paths(validation)), f"{labeled}: --labeled")
+        _refuse_overlap(
+            _hashes(picture_paths(faces)), _hashes(picture_paths(validation)), f"{labeled}: the labeled folder"
+        )
     else:
         faces, validation = split_off(faces, held_out, seed=seed)
     if not 0 < count < len(faces):
-        raise InputError(f"--labeled_count: expected 1 to {len(faces) - 1} of the {len(faces)} faces, found {count}")
+        raise InputError(f"labeled_count: expected 1 to {len(faces) - 1} of the {len(faces)} faces, found {count}")
     order = np.random.default_rng((seed, 1)).permutation(len(faces))
     human, pool = faces.take(np.sort(order[:count])), faces.take(np.sort(order[count:]))
     return Task(human, validation, val_dir is None, labeled, pool.names, pool.points_image)
@@ -91,7 +93,7 @@ def split_off(faces: Faces, held_out: float, *, seed: int) -> tuple[Faces, Faces
     """Training and held-out faces. Neighbors by name are drawn together, so that videos are parted at few places."""
     count = round(held_out * len(faces)) if held_out < 1 else round(held_out)
     if not 0 < count < len(faces):
-        raise InputError(f"--held_out: expected 1 to {len(faces) - 1} of the {len(faces)} labeled faces, found {count}")
+        raise InputError(f"held_out: expected 1 to {len(faces) - 1} of the {len(faces)} labeled faces, found {count}")
     blocks = np.array_split(np.arange(len(faces)), max(len(faces) // _NEIGHBORS, 2))
     order = np.random.default_rng((seed, 0)).permutation(len(blocks))
     drawn = np.sort(np.concatenate([blocks[i] for i in order])[:count])
@@ -103,12 +105,14 @@ def picture_paths(faces: Faces) -> list[Path]:
     return [faces.path(row) for row in range(len(faces))]
 
 
-def refuse_challenge(folder: Path, flag: str) -> None:
+def refuse_challenge(folder: Path, kind: str) -> None:
     """Raise InputError where a folder is, or lies in, one that the challenge measures by."""
     found = {part.lower() for path in (folder.absolute(), folder.resolve()) for part in path.parts}
     for name in FORBIDDEN:
         if name in found:
-            raise InputError(f"{folder}: {flag} must not be {name}, which measures and never trains; use other faces")
+            raise InputError(
+                f"{folder}: the {kind} folder must not be {name}, which measures and never trains; use other faces"
+            )
 
 
 def _read_sorted(folder: Path) -> Faces:

@@ -1,4 +1,4 @@
-"""Points of a list of pictures as text: python3 -m src.predict.predictor image_list.txt out_dir --model best.tflite.
+"""Points of a list of pictures as text: python3 -m src.predict image_list.txt out_dir --model best.tflite.
 
 The list has the path of one picture a line, from the place where the command runs or from the list's own folder. Every
 picture gets one `.pts`-like file of its name, `<stem>.txt`, with a block for each of its faces from the picture's right
@@ -13,12 +13,14 @@ from tqdm import tqdm
 
 from src.boxes import read_boxes
 from src.command_line import HelpFormatter, run_command
+from src.datasets.formats.ivslab import right_to_left
+from src.datasets.formats.pts import face_block
 from src.errors import InputError
 from src.files import check_writable, write_text
-from src.markup import INNER_51, NUM_POINTS
+from src.markup import INNER_51, NUM_POINTS, select_points
 from src.predict.predictor import Predictor
 
-_LAYOUTS = {NUM_POINTS: range(NUM_POINTS), len(INNER_51): INNER_51}  # number of points -> which of the 68
+_COUNTS = (NUM_POINTS, len(INNER_51))
 
 
 def parse_arguments() -> argparse.Namespace:
@@ -27,7 +29,7 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("out_dir", type=Path, help="where the text files go")
     parser.add_argument("--model", type=Path, default="best.pth.tar", help=".pth.tar, .onnx or .tflite")
     parser.add_argument("--boxes", type=Path, metavar="CSV", help="face boxes as src.demo takes them")
-    parser.add_argument("--points", type=int, choices=_LAYOUTS, default=NUM_POINTS, help="51 leaves the jaw out")
+    parser.add_argument("--points", type=int, choices=_COUNTS, default=NUM_POINTS, help="51 leaves the jaw out")
     return parser.parse_args()
 
 
@@ -39,7 +41,7 @@ def main() -> None:
     predictor = Predictor(arguments.model)
     for picture in tqdm(pictures, desc="predicting", unit="picture", disable=None):
         points_image, _ = predictor(picture, boxes.get(picture.name))
-        text = format_faces(points_image[:, _LAYOUTS[arguments.points]])
+        text = format_faces(select_points(points_image, arguments.points))
         write_text(arguments.out_dir / f"{picture.stem}.txt", text)
     print(f"{arguments.out_dir}: {len(pictures)} files, {arguments.points} points a face")
 
@@ -61,13 +63,8 @@ def read_list(path: Path) -> list[Path]:
 
 
 def format_faces(points_image: np.ndarray) -> str:
-    """Faces (N, K, 2) as blocks, from the picture's right to its left by the middle of their points' box."""
-    middle = (points_image[..., 0].min(axis=1) + points_image[..., 0].max(axis=1)) / 2
-    blocks = []
-    for points in points_image[np.argsort(-middle, kind="stable")]:
-        rows = "".join(f"{x:.3f} {y:.3f}\n" for x, y in points)
-        blocks.append(f"version: 1\nn_points: {len(points)}\n{{\n{rows}}}\n")
-    return "".join(blocks)
+    """Faces (N, K, 2) as blocks of a .pts file, from the picture's right to its left."""
+    return "".join(face_block(points, decimals=3) for points in points_image[right_to_left(points_image)])
 
 
 def _locate(picture: Path, folder: Path) -> Path:

@@ -141,7 +141,7 @@ def test_a_finished_round_is_not_repeated_and_more_rounds_go_on(
     more = autolabel(photos, out, "--rounds", 2)
     assert more.code == 0, more
     assert trained == ["round_2"] or "no longer falls" in again.out
-    assert_refused(autolabel(photos, out, "--accept", 0.5), "other faces or settings", "--out")
+    assert_refused(autolabel(photos, out, "--accept", 0.5), "other faces or settings", "another folder")
 
 
 @pytest.mark.slow
@@ -228,8 +228,8 @@ def test_the_challenges_own_pictures_are_refused_by_name(photos: Path, tmp_path:
     (tmp_path / "harmless").symlink_to(tmp_path / name)
     for folder in (tmp_path / name, tmp_path / "harmless"):
         arguments = ("--unlabeled", folder, "--labeled", photos / "labeled", "--out", tmp_path / "run")
-        assert_refused(run(COMMAND, *arguments), name.lower(), "--unlabeled")
-    assert_refused(run(COMMAND, "--labeled", tmp_path / name, "--labeled_count", 3), name.lower(), "--labeled")
+        assert_refused(run(COMMAND, *arguments), name.lower(), "the unlabeled folder")
+    assert_refused(run(COMMAND, "--labeled", tmp_path / name, "--labeled_count", 3), name.lower(), "the labeled folder")
     assert not (tmp_path / "run").exists()
 
 
@@ -239,7 +239,7 @@ def test_validation_pictures_are_refused_by_content(photos: Path, tmp_path: Path
     shutil.copy(tmp_path / "val" / "face002.png", tmp_path / "unlabeled" / "innocent.png")
     folders = ("--unlabeled", tmp_path / "unlabeled", "--val_dir", tmp_path / "val", "--out", tmp_path / "run")
     assert_refused(run(COMMAND, *folders, "--labeled", photos / "labeled"), "validation pictures", "innocent.png")
-    with pytest.raises(InputError, match="--labeled must not hold validation pictures"):
+    with pytest.raises(InputError, match="the labeled folder must not hold validation pictures"):
         open_task(photos / "unlabeled", tmp_path / "val", val_dir=tmp_path / "val", held_out=0.2, seed=0)
     assert not (tmp_path / "run").exists()
 
@@ -248,8 +248,8 @@ def test_validation_pictures_are_refused_by_content(photos: Path, tmp_path: Path
     ("flags", "words"),
     [
         ((), ("--unlabeled", "--labeled_count")),
-        (("--labeled_count", 99), ("--labeled_count", "24 faces")),
-        (("--labeled_count", 3, "--held_out", 30), ("--held_out",)),
+        (("--labeled_count", 99), ("labeled_count", "24 faces")),
+        (("--labeled_count", 3, "--held_out", 30), ("held_out",)),
         (("--labeled_count", 3, "--accept", 0), ("--accept",)),
         (("--labeled_count", 3, "--rounds", -1), ("--rounds",)),
         (("--labeled_count", 3, "--channel_shift", 300), ("--channel_shift",)),

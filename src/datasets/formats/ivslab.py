@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from src.boxes import box_of_points
 from src.datasets.faces import Faces
 from src.datasets.folder import Folder
 from src.datasets.formats import pts
@@ -29,6 +30,10 @@ def read(folder: Folder) -> Faces:
 def write(faces: Faces, out: Path) -> None:
     """One .pts beside each picture, a block a face. Faces of 68 points lose their jaw."""
     points = faces.points_image[:, INNER_51] if faces.num_points == NUM_POINTS else faces.points_image
-    center = (points.min(axis=1) + points.max(axis=1))[:, 0] / 2
-    order = np.argsort(-center, kind="stable")
-    pts.write_faces(replace(faces, points_image=points).take(order), out, origin=_ORIGIN)
+    pts.write_faces(replace(faces, points_image=points).take(right_to_left(points)), out, origin=_ORIGIN)
+
+
+def right_to_left(points_image: np.ndarray) -> np.ndarray:
+    """The order (N,) of faces (N, K, 2) from the picture's right to its left, by the middle of their points' boxes."""
+    left, _, right, _ = box_of_points(points_image).T
+    return np.argsort(-(left + right) / 2, kind="stable")

@@ -57,13 +57,17 @@ def read_faces(folder: Folder, *, num_points: int, origin: float) -> Faces:
     return Faces(folder.root, np.array(names), np.array(points), left_out=left_out, convention=Convention(origin))
 
 
+def face_block(points: np.ndarray, *, decimals: int = 6) -> str:
+    """The text of one face (K, 2)."""
+    rows = "\n".join(f"{x:.{decimals}f} {y:.{decimals}f}" for x, y in points)
+    return f"version: 1\nn_points: {len(points)}\n{{\n{rows}\n}}\n"
+
+
 def write_faces(faces: Faces, out: Path, *, origin: float) -> None:
     """One .pts beside each picture, a block for each of its faces, in the table's order."""
     blocks: dict[str, list[str]] = {}
     for name, points in zip(faces.names, faces.points_image + origin, strict=True):
-        rows = "\n".join(f"{x:.6f} {y:.6f}" for x, y in points)
-        block = f"version: 1\nn_points: {len(points)}\n{{\n{rows}\n}}\n"
-        blocks.setdefault(str(PurePosixPath(name).with_suffix(ENDING)), []).append(block)
+        blocks.setdefault(str(PurePosixPath(name).with_suffix(ENDING)), []).append(face_block(points))
     for name, parts in blocks.items():
         (out / name).write_text("".join(parts), encoding="utf-8")
 
