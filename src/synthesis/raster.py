@@ -11,6 +11,16 @@ from src.synthesis.compiled import inlined, kernel
 EMPTY_DEPTH = -1e30  # behind everything; the kernels' fast math knows no infinity
 
 
+@inlined
+def _triangle(vertices, corners):
+    """The three corners' x, y and z, and twice the area, which is positive where they run clockwise on the screen."""
+    a, b, c = corners[0], corners[1], corners[2]
+    ax, ay, az = vertices[a, 0], vertices[a, 1], vertices[a, 2]
+    bx, by, bz = vertices[b, 0], vertices[b, 1], vertices[b, 2]
+    cx, cy, cz = vertices[c, 0], vertices[c, 1], vertices[c, 2]
+    return ax, ay, az, bx, by, bz, cx, cy, cz, (bx - ax) * (cy - ay) - (by - ay) * (cx - ax)
+
+
 @kernel
 def rasterize(
     vertices: np.ndarray, triangles: np.ndarray, triangle_index: np.ndarray, weights: np.ndarray, depth: np.ndarray
@@ -24,11 +34,7 @@ def rasterize(
     """
     height, width = triangle_index.shape
     for t in range(triangles.shape[0]):
-        a, b, c = triangles[t, 0], triangles[t, 1], triangles[t, 2]
-        ax, ay, az = vertices[a, 0], vertices[a, 1], vertices[a, 2]
-        bx, by, bz = vertices[b, 0], vertices[b, 1], vertices[b, 2]
-        cx, cy, cz = vertices[c, 0], vertices[c, 1], vertices[c, 2]
-        area = (bx - ax) * (cy - ay) - (by - ay) * (cx - ax)
+        ax, ay, az, bx, by, bz, cx, cy, cz, area = _triangle(vertices, triangles[t])
         if area == 0.0:
             continue
         left = max(0, int(np.ceil(min(ax, bx, cx) - 0.5)))
@@ -74,11 +80,7 @@ def draw_depth(
     """
     height, width = triangle_index.shape
     for t in range(triangles.shape[0]):
-        a, b, c = triangles[t, 0], triangles[t, 1], triangles[t, 2]
-        ax, ay, az = vertices[a, 0], vertices[a, 1], vertices[a, 2]
-        bx, by, bz = vertices[b, 0], vertices[b, 1], vertices[b, 2]
-        cx, cy, cz = vertices[c, 0], vertices[c, 1], vertices[c, 2]
-        area = (bx - ax) * (cy - ay) - (by - ay) * (cx - ax)
+        ax, ay, az, bx, by, bz, cx, cy, cz, area = _triangle(vertices, triangles[t])
         if area == 0.0 or (area > 0.0 and t < one_sided):
             continue
         left = max(0, int(np.ceil(min(ax, bx, cx) - 0.5)))

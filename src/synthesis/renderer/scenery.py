@@ -106,25 +106,21 @@ def draw_in_front(
     glow = light[0] + 0.6 * light[KEY_COLOR]
     draw = rng.random()
     if draw < 0.07:
-        draw_hand(picture, points, unit, skin * glow, toward, rng)
+        paint_capsules(picture, hand(points, unit, rng), skin * glow, toward[0], toward[1])
     elif draw < 0.10:
         start = np.array([rng.choice([-20.0, picture.shape[1] + 20.0]), rng.uniform(0.5, 1.0) * picture.shape[0]])
         tip = points[rng.integers(68)] + rng.normal(0, unit, 2)
         stick = np.array([[*start, *tip, *(unit * rng.uniform(0.4, 1.2) * np.array([1, 1]))]])
         paint_capsules(picture, stick, rng.uniform(0, 0.5, 3) * glow, toward[0], toward[1])
     elif draw < 0.2:
-        _strands(picture, points, unit, hair * glow, toward, rng)
+        paint_capsules(picture, _strands(points, unit, rng), hair * glow, toward[0], toward[1])
 
 
-def draw_hand(
-    picture: np.ndarray,
-    points: np.ndarray,
-    unit: float,
-    color: np.ndarray,
-    toward: np.ndarray,
-    rng: np.random.Generator,
-) -> None:
-    """Four fingers and a thumb reach from outside to the cheek, the chin or the forehead."""
+def hand(points: np.ndarray, unit: float, rng: np.random.Generator) -> np.ndarray:
+    """Four fingers and a thumb reach from outside to the cheek, the chin or the forehead: capsules (M, 6).
+
+    points: (68, 2) in pixels. unit: pixels a centimeter.
+    """
     target = points[rng.choice([3, 4, 5, 8, 11, 12, 13, 17, 26, 48, 54])] + rng.normal(0, unit, 2)
     middle = points.mean(axis=0)
     away = target - middle
@@ -142,18 +138,11 @@ def draw_hand(
     capsules.append(
         [*root, *(root - back * 5 * unit + (root - target - back * 11 * unit) * 0.5), 1.2 * unit, 0.85 * unit]
     )
-    paint_capsules(picture, np.array(capsules), color, toward[0], toward[1])
+    return np.array(capsules)
 
 
-def _strands(
-    picture: np.ndarray,
-    points: np.ndarray,
-    unit: float,
-    color: np.ndarray,
-    toward: np.ndarray,
-    rng: np.random.Generator,
-) -> None:
-    """A lock of hair falls from the forehead over the face."""
+def _strands(points: np.ndarray, unit: float, rng: np.random.Generator) -> np.ndarray:
+    """A lock of hair falls from the forehead over the face: capsules as of `hand`."""
     up = points[27] - points[8]
     start = points[27] + up * rng.uniform(0.5, 0.65) + rng.normal(0, 2 * unit, 2)
     sideways = np.array([-up[1], up[0]]) / np.linalg.norm(up)
@@ -165,7 +154,7 @@ def _strands(
         path = path + sideways * (bend * t**1.5 + rng.normal(0, 0.8) * unit * t)
         width = unit * rng.uniform(0.04, 0.14)
         capsules += [[*a, *b, width, width] for a, b in pairwise(path)]
-    paint_capsules(picture, np.array(capsules), color, toward[0], toward[1])
+    return np.array(capsules)
 
 
 def develop(picture: np.ndarray, points: np.ndarray, rng: np.random.Generator) -> Image.Image:

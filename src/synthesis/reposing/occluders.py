@@ -4,7 +4,7 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFilter
 
 from src.markup import REGIONS
-from src.synthesis.renderer.scenery import draw_hand
+from src.synthesis.renderer.scenery import hand, paint_capsules
 from src.synthesis.reposing.heightfield import HeightField
 
 _CORNER = 0.36  # of a photograph's side: its upper corners show what surrounds its face
@@ -85,7 +85,8 @@ def _hand(picture: np.ndarray, points: np.ndarray, rng: np.random.Generator) -> 
     inside = np.clip(points[REGIONS["nose"]].astype(int), 0, len(picture) - 1)
     skin = np.median(picture[inside[:, 1], inside[:, 0]], axis=0) * rng.uniform(0.8, 1.2)
     canvas = picture.astype(np.float32)
-    draw_hand(canvas, points, _unit(points), skin, _light(rng), rng)
+    light = _light(rng)
+    paint_capsules(canvas, hand(points, _unit(points), rng), skin, light[0], light[1])
     picture[:] = np.clip(canvas, 0, 255)
 
 
