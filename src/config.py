@@ -28,6 +28,7 @@ class ModelConfig:
     attention: str = "none"  # none, se or coordinate, on the pyramid's sum
     coord_conv: bool = False  # the pyramid sees where each cell lies
     map_stride: int = 4  # input pixels a cell of the heatmap head; at 8 the head costs a third and is no worse
+    shape_layer: bool = False  # the points of the heatmap head agree on a face (src/network/heads/shape_layer.py)
     pip_neighbors: int = 10  # points that a cell of the pip head also votes for
     pip_score_weight: float = 10.0  # the paper's, of a score's squared error beside a vote's error in cells
     pip_offset_weight: float = 1.0  # of the votes
@@ -75,7 +76,9 @@ _NONE = AugmentationConfig(**_NO_GEOMETRY, **_NO_COLOR, **_NO_DAMAGE)
 _COLOR = AugmentationConfig(**_NO_GEOMETRY, **_NO_DAMAGE)
 AUGMENTATIONS: dict[str, AugmentationConfig] = {
     "full": AugmentationConfig(),
-    "looks": AugmentationConfig(second_looks=0.5, damage=0.05, border_width=0.4),
+    "looks": AugmentationConfig(
+        second_looks=0.5, damage=0.04, blur=0.12, noise=0.15, erasing=0.3, border=0.07, border_width=0.4
+    ),
     "none": _NONE,
     "gray": replace(_NONE, gray=0.5),
     "erasing": replace(_NONE, erasing=0.5),
@@ -112,7 +115,14 @@ class TrainingConfig:
 
 
 # Fields that came later, and the value that files from before them mean: left out at it, so that these stay the same.
-_LATER = {"widths": (), "map_stride": 4, "second_look": ModelConfig.second_look, "second_looks": 0.0, "damage": 0.0}
+_LATER = {
+    "widths": (),
+    "map_stride": 4,
+    "shape_layer": False,
+    "second_look": ModelConfig.second_look,
+    "second_looks": 0.0,
+    "damage": 0.0,
+}
 
 
 def to_dict(config: object) -> dict:

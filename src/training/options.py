@@ -59,6 +59,9 @@ def build_parser() -> argparse.ArgumentParser:
     )
     model.add_argument("--map_stride", type=int, choices=(4, 8), default=MODEL.map_stride, help="of the heatmap head")
     model.add_argument(
+        "--shape_layer", action=argparse.BooleanOptionalAction, default=False, help="the heatmap head's points agree"
+    )
+    model.add_argument(
         "--second_look",
         type=float,
         nargs=4,

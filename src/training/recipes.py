@@ -3,11 +3,18 @@
 RECIPES: dict[str, dict[str, object]] = {
     # The faces that `make demo` renders: a small set and minutes of time, so a higher rate and a faster average.
     "demo": {"head": "heatmap", "minutes": 4.0, "base_lr": 3e-3, "ema": 0.99},
-    # The shipped model: relabeled photographs and three turned copies of each, which `preparation.py --repose 3` makes.
-    # Turned faces fill the large poses that photographs lack and show people of the smaller sources more often; the
-    # rest of a batch keeps textures as cameras saw them.
+    # The shipped model, on the faces that `preparation.py --sources data/photographs.toml` makes, whose shares the
+    # prepared folder holds. Half of the faces are seen as a second look sees them.
     # Steps are what is short on a CPU, so the first ones are cheap: faces at 80 pixels cost half of those at 112.
-    "best": {"head": "heatmap", "minutes": 105.0, "source_weights": [0.4, 0.6], "start_size": 80},
+    "best": {
+        "head": "heatmap",
+        "map_stride": 8,
+        "shape_layer": True,
+        "second_look": [0.5, 0.53, 0.65, 0.8],
+        "augmentation": "looks",
+        "minutes": 240.0,
+        "start_size": 80,
+    },
     # PIPNet as published in re-implementations: 256 pixels, 120 epochs, a slow average.
     "pipnet": {
         "head": "pip",

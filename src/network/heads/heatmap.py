@@ -16,6 +16,7 @@ from src.markup import NUM_POINTS
 from src.network.backbones.staged import STRIDES
 from src.network.heads.head import Head
 from src.network.heads.pyramid import PYRAMID_OPTIONS, Pyramid, grid_side
+from src.network.heads.shape_layer import ShapeLayer
 from src.network.losses import star
 
 _PYRAMID = 96  # channels of the pyramid
@@ -28,7 +29,7 @@ _DIVERGENCE = 1.0  # weight of the map's cross-entropy beside the coordinates' l
 class HeatmapHead(Head):
     """One map a point; its probability-weighted mean position is the point, exact below a cell."""
 
-    options = PYRAMID_OPTIONS | {"map_stride"}
+    options = PYRAMID_OPTIONS | {"map_stride", "shape_layer"}
     any_size = True  # maps of another input are as good as those of `input_size`
     criteria = frozenset({"star"})
 
@@ -39,9 +40,10 @@ class HeatmapHead(Head):
         *,
         points: int = NUM_POINTS,
         map_stride: int = STRIDES[0],
+        shape_layer: bool = False,
         **pyramid: object,
     ) -> None:
-        """map_stride: input pixels a cell, 4 or 8; raises InputError for another."""
+        """map_stride: input pixels a cell, 4 or 8; raises InputError for another. shape_layer: see `ShapeLayer`."""
         super().__init__()
         if map_stride not in _SIGMA:
             raise InputError(f"expected heat maps of a stride of 4 or 8 pixels, found {map_stride}")
@@ -50,9 +52,9 @@ class HeatmapHead(Head):
         self.smooth = Conv2dNormActivation(_PYRAMID, _PYRAMID, kernel_size=5, groups=_PYRAMID)
         self.hidden = Conv2dNormActivation(_PYRAMID, _HIDDEN, kernel_size=1)
         self.maps = nn.Conv2d(_HIDDEN, points, kernel_size=1, bias=False)  # a softmax ignores a bias
-        self.register_buffer(
-            "centers", _centers(input_size, map_stride), persistent=False
-        )  # (side) of the cells, input frame
+        self.shape = ShapeLayer(points) if shape_layer else nn.Identity()
+        centers = _centers(input_size, map_stride)  # (side) of the cells, in the input frame
+        self.register_buffer("centers", centers, persistent=False)
 
     def forward(self, maps: list[Tensor]) -> Tensor:
         """maps: strides 4 to 32. Returns logits (B, 68, side, side) of each point's cells; side = R / stride + 4."""
@@ -73,7 +75,12 @@ class HeatmapHead(Head):
         return rows[..., :, None] * columns[..., None, :]
 
     def decode(self, raw: Tensor) -> Tensor:
-        """raw (B, 68, side, side) -> points_input (B, 68, 2), the mean position under the softmax."""
+        """raw (B, 68, side, side) -> points_input (B, 68, 2), the mean position under the softmax, as a face has it."""
+        with torch.autocast(raw.device.type, enabled=False):
+            return self.shape(self._mean_position(raw))
+
+    def _mean_position(self, raw: Tensor) -> Tensor:
+        """raw -> (B, 68, 2) of each map by itself, in the input frame."""
         probability, centers = _softmax(raw), self._centers_of(raw.shape[-1])
         # Sums, not matrix products, which mixed precision would round to three digits.
         x = (probability.sum(dim=2) * centers).sum(dim=-1)  # (B, 68) from the columns' sums
@@ -83,7 +90,7 @@ class HeatmapHead(Head):
     def covariance(self, raw: Tensor) -> Tensor:
         """raw -> (B, 68, 3): variance of x, covariance, variance of y of each map, 1 0 1 for the target's Gaussian."""
         probability, centers = _softmax(raw), self._centers_of(raw.shape[-1])
-        offsets = (centers - self.decode(raw)[..., None]) / self._width(centers)  # (B, 68, 2, side)
+        offsets = (centers - self._mean_position(raw)[..., None]) / self._width(centers)  # (B, 68, 2, side)
         columns, rows = offsets[:, :, 0, None, :], offsets[:, :, 1, :, None]
         products = (columns * columns, columns * rows, rows * rows)
         return torch.stack([(probability * product).sum(dim=(2, 3)) for product in products], dim=-1)

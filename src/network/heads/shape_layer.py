@@ -1,0 +1,26 @@
+"""What all points say about each: a linear layer that knows faces, and turns, grows and moves with them.
+
+Points are complex numbers x + iy about their mean, and the layer is one complex matrix, so that a face in another
+place, size or in-plane rotation gives the same answer there (the complex linear shape model of Kent, "The Complex
+Bingham Distribution and Shape Analysis", 1994). It starts as the identity and learns with the network; the best linear
+estimate of a shape from noisy points (Wiener) is within its reach.
+"""
+
+import torch
+from torch import Tensor, nn
+
+
+class ShapeLayer(nn.Module):
+    """points (B, K, 2) -> points (B, K, 2), in any frame with square pixels."""
+
+    def __init__(self, points: int) -> None:
+        super().__init__()
+        # What is added to the identity, real and imaginary part: weight decay then draws to points as they were.
+        self.real = nn.Parameter(torch.zeros(points, points))
+        self.imaginary = nn.Parameter(torch.zeros(points, points))
+
+    def forward(self, points: Tensor) -> Tensor:
+        """points: (B, K, 2), float32 whatever the network computes in."""
+        x, y = (points - points.mean(dim=1, keepdim=True)).unbind(dim=2)  # (B, K) each
+        real, imaginary = self.real.float().T, self.imaginary.float().T
+        return points + torch.stack([x @ real - y @ imaginary, x @ imaginary + y @ real], dim=2)
