@@ -13,7 +13,7 @@ from src.devices import choose_device
 from src.errors import InputError
 from src.evaluation.report import describe_errors
 from src.files import alone_in, check_writable
-from src.metrics import interocular_errors, point_errors
+from src.metrics import box_errors, interocular_errors, point_errors
 from src.network.checkpoint import load_model, stores_float32
 from src.network.model import LandmarkNet
 from src.network.profiling import profile
@@ -36,7 +36,7 @@ def parse_arguments() -> argparse.Namespace:
     views.add_argument("--flip", action="store_true", help="one look, averaged with that at the mirrored picture")
     parser.add_argument("--annotations", type=Path, help="an annot.pkl of these pictures: print the NME")
     parser.add_argument(
-        "--normalize", choices=("image", "interocular"), default="image", help="what the NME is in percent of"
+        "--normalize", choices=("image", "box", "interocular"), default="image", help="what the NME is in percent of"
     )
     parser.add_argument("--preview", type=int, default=8, metavar="N", help="faces drawn in preview.png; 0 is none")
     parser.add_argument("--batch_size", type=int, default=64, help="pictures predicted at a time")
@@ -95,6 +95,8 @@ def predict(
         errors = point_errors(points_image, true_image, size)
         if arguments.normalize == "interocular":
             errors = interocular_errors(points_image, true_image)
+        elif arguments.normalize == "box":
+            errors = box_errors(points_image, true_image)
         print(describe_errors(errors, fit_pose(true_image)[:, 1]))
     if arguments.preview:
         shown = np.linspace(0, len(names) - 1, min(arguments.preview, len(names))).round().astype(int)

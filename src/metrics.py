@@ -32,6 +32,22 @@ def interocular_errors(prediction: np.ndarray, target: np.ndarray) -> np.ndarray
     return 100 * np.linalg.norm(prediction - target, axis=-1) / eyes[:, None]
 
 
+def box_errors(prediction: np.ndarray, target: np.ndarray) -> np.ndarray:
+    """Error in percent of sqrt(w * h) of the true points' box, as AFLW2000-3D's papers have it (Zhu et al., 2016).
+
+    Points (N, K, 2). Returns (N, K). Raises InputError where a face's points span no box.
+    """
+    side = np.sqrt(np.ptp(target, axis=1).prod(axis=-1))
+    if not side.all():
+        raise InputError(f"expected points that span a box, found {(side == 0).sum()} faces that do not")
+    return 100 * np.linalg.norm(prediction - target, axis=-1) / side[:, None]
+
+
+def mean_of_bins(errors: np.ndarray, yaw: np.ndarray) -> float:
+    """The mean over the bins of |yaw|, each counting alike: those papers' "mean". NaN where a bin holds no face."""
+    return float(np.mean([nme(errors[chosen]) if chosen.any() else np.nan for chosen in yaw_bins(yaw).values()]))
+
+
 def nme_by_region(errors: np.ndarray) -> dict[str, float]:
     """NME of each facial region. errors: (N, 68) in percent."""
     return {name: nme(errors[:, region]) for name, region in REGIONS.items()}

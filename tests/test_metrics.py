@@ -29,6 +29,20 @@ def test_interocular_error_is_of_the_outer_eye_corners_distance() -> None:
     np.testing.assert_allclose(errors, 10)
 
 
+def test_box_error_is_of_the_true_boxs_size() -> None:
+    target = np.zeros((1, 68, 2))
+    target[0, 0], target[0, 1] = (0, 0), (40, 10)  # sqrt(w * h) = 20
+    np.testing.assert_allclose(metrics.box_errors(target + np.array([3, 4]), target), 25)
+    with pytest.raises(InputError, match="1 faces that do not"):
+        metrics.box_errors(np.zeros((1, 68, 2)), np.zeros((1, 68, 2)))
+
+
+def test_each_bin_of_yaw_counts_alike() -> None:
+    errors = np.array([[1.0], [1.0], [2.0], [6.0]])
+    assert metrics.mean_of_bins(errors, np.array([0, 10, -45, 80])) == pytest.approx(3)
+    assert np.isnan(metrics.mean_of_bins(errors[:2], np.array([0, 10])))
+
+
 def test_a_face_whose_eye_corners_coincide_has_no_interocular_error() -> None:
     target = np.random.default_rng(0).uniform(size=(3, NUM_POINTS, 2))
     target[1, 45] = target[1, 36]

@@ -9,6 +9,7 @@ from src.metrics import (
     auc,
     bootstrap_interval,
     failure_rate,
+    mean_of_bins,
     nme,
     nme_by_region,
     nme_by_yaw,
@@ -28,7 +29,7 @@ def describe_errors(errors: np.ndarray, yaw: np.ndarray) -> str:
     return (
         f"NME {nme(errors):.3f} % of {len(errors)} faces (95 % interval {low:.3f}-{high:.3f})\n"
         f"  by region: {regions}\n"
-        f"  by |yaw|:  {bins}\n"
+        f"  by |yaw|:  {bins}; mean of the bins {mean_of_bins(errors, yaw):.2f}\n"
         f"  failures above {FAILURE:g} %: {failures:.1f} %, AUC {auc(errors, FAILURE):.3f}"
     )
 
