@@ -16,7 +16,7 @@ from src.network import checkpoint
 from src.network.model import build_model
 from src.network.profiling import profile
 from src.training.loop import RunFiles, fit
-from src.training.options import configurations, parse
+from src.training.options import configurations, parse, resume_command
 
 
 def main() -> None:
@@ -48,23 +48,23 @@ def main() -> None:
         )
     try:
         result = fit(
-            network,
+            network.to(device),
             training,
             validation,
             config=training_config,
-            files=RunFiles(flags.snapshot, flags.best_model, flags.log_file, flags.summary, flags.keep),
-            device=device,
+            files=RunFiles(
+                flags.snapshot, flags.best_model, flags.log_file, flags.summary, flags.keep, describe(flags)
+            ),
             world=world,
             validation_batch=flags.val_batchsize,
             resume=snapshot,
-            header=describe(flags),
         )
     finally:
         leave_world(world)
     if not world.is_first:
         return
     if result.interrupted:
-        print(f"stopped and saved; go on with: python3 train.py --resume  (snapshots in {flags.snapshot})")
+        print(f"stopped and saved; go on with: {resume_command(flags)}")
         sys.exit(130)
     print(f"best validation NME {result.best_nme:.3f} % in {result.epochs} epochs: {flags.best_model / 'best.pth.tar'}")
 

@@ -22,13 +22,15 @@ from src.datasets.cropping import WHOLE, check_rule
 from src.datasets.decoding import SquaresFile, decode_faces, describe_broken, list_broken
 from src.datasets.faces import Faces
 from src.datasets.listing import distinct_names
+from src.datasets.prepared_check import check_prepared
 from src.errors import InputError
-from src.files import alone_in, atomic_path, write_text
+from src.files import alone_in, atomic_path, check_regular, open_zip, read_bytes, write_text
 from src.geometry import apply_affine, invert_affine
 from src.markup import INNER_51, NUM_POINTS, select_points
 from src.pose import fit_pose
 
 VERSION = 1
+_MOST_BYTES, _MOST_BYTES_A_FACE = 10_000_000, 4_000  # of labels.npz: names of a few hundred characters, not more
 
 
 @dataclass(frozen=True)
@@ -44,6 +46,7 @@ class PreparedFaces:
     source: np.ndarray
     source_names: np.ndarray
     shares: np.ndarray = field(default_factory=lambda: np.empty(0))
+    fingerprint: str = ""  # of the preparation: names, times and sizes of the picture files, labels, settings
 
     def __len__(self) -> int:
         return len(self.images)
@@ -177,14 +180,17 @@ def load_prepared(folder: str | Path) -> PreparedFaces:
     if meta.get("version") != VERSION:
         raise InputError(f"{folder}: expected prepared version {VERSION}, found {meta.get('version')}; {remedy}")
     try:
-        images = np.load(folder / "images.npy", mmap_mode="r")
-        with np.load(folder / "labels.npz", allow_pickle=False) as labels:
-            faces = PreparedFaces(images=images, **{name: labels[name] for name in labels.files})
+        check_regular(folder / "images.npy")
+        images = np.lib.format.open_memmap(folder / "images.npy", mode="r")
+        with open_zip(folder / "labels.npz", most=_MOST_BYTES + len(images) * _MOST_BYTES_A_FACE):
+            arrays = dict(np.load(folder / "labels.npz", allow_pickle=False))
     except Exception as error:  # NumPy raises anything from EOFError to zipfile.BadZipFile for a damaged file
         raise InputError(f"{folder}: images.npy or labels.npz is missing or damaged ({error}); {remedy}") from error
-    if not len(images) == len(faces.points_unit) == meta.get("faces"):
-        raise InputError(f"{folder}: expected {meta.get('faces')} faces, found {len(images)} pictures; {remedy}")
-    return faces
+    try:
+        check_prepared(images, arrays, meta)
+    except InputError as error:
+        raise InputError(f"{folder}: {error}; {remedy}") from None
+    return PreparedFaces(images=images, **arrays, fingerprint=meta.get("fingerprint", ""))
 
 
 def _is_whole(folder: Path) -> bool:
@@ -222,8 +228,8 @@ def _fingerprint(tables: list[Faces], settings: str) -> str:
 
 def _read_meta(folder: Path) -> dict | None:
     try:
-        meta = json.loads((folder / "meta.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        meta = json.loads(read_bytes(folder / "meta.json"))
+    except (OSError, ValueError, RecursionError):
         return None
     return meta if isinstance(meta, dict) else None
 

@@ -20,6 +20,7 @@ from src.network.model import AUXILIARY, LandmarkNet, build_model
 from src.network.stored import read_config
 
 FORMAT = 1
+INTERRUPTED = "checkpoint_interrupted.pth.tar"  # the snapshot that Ctrl-C leaves
 _MOST_BYTES = 8_000_000_000  # nothing is compressed, so the file itself is as large
 
 
@@ -52,6 +53,19 @@ def load(path: str | Path) -> dict:
     with about(path):
         _check_content(content)
     return content
+
+
+def epoch_name(epoch: int | str) -> str:
+    """File name of an epoch's snapshot."""
+    return f"checkpoint_epoch_{epoch}.pth.tar"
+
+
+def latest_snapshot(folder: Path) -> Path:
+    """The snapshot written last. Raises InputError where there is none."""
+    snapshots = [*folder.glob(epoch_name("*")), *folder.glob(INTERRUPTED)]
+    if not snapshots:
+        raise InputError(f"{folder}: expected snapshots of an earlier run, found none; train without --resume")
+    return max(snapshots, key=lambda path: path.stat().st_mtime_ns)
 
 
 def _check_content(content: dict) -> None:

@@ -1,15 +1,10 @@
 """The training loop: epochs, validation, files, interruption. One step is `src.training.trainer.Trainer.step`."""
 
-import io
-import signal
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
-import pandas as pd
-import torch
 from tqdm import tqdm
 
 from src.config import TrainingConfig
@@ -17,24 +12,26 @@ from src.datasets.loader import TrainingBatches
 from src.datasets.prepared import PreparedFaces
 from src.devices import World
 from src.evaluation.evaluate import evaluate
-from src.files import write_text
+from src.files import alone_in, write_text
 from src.metrics import nme
 from src.network import checkpoint
 from src.network.model import LandmarkNet
+from src.training.circumstances import circumstances, compare
+from src.training.history import History, Totals
+from src.training.interruption import Stop, stop_on_interrupt
 from src.training.trainer import Trainer
-
-INTERRUPTED = "checkpoint_interrupted.pth.tar"
 
 
 @dataclass(frozen=True)
 class RunFiles:
-    """Where a run writes; `keep` is how many epochs' snapshots stay."""
+    """Where a run writes. keep: how many epochs' snapshots stay. header: how the log begins."""
 
     snapshots: Path
     best_model: Path
     log: Path
     summary: Path
     keep: int = 3
+    header: str = ""
 
 
 @dataclass(frozen=True)
@@ -53,17 +50,18 @@ def fit(
     *,
     config: TrainingConfig,
     files: RunFiles,
-    device: torch.device,
     world: World,
     validation_batch: int = 64,
     resume: dict | None = None,
-    header: str = "",
 ) -> Result:
     """Train to the end of the schedule, or until Ctrl-C, which finishes the step and saves a snapshot.
 
-    Each epoch: NME of the averaged weights on `validation`, one row of `summary.csv` and `train.logs`, a snapshot, and
-    the best model so far. `resume` is a loaded snapshot; the run goes on to the same weights as one never stopped.
+    Computes where the network is. Each epoch: NME of the averaged weights on `validation`, one row of `summary.csv` and
+    `train.logs`, a snapshot, and the best model so far. `resume` is a loaded snapshot; the run goes on to the same
+    weights as one never stopped. Raises InputError where another run writes into these folders, and where what the
+    snapshot's run learned from has changed.
     """
+    device = next(network.parameters()).device
     batches = TrainingBatches(
         training.with_points(network.config.points),
         batch_size=config.batch_size,
@@ -74,28 +72,34 @@ def fit(
         world_size=world.size,
     )
     trainer = Trainer(network, config, steps_per_epoch=len(batches), device=device, world=world)
-    history, totals = _History(header), _Totals()
+    around = circumstances(training, validation, config=config, input_size=network.config.input_size, world=world)
+    history, totals = History(files.header), Totals()
     if resume is not None:
+        changes = compare(resume.get("circumstances", {}), around)
+        if world.is_first:
+            for change in changes:
+                tqdm.write(f"note: {change}")
         trainer.restore(resume)
-        history, totals = _History(header, resume["history"]), _Totals(*resume["totals"])
-    with _stop_on_interrupt() as stop:
+        history = History.restored(files.header, resume.get("history"))
+        totals = Totals.restored(resume.get("totals"))
+    run = _Run(trainer, files, history, around)
+    with alone_in(files.snapshots, files.best_model) if world.is_first else nullcontext(), stop_on_interrupt() as stop:
         while _agree(trainer, stop) < 1 and not stop.requested:
             finished = train_one_epoch(trainer, batches, totals, stop)
             if not finished and stop.requested:
                 break
-            errors = evaluate(trainer.best_weights, validation, batch_size=validation_batch) if world.is_first else None
-            if errors is not None:
-                is_best = history.add(trainer, totals, nme(errors))
-                _write_epoch(trainer, history, files, is_best)
-            totals = _Totals()
+            if world.is_first:
+                errors = evaluate(trainer.best_weights, validation, batch_size=validation_batch)
+                run.end_epoch(totals, nme(errors))
+            totals = Totals()
             world.wait()
-    if stop.requested and world.is_first:
-        _save_snapshot(trainer, history, totals, files.snapshots / INTERRUPTED)
-    world.wait()
+        if stop.requested and world.is_first:
+            run.save_snapshot(totals, checkpoint.INTERRUPTED)
+        world.wait()
     return Result(history.best_nme, trainer.epoch, stop.requested)
 
 
-def train_one_epoch(trainer: Trainer, batches: TrainingBatches, totals: "_Totals", stop: "_Stop") -> bool:
+def train_one_epoch(trainer: Trainer, batches: TrainingBatches, totals: Totals, stop: Stop) -> bool:
     """Run the rest of the current epoch. Returns whether it was completed (not stopped by Ctrl-C or the clock)."""
     trainer.network.train()
     first = trainer.step_count - trainer.epoch * trainer.steps_per_epoch
@@ -121,124 +125,42 @@ def train_one_epoch(trainer: Trainer, batches: TrainingBatches, totals: "_Totals
     return True
 
 
-def _agree(trainer: Trainer, stop: "_Stop") -> float:
+def _agree(trainer: Trainer, stop: Stop) -> float:
     """The run's progress and whether to stop, the same in every process: one that left alone would block the others."""
     progress, stopped = trainer.world.agree([trainer.progress(), float(stop.requested)])
     stop.requested = stopped > 0
     return progress
 
 
-class _Totals:
-    """Running sums of an epoch, so that what is logged is its mean and not its last batch."""
+@dataclass(frozen=True)
+class _Run:
+    """What the first process writes."""
 
-    def __init__(self, steps: int = 0, loss_sum: float = 0.0, distance_sum: float = 0.0, rate: float = 0.0) -> None:
-        self.steps, self.loss_sum, self.distance_sum, self.rate = steps, loss_sum, distance_sum, rate
+    trainer: Trainer
+    files: RunFiles
+    history: History
+    circumstances: dict[str, str | int]
 
-    def add(self, loss: float, distance: float, rate: float) -> None:
-        self.steps += 1
-        self.loss_sum += loss
-        self.distance_sum += distance
-        self.rate = rate
-
-    @property
-    def loss(self) -> float:
-        return self.loss_sum / max(self.steps, 1)
-
-    @property
-    def distance(self) -> float:
-        return self.distance_sum / max(self.steps, 1)
-
-    def state(self) -> list[float]:
-        return [self.steps, self.loss_sum, self.distance_sum, self.rate]
-
-
-class _History:
-    """One row an epoch; what `summary.csv` and `train.logs` show."""
-
-    def __init__(self, header: str, rows: list[dict] | None = None) -> None:
-        self.header = header
-        self.rows = list(rows or [])
-
-    @property
-    def best_nme(self) -> float:
-        return min((row["validation_nme"] for row in self.rows), default=float("inf"))
-
-    def add(self, trainer: Trainer, totals: _Totals, validation_nme: float) -> bool:
-        """Append the epoch's row; returns whether it is the best so far."""
-        is_best = validation_nme < self.best_nme
-        self.rows.append(
-            {
-                "epoch": len(self.rows) + 1,
-                "step": trainer.step_count,
-                "seconds": round(trainer.seconds, 1),
-                "learning_rate": totals.rate,
-                "train_loss": totals.loss,
-                "train_error": totals.distance,
-                "validation_nme": validation_nme,
-            }
+    def end_epoch(self, totals: Totals, validation_nme: float) -> None:
+        """Write an epoch's files."""
+        trainer, history, files = self.trainer, self.history, self.files
+        is_best = history.add(totals, step=trainer.step_count, seconds=trainer.seconds, validation_nme=validation_nme)
+        row = history.rows[-1]
+        if is_best:
+            content = checkpoint.model_content(trainer.best_weights, nme=validation_nme, training=trainer.config)
+            checkpoint.save(files.best_model / "best.pth.tar", content)
+        write_text(files.summary, history.csv())
+        write_text(files.log, history.log())
+        # Last: a run killed before it does the epoch again, so that the files above never lack what the snapshot knows.
+        self.save_snapshot(Totals(), checkpoint.epoch_name(row["epoch"]))
+        (files.snapshots / checkpoint.epoch_name(row["epoch"] - files.keep)).unlink(missing_ok=True)
+        tqdm.write(
+            f"epoch {row['epoch']}: train error {row['train_error']:.2f} %, validation NME {validation_nme:.3f} %"
+            f"{' (best)' if is_best else ''}, {row['seconds']:.0f} s"
         )
-        return is_best
 
-    def csv(self) -> str:
-        buffer = io.StringIO()
-        pd.DataFrame(self.rows).to_csv(buffer, index=False, float_format="%.6g")
-        return buffer.getvalue()
-
-    def log(self) -> str:
-        lines, best = [self.header] if self.header else [], float("inf")
-        for row in self.rows:
-            lines.append(
-                f"Epoch - {row['epoch']}, Train Loss: {row['train_loss']:.4f}, "
-                f"Train Error: {row['train_error']:.3f} %, Validation NME: {row['validation_nme']:.4f} %, "
-                f"Learning Rate: {row['learning_rate']:.2e}, Seconds: {row['seconds']:.0f}"
-            )
-            if row["validation_nme"] < best:
-                best = row["validation_nme"]
-                lines.append("get best model!")
-        return "\n".join(lines) + "\n"
-
-
-@dataclass
-class _Stop:
-    requested: bool = False
-
-
-@contextmanager
-def _stop_on_interrupt() -> Iterator[_Stop]:
-    """Turn the first Ctrl-C (or a polite kill) into a request to stop after the step; a second one acts at once."""
-    stop, previous = _Stop(), {}
-
-    def request(number: int, _frame: object) -> None:
-        stop.requested = True
-        signal.signal(number, previous[number])
-
-    for number in (signal.SIGINT, signal.SIGTERM):
-        previous[number] = signal.signal(number, request)
-    try:
-        yield stop
-    finally:
-        for number, handler in previous.items():
-            signal.signal(number, handler)
-
-
-def _write_epoch(trainer: Trainer, history: _History, files: RunFiles, is_best: bool) -> None:
-    row = history.rows[-1]
-    if is_best:
-        content = checkpoint.model_content(trainer.best_weights, nme=row["validation_nme"], training=trainer.config)
-        checkpoint.save(files.best_model / "best.pth.tar", content)
-    write_text(files.summary, history.csv())
-    write_text(files.log, history.log())
-    # Last: a run killed before it does the epoch again, so that the files above never lack what the snapshot knows.
-    _save_snapshot(trainer, history, _Totals(), files.snapshots / f"checkpoint_epoch_{row['epoch']}.pth.tar")
-    (files.snapshots / f"checkpoint_epoch_{row['epoch'] - files.keep}.pth.tar").unlink(missing_ok=True)
-    tqdm.write(
-        f"epoch {row['epoch']}: train error {row['train_error']:.2f} %, validation NME {row['validation_nme']:.3f} %"
-        f"{' (best)' if is_best else ''}, {row['seconds']:.0f} s"
-    )
-
-
-def _save_snapshot(trainer: Trainer, history: _History, totals: _Totals, path: Path) -> None:
-    last = history.rows[-1]["validation_nme"] if history.rows else float("nan")
-    content = trainer.state(nme=last)
-    content["history"], content["totals"] = history.rows, totals.state()
-    checkpoint.save(path, content)
+    def save_snapshot(self, totals: Totals, name: str) -> None:
+        rows = self.history.rows
+        content = self.trainer.state(nme=rows[-1]["validation_nme"] if rows else float("nan"))
+        content |= {"history": rows, "totals": totals.state(), "circumstances": self.circumstances}
+        checkpoint.save(self.files.snapshots / name, content)

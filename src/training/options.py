@@ -1,6 +1,8 @@
 """The flags of train.py, and the way between flags and configurations."""
 
 import argparse
+import os
+import shlex
 from collections.abc import Collection
 from dataclasses import fields, replace
 from pathlib import Path
@@ -16,7 +18,6 @@ from src.network.heads.attention import ATTENTIONS
 from src.network.losses import CRITERIA, MAP_CRITERIA
 from src.network.stored import read_config
 from src.training.distillation import DISTILLATIONS
-from src.training.loop import INTERRUPTED
 from src.training.recipes import RECIPES
 
 MODEL, TRAINING = ModelConfig(), TrainingConfig()
@@ -117,7 +118,7 @@ def parse(arguments: list[str] | None = None) -> tuple[argparse.Namespace, dict 
     if first.recipe:
         parser.set_defaults(**RECIPES[first.recipe])
     if first.resume:
-        path = latest_snapshot(first.snapshot) if first.resume == "latest" else Path(first.resume)
+        path = checkpoint.latest_snapshot(first.snapshot) if first.resume == "latest" else Path(first.resume)
         snapshot = checkpoint.load(path)
         parser.set_defaults(**_flags(snapshot, vars(first).keys()))
     return parser.parse_args(arguments), snapshot
@@ -172,18 +173,29 @@ def _check_start(flags: argparse.Namespace) -> None:
         raise InputError(f"expected --start_share between 0 and 1, found {flags.start_share}")
 
 
-def latest_snapshot(folder: Path) -> Path:
-    """The snapshot written last. Raises InputError where there is none."""
-    snapshots = [*folder.glob("checkpoint_epoch_*.pth.tar"), *folder.glob(INTERRUPTED)]
-    if not snapshots:
-        raise InputError(f"{folder}: expected snapshots of an earlier run, found none; train without --resume")
-    return max(snapshots, key=lambda path: path.stat().st_mtime_ns)
+def resume_command(flags: argparse.Namespace) -> str:
+    """What to type to go on after an interruption: a snapshot knows the run's settings, not where its files are."""
+    parser = build_parser()
+    known = {_FLAG_NAMES.get(field.name, field.name) for config in (MODEL, TRAINING) for field in fields(config)}
+    words = ["python3", "train.py", "--resume"]
+    if (world := int(os.environ.get("WORLD_SIZE", "1"))) > 1:
+        local = int(os.environ.get("LOCAL_WORLD_SIZE", world))
+        nodes = [f"--nnodes={world // local}"] if world > local else []
+        words = ["torchrun", *nodes, f"--nproc_per_node={local}", *words[1:]]
+    for name, value in vars(flags).items():
+        if name not in {*known, "resume", "recipe", "init", "allow_large"} and str(value) != str(
+            parser.get_default(name)
+        ):
+            words += [f"--{name}", str(value)]
+    return shlex.join(words)
 
 
 def _flags(snapshot: dict, known: Collection[str]) -> dict:
     """The flags, of those that are known, that a snapshot's run was started with."""
     if "trainer" not in snapshot:
         raise InputError("--resume expects a snapshot (checkpoint_epoch_N.pth.tar), found a model file")
+    if not isinstance(snapshot["trainer"], dict) or not isinstance(snapshot["trainer"].get("auxiliary"), bool):
+        raise InputError("the snapshot's trainer is damaged; resume from another one")
     model, training = read_config(ModelConfig, snapshot["model"]), read_config(TrainingConfig, snapshot["training"])
     if training.augmentation not in _AUGMENTATION_NAMES:
         raise InputError("the snapshot's augmentation is none of the named ones; it is from another version")

@@ -19,7 +19,6 @@ from src.files import write_text
 from src.network import checkpoint
 from src.network.model import LandmarkNet
 from src.training.loop import Result, RunFiles, fit
-from src.training.options import latest_snapshot
 
 BEST_MODEL = "best.pth.tar"
 _SNAPSHOTS = "snapshot"
@@ -44,12 +43,11 @@ def train_in(
     """
     files = RunFiles(folder / _SNAPSHOTS, folder, folder / "train.logs", folder / "summary.csv", keep=1)
     result = fit(
-        network,
+        network.to(device),
         training,
         validation,
         config=config,
         files=files,
-        device=device,
         world=World(),
         validation_batch=validation_batch,
         resume=load_snapshot(folder) if any(files.snapshots.glob("*.pth.tar")) else None,
@@ -61,7 +59,7 @@ def train_in(
 
 def load_snapshot(folder: Path) -> dict:
     """The latest snapshot that `train_in` left. Raises InputError where there is none."""
-    return checkpoint.load(latest_snapshot(folder / _SNAPSHOTS))
+    return checkpoint.load(checkpoint.latest_snapshot(folder / _SNAPSHOTS))
 
 
 def remove_snapshots(folder: Path) -> None:

@@ -129,11 +129,13 @@ class Trainer:
             self.optimizer.load_state_dict(state["optimizer"])
             if self.companion is not None:
                 self.companion.load_state_dict(state["companion"])
-        except (KeyError, RuntimeError, ValueError) as error:
+            self.scaler.load_state_dict(state["scaler"])
+            self.step_count, self.seconds = int(state["step_count"]), float(state["seconds"])
+            if self.step_count < 0 or not 0 <= self.seconds < math.inf:
+                raise ValueError(f"{self.step_count} steps in {self.seconds} seconds")
+        except (AttributeError, KeyError, IndexError, RuntimeError, TypeError, ValueError) as error:
             reason = str(error).split("\n")[0]
             raise InputError(f"the snapshot belongs to another network; give the same flags again ({reason})") from None
-        self.scaler.load_state_dict(state["scaler"])
-        self.step_count, self.seconds = state["step_count"], state["seconds"]
 
     def _seed_generator(self) -> None:
         """Each step's random numbers depend on the seed, the step and the rank alone: nothing else needs saving."""

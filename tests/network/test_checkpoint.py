@@ -15,7 +15,6 @@ from src.config import ModelConfig, TrainingConfig
 from src.errors import InputError
 from src.network import checkpoint
 from src.network.model import build_model
-from src.training.options import latest_snapshot
 
 SMALL = ModelConfig(backbone="shufflenet_v2_x0_5", input_size=64)
 TINY = {"format": checkpoint.FORMAT, "model": {}, "weights": {"a": torch.ones(3)}}
@@ -60,7 +59,7 @@ def test_initializing_takes_the_weights_and_keeps_the_fresh_training_branch(save
 
 
 def test_a_snapshot_serves_as_a_model_file(trained: Run) -> None:
-    model, content = checkpoint.load_model(latest_snapshot(trained.snapshots))
+    model, content = checkpoint.load_model(checkpoint.latest_snapshot(trained.snapshots))
     assert "trainer" in content
     assert model.config.backbone == "shufflenet_v2_x0_5"
 
@@ -168,9 +167,9 @@ def test_the_latest_snapshot_is_the_one_written_last_and_never_a_partial_one(tmp
         checkpoint.save(tmp_path / name, TINY)
         os.utime(tmp_path / name, ns=(place, place))
         (tmp_path / f".{name}.partial").write_bytes(b"half")
-    assert latest_snapshot(tmp_path).name == "checkpoint_epoch_9.pth.tar"
+    assert checkpoint.latest_snapshot(tmp_path).name == "checkpoint_epoch_9.pth.tar"
     with pytest.raises(InputError, match="found none"):
-        latest_snapshot(tmp_path / "absent")
+        checkpoint.latest_snapshot(tmp_path / "absent")
 
 
 def test_numbers_in_a_checkpoint_stay_plain(saved: Path) -> None:

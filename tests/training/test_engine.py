@@ -104,7 +104,7 @@ def test_a_run_stopped_by_ctrl_c_and_resumed_ends_at_the_same_weights(
         outcome = run("train.py", *SMALL, "--end_epoch", 2, *stopped.flags)
     assert outcome.code == 130
     assert "--resume" in outcome.out
-    interrupted = checkpoint.load(stopped.snapshots / engine.INTERRUPTED)
+    interrupted = checkpoint.load(stopped.snapshots / checkpoint.INTERRUPTED)
     assert interrupted["trainer"]["step_count"] == step
     outcome = run("train.py", "--resume", "-j", 1, *stopped.flags)
     assert outcome.code == 0, outcome
@@ -278,4 +278,4 @@ def test_a_process_stopped_by_a_signal_saves_and_says_how_to_go_on(prepared: Pat
     assert process.returncode == 130
     assert "go on with: python3 train.py --resume" in out
     assert err == ""
-    assert "trainer" in checkpoint.load(stopped.snapshots / engine.INTERRUPTED)
+    assert "trainer" in checkpoint.load(stopped.snapshots / checkpoint.INTERRUPTED)

@@ -1,0 +1,66 @@
+"""What the arrays of a prepared folder must be: shapes, types and ranges, before anything trains on them."""
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from src.errors import InputError
+from src.markup import INNER_51, NUM_POINTS
+
+# Shapes in N faces of K points from M sources, types as NumPy's kinds.
+_FORMS = {
+    "points_unit": (("N", "K", 2), "f"),
+    "affine": (("N", 2, 3), "f"),
+    "size": (("N", 2), "fiu"),
+    "euler": (("N", 3), "f"),
+    "names": (("N",), "U"),
+    "source": (("N",), "iu"),
+    "source_names": (("M",), "U"),
+}
+_FARTHEST = 100.0  # sides of the square: a point beyond it, or an angle beyond as many turns, is damage
+_LARGEST = 1e6  # pixels of a picture or crop
+
+
+def check_prepared(images: np.ndarray, arrays: Mapping[str, np.ndarray], meta: Mapping[str, object]) -> None:
+    """Raise InputError, naming the array, for what `prepare` cannot have written, or not together."""
+    if images.dtype != np.uint8 or images.ndim != 4 or images.shape[1] != images.shape[2] or images.shape[3] != 3:
+        raise InputError(f"expected images.npy as (N, S, S, 3) uint8, found {images.shape} of {images.dtype}")
+    if not arrays.keys() - {"shares"} == _FORMS.keys():
+        raise InputError(f"expected the arrays {', '.join(_FORMS)} in labels.npz, found {', '.join(arrays)[:200]}")
+    sizes = {"N": len(images), "K": arrays["points_unit"].shape[1:2], "M": arrays["source_names"].shape[:1]}
+    sizes |= {name: size[0] if size else None for name, size in sizes.items() if isinstance(size, tuple)}
+    for name, (form, kinds) in _FORMS.items():
+        shape, values = tuple(sizes.get(length, length) for length in form), arrays[name]
+        if values.shape != shape or values.dtype.kind not in kinds:
+            raise InputError(f"expected {name} of shape {shape} in labels.npz, found {values.shape} of {values.dtype}")
+    if sizes["K"] not in (NUM_POINTS, len(INNER_51)):
+        raise InputError(f"expected 68 or 51 points a face, found {sizes['K']}")
+    _check_ranges(arrays)
+    counts = {"faces": len(images), "points": sizes["K"], "image_size": images.shape[1]}
+    for name, count in counts.items():
+        stated = meta.get(name, None if name == "faces" else count)  # older folders state their faces alone
+        if stated != count or isinstance(stated, bool):
+            raise InputError(f"expected {name} {count} in meta.json as in the arrays, found {stated!r:.40}")
+    if not isinstance(meta.get("fingerprint", ""), str):
+        raise InputError("expected the fingerprint in meta.json as text")
+
+
+def _check_ranges(arrays: Mapping[str, np.ndarray]) -> None:
+    for name, most in (
+        ("points_unit", _FARTHEST),
+        ("euler", 360 * _FARTHEST),
+        ("affine", _LARGEST),
+        ("size", _LARGEST),
+    ):
+        if not (np.abs(arrays[name]) <= most).all():  # NaN is not
+            raise InputError(f"expected {name} within {most:g} in labels.npz, found NaN or a larger number")
+    if not (arrays["size"] > 0).all():
+        raise InputError("expected sizes above 0 in labels.npz")
+    if not (np.abs(np.linalg.det(arrays["affine"][:, :, :2].astype(np.float64))) > 0).all():
+        raise InputError("expected affine maps that can be inverted in labels.npz")
+    count, source = len(arrays["source_names"]), arrays["source"]
+    if not ((source >= 0) & (source < count)).all():
+        raise InputError(f"expected sources from 0 to {count - 1} in labels.npz")
+    shares = arrays.get("shares", np.empty(0))
+    if shares.shape not in ((0,), (count,)) or shares.dtype.kind != "f" or not (shares >= 0).all():
+        raise InputError(f"expected no shares in labels.npz, or one of at least 0 for each of {count} sources")

@@ -1,0 +1,69 @@
+"""What a run's weights depend on beside its configuration, so that going on elsewhere or on other faces is noticed."""
+
+import hashlib
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from src.config import TrainingConfig
+from src.datasets.prepared import PreparedFaces
+from src.devices import World
+from src.errors import InputError
+
+# Of these a resumed run would mix two trainings: its steps would count other faces.
+_SAME = {
+    "training_faces": "the training faces (names, labels or their number)",
+    "teacher": "the teacher's file",
+    "batch_size": "the batch size",
+    "input_size": "the input size",
+    "processes": "the number of processes",
+}
+# With these it goes on, and its weights or figures differ from those of a run that was never stopped.
+_SAID = {
+    "pictures": "the training faces were prepared from other picture files",
+    "validation_faces": "the validation faces differ, so the NME of earlier epochs is not comparable",
+    "threads": "another number of CPU threads rounds differently, so the weights will differ a little",
+}
+
+
+def circumstances(
+    training: PreparedFaces, validation: PreparedFaces, *, config: TrainingConfig, input_size: int, world: World
+) -> dict[str, str | int]:
+    """Plain values for a snapshot."""
+    return {
+        "training_faces": _digest(training),
+        "pictures": training.fingerprint,
+        "validation_faces": _digest(validation),
+        "teacher": hashlib.sha256(Path(config.teacher).read_bytes()).hexdigest() if config.teacher else "",
+        "batch_size": config.batch_size,
+        "input_size": input_size,
+        "processes": world.size,
+        "threads": torch.get_num_threads(),
+    }
+
+
+def compare(before: object, now: dict[str, str | int]) -> list[str]:
+    """What has changed since a snapshot and may; one of an older version, which does not say, is taken as it is.
+
+    Raises InputError for what may not.
+    """
+    if not isinstance(before, dict):
+        raise InputError("the snapshot does not say what it was trained on; resume from another one")
+    changed = {name for name, value in now.items() if before.get(name, value) != value}
+    for name, words in _SAME.items():
+        if name in changed:
+            values = "" if isinstance(now[name], str) else f": {before[name]} then, {now[name]} now"
+            raise InputError(
+                f"{words} changed since the snapshot{values}; go on as it began, or begin a new run from its weights"
+            )
+    return [words for name, words in _SAID.items() if name in changed]
+
+
+def _digest(faces: PreparedFaces) -> str:
+    """Of names and labels; the pictures, gigabytes of them, are known by their preparation."""
+    digest = hashlib.sha256(str(faces.images.shape).encode())
+    digest.update("\n".join(faces.names).encode("utf-8", "surrogateescape"))
+    for values in (faces.points_unit, faces.affine, faces.euler, faces.source):
+        digest.update(np.ascontiguousarray(values).tobytes())
+    return digest.hexdigest()

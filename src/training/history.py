@@ -1,0 +1,101 @@
+"""What a run has come to: the running means of an epoch, and a row for every epoch that is done."""
+
+import io
+from collections.abc import Sequence
+
+import pandas as pd
+
+from src.errors import InputError
+
+
+class Totals:
+    """Running sums of an epoch, so that what is logged is its mean and not its last batch."""
+
+    def __init__(self, steps: int = 0, loss_sum: float = 0.0, distance_sum: float = 0.0, rate: float = 0.0) -> None:
+        self.steps, self.loss_sum, self.distance_sum, self.rate = steps, loss_sum, distance_sum, rate
+
+    def add(self, loss: float, distance: float, rate: float) -> None:
+        self.steps += 1
+        self.loss_sum += loss
+        self.distance_sum += distance
+        self.rate = rate
+
+    @property
+    def loss(self) -> float:
+        return self.loss_sum / max(self.steps, 1)
+
+    @property
+    def distance(self) -> float:
+        return self.distance_sum / max(self.steps, 1)
+
+    def state(self) -> list[float]:
+        return [self.steps, self.loss_sum, self.distance_sum, self.rate]
+
+    @classmethod
+    def restored(cls, state: object) -> "Totals":
+        """From what `state` gave. Raises InputError for anything else."""
+        if not isinstance(state, list) or len(state) != 4 or not all(_is_number(value) for value in state):
+            raise InputError("the snapshot's sums of its epoch are damaged; resume from another one")
+        return cls(*state)
+
+
+class History:
+    """One row an epoch; what `summary.csv` and `train.logs` show."""
+
+    COLUMNS = ("epoch", "step", "seconds", "learning_rate", "train_loss", "train_error", "validation_nme")
+
+    def __init__(self, header: str, rows: Sequence[dict] = ()) -> None:
+        self.header = header
+        self.rows = list(rows)
+
+    @classmethod
+    def restored(cls, header: str, rows: object) -> "History":
+        """From a snapshot's rows. Raises InputError for anything else."""
+        if not isinstance(rows, list) or not all(
+            isinstance(row, dict) and row.keys() == set(cls.COLUMNS) and all(map(_is_number, row.values()))
+            for row in rows
+        ):
+            raise InputError("the snapshot's history is damaged; resume from another one")
+        return cls(header, rows)
+
+    @property
+    def best_nme(self) -> float:
+        return min((row["validation_nme"] for row in self.rows), default=float("inf"))
+
+    def add(self, totals: Totals, *, step: int, seconds: float, validation_nme: float) -> bool:
+        """Append the epoch's row; returns whether it is the best so far."""
+        is_best = validation_nme < self.best_nme
+        self.rows.append(
+            {
+                "epoch": len(self.rows) + 1,
+                "step": step,
+                "seconds": round(seconds, 1),
+                "learning_rate": totals.rate,
+                "train_loss": totals.loss,
+                "train_error": totals.distance,
+                "validation_nme": validation_nme,
+            }
+        )
+        return is_best
+
+    def csv(self) -> str:
+        buffer = io.StringIO()
+        pd.DataFrame(self.rows).to_csv(buffer, index=False, float_format="%.6g")
+        return buffer.getvalue()
+
+    def log(self) -> str:
+        lines, best = [self.header] if self.header else [], float("inf")
+        for row in self.rows:
+            lines.append(
+                f"Epoch - {row['epoch']}, Train Loss: {row['train_loss']:.4f}, "
+                f"Train Error: {row['train_error']:.3f} %, Validation NME: {row['validation_nme']:.4f} %, "
+                f"Learning Rate: {row['learning_rate']:.2e}, Seconds: {row['seconds']:.0f}"
+            )
+            if row["validation_nme"] < best:
+                best = row["validation_nme"]
+                lines.append("get best model!")
+        return "\n".join(lines) + "\n"
+
+
+def _is_number(value: object) -> bool:
+    return type(value) in (int, float)
