@@ -36,11 +36,14 @@ def check_prepared(images: np.ndarray, arrays: Mapping[str, np.ndarray], meta: M
     if sizes["K"] not in (NUM_POINTS, len(INNER_51)):
         raise InputError(f"expected 68 or 51 points a face, found {sizes['K']}")
     _check_ranges(arrays)
-    counts = {"faces": len(images), "points": sizes["K"], "image_size": images.shape[1]}
-    for name, count in counts.items():
+    for name, words, count in (
+        ("faces", "faces", len(images)),
+        ("points", "points a face", sizes["K"]),
+        ("image_size", "pixels a side", images.shape[1]),
+    ):
         stated = meta.get(name, None if name == "faces" else count)  # older folders state their faces alone
         if stated != count or isinstance(stated, bool):
-            raise InputError(f"expected {name} {count} in meta.json as in the arrays, found {stated!r:.40}")
+            raise InputError(f"expected {stated!r:.40} {words}, as meta.json states, found {count}")
     if not isinstance(meta.get("fingerprint", ""), str):
         raise InputError("expected the fingerprint in meta.json as text")
 

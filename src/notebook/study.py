@@ -197,7 +197,9 @@ def _finish(run: Run, folder: Path, faces: int) -> None:
     state, history = snapshot["trainer"], snapshot["history"]
     averaged = run.training.ema_decay > 0
     weights, prefix = (state["averaged"], f"module.{AUXILIARY}") if averaged else (state["network"], AUXILIARY)
-    content = {key: value for key, value in snapshot.items() if key not in ("trainer", "history", "totals")}
+    content = {
+        key: value for key, value in snapshot.items() if key not in ("trainer", "history", "totals", "circumstances")
+    }
     content["auxiliary"] = {
         AUXILIARY + name.removeprefix(prefix): value for name, value in weights.items() if name.startswith(prefix)
     }

@@ -240,7 +240,7 @@ DAMAGES = {
     _pictures_cut_short: "missing or damaged",
     _labels_cut_short: "missing or damaged",
     _labels_missing: "missing or damaged",
-    _labels_of_another_folder: "expected 7 faces, found 6",
+    _labels_of_another_folder: "expected 7 faces, as meta.json states, found 6",
     _meta_damaged: "no prepared faces",
     _meta_without_counts: "expected None faces",
 }

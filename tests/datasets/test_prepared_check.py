@@ -1,0 +1,112 @@
+"""Prepared folders whose files load and whose content is wrong: each array and number is checked on opening."""
+
+import json
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+from stand_in import write_faces
+
+from src.datasets.prepared import load_prepared, prepare
+from src.errors import InputError
+
+COUNT = 4
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    write_faces(tmp_path / "faces", COUNT)
+    prepare([tmp_path / "faces"], tmp_path / "out", image_size=64)
+    return tmp_path / "out"
+
+
+def _assert_refused(folder: Path, words: str) -> None:
+    with pytest.raises(InputError) as refusal:
+        load_prepared(folder)
+    assert words in str(refusal.value)
+    assert "run python3 preparation.py" in str(refusal.value)
+    assert len(str(refusal.value)) < 500
+
+
+BAD_IMAGES = {
+    "floats": np.zeros((COUNT, 64, 64, 3), np.float32),
+    "gray": np.zeros((COUNT, 64, 64), np.uint8),
+    "four channels": np.zeros((COUNT, 64, 64, 4), np.uint8),
+    "no squares": np.zeros((COUNT, 64, 32, 3), np.uint8),
+    "fewer": np.zeros((COUNT - 1, 64, 64, 3), np.uint8),
+    "another size": np.zeros((COUNT, 32, 32, 3), np.uint8),
+    "none": np.zeros((), np.uint8),
+}
+
+
+@pytest.mark.parametrize("kind", BAD_IMAGES)
+def test_wrong_pictures_are_refused(kind: str, folder: Path) -> None:
+    np.save(folder / "images.npy", BAD_IMAGES[kind])
+    _assert_refused(folder, "")
+
+
+BAD_LABELS = {
+    "points_unit": [np.zeros((COUNT, 68)), np.zeros((COUNT, 67, 2)), np.zeros((COUNT, 68, 2), int), np.zeros(())],
+    "affine": [np.zeros((COUNT, 3, 2)), np.zeros((COUNT, 2, 3)), np.full((COUNT, 2, 3), np.inf)],
+    "size": [np.zeros((COUNT, 2)), np.full((COUNT, 2), -1), np.full((COUNT, 2), np.nan), np.zeros(COUNT)],
+    "euler": [np.full((COUNT, 3), np.nan), np.zeros((COUNT, 2)), np.array(["a"] * COUNT)],
+    "names": [np.arange(COUNT), np.array(["a"]), np.array("a")],
+    "source": [np.full(COUNT, 1), np.full(COUNT, -1), np.zeros(COUNT), np.zeros((COUNT, 1), int)],
+    "source_names": [np.array([], "U1"), np.arange(1), np.array("a")],
+    "shares": [np.ones(2), np.full(1, np.nan), np.full(1, -1.0), np.array(["a"])],
+    "surprise": [np.zeros(3)],
+}
+WORDS = {("points_unit", 1): "found 67", ("source_names", 0): "expected sources from 0 to -1"}
+CASES = [(name, place) for name, values in BAD_LABELS.items() for place in range(len(values))]
+
+
+@pytest.mark.parametrize(("name", "place"), CASES)
+def test_wrong_labels_are_refused_and_named(name: str, place: int, folder: Path) -> None:
+    with np.load(folder / "labels.npz") as labels:
+        arrays = dict(labels)
+    np.savez(folder / "labels.npz", **arrays | {name: BAD_LABELS[name][place]})
+    _assert_refused(folder, WORDS.get((name, place), name))
+
+
+def test_absent_and_damaged_labels_are_refused(folder: Path) -> None:
+    with np.load(folder / "labels.npz") as labels:
+        arrays = dict(labels)
+    np.savez(folder / "labels.npz", **{name: values for name, values in arrays.items() if name != "euler"})
+    _assert_refused(folder, "expected the arrays")
+    np.savez(folder / "labels.npz", **arrays)
+    content = bytearray((folder / "labels.npz").read_bytes())
+    content[content.index(b"points_unit.npy") + 300] ^= 1
+    (folder / "labels.npz").write_bytes(content)
+    _assert_refused(folder, "the checksum of")
+
+
+def test_labels_that_would_fill_the_memory_are_refused_before_they_are_read(folder: Path) -> None:
+    with np.load(folder / "labels.npz") as labels:
+        arrays = dict(labels)
+    np.savez_compressed(folder / "labels.npz", **arrays | {"euler": np.zeros((20_000_000, 3), np.float32)})
+    assert (folder / "labels.npz").stat().st_size < 1_000_000
+    _assert_refused(folder, "in the archive, found 24")
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("faces", 5), ("faces", True), ("faces", "4"), ("points", 51), ("image_size", 128), ("fingerprint", 7)],
+)
+def test_a_description_that_does_not_fit_is_refused(name: str, value: object, folder: Path) -> None:
+    meta = json.loads((folder / "meta.json").read_text())
+    (folder / "meta.json").write_text(json.dumps(meta | {name: value}))
+    _assert_refused(folder, "meta.json")
+
+
+@pytest.mark.timeout(10)
+@pytest.mark.parametrize("name", ["images.npy", "labels.npz", "meta.json"])
+def test_pipes_and_devices_are_not_opened(name: str, folder: Path) -> None:
+    (folder / name).unlink()
+    os.mkfifo(folder / name)
+    with pytest.raises(InputError):
+        load_prepared(folder)
+    (folder / name).unlink()
+    os.symlink("/dev/zero", folder / name)
+    with pytest.raises(InputError):
+        load_prepared(folder)
