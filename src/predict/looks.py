@@ -7,6 +7,7 @@ same network. Frames are those of `src.geometry`; every look's points come back 
 """
 
 from collections.abc import Callable, Sequence
+from functools import partial
 
 import numpy as np
 import torch
@@ -32,17 +33,17 @@ def look(
 ) -> np.ndarray:
     """What each of 1, 2 or 3 looks at squares (B, S, S, 3) uint8 finds: points_unit (looks, B, K, 2) for `combine`.
 
-    The second look is from closer by and in the mirror, the third from closer by as it is. second_look: the model's.
-    Raises InputError for another number, and for points that do not show a head's tilt (K = 12).
+    The second look is from closer by and in the mirror, the third from closer by as it is; each comes as close as the
+    points of the look before it say. second_look: the model's. Raises InputError for another number, and for points
+    that do not show a head's tilt (K = 12).
     """
     if not 1 <= looks <= MOST_LOOKS:
         raise InputError(f"expected 1 to {MOST_LOOKS} looks, found {looks}")
-    first = predict(squares)
-    if looks == 1:
-        return first[None]
-    closer, affine = come_closer(squares, first, second_look)
-    again = [look_mirrored(predict, closer)] + ([predict(closer)] if looks == MOST_LOOKS else [])
-    return np.stack([first, *apply_affine(invert_affine(affine), np.stack(again))])
+    found = [predict(squares)]
+    for ask in (partial(look_mirrored, predict), predict)[: looks - 1]:
+        closer, affine = come_closer(squares, found[-1], second_look)
+        found.append(apply_affine(invert_affine(affine), ask(closer)))
+    return np.stack(found)
 
 
 def combine(found: Sequence[np.ndarray] | np.ndarray, second_look: SecondLook) -> np.ndarray:
