@@ -80,7 +80,10 @@ def prepare(
     """
     tables, out = [source if isinstance(source, Faces) else read_folder(source) for source in sources], Path(out)
     num_points = _common_count(tables)
-    roots = distinct_names([table.root for table in tables])
+    distinct_names([Path(source) for source in sources if not isinstance(source, Faces)])  # a folder given twice stops
+    folders = list(dict.fromkeys(table.root for table in tables))  # several tables may be parts of one folder
+    names = dict(zip(folders, distinct_names(folders), strict=True))
+    roots = [names[table.root] for table in tables]
     check_rule(crop)
     fingerprint = _fingerprint(tables, f"{VERSION} {image_size} {crop}" + f" {shares}" * bool(shares))
     with alone_in(out):
