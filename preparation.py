@@ -8,10 +8,13 @@ from src.datasets.cropping import WHOLE
 from src.datasets.frames import FRAMES
 from src.datasets.listing import spell_out
 from src.datasets.pictures import SQUARE_SIZE
-from src.datasets.prepared import prepare
+from src.datasets.prepared import load_prepared, prepare
 from src.errors import InputError
 from src.synthesis.reposing.folders import adapt_folders, make_sources, repose_folders
 from src.synthesis.reposing.sources import read_sources
+
+MODEL = Path("best.pth.tar")
+FIRST_CHECKED = 200  # faces whose labels are checked where a model is at hand
 
 
 def parse_arguments() -> argparse.Namespace:
@@ -47,6 +50,14 @@ def parse_arguments() -> argparse.Namespace:
     )
     parser.add_argument("--face_model", type=Path, help="ICT-FaceKit's folder, for --repose, --adapt and --sources")
     parser.add_argument("--seed", type=int, default=0, help="of what --repose and --adapt draw")
+    parser.add_argument(
+        "--check_labels",
+        type=Path,
+        nargs="?",
+        const=MODEL,
+        metavar="MODEL",
+        help=f"compare all labels with a model's points (bare: {MODEL}), and draw the worst",
+    )
     other = parser.add_argument_group("a data set in any known format, instead of the challenge's folders")
     other.add_argument("--root", type=Path, help="the data set's folder")
     other.add_argument("--out", type=Path, help="where its faces go")
@@ -97,6 +108,8 @@ def prepare_challenge(arguments: argparse.Namespace) -> None:
     for folders, name, weights in ((train_dirs, "AFLW_train_data", shares), ([val_dir], "AFLW_validation_data", ())):
         out = arguments.out_root / name
         report_faces(out, prepare(folders, out, shares=weights, **settings))
+        if arguments.check_labels is not None:
+            report_labels(out, arguments.check_labels, most=None)
 
 
 def prepare_data_set(arguments: argparse.Namespace) -> None:
@@ -120,6 +133,12 @@ def prepare_data_set(arguments: argparse.Namespace) -> None:
     else:
         report = convert(faces, arguments.out, to=arguments.to, crop=arguments.crop or WHOLE, **settings)
     report_faces(arguments.out, report)
+    if arguments.check_labels is not None:
+        if arguments.to is not None:
+            raise InputError("--check_labels goes with arrays for train.py, without --to")
+        report_labels(arguments.out, arguments.check_labels, most=None)
+    elif arguments.to is None and report["redone"] and Path(MODEL).is_file():
+        report_labels(arguments.out, Path(MODEL), most=FIRST_CHECKED)
 
 
 def report_faces(out: Path, report: dict[str, int | str | bool]) -> None:
@@ -130,6 +149,26 @@ def report_faces(out: Path, report: dict[str, int | str | bool]) -> None:
     if report["outside"]:
         parts.append(f"{report['outside']} with points outside their picture")
     print(f"{out}: " + ", ".join(parts) + ("" if report.get("redone", True) else " (unchanged, kept)"))
+
+
+def report_labels(out: Path, model_path: Path, *, most: int | None) -> None:
+    """Say which labels of a prepared folder are odd or far from a network's points; most: faces of each source."""
+    from src.hygiene.labels import check_labels, describe_check, write_sheet
+    from src.hygiene.shapes import odd_faces
+    from src.predict.runtimes import open_model
+
+    faces = load_prepared(out)
+    for what, rows in odd_faces(faces).items():
+        print(f"label check: {len(rows)} of {len(faces)} faces: {what} ({spell_out(faces.names[rows])})")
+    check = check_labels(open_model(model_path), faces, most=most)
+    lines = describe_check(check, faces)
+    if most is None and not lines:
+        print(f"label check: {check.is_far.sum()} of {len(check.rows)} faces far from the network's points")
+    for line in lines:
+        print(line)
+    if lines or most is None:
+        write_sheet(check, faces, out / "label_check.png")
+        print(f"  {out / 'label_check.png'}: the worst, labels white, the network's points green")
 
 
 if __name__ == "__main__":

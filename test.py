@@ -9,6 +9,8 @@ import numpy as np
 from src.command_line import HelpFormatter, run_command
 from src.config import MAX_MODEL_MB, TrainingConfig
 from src.datasets.challenge import load_annotations
+from src.datasets.listing import compare_names, left_out_pictures, list_pictures, spell_out
+from src.datasets.pictures import picture_sizes
 from src.devices import choose_device
 from src.errors import InputError
 from src.evaluation.report import describe_errors
@@ -23,13 +25,14 @@ from src.predict.looks import MOST_LOOKS
 from src.predict.submission import check_solution, predict_folder, write_solution
 from src.visualization.sheet import contact_sheet, save_picture
 
+TEST_DATA = "data/AFLW/data/aflw_test"
 LOOKS_HELP = "at each face, the later ones upright and from closer by (2; 1 if the model was trained without scaling)"
 
 
 def parse_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=HelpFormatter)
     parser.add_argument("--model_path", type=Path, default="best.pth.tar", help="a model file or a snapshot")
-    parser.add_argument("--test_dataroot", type=Path, default="data/AFLW/data/aflw_test", help="folder of pictures")
+    parser.add_argument("--test_dataroot", type=Path, help=f"folder of pictures ({TEST_DATA})")
     parser.add_argument("--out_dir", type=Path, default="output")
     views = parser.add_mutually_exclusive_group()
     views.add_argument("--looks", type=int, choices=range(1, MOST_LOOKS + 1), help=LOOKS_HELP)
@@ -41,16 +44,21 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--preview", type=int, default=8, metavar="N", help="faces drawn in preview.png; 0 is none")
     parser.add_argument("--batch_size", type=int, default=64, help="pictures predicted at a time")
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N")
-    parser.add_argument("--check", type=Path, metavar="FILE", help="only check this solution.txt or zip")
+    parser.add_argument(
+        "--check",
+        type=Path,
+        metavar="FILE",
+        help="only check this solution.txt or zip; with --test_dataroot, against its pictures",
+    )
     return parser.parse_args()
 
 
 def main() -> None:
     arguments = parse_arguments()
     if arguments.check:
-        count = check_solution(arguments.check)
-        print(f"{arguments.check}: {count} rows, correct")
+        check(arguments.check, arguments.test_dataroot)
         return
+    arguments.test_dataroot = arguments.test_dataroot or Path(TEST_DATA)
     if arguments.batch_size < 1 or arguments.preview < 0:
         raise InputError("expected --batch_size of at least 1 and --preview of at least 0")
     check_writable(arguments.out_dir)  # before the work, not after it
@@ -61,6 +69,15 @@ def main() -> None:
     looks = 1 if arguments.flip else arguments.looks or (2 if knows_sizes else 1)
     with alone_in(arguments.out_dir):
         predict(model, arguments, looks=looks, true_points=true_points)
+
+
+def check(solution: Path, folder: Path | None) -> None:
+    """Check a solution, where the folder is given against its pictures and their sizes."""
+    names = None if folder is None else list_pictures(folder)
+    size = None if folder is None else picture_sizes([folder / name for name in names])[:, ::-1]
+    count = check_solution(solution, names=names, size=size)
+    against = f", every picture of {folder}" if folder is not None else ""
+    print(f"{solution}: {count} rows, correct{against}")
 
 
 def describe_model(model: LandmarkNet, is_float32: bool) -> str:
@@ -83,6 +100,8 @@ def predict(
         model, arguments.test_dataroot, batch_size=arguments.batch_size, flip=arguments.flip, looks=looks
     )
     seconds = time.perf_counter() - start
+    if others := left_out_pictures(arguments.test_dataroot):
+        print(f"{len(others)} pictures left out, in formats that cannot be read or in subfolders: {spell_out(others)}")
     solution = arguments.out_dir / "solution.txt"
     write_solution(solution, names, points_image, size=size)
     check_solution(solution, names=names, size=size)
@@ -115,9 +134,14 @@ def _annotated(
     names: list[str], points_image: np.ndarray, size: np.ndarray, true_points: dict[str, np.ndarray]
 ) -> tuple[list[str], np.ndarray, np.ndarray, np.ndarray]:
     """The predictions whose picture is annotated, and the true points."""
+    difference = compare_names(names, list(true_points))
     known = [i for i, name in enumerate(names) if name in true_points]
     if not known:
-        raise InputError("--annotations: expected points of the test folder's pictures, found other names")
+        raise InputError(
+            f"--annotations: expected points of the test folder's pictures, found other names: {difference}"
+        )
+    if difference:
+        print(difference)
     names = [names[i] for i in known]
     return names, points_image[known], size[known], np.stack([true_points[name] for name in names])
 

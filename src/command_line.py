@@ -1,6 +1,7 @@
 """What all commands share: help with defaults, and the one way in which they report a wrong input."""
 
 import argparse
+import io
 import sys
 import warnings
 from collections.abc import Callable
@@ -22,6 +23,9 @@ def run_command(main: Callable[[], None]) -> None:
     Anything else is a defect of this software and keeps its traceback.
     """
     warnings.filterwarnings("ignore", module=r"(PIL|torch)\.")  # about odd files; a broken one raises as well
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # a path may have letters that the terminal does not know
     try:
         main()
     except InputError as error:

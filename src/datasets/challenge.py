@@ -14,6 +14,7 @@ from src.datasets import numbers_pickle
 from src.datasets.faces import Faces
 from src.datasets.folder import Folder
 from src.datasets.frames import settle
+from src.datasets.listing import plain
 from src.errors import InputError, about
 from src.files import atomic_path
 from src.markup import NUM_POINTS
@@ -109,7 +110,7 @@ def check_name(name: object) -> str:
         raise InputError(f"expected file names, found {name!r}")
     if path.is_absolute() or ".." in path.parts or (len(path.parts[0]) == 2 and path.parts[0][1] == ":"):
         raise InputError(f"expected names inside the folder, found {name!r}")
-    if not name.isprintable():  # of all kinds of space, only " " is printable
+    if not plain(name).isprintable():  # of all kinds of space, only " " is printable
         raise InputError(f"expected names of printable text, found {name!r}; rename it")
     return str(path)
 

@@ -78,6 +78,49 @@ def near_match(name: str, known: Iterable[str]) -> str | None:
     return None
 
 
+def match_names(stated: Iterable[str], names: Sequence[str]) -> dict[str, str]:
+    """Which of `names` each stated name means: the same one, or the one whose path it ends, or that ends it.
+
+    Raises InputError for a stated name that is unknown, with one that nearly agrees, or that fits several.
+    """
+    matched = {}
+    for one in stated:
+        parts = PurePosixPath(one.replace("\\", "/")).parts
+        found = [name for name in names if name == one] or [
+            name for name in names if _is_ending(parts, PurePosixPath(name.replace("\\", "/")).parts)
+        ]
+        if len(found) != 1:
+            near = near_match(one, names)
+            hint = f"{found[0]} and {found[1]}" if found else f"the picture {near}" if near else "no such picture"
+            raise InputError(f"expected names of the {len(names)} sources, found {one}; there is {hint}")
+        matched[one] = found[0]
+    return matched
+
+
+def compare_names(names: Sequence[str], labels: Sequence[str]) -> str:
+    """What pictures and labels have in common, and what each lacks, in words; "" where they agree."""
+    known, pictures = set(labels), set(names)
+    without = [name for name in names if name not in known]
+    unused = [label for label in labels if label not in pictures]
+    if not without and not unused:
+        return ""
+    words = [f"{len(names) - len(without)} of {len(names)} pictures have a label"]
+    for some, others, what in (
+        (without, unused, "pictures without a label"),
+        (unused, without, "labels without a picture"),
+    ):
+        if some:
+            near = next(((name, match) for name in some if (match := near_match(name, others))), None)
+            hint = f"; is {near[0]} the same as {near[1]}?" if near else ""
+            words.append(f"{len(some)} {what} ({spell_out(some)}{hint})")
+    return ", ".join(words)
+
+
+def plain(name: str) -> str:
+    """A file's name as text also where this process was told that file names are ASCII."""
+    return name.encode("utf-8", "surrogateescape").decode("utf-8", "surrogateescape")
+
+
 def distinct_names(folders: Sequence[Path]) -> list[str]:
     """A name for each folder: its own, with those of its parents in front (joined by _) where two would be equal.
 
@@ -101,6 +144,11 @@ def distinct_names(folders: Sequence[Path]) -> list[str]:
         if deeper == depths:
             raise InputError(f"{folders[clashing.index(True)]}: expected a name of its own; rename the folder")
         depths = deeper
+
+
+def _is_ending(first: tuple[str, ...], second: tuple[str, ...]) -> bool:
+    length = min(len(first), len(second))
+    return length > 0 and first[-length:] == second[-length:]
 
 
 def _split(name: str) -> list[str]:

@@ -13,12 +13,13 @@ from tqdm import tqdm
 
 from src.boxes import BOX_COLUMNS, KINDS, read_boxes
 from src.command_line import HelpFormatter, run_command
+from src.datasets.listing import list_pictures, match_names, natural_order
 from src.demo.records import Records, open_records
 from src.demo.smoothing import Smoothing
 from src.demo.sources import Source, find_sources
 from src.demo.tracking import Track, Tracker
 from src.demo.video import Video, is_animated, open_camera, open_video, write_video
-from src.errors import InputError
+from src.errors import InputError, about
 from src.files import check_writable
 from src.predict.drawing import draw_faces
 from src.predict.picture_input import read_picture
@@ -57,7 +58,7 @@ def main() -> None:
         raise InputError(f"--out {out}: expected another folder than the pictures' own")
     check_writable(out)  # before the work, not after it
     boxes = read_boxes(arguments.boxes) if arguments.boxes else None
-    _check_names(boxes, sources)
+    boxes = boxes and _by_source(boxes, sources)
     predictor = Predictor(
         arguments.model_path,
         box_kind=arguments.box_kind,
@@ -76,10 +77,13 @@ def main() -> None:
     print(f"{out / 'faces.csv'}, faces.json: one row or entry a face; the drawings lie beside them")
 
 
-def _check_names(boxes: _Boxes | None, sources: list[Source]) -> None:
-    unknown = sorted(set(boxes or ()) - {source.name for source in sources})
-    if unknown:
-        raise InputError(f"--boxes: expected names of the {len(sources)} sources, found {unknown[0]}")
+def _by_source(boxes: _Boxes, sources: list[Source]) -> _Boxes:
+    """The boxes by their source's name. Raises InputError for a name that is no source's, in any spelling."""
+    with about("--boxes"):
+        name_of = match_names(boxes, [source.name for source in sources])
+    return {
+        name: [box for key, rows in boxes.items() if name_of[key] == name for box in rows] for name in name_of.values()
+    }
 
 
 def _draw_picture(
@@ -111,6 +115,7 @@ def _follow(
     is_file = source.is_camera or (source.path.is_file() and not is_animated(source.path))
     drawn = arguments.out / f"{source.name}{'.mp4' if is_file else '.gif'}"
     count = 0
+    file_names = natural_order(list_pictures(source.path)) if source.path.is_dir() else []
     with _open(source, arguments) as video, write_video(drawn, video.seconds) as append:
         frames = tqdm(video.frames, total=video.count or None, desc="following", unit="frame", disable=None)
         with contextlib.suppress(KeyboardInterrupt) if source.is_camera else contextlib.nullcontext():
@@ -123,7 +128,7 @@ def _follow(
                 note = f"lost: face {', '.join(map(str, missing))}" if missing else ""
                 names = [f"face {track.number}" for track in seen]
                 append(draw_faces(picture, [track.face for track in seen], names=names, note=note))
-                _record(records, source.name, count, seen)
+                _record(records, file_names[count] if file_names else source.name, count, seen)
                 count += 1
     cuts = f", cuts at frames {_some(tracker.cuts)}" if tracker.cuts else ""
     print(f"{source.name}: {len(lost)} faces in {count} frames{cuts}")

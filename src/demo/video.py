@@ -15,6 +15,7 @@ import numpy as np
 from PIL import Image, ImageSequence, UnidentifiedImageError
 
 from src.datasets.listing import list_pictures, natural_order
+from src.datasets.pictures import upright
 from src.errors import InputError
 from src.files import atomic_path
 from src.predict.picture_input import read_picture
@@ -108,7 +109,7 @@ def _open_animated(path: Path) -> Iterator[Video]:
     try:
         with Image.open(path) as image:
             seconds = image.info.get("duration", 0) / 1000 or _FRAME_SECONDS
-            frames = (frame.convert("RGB") for frame in ImageSequence.Iterator(image))
+            frames = (upright(frame) for frame in ImageSequence.Iterator(image))
             yield Video(_readable(frames, path, (OSError, SyntaxError, ValueError)), seconds, image.n_frames)
     except UnidentifiedImageError:
         raise InputError(f"{path}: expected an animated picture, found another format") from None

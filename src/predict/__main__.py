@@ -15,7 +15,8 @@ from src.boxes import read_boxes
 from src.command_line import HelpFormatter, run_command
 from src.datasets.formats.ivslab import right_to_left
 from src.datasets.formats.pts import face_block
-from src.errors import InputError
+from src.datasets.listing import folded, match_names, spell_out
+from src.errors import InputError, about
 from src.files import check_writable, write_text
 from src.markup import INNER_51, NUM_POINTS, select_points
 from src.predict.predictor import Predictor
@@ -38,12 +39,23 @@ def main() -> None:
     pictures = read_list(arguments.image_list)
     boxes = read_boxes(arguments.boxes) if arguments.boxes else {}
     check_writable(arguments.out_dir)
+    names = [picture.as_posix() for picture in pictures]
+    with about(arguments.boxes):
+        name_of = match_names(boxes, names)
     predictor = Predictor(arguments.model)
-    for picture in tqdm(pictures, desc="predicting", unit="picture", disable=None):
-        points_image, _ = predictor(picture, boxes.get(picture.name))
+    without = []
+    for name, picture in zip(names, tqdm(pictures, desc="predicting", unit="picture", disable=None), strict=True):
+        its_boxes = [box for key, rows in boxes.items() if name_of[key] == name for box in rows]
+        if boxes and not its_boxes:
+            without.append(name)
+            points_image = np.empty((0, NUM_POINTS, 2))
+        else:
+            points_image, _ = predictor(picture, its_boxes or None)
         text = format_faces(select_points(points_image, arguments.points))
         write_text(arguments.out_dir / f"{picture.stem}.txt", text)
     print(f"{arguments.out_dir}: {len(pictures)} files, {arguments.points} points a face")
+    if without:
+        print(f"{len(without)} pictures without a box, so without a face: {spell_out(without)}")
 
 
 def read_list(path: Path) -> list[Path]:
@@ -56,9 +68,10 @@ def read_list(path: Path) -> list[Path]:
         raise InputError(f"{path}: expected one picture's path a line, found an empty file")
     named: dict[str, Path] = {}
     for picture in pictures:
-        if picture.stem in named:
-            raise InputError(f"{path}: expected different names, found {named[picture.stem]} and {picture}")
-        named[picture.stem] = picture
+        key = folded(picture.stem)  # as file systems that do not tell case apart
+        if key in named:
+            raise InputError(f"{path}: expected different names, found {named[key]} and {picture}")
+        named[key] = picture
     return pictures
 
 

@@ -4,6 +4,7 @@ One row a picture, sorted by name: `name x1 y1 ... x68 y68`, 137 columns, single
 picture. The zip holds the file at its root, as CodaLab wants it.
 """
 
+import codecs
 import re
 import zipfile
 from concurrent.futures import ThreadPoolExecutor
@@ -14,7 +15,7 @@ import torch
 from tqdm import tqdm
 
 from src.datasets.challenge import check_name
-from src.datasets.listing import list_pictures
+from src.datasets.listing import list_pictures, plain
 from src.datasets.pictures import SQUARE_SIZE, read_square
 from src.errors import InputError, about
 from src.files import atomic_path, open_zip, read_bytes, write_text
@@ -23,6 +24,7 @@ from src.markup import NUM_POINTS
 from src.network.model import LandmarkNet
 from src.predict.inference import predict_unit
 
+MEMBER = "solution.txt"  # the name that the scorer looks for inside the zip
 COLUMNS = 1 + 2 * NUM_POINTS
 _FARTHEST = 16384.0  # pixels: no picture is larger, so no point lies beyond
 _NUMBER = re.compile(r"-?[0-9]{1,12}(\.[0-9]{1,20})?([eE][+-]?[0-9]{1,3})?", re.ASCII)
@@ -60,7 +62,7 @@ def predict_folder(
 
 def check_column(name: str) -> str:
     """A picture's name as solution.txt can carry it. Raises InputError for any other."""
-    if " " in name or not name.isprintable():  # of all kinds of space, only " " is printable
+    if " " in name or not plain(name).isprintable():  # of all kinds of space, only " " is printable
         raise InputError(f"expected names without spaces (they separate the columns of solution.txt), found {name!r}")
     return check_name(name)
 
@@ -73,6 +75,7 @@ def write_solution(
     Raises InputError, as `check_solution` would, before anything is written.
     """
     path = Path(path)
+    names = [plain(name) for name in names]
     rows = sorted(zip(names, points_image, strict=True), key=lambda row: row[0])
     text = "".join(" ".join([name, *(f"{value:.3f}" for value in points.ravel())]) + "\n" for name, points in rows)
     with about(f"{path}, not written"):
@@ -100,7 +103,8 @@ def check_solution(path: str | Path, *, names: list[str] | None = None, size: np
     """
     found, points_image = read_solution(path)
     with about(path):
-        _check_rows(found, points_image, names=names, size=size)
+        _check_rows(found, points_image, names=None if names is None else [plain(name) for name in names], size=size)
+        _check_sense(found, points_image)
     return len(found)
 
 
@@ -153,16 +157,30 @@ def _check_rows(
             raise InputError(f"row {row + 1}: points lie far outside the picture {found[row]}")
 
 
+def _check_sense(found: list[str], points_image: np.ndarray) -> None:
+    """Raise InputError for rows that are no faces in pixels, whatever the pictures are."""
+    if points_image.min() >= 0 and points_image.max() <= 1:
+        raise InputError("expected coordinates in pixels of each picture, found all of them in [0, 1]")
+    is_one_point = (np.ptp(points_image, axis=1) == 0).all(axis=1)
+    if is_one_point.any():
+        row = int(is_one_point.argmax())
+        raise InputError(f"row {row + 1}: expected {NUM_POINTS} different points, found one point for {found[row]}")
+
+
 def _read_text(path: Path) -> str:
     if not path.exists():
         raise InputError("no such file; run python3 test.py to write one")
-    if path.suffix == ".zip":
+    if path.suffix.lower() == ".zip":
         with open_zip(path, most=_MOST_BYTES) as archive:
-            if len(archive.namelist()) != 1 or "/" in archive.namelist()[0]:
-                raise InputError(f"expected one text file at its root, found {archive.namelist()[:3]}")
+            # As stored: Python's zipfile turns some systems' separators into slashes.
+            members = [member.orig_filename for member in archive.infolist()]
+            if members != [MEMBER]:
+                raise InputError(f"expected one file, {MEMBER}, at its root, found {members[:3]}")
             content = archive.read(archive.namelist()[0])
     else:
         content = read_bytes(path, most=_MOST_BYTES)
+    if content.startswith((codecs.BOM_UTF8, codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        raise InputError("expected plain UTF-8, found a byte order mark; save the text as UTF-8 without it")
     try:
         return content.decode()
     except UnicodeDecodeError:

@@ -1,5 +1,6 @@
 """A contact sheet of faces with their points, drawn with Pillow alone: what test.py leaves to look at."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -28,17 +29,36 @@ def contact_sheet(
 
     points_image and true_points_image: (N, 68, 2) pixels of each picture.
     """
-    columns = min(columns, len(names))
-    rows = -(-len(names) // columns)
+    squares, affines, _ = zip(*(read_square(Path(folder) / name, _TILE * _SCALE) for name in names), strict=True)
+    affines = np.array(affines)
+    return sheet_of_squares(
+        squares,
+        None if points_image is None else apply_affine(affines, points_image),
+        true_points_unit=None if true_points_image is None else apply_affine(affines, true_points_image),
+        captions=captions,
+        columns=columns,
+    )
+
+
+def sheet_of_squares(
+    squares: Sequence[np.ndarray],
+    points_unit: np.ndarray | None = None,
+    *,
+    true_points_unit: np.ndarray | None = None,
+    captions: list[str] | None = None,
+    columns: int = 4,
+) -> Image.Image:
+    """`contact_sheet` of decoded squares (N, S, S, 3) uint8, with points (N, 68, 2) of the unit square."""
+    columns = min(columns, len(squares))
+    rows = -(-len(squares) // columns)
     sheet = Image.new("RGB", (columns * _TILE, rows * _TILE))
-    for i, name in enumerate(names):
-        square, affine, _ = read_square(Path(folder) / name, _TILE * _SCALE)
-        tile = Image.fromarray(square)
+    for i, square in enumerate(squares):
+        tile = Image.fromarray(square).resize((_TILE * _SCALE, _TILE * _SCALE), Image.Resampling.BILINEAR)
         draw = ImageDraw.Draw(tile)
-        if points_image is not None:
-            draw_face(draw, apply_affine(affine, points_image[i]) * tile.width, PREDICTED)
-        if true_points_image is not None:
-            draw_dots(draw, apply_affine(affine, true_points_image[i]) * tile.width, TRUE, radius=2)
+        if points_unit is not None:
+            draw_face(draw, points_unit[i] * tile.width, PREDICTED)
+        if true_points_unit is not None:
+            draw_dots(draw, true_points_unit[i] * tile.width, TRUE, radius=2)
         if captions is not None:
             draw.text((8, 6), captions[i], fill=TRUE, font_size=22)
         tile = tile.resize((_TILE, _TILE), Image.Resampling.LANCZOS)

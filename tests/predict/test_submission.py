@@ -61,6 +61,16 @@ MISTAKES = {
     "a column less": (lambda rows: [rows[0].rsplit(" ", 1)[0], *rows[1:]], "row 1: expected 137 columns, found 136"),
     "a column more": (lambda rows: [rows[0], rows[1] + " 1", rows[2]], "row 2: expected 137 columns, found 138"),
     "two spaces": (lambda rows: [rows[0].replace(" ", "  ", 1), *rows[1:]], "row 1: expected 137 columns"),
+    "coordinates in shares": (
+        lambda rows: [
+            " ".join([row.split(" ")[0], *(f"{float(v) / 1000:.5f}" for v in row.split(" ")[1:])]) for row in rows
+        ],
+        "coordinates in pixels",
+    ),
+    "one point": (
+        lambda rows: [rows[0].split(" ")[0] + " 5.0" * 136, *rows[1:]],
+        "row 1: expected 68 different points",
+    ),
     "commas": (lambda rows: [row.replace(" ", ",") for row in rows], "row 1: expected 137 columns, found 1"),
     "an empty row": (lambda rows: [*rows, ""], "row 4: expected 137 columns"),
     "NaN": (lambda rows: [rows[0], _replace_value(rows[1], "nan"), rows[2]], "row 2: expected finite"),
@@ -70,7 +80,7 @@ MISTAKES = {
     "a row twice": (lambda rows: [*rows, rows[-1]], "row 4: expected each picture once, found c.jpg again"),
     "a number with an underscore": (lambda rows: [*rows[:2], _replace_value(rows[2], "1_0")], "row 3: expected finite"),
     "Arabic digits": (lambda rows: [*rows[:2], _replace_value(rows[2], "\u0661")], "row 3: expected finite"),
-    "a byte order mark": (lambda rows: ["\ufeff" + rows[0], *rows[1:]], "row 1: expected names without spaces"),
+    "a byte order mark": (lambda rows: ["\ufeff" + rows[0], *rows[1:]], "found a byte order mark"),
     "carriage returns": (lambda rows: [row + "\r" for row in rows], "row 1: expected finite"),
     "another end of a line": (lambda rows: ["\u2028".join(rows)], "row 1: expected 137 columns, found 409"),
     "a tab in a name": (lambda rows: [rows[0].replace("a", "a\tb", 1), *rows[1:]], "row 1: expected names without"),
@@ -119,13 +129,20 @@ def test_a_file_that_is_no_text_and_a_wrong_zip_are_refused(tmp_path: Path) -> N
     path.write_bytes(b"no zip")
     with pytest.raises(InputError, match="no readable zip archive"):
         check_solution(path)
-    for names in (["deep/solution.txt"], ["solution.txt", "notes.txt"], []):
+    for names in (
+        ["deep/solution.txt"],
+        ["deep\\solution.txt"],
+        ["answers.txt"],
+        ["solution.TXT"],
+        ["solution.txt", "notes.txt"],
+        [],
+    ):
         with zipfile.ZipFile(path, "w") as archive:
             for name in names:
                 archive.writestr(name, "")
-        with pytest.raises(InputError, match="one text file at its root"):
+        with pytest.raises(InputError, match=r"one file, solution\.txt, at its root"):
             check_solution(path)
-    (tmp_path / "solution.txt").write_bytes(b"\xff\xfe\x00")
+    (tmp_path / "solution.txt").write_bytes(b"\xff\x00")
     with pytest.raises(InputError, match="expected rows of text"):
         check_solution(tmp_path / "solution.txt")
 

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
+from src.datasets.listing import distinct_names
 from src.errors import InputError
 from src.synthesis.reposing.sources import Source
 
@@ -15,7 +16,9 @@ def adapt_folders(folders: list[Path], out_root: Path, *, face_model: Path | Non
     """
     from src.synthesis.reposing.adapt import adapt_folder
 
-    return _make_each("adapted", partial(adapt_folder, seed=seed), folders, out_root, face_model=face_model)
+    outs = _outs(out_root / "adapted", folders)
+    _make_each(partial(adapt_folder, seed=seed), folders, outs, face_model=face_model)
+    return outs
 
 
 def repose_folders(
@@ -38,7 +41,8 @@ def repose_folders(
     if per_photo < 1 or renders < 0 or not 0 <= occluded <= 1:
         raise InputError("expected --repose of at least 1, --full_renders of at least 0 and --occluded of 0 to 1")
     making = Making(per_photo=per_photo, renders=renders, occluded=occluded, seed=seed)
-    outs = _make_each("reposed", partial(repose_folder, making=making), folders, out_root, face_model=face_model)
+    outs = _outs(out_root / "reposed", folders)
+    _make_each(partial(repose_folder, making=making), folders, outs, face_model=face_model)
     return [out / kind for kind in (FOLDERS if renders else FOLDERS[:2]) for out in outs]
 
 
@@ -53,10 +57,11 @@ def make_sources(
     from src.synthesis.reposing.repose import FOLDERS, Making, repose_folder
 
     photos, turned = {}, {}
-    for source in sources:
+    outs = _outs(out_root / "reposed", [source.folder for source in sources])
+    for source, out in zip(sources, outs, strict=True):
         making = Making(per_photo=source.turns, labels=source.labels, seed=seed)
         make = partial(repose_folder, making=making)
-        (out,) = _make_each("reposed", make, [source.folder], out_root, face_model=face_model)
+        _make_each(make, [source.folder], [out], face_model=face_model)
         photos[out / FOLDERS[0]] = source.share
         if source.turns:
             turned[out / FOLDERS[1]] = source.turned_share
@@ -64,18 +69,16 @@ def make_sources(
     return list(shares), tuple(shares.values())
 
 
+def _outs(parent: Path, folders: list[Path]) -> list[Path]:
+    """A folder of its own for each, also where two have the same last name."""
+    return [parent / name for name in distinct_names(folders)]
+
+
 def _make_each(
-    name: str,
-    make: Callable[..., dict[str, int]],
-    folders: list[Path],
-    out_root: Path,
-    *,
-    face_model: Path | None,
-) -> list[Path]:
+    make: Callable[..., dict[str, int]], folders: list[Path], outs: list[Path], *, face_model: Path | None
+) -> None:
     if face_model is None:
         raise InputError("--repose, --adapt and --sources expect --face_model DIR, a copy of ICT-FaceKit")
-    outs = [out_root / name / folder.resolve().name for folder in folders]
     for folder, out in zip(folders, outs, strict=True):
         counts = make(folder, out, face_model=face_model)
         print(f"{out}: " + ", ".join(f"{count} {what}" for what, count in counts.items()))
-    return outs

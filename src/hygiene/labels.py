@@ -1,0 +1,149 @@
+"""Prepared labels against a network's points: which sources lie far off, and what the likely cause is.
+
+The network errs by a few percent of a face, labels of the wrong picture, frame or order by tens. Where many faces lie
+far off, their labels are tried in other orders and frames; the change that explains most of them is named, not made.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from tqdm import tqdm
+
+from src.datasets.prepared import PreparedFaces
+from src.errors import InputError
+from src.geometry import apply_affine, orientation_affine
+from src.markup import FLIP_PERMUTATION, INNER_51, NUM_POINTS
+from src.predict.confidence import SHIPPED, disagreement
+from src.predict.runtimes import Runtime, look_twice
+from src.visualization.sheet import save_picture, sheet_of_squares
+
+FAR = 0.12  # of the face's size: the largest error on 199 labeled photographs of all poses is 0.11
+ALARM = 0.1  # share of a source's faces
+_EXPLAINED = 0.5  # share of the faces far off that a cause has to bring near
+_RECOGNIZED = 0.3  # score from which the network is taken to see a face
+_BATCH = 50
+_WORST = 12
+
+_TURNS = {2: "mirrored", 3: "upside down", 4: "mirrored upside down", 5: "transposed (x and y swapped)",
+          6: "turned by 90 degrees", 7: "transversed", 8: "turned by 270 degrees"}  # fmt: skip
+_LYING, _MIRRORED = (5, 6, 7, 8), (2, 4, 5, 7)
+
+
+@dataclass(frozen=True)
+class LabelCheck:
+    """Of M faces: rows in the prepared set; errors in shares of the face's size; whether the network sees a face in the
+    picture; its points_unit (M, K, 2)."""
+
+    rows: np.ndarray
+    errors: np.ndarray
+    is_recognized: np.ndarray
+    points_unit: np.ndarray
+
+    @property
+    def is_far(self) -> np.ndarray:
+        return self.errors > FAR
+
+
+def check_labels(runtime: Runtime, faces: PreparedFaces, *, most: int | None = None) -> LabelCheck:
+    """Hold the labels of the first `most` faces of every source (all unless given) against a network's points."""
+    rows = np.concatenate([np.flatnonzero(faces.source == source)[:most] for source in np.unique(faces.source)])
+    predicted, scores = [], []
+    for start in tqdm(range(0, len(rows), _BATCH), desc="checking labels", unit="batch", disable=None):
+        squares = np.array(faces.images[rows[start : start + _BATCH]])
+        first, second = look_twice(runtime, squares)
+        predicted.append((first + second) / 2)
+        scores.append(SHIPPED.score(disagreement(first, second)))
+    points_unit = np.concatenate(predicted)
+    if points_unit.shape[1] != NUM_POINTS:
+        raise InputError(f"expected a model of {NUM_POINTS} points for the label check, found {points_unit.shape[1]}")
+    if faces.points_unit.shape[1] == len(INNER_51):
+        points_unit = points_unit[:, INNER_51]
+    errors = _errors(faces.points_unit[rows], points_unit)
+    return LabelCheck(rows, errors, np.concatenate(scores) > _RECOGNIZED, points_unit)
+
+
+def describe_check(check: LabelCheck, faces: PreparedFaces) -> list[str]:
+    """A line for each source of which more than `ALARM` lie far off, with the likely cause."""
+    lines = []
+    for source, name in enumerate(faces.source_names):
+        chosen = faces.source[check.rows] == source
+        far = chosen & check.is_far
+        if not chosen.any() or far.sum() <= ALARM * chosen.sum():
+            continue
+        lines.append(
+            f"label check: {name}: {far.sum()} of {chosen.sum()} faces have labels far from the network's points; "
+            f"{_likely_cause(check, faces, far)}"
+        )
+    return lines
+
+
+def write_sheet(check: LabelCheck, faces: PreparedFaces, path: Path) -> None:
+    """The twelve faces farthest off: labels white, the network's points green."""
+    worst = np.argsort(-check.errors)[:_WORST]
+    rows = check.rows[worst]
+    sheet = sheet_of_squares(
+        np.array(faces.images[rows]),
+        check.points_unit[worst] if check.points_unit.shape[1] == NUM_POINTS else None,
+        true_points_unit=faces.points_unit[rows],
+        captions=[f"{100 * check.errors[i]:.0f} % {Path(faces.names[check.rows[i]]).name}" for i in worst],
+    )
+    save_picture(sheet, path)
+
+
+def _likely_cause(check: LabelCheck, faces: PreparedFaces, far: np.ndarray) -> str:
+    rows, predicted = check.rows[far], check.points_unit[far]
+    labels = faces.points_unit[rows].astype(np.float64)
+    explained = {}
+    for cause, change in _changes(labels.shape[1]).items():
+        explained[cause] = (_errors(change(labels), predicted) < FAR).mean()
+    frames = _frames(faces, rows)
+    for cause, changed in frames.items():
+        explained[cause] = (_errors(changed, predicted) < FAR).mean()
+    best = max(explained, key=explained.get)
+    if explained[best] >= _EXPLAINED:
+        return f"likely cause: {best} (brings {100 * explained[best]:.0f} % of them near)"
+    if check.is_recognized[far].mean() < _EXPLAINED:
+        return "there the network sees no face: labels of other pictures, of another size, or of a turned picture"
+    return "no other order or frame explains it: labels of other pictures, or another mark-up"
+
+
+def _changes(count: int) -> dict[str, Callable[[np.ndarray], np.ndarray]]:
+    """Orders in which labels may have been written, as functions of (M, count, 2) that undo them."""
+    mirror = _mirror(count)
+    return {
+        "left and right are swapped in the points' order": lambda points: points[:, mirror],
+        "the list is shifted by one point (counted from 1)": lambda points: np.roll(points, 1, axis=1),
+        "the list is shifted by one point the other way": lambda points: np.roll(points, -1, axis=1),
+        "the points' order is reversed": lambda points: points[:, ::-1],
+        "x and y are swapped": lambda points: points[..., ::-1],
+    }
+
+
+def _frames(faces: PreparedFaces, rows: np.ndarray) -> dict[str, np.ndarray]:
+    """The labels (M, K, 2) of whole pictures in other frames, by their cause, in the unit square."""
+    points_image, affines, size = faces.points_image[rows], faces.affine[rows], faces.size[rows]
+    middle = apply_affine(affines, size[:, None, ::-1] / 2)
+    if np.abs(middle - 0.5).max() > 0.01:  # crops around the labels: they moved with them
+        return {}
+    frames = {}
+    for orientation, words in _TURNS.items():
+        stored = size if orientation in _LYING else size[:, ::-1]
+        turned = apply_affine(np.array([orientation_affine(orientation, *sides) for sides in stored]), points_image)
+        turned = apply_affine(affines, turned)
+        if orientation in _MIRRORED:  # what was the right eye looks like a left one
+            frames[f"the labels are {words} against the picture"] = turned
+            turned = turned[:, _mirror(turned.shape[1])]
+        frames[f"the picture is {words} against its labels"] = turned
+    return frames
+
+
+def _mirror(count: int) -> np.ndarray:
+    return FLIP_PERMUTATION if count == NUM_POINTS else FLIP_PERMUTATION[list(INNER_51)] - INNER_51[0]
+
+
+def _errors(labels: np.ndarray, predicted: np.ndarray) -> np.ndarray:
+    """Mean distances (M,) of points (M, K, 2) in shares of the larger of both faces' sizes."""
+    sizes = [np.sqrt(np.ptp(points, axis=1).prod(axis=1)) for points in (labels, predicted)]
+    return np.linalg.norm(labels - predicted, axis=2).mean(axis=1) / np.maximum(np.maximum(*sizes), 1e-6)

@@ -1,0 +1,55 @@
+"""Labels that cannot be a face's, found without any network: far outside, in one place, or no head's shape."""
+
+import numpy as np
+
+from src.datasets.prepared import PreparedFaces
+from src.markup import INNER_51, MEAN_SHAPE, NUM_POINTS
+from src.pose import camera_weights, fit_pose
+
+FAR_OUTSIDE = 0.5  # sides of the square by which a point may lie beyond it
+MOST_EQUAL = 8  # points that share their place with another one: closed eyes and lips have a few
+MOST_RESIDUAL = 0.25  # of the face's size; the challenge's 199 validation faces stay below 0.18
+_SWAPPED = "left and right swapped"
+_MOST_BEHIND = 0.05  # share of the faces
+_BEHIND = 120.0  # degrees of yaw: seen from behind, which is what swapped left and right look like
+
+
+def odd_faces(faces: PreparedFaces) -> dict[str, np.ndarray]:
+    """The rows (M,) of faces whose labels are odd, by what is odd about them; a face is named once."""
+    points = faces.points_unit.astype(np.float64)
+    checks = {
+        "points far outside the picture": (np.abs(points - 0.5) > 0.5 + FAR_OUTSIDE).any(axis=(1, 2)),
+        "many points in one place": np.array([_count_equal(face) > MOST_EQUAL for face in points]),
+        "no head's shape": shape_residual(points) > MOST_RESIDUAL,
+        _SWAPPED: np.abs(fit_pose(points)[:, 1]) > _BEHIND,
+    }
+    seen = np.zeros(len(points), bool)
+    found = {}
+    for what, is_odd in checks.items():
+        found[what] = np.flatnonzero(is_odd & ~seen)
+        seen |= is_odd
+    if len(found[_SWAPPED]) < _MOST_BEHIND * len(points):  # a head on its side may fit from behind, a set of them not
+        del found[_SWAPPED]
+    return {what: rows for what, rows in found.items() if len(rows)}
+
+
+def shape_residual(points: np.ndarray) -> np.ndarray:
+    """(N,) how far points (N, 68 or 51, 2) lie from the mean head in its best position, in shares of their size.
+
+    The head may be turned, scaled and sheared, so this is a lower limit; size is the root mean square distance from
+    the points' center.
+    """
+    used = {NUM_POINTS: slice(None), len(INNER_51): list(INNER_51)}[points.shape[1]]
+    shape = MEAN_SHAPE[used]
+    shape = shape - shape.mean(axis=0)
+    flat = points * [1, -1]
+    flat = flat - flat.mean(axis=1, keepdims=True)
+    camera = np.swapaxes(flat, 1, 2) @ camera_weights(points.shape[1])  # (N, 2, 3)
+    fitted = shape @ np.swapaxes(camera, 1, 2)
+    size = np.sqrt((flat**2).sum(axis=2).mean(axis=1))
+    return np.sqrt(((flat - fitted) ** 2).sum(axis=2).mean(axis=1)) / np.maximum(size, 1e-9)
+
+
+def _count_equal(face: np.ndarray) -> int:
+    _, counts = np.unique(face.round(6), axis=0, return_counts=True)
+    return int(counts[counts > 1].sum())

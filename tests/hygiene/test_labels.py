@@ -1,0 +1,125 @@
+"""Labels against a network's points: what is far off is found, and its cause named; odd shapes without a network."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from commands import run
+from PIL import Image
+from stand_in import project, random_euler, write_faces
+
+from src.config import ModelConfig
+from src.datasets.prepared import PreparedFaces, load_prepared, prepare
+from src.hygiene import labels
+from src.hygiene.labels import check_labels, describe_check, write_sheet
+from src.hygiene.shapes import odd_faces, shape_residual
+from src.markup import FLIP_PERMUTATION, INNER_51
+
+COUNT = 20
+
+
+class _Seeing:
+    """A network that finds every face of a prepared set, to a percent; squares carry their number in a pixel."""
+
+    config = ModelConfig()
+
+    def __init__(self, points_unit: np.ndarray) -> None:
+        self.points_unit = points_unit + np.random.default_rng(0).normal(0, 0.005, points_unit.shape)
+
+    def look(self, _: object, squares: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        found = self.points_unit[squares[:, 0, 0, 0]]
+        return found, found
+
+
+@pytest.fixture
+def faces(tmp_path: Path) -> PreparedFaces:
+    write_faces(tmp_path / "faces", COUNT)
+    prepare([tmp_path / "faces"], tmp_path / "prepared", image_size=64)
+    prepared = load_prepared(tmp_path / "prepared")
+    images = np.array(prepared.images)
+    images[:, 0, 0, 0] = np.arange(COUNT)
+    return replace(prepared, images=images)
+
+
+@pytest.fixture
+def network(faces: PreparedFaces, monkeypatch: pytest.MonkeyPatch) -> _Seeing:
+    seeing = _Seeing(faces.points_unit)
+    monkeypatch.setattr(labels, "look_twice", seeing.look)
+    return seeing
+
+
+def test_right_labels_raise_no_alarm(faces: PreparedFaces, network: _Seeing) -> None:
+    check = check_labels(network, faces)
+    assert check.errors.max() < labels.FAR
+    assert check.is_recognized.all()
+    assert describe_check(check, faces) == []
+    assert odd_faces(faces) == {}
+    assert len(check_labels(network, faces, most=7).rows) == 7
+
+
+WRONG = {
+    "left and right are swapped in the points' order": lambda points: points[:, FLIP_PERMUTATION],
+    "shifted by one point (counted from 1)": lambda points: np.roll(points, -1, axis=1),
+    "the points' order is reversed": lambda points: points[:, ::-1],
+    "x and y are swapped": lambda points: points[..., ::-1],
+    "the labels are mirrored": lambda points: points * [-1, 1] + [1, 0],
+    "the picture is mirrored": lambda points: (points * [-1, 1] + [1, 0])[:, FLIP_PERMUTATION],
+    "the picture is turned by 90 degrees": lambda points: np.stack([points[..., 1], 1 - points[..., 0]], axis=-1),
+    "no other order or frame explains it": lambda points: points[np.arange(COUNT) - 1] * 0.5,
+}
+
+
+@pytest.mark.parametrize("cause", WRONG)
+def test_the_likely_cause_is_named(cause: str, faces: PreparedFaces, network: _Seeing, tmp_path: Path) -> None:
+    wrong = replace(faces, points_unit=WRONG[cause](faces.points_unit))
+    check = check_labels(network, wrong)
+    (line,) = describe_check(check, wrong)
+    assert cause in line
+    write_sheet(check, wrong, tmp_path / "sheet.png")
+    assert Image.open(tmp_path / "sheet.png").size == (4 * 256, 3 * 256)
+
+
+def test_a_share_of_wrong_labels_is_told_by_source(faces: PreparedFaces, network: _Seeing) -> None:
+    points = faces.points_unit.copy()
+    points[10:15] = points[10:15, FLIP_PERMUTATION]
+    two = replace(faces, points_unit=points, source=np.repeat([0, 1], 10), source_names=np.array(["one", "two"]))
+    (line,) = describe_check(check_labels(network, two), two)
+    assert "two: 5 of 10 faces" in line
+
+
+def test_inner_points_are_compared_too(faces: PreparedFaces, network: _Seeing) -> None:
+    inner = replace(faces, points_unit=faces.points_unit[:, INNER_51])
+    assert describe_check(check_labels(network, inner), inner) == []
+
+
+@pytest.mark.parametrize(
+    ("what", "change"),
+    [
+        ("points far outside the picture", lambda face: face + 1.5),
+        ("many points in one place", lambda face: np.repeat(face[:4], 17, axis=0)),
+        ("no head's shape", lambda face: face[::-1]),
+        ("no head's shape", lambda face: np.random.default_rng(0).uniform(0.2, 0.8, (68, 2))),
+    ],
+)
+def test_odd_shapes_are_found_without_a_network(what: str, change: object, faces: PreparedFaces) -> None:
+    points = faces.points_unit.copy()
+    points[3] = change(points[3])
+    found = odd_faces(replace(faces, points_unit=points))
+    assert {name: rows.tolist() for name, rows in found.items()} == {what: [3]}
+
+
+def test_swapped_sides_are_found_without_a_network(faces: PreparedFaces) -> None:
+    swapped = replace(faces, points_unit=faces.points_unit[:, FLIP_PERMUTATION])
+    assert len(odd_faces(swapped)["left and right swapped"]) > COUNT / 2
+
+
+def test_a_mean_head_has_no_residual() -> None:
+    assert shape_residual(project(random_euler(5))).max() < 1e-6
+
+
+def test_the_command_checks_labels_where_asked(faces: PreparedFaces, tmp_path: Path) -> None:
+    outcome = run("preparation.py", "--root", tmp_path / "faces", "--out", tmp_path / "out", "--check_labels")
+    assert outcome.code == 0, outcome
+    assert "label check: " in outcome.out
+    assert (tmp_path / "out" / "label_check.png").is_file()
