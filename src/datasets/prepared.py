@@ -30,6 +30,7 @@ from src.markup import INNER_51, NUM_POINTS, select_points
 from src.pose import fit_pose
 
 VERSION = 1
+_PER_FACE = ("images", "points_unit", "affine", "size", "euler", "names", "source")
 _MOST_BYTES, _MOST_BYTES_A_FACE = 10_000_000, 4_000  # of labels.npz: names of a few hundred characters, not more
 
 
@@ -59,6 +60,10 @@ class PreparedFaces:
     def with_points(self, count: int) -> "PreparedFaces":
         """These faces with a set of `src.markup.POINT_SETS` alone. Raises InputError where they lack some of it."""
         return replace(self, points_unit=select_points(self.points_unit, count))
+
+    def take(self, rows: np.ndarray) -> "PreparedFaces":
+        """Some of these faces, in memory. rows: their indices, or a mask (N,)."""
+        return replace(self, **{name: np.array(getattr(self, name)[rows]) for name in _PER_FACE})
 
 
 def prepare(

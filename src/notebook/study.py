@@ -154,12 +154,7 @@ def draw_faces(faces: PreparedFaces, count: int, *, seed: int) -> PreparedFaces:
     if count > len(faces):
         raise InputError(f"expected at most {len(faces)} training faces, found a run with {count}")
     chosen = np.sort(np.random.default_rng(seed).permutation(len(faces))[:count])
-    rows = {
-        field.name: np.array(getattr(faces, field.name)[chosen])
-        for field in fields(PreparedFaces)
-        if field.name != "source_names"
-    }
-    return replace(faces, **rows)
+    return faces.take(chosen)
 
 
 def _is_finished(folder: Path) -> bool:
