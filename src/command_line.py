@@ -8,6 +8,8 @@ from collections.abc import Callable
 
 from src.errors import InputError
 
+_LONGEST = 300  # characters of an error
+
 
 class HelpFormatter(argparse.ArgumentDefaultsHelpFormatter):
     """Shows a flag's default where it has one worth showing."""
@@ -19,10 +21,12 @@ class HelpFormatter(argparse.ArgumentDefaultsHelpFormatter):
 def run_command(main: Callable[[], None]) -> None:
     """Run a script's `main` and turn foreseeable failures into one line and an exit code.
 
-    Exit codes: 2 for a wrong input or a failing disk (InputError, OSError), 130 for Ctrl-C.
-    Anything else is a defect of this software and keeps its traceback.
+    Exit codes: 2 for a wrong input, a failing disk or too little memory (InputError, OSError, MemoryError), 130 for
+    Ctrl-C. Anything else is a defect of this software and keeps its traceback.
     """
-    warnings.filterwarnings("ignore", module=r"(PIL|torch)\.")  # about odd files; a broken one raises as well
+    # About odd files and numbers; broken ones raise as well.
+    warnings.filterwarnings("ignore", module=r"(PIL|torch)\.")
+    warnings.filterwarnings("ignore", category=RuntimeWarning)
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # a path may have letters that the terminal does not know
@@ -33,11 +37,16 @@ def run_command(main: Callable[[], None]) -> None:
     except OSError as error:
         where = f"{error.filename}: " if error.filename else ""
         sys.exit(_report(f"{where}{error.strerror or error}"))
+    except MemoryError as error:
+        sys.exit(_report(f"not enough memory ({error or 'no more could be had'}); give a smaller batch or file"))
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         sys.exit(130)
 
 
 def _report(message: str) -> int:
-    print("error: " + " ".join(message.split()), file=sys.stderr)
+    message = " ".join(message.split())
+    if len(message) > _LONGEST:  # what was wrong stands first, what to do last
+        message = f"{message[: _LONGEST // 2]} ... {message[-_LONGEST // 2 :]}"
+    print(f"error: {message}", file=sys.stderr)
     return 2

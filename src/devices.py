@@ -4,7 +4,9 @@ Several processes are PyTorch's DDP: gloo on CPUs, NCCL on GPUs.
 """
 
 import contextlib
+import multiprocessing
 import os
+import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -92,3 +94,16 @@ def join_world(device: str) -> World:
 def leave_world(world: World) -> None:
     if world.size > 1:
         dist.destroy_process_group()
+
+
+def end_with_parent() -> None:
+    """In a worker process: end when the process that started it is gone, however it went.
+
+    A pool's workers wait for work for ever, also after their parent was killed.
+    """
+
+    def watch() -> None:
+        multiprocessing.parent_process().join()
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()

@@ -23,7 +23,7 @@ from src.export.onnx_file import export_onnx
 from src.export.tflite import calibration_crops
 from src.files import atomic_path
 from src.network.checkpoint import load_model
-from src.predict.exported_files import needed, open_onnx
+from src.predict.exported_files import NO_DIGEST, needed, open_onnx, seal
 
 if TYPE_CHECKING:
     from onnx import ModelProto
@@ -48,11 +48,12 @@ def quantize(source: str | Path, path: str | Path, *, form: str, crops: Tensor) 
     model = _int8(source, crops.numpy()) if form == "int8" else _float16(source)
     _strip(model)
     model.metadata_props.clear()
-    for key, value in (session.get_modelmeta().custom_metadata_map | {"nme": ""}).items():
+    for key, value in (session.get_modelmeta().custom_metadata_map | {"nme": "", "digest": NO_DIGEST}).items():
         model.metadata_props.add(key=key, value=value)
     feed = {session.get_inputs()[0].name: crops[:_COMPARED].numpy()}
     with atomic_path(path) as temporary:
         onnx.save(model, temporary)
+        seal(temporary)
         (found,), (expected,) = open_onnx(temporary).run(None, feed), session.run(None, feed)
     return float(np.abs(found - expected).mean())
 

@@ -18,7 +18,7 @@ from src.errors import InputError
 from src.export.networks import CropNetwork, PictureNetwork
 from src.files import atomic_path
 from src.network.model import LandmarkNet
-from src.predict.exported_files import FRAMES, needed, open_onnx, properties
+from src.predict.exported_files import FRAMES, needed, open_onnx, properties, seal
 
 if TYPE_CHECKING:
     from onnxruntime import InferenceSession
@@ -54,6 +54,7 @@ def export_onnx(
     program.model.metadata_props.update(properties(model.config, nme=nme, takes=takes, looks=looks))
     with atomic_path(path) as temporary:
         program.save(temporary, external_data=False)
+        seal(temporary)
         difference = _difference(open_onnx(temporary), examples, expected, takes=takes)
         tolerance = TOLERANCE if looks == 1 else _SECOND_LOOK * TOLERANCE
         if not difference <= tolerance:

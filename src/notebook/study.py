@@ -30,7 +30,7 @@ from tqdm import tqdm
 
 from src.config import ModelConfig, TrainingConfig, to_dict
 from src.datasets.prepared import PreparedFaces, load_prepared
-from src.devices import choose_device
+from src.devices import choose_device, end_with_parent
 from src.errors import InputError
 from src.evaluation.evaluate import evaluate
 from src.network import checkpoint
@@ -170,10 +170,14 @@ def _train_each(runs: dict[Run, Path], device: torch.device) -> Iterator[None]:
     with ProcessPoolExecutor(
         min(threads, len(runs)),
         mp_context=multiprocessing.get_context("spawn"),  # a forked PyTorch may hang
-        initializer=torch.set_num_threads,
-        initargs=(1,),
+        initializer=_start_process,
     ) as pool:
         yield from pool.map(_train, runs.keys(), runs.values(), repeat(device))
+
+
+def _start_process() -> None:
+    end_with_parent()
+    torch.set_num_threads(1)
 
 
 def _train(run: Run, folder: Path, device: torch.device) -> None:

@@ -5,9 +5,12 @@ y and side of the part of the letterboxed square that the network sees), `mean_f
 `nme` (percent, on the faces that the training was validated on; empty where unknown), `license`, `input` (crop: the
 network alone; picture: letterbox, resizing and crop inside), `looks` (`src.predict.looks`) and `points` (the output's
 frame). An .onnx file holds them as its metadata; a .tflite file as `metadata.json` in a zip behind the model, where
-TensorFlow Lite's own associated files stand.
+TensorFlow Lite's own associated files stand. `digest` is the SHA-256 of an .onnx file with 64 zeros in the digest's
+place, and of the model before the zip in a .tflite file, so that a flipped bit is noticed.
 """
 
+import contextlib
+import hashlib
 import importlib
 import json
 import math
@@ -20,10 +23,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from src.config import ModelConfig, from_dict, to_dict
+from src.config import ModelConfig, to_dict
 from src.errors import InputError
+from src.files import open_zip
 from src.markup import NUM_POINTS
 from src.network.heads.regression import mean_face
+from src.network.stored import read_config
 
 if TYPE_CHECKING:
     from ai_edge_litert.interpreter import Interpreter
@@ -33,6 +38,8 @@ LICENSE = "code: MIT; shipped weights: research use, see README"
 INSTALL = "run python3 -m pip install -r requirements-export.txt"
 FRAMES = {"crop": "points_input", "picture": "points_image"}  # input -> frame of the output
 _ASSOCIATED = "metadata.json"
+NO_DIGEST = "0" * 64  # in a file that is not sealed
+_MOST_BYTES = 16_000_000  # of metadata
 
 
 @dataclass(frozen=True)
@@ -59,14 +66,22 @@ def properties(config: ModelConfig, *, nme: float = math.nan, takes: str = "crop
         "input": takes,
         "looks": str(looks),
         "points": FRAMES[takes],
+        "digest": NO_DIGEST,
     }
+
+
+def seal(path: str | Path) -> None:
+    """Put the digest of an .onnx file into the place that `properties` left for it."""
+    content = Path(path).read_bytes()
+    digest = hashlib.sha256(content).hexdigest()
+    Path(path).write_bytes(content.replace(NO_DIGEST.encode(), digest.encode(), 1))
 
 
 def read_metadata(values: Mapping[str, str], path: str | Path) -> Metadata:
     """Understand a file's properties. Raises InputError where they are missing or damaged."""
     try:
         metadata = Metadata(
-            config=from_dict(ModelConfig, json.loads(values["model_config"])),
+            config=read_config(ModelConfig, json.loads(values["model_config"])),
             mean_face=np.array(json.loads(values["mean_face"]), np.float64).reshape(NUM_POINTS, 2),
             nme=float(values["nme"] or "nan"),
             license=values["license"],
@@ -74,8 +89,10 @@ def read_metadata(values: Mapping[str, str], path: str | Path) -> Metadata:
             looks=int(values.get("looks", "1")),
         )
         if metadata.input not in FRAMES:
-            raise ValueError(f"input {metadata.input!r}")
-    except (KeyError, TypeError, ValueError) as error:
+            raise ValueError(f"input {metadata.input!r:.40}")
+        if not np.isfinite(metadata.mean_face).all() or metadata.looks not in (1, 2):
+            raise ValueError(f"mean_face or looks {metadata.looks}")
+    except (AttributeError, KeyError, TypeError, ValueError, OverflowError, RecursionError) as error:
         raise InputError(
             f"{path}: expected the metadata of a file that this project exported, found none or damaged ones ({error});"
             " export the model again"
@@ -110,23 +127,45 @@ def open_tflite(path: str | Path, *, threads: int = 1) -> "Interpreter":
 
 def onnx_metadata(session: "InferenceSession", path: str | Path) -> Metadata:
     """The properties of an opened .onnx file. Raises InputError where they are missing or damaged."""
-    return read_metadata(session.get_modelmeta().custom_metadata_map, path)
+    try:
+        values = dict(session.get_modelmeta().custom_metadata_map)
+    except UnicodeDecodeError:
+        values = {}
+    digest = values.get("digest", NO_DIGEST)
+    if digest != NO_DIGEST:
+        content = Path(path).read_bytes().replace(digest.encode(), NO_DIGEST.encode(), 1)
+        _check_digest(content, digest, path)
+    return read_metadata(values, path)
 
 
 def tflite_metadata(path: str | Path) -> Metadata:
     """The properties of a .tflite file. Raises InputError where they are missing or damaged."""
-    try:
-        with zipfile.ZipFile(path) as archive:
-            values = json.loads(archive.read(_ASSOCIATED))
-    except (zipfile.BadZipFile, KeyError, ValueError):
-        values = {}
-    return read_metadata(values, path)
+    values: dict[str, str] = {}
+    with (
+        contextlib.suppress(InputError, KeyError, ValueError, RecursionError),
+        open_zip(path, most=_MOST_BYTES) as archive,
+    ):
+        start = archive.getinfo(_ASSOCIATED).header_offset
+        values = json.loads(archive.read(_ASSOCIATED))
+    metadata = read_metadata(values, path)
+    digest = values.get("digest", NO_DIGEST)
+    if digest != NO_DIGEST:
+        _check_digest(Path(path).read_bytes()[:start], digest, path)
+    return metadata
 
 
 def append_properties(path: str | Path, values: Mapping[str, str]) -> None:
-    """Put the properties behind a .tflite model."""
+    """Put the properties, and the digest, behind a .tflite model."""
+    digest = hashlib.sha256(Path(path).read_bytes()).hexdigest()
     with zipfile.ZipFile(path, "a") as archive:
-        archive.writestr(_ASSOCIATED, json.dumps(values, indent=2))
+        archive.writestr(_ASSOCIATED, json.dumps(dict(values) | {"digest": digest}, indent=2))
+
+
+def _check_digest(content: bytes, digest: str, path: str | Path) -> None:
+    if hashlib.sha256(content).hexdigest() != digest:
+        raise InputError(
+            f"{path}: expected the content that its digest was taken of; the file is damaged, export it again"
+        )
 
 
 def needed(name: str, *, remedy: str = INSTALL) -> ModuleType:

@@ -3,6 +3,7 @@
 Every runtime has the network's `config` and `predict_unit`, from challenge-like squares to points of the unit square.
 """
 
+import threading
 from pathlib import Path
 from typing import Protocol
 
@@ -94,6 +95,7 @@ class _TfliteModel:
 
     def __init__(self, path: Path, threads: int) -> None:
         self.interpreter = open_tflite(path, threads=threads)
+        self.lock = threading.Lock()  # an interpreter keeps one input and one output
         self.config = tflite_metadata(path).config
         self.input, self.output = self.interpreter.get_input_details()[0], self.interpreter.get_output_details()[0]
 
@@ -107,9 +109,10 @@ class _TfliteModel:
 
     def _run(self, image: np.ndarray) -> np.ndarray:
         """image (1, R, R, 3) -> points_input (1, 68, 2), both float32."""
-        self.interpreter.set_tensor(self.input["index"], _quantize(image, self.input))
-        self.interpreter.invoke()
-        return _dequantize(self.interpreter.get_tensor(self.output["index"]), self.output)
+        with self.lock:
+            self.interpreter.set_tensor(self.input["index"], _quantize(image, self.input))
+            self.interpreter.invoke()
+            return _dequantize(self.interpreter.get_tensor(self.output["index"]), self.output)
 
 
 def _quantize(values: np.ndarray, tensor: dict) -> np.ndarray:

@@ -1,5 +1,7 @@
 """One interface to PyTorch, ONNX Runtime and LiteRT."""
 
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -11,7 +13,7 @@ from commands import ROOT
 from src.config import ModelConfig
 from src.errors import InputError
 from src.predict import runtimes
-from src.predict.exported_files import properties
+from src.predict.exported_files import append_properties, properties, read_metadata, seal, tflite_metadata
 from src.predict.inference import predict_unit
 from src.predict.runtimes import Runtime, look_twice, open_model
 
@@ -137,3 +139,80 @@ def test_files_that_are_no_models_are_refused(tmp_path: Path, name: str, words: 
 def test_an_onnx_file_without_metadata_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="metadata"):
         open_model(_write_onnx(tmp_path / "bare.onnx", {}))
+
+
+def _flip(path: Path, place: int) -> None:
+    content = bytearray(path.read_bytes())
+    content[place] ^= 4
+    path.write_bytes(content)
+
+
+def test_a_flipped_bit_of_a_sealed_onnx_file_is_found(tmp_path: Path) -> None:
+    path = _write_onnx(tmp_path / "mean.onnx", properties(ModelConfig()))
+    seal(path)
+    open_model(path)
+    _flip(path, path.read_bytes().index(b"code: MIT"))
+    with pytest.raises(InputError, match="the file is damaged"):
+        open_model(path)
+
+
+def test_a_flipped_bit_of_a_tflite_file_is_found(tmp_path: Path) -> None:
+    path = tmp_path / "model.tflite"
+    path.write_bytes(b"model" * 100)
+    append_properties(path, properties(ModelConfig()))
+    assert tflite_metadata(path).config.input_size == 112
+    for place, words in ((250, "the file is damaged"), (550, "found none or damaged ones")):
+        content = path.read_bytes()
+        _flip(path, place)
+        with pytest.raises(InputError, match=words):
+            tflite_metadata(path)
+        path.write_bytes(content)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"model_config": "[" * 100_000},
+        {"model_config": '{"input_size": 112.5}'},
+        {"model_config": '{"crop": [NaN, 0.5, 0.9]}'},
+        {"mean_face": "[[1e999]]"},
+        {"looks": "-5"},
+        {"looks": "9" * 5000},
+        {"nme": "good"},
+        {"input": "x" * 1000},
+    ],
+    ids=str,
+)
+def test_wrong_values_of_the_metadata_are_refused(changes: dict[str, str]) -> None:
+    with pytest.raises(InputError, match="expected the metadata"):
+        read_metadata(properties(ModelConfig()) | changes, "model.onnx")
+
+
+def test_a_tflite_model_serves_one_thread_at_a_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Interpreter:
+        """Keeps one input, as LiteRT's does; mixes answers where two threads are inside."""
+
+        def get_input_details(self) -> list[dict]:
+            return [{"index": 0, "dtype": np.float32}]
+
+        get_output_details = get_input_details
+
+        def set_tensor(self, _: int, values: np.ndarray) -> None:
+            self.mean = float(values.mean())
+            time.sleep(0.001)
+
+        def invoke(self) -> None:
+            pass
+
+        def get_tensor(self, _: int) -> np.ndarray:
+            return np.full((1, 68, 2), self.mean, np.float32)
+
+    path = tmp_path / "model.tflite"
+    path.write_bytes(b"model")
+    append_properties(path, properties(ModelConfig()))
+    monkeypatch.setattr(runtimes, "open_tflite", lambda *_, **__: Interpreter())
+    model = open_model(path)
+    images = torch.linspace(0, 1, 64)[:, None, None, None].expand(64, 3, 8, 8)
+    with ThreadPoolExecutor(8) as pool:
+        found = list(pool.map(lambda image: model.predict(image[None])[0, 0, 0].item(), images))
+    np.testing.assert_allclose(found, np.linspace(0, 1, 64), atol=1e-6)

@@ -1,6 +1,9 @@
 """torchrun with two processes on the CPU: they train one network, and stop together."""
 
 import os
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -51,3 +54,28 @@ def test_one_process_alone_joins_nothing(monkeypatch: pytest.MonkeyPatch) -> Non
     assert World().agree([0.5, 1.0]) == [0.5, 1.0]
     World().wait()
     assert "MASTER_ADDR" not in os.environ
+
+
+_PARENT = """
+import os, time
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
+from src.devices import end_with_parent
+if __name__ == "__main__":
+    with ProcessPoolExecutor(1, get_context("spawn"), initializer=end_with_parent) as pool:
+        print(pool.submit(os.getpid).result(), flush=True)
+        time.sleep(60)
+"""
+
+
+def test_a_worker_ends_when_the_process_that_started_it_is_killed(tmp_path: Path) -> None:
+    script = tmp_path / "parent.py"
+    script.write_text(_PARENT)
+    where = {"cwd": ROOT, "env": os.environ | {"PYTHONPATH": str(ROOT)}}
+    with subprocess.Popen([sys.executable, str(script)], stdout=subprocess.PIPE, text=True, **where) as process:
+        worker = int(process.stdout.readline())
+        process.kill()
+    end = time.monotonic() + 30
+    while Path(f"/proc/{worker}/status").exists() and "State:\tZ" not in Path(f"/proc/{worker}/status").read_text():
+        assert time.monotonic() < end
+        time.sleep(0.1)

@@ -21,6 +21,7 @@ from PIL import Image, UnidentifiedImageError
 from tqdm import tqdm
 
 from src.datasets.challenge import ANNOTATIONS, read_annotations, write_annotations
+from src.devices import end_with_parent
 from src.errors import InputError
 from src.geometry import apply_affine
 from src.synthesis.owned_folder import claim, finish, finished
@@ -208,6 +209,7 @@ _process_job: list[_Job] = []  # the job of a worker process, set once when it s
 
 
 def _start_process(job: _Job) -> None:
+    end_with_parent()
     _process_job[:] = [job]
 
 
