@@ -10,6 +10,7 @@ from torch import Tensor
 
 from src.geometry import crop_affine
 
+LUMA = (0.299, 0.587, 0.114)  # of red, green and blue: ITU-R BT.601
 _CPU_PART = 8  # pictures resampled at a time on a CPU: as floats they fill a core's cache and no more
 
 

@@ -7,8 +7,7 @@ from torch import Tensor
 
 from src.augmentation.chance import chance, uniform
 from src.config import AugmentationConfig
-
-_LUMA = (0.299, 0.587, 0.114)  # ITU-R BT.601
+from src.transforms import LUMA
 
 
 def jitter_color(images: Tensor, config: AugmentationConfig, generator: torch.Generator) -> Tensor:
@@ -19,7 +18,7 @@ def jitter_color(images: Tensor, config: AugmentationConfig, generator: torch.Ge
     saturation = 1 + uniform(batch, config.saturation, generator, device)
     saturation = torch.where(chance(batch, config.gray, generator, device), 0.0, saturation)
     hue = torch.deg2rad(uniform(batch, config.hue, generator, device))
-    luma = torch.tensor(_LUMA, device=device)
+    luma = torch.tensor(LUMA, device=device)
     to_gray = luma.expand(3, 3)  # every output channel is the luma
     color = saturation[:, None, None] * (torch.eye(3, device=device) - to_gray)  # what is not gray
     matrix = (to_gray + _gray_axis_rotation(hue) @ color) * (brightness * contrast)[:, None, None]

@@ -18,7 +18,7 @@ from src.files import check_writable
 from src.training.options import configurations, parse
 
 DEFAULTS = Settings()
-# Flags of train.py that name its data and files; here all of that is said by --labeled, --unlabeled and --out.
+# Flags of train.py for its data and files; here --labeled, --unlabeled and --out take their place.
 _TRAIN_ONLY = (
     *("--dataroot", "--val_dataroot", "--source_weights", "--snapshot", "--keep"),
     *("--best_model", "--log_file", "--summary", "--resume"),

@@ -35,8 +35,8 @@ class View:
         return np.column_stack([linear, 0.5 - linear @ [0.5, 0.5] + self.shift])
 
 
-# Shifts stay small, because a face that leaves the crop is labeled worse. Wide turns improve the mean, and tell good
-# labels from bad ones, more than turns of 8 degrees do.
+# Shifts stay small, because a face that leaves the crop is labeled worse. Wide turns improve the mean more than turns
+# of 8 degrees do, and separate good labels from bad ones better.
 VIEWS = (
     View(),
     View(mirror=True),
@@ -51,7 +51,7 @@ VIEWS = (
 
 @dataclass(frozen=True)
 class Predictions:
-    """What a network says about N pictures; a broken picture has points of NaN and an infinite spread."""
+    """A network's predictions for N pictures; a broken picture has points of NaN and an infinite spread."""
 
     points_image: np.ndarray  # (N, 68, 2) mean over the views, pixels of each picture
     spread: np.ndarray  # (N, regions) mean distance of a view's points from that mean, percent of the face's size

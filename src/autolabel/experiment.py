@@ -1,4 +1,4 @@
-"""What auto-labeling is worth: its best round beside equally long runs on the few labels and on all of them."""
+"""What auto-labeling gains: its best round compared with equally long runs on the few labels and on all of them."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -63,7 +63,7 @@ def compare(
 
 
 def _as_long(setup: Setup, faces: int, steps: int, times: float) -> dict[str, float]:
-    """The schedule's length for a number of steps or, where a budget is set, for that many times the first round's."""
+    """The length of a schedule of so many steps or, with a time budget, of so many times the first round's budget."""
     if setup.training.minutes > 0:
         return {"minutes": setup.training.minutes * times}
     return {"epochs": max(1, round(steps / (faces // setup.training.batch_size)))}

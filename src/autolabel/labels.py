@@ -20,7 +20,7 @@ class Labels:
     """Labels of N pictures by one network, all of them; only the certain ones are to be trained on."""
 
     points_image: np.ndarray  # (N, 68, 2) pixels of each picture; NaN where the picture is broken
-    certainty: np.ndarray  # (N,) from 1, all views agree, to 0, broken; from 0.5 on a label is certain
+    certainty: np.ndarray  # (N,) from 1 (all views agree) to 0 (broken); a label is certain from 0.5 on
     size: np.ndarray  # (N, 2) height and width of each picture in pixels
 
     @property
@@ -65,7 +65,7 @@ def label_pictures(
 
 
 def spread_limits(spread: np.ndarray, share: float) -> np.ndarray:
-    """The largest spread (regions,) of a certain face: what `share` of the faces (N, regions) stay within.
+    """The largest spread (regions,) of a certain face: `share` of the faces (N, regions) stay within it.
 
     Every region has its own limit, because views agree less on a jaw than on eyes.
     """
@@ -78,7 +78,7 @@ def certainty(spread: np.ndarray, limits: np.ndarray) -> np.ndarray:
 
 
 def true_errors(labels: Labels, truth: np.ndarray) -> tuple[float, float]:
-    """NME in percent of the certain labels and of the others, by the true points (N, 68, 2); NaN where none is."""
+    """NME in percent of the certain labels and of the others, by the true points (N, 68, 2); NaN for none."""
     parts = (labels.is_certain, ~labels.is_certain & ~labels.is_broken)
     found = [point_errors(labels.points_image[part], truth[part], labels.size[part]) for part in parts]
     certain, uncertain = (nme(errors) if len(errors) else float("nan") for errors in found)

@@ -1,4 +1,4 @@
-"""What auto-labeling hands over: the merged annotated folder with its list, and the sheet for a person to review."""
+"""What auto-labeling writes: the merged annotated folder with its list, and the sheet for a person to review."""
 
 import os
 import shutil
@@ -84,7 +84,7 @@ def write_review(out: Path, task: Task, labels: Labels, *, count: int) -> None:
 
 
 def _first_certain(history: list[Labels]) -> np.ndarray:
-    """(N,) the first round that was certain of each picture; of no meaning where the last one is not."""
+    """(N,) the first round that was certain of each picture; meaningless where the last round is not."""
     return np.argmax([labels.is_certain for labels in history], axis=0)
 
 

@@ -40,12 +40,12 @@ class Round:
     round: int
     human: int  # faces with human labels, each once
     pseudo: int  # faces with labels by the round before
-    refined: int  # those of them that already were certain a round earlier
+    refined: int  # those that were already certain a round earlier
     moved: float  # mean change of the refined labels, percent of the picture
     steps: int
     held_out_nme: float
     certain_nme: float  # error of this round's labels of the held-out faces, where certain
-    uncertain_nme: float  # and where not: the further above, the better certainty tells good labels from bad ones
+    uncertain_nme: float  # where not; the larger the gap, the better certainty separates good from bad
     pseudo_nme: float  # true error of the pseudo-labels trained on, where hidden labels exist
     left_out_nme: float  # the same of the labels that were not certain
 
@@ -75,7 +75,7 @@ def run_rounds(task: Task, setup: Setup, settings: Settings, out: Path) -> list[
 
 
 def identity(task: Task, setup: Setup, settings: Settings) -> str:
-    """What makes a run the same one, as JSON. The number of rounds is no part of it: more of them go on."""
+    """What identifies a run, as JSON. The number of rounds is not part of it: a run may go on with more of them."""
     content = {
         "faces": task.fingerprint(),
         "model": to_dict(setup.model),
@@ -107,7 +107,7 @@ def best_round(rounds: list[Round]) -> Round:
 
 
 def describe(row: Round) -> str:
-    """A round in a line."""
+    """One line about a round."""
     line = f"round {row.round}: {row.human} human and {row.pseudo} pseudo-labels"
     if row.refined:
         line += f" ({row.refined} of them refined, moved by {row.moved:.2f} %)"
@@ -172,7 +172,7 @@ def _finetuning(training: TrainingConfig, share: float, number: int) -> Training
 
 
 def _refinement(labels: Labels | None, earlier: Labels | None) -> tuple[int, float]:
-    """How many certain labels were so a round earlier, and how far they moved, in percent of the picture."""
+    """How many labels were certain in the round before as well, and how far they moved, in percent of the picture."""
     if labels is None or earlier is None:
         return 0, float("nan")
     both = labels.is_certain & earlier.is_certain
@@ -182,7 +182,7 @@ def _refinement(labels: Labels | None, earlier: Labels | None) -> tuple[int, flo
 
 
 def _claim(out: Path, identity: str) -> None:
-    """Make `out` this run's, or find that it is."""
+    """Claim `out` for this run, or check that it belongs to it."""
     if (out / _RUN).is_file():
         if (out / _RUN).read_bytes() != identity.encode():
             raise InputError(f"{out}: holds a run with other faces or settings; choose another folder or delete it")

@@ -1,4 +1,4 @@
-"""What is labeled, what is not, and what stays apart to decide when to stop. Guards the challenge's own folders."""
+"""The faces of a run: labeled, unlabeled, and held out to decide when to stop. Refuses the challenge's own folders."""
 
 import hashlib
 from collections.abc import Iterable
@@ -13,7 +13,7 @@ from src.datasets.listing import list_pictures
 from src.errors import InputError
 
 FORBIDDEN = ("aflw_test", "aflw_val")  # the challenge's measure: never trained on, not even by pseudo-labels
-_NEIGHBORS = 10  # names that are drawn together: frames of one video stand side by side
+_NEIGHBORS = 10  # names that are drawn together: frames of one video have neighboring names
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ class Task:
         return Faces(self.root, self.names[rows], points_image[rows])
 
     def fingerprint(self) -> str:
-        """Changes with any name, picture's place or label."""
+        """A hash that changes with any name, folder or label."""
         digest = hashlib.sha256()
         for root, names in ((f.root, f.names) for f in (self.human, self.held_out, self)):
             digest.update("\n".join([str(root.resolve()), *names]).encode())
@@ -48,7 +48,7 @@ class Task:
 def open_task(unlabeled: Path, labeled: Path, *, val_dir: Path | None, held_out: float, seed: int) -> Task:
     """Read the folders. Without `val_dir`, `held_out` (a share below 1, a count above) of the labels stays apart.
 
-    A picture that people have labeled is no unlabeled one, wherever its copy lies. Raises InputError for missing,
+    A picture that people have labeled never counts as unlabeled, wherever its copy lies. Raises InputError for missing,
     empty or wrong folders and where unlabeled pictures are the challenge's own or those of `val_dir`.
     """
     refuse_challenge(unlabeled, "unlabeled")

@@ -1,4 +1,4 @@
-"""One training run of auto-labeling, by the functions that train.py uses; it goes on where it was interrupted."""
+"""One training run of auto-labeling, by the functions that train.py uses; an interrupted one is resumed."""
 
 import shutil
 from collections.abc import Sequence

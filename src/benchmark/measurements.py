@@ -1,6 +1,6 @@
 """The measurements of `make bench`: each function times one thing and returns its rows of the table.
 
-Ours and the baseline are timed in turns, so that whatever else the machine does slows both alike.
+Ours and the baseline are timed in turns, so that other work on the machine slows both equally.
 """
 
 import shutil

@@ -21,13 +21,13 @@ HEADER = (*_COLUMNS, "met")
 
 @dataclass(frozen=True)
 class Row:
-    """One measurement: a value a turn in `unit`, the baseline's where there is one, and what is asked of it."""
+    """One measurement: a value per turn in `unit`, those of the baseline if there is one, and the bar to meet."""
 
     name: str
     unit: str
     ours: list[float]
     baseline: list[float] | None = None
-    least_ratio: float | None = None  # how many times as fast as the baseline we are to be
+    least_ratio: float | None = None  # how many times as fast as the baseline ours should be
     least: float | None = None  # of our median
     most: float | None = None
 
@@ -41,7 +41,7 @@ class Row:
 
     @property
     def bar(self) -> str:
-        """What is asked, in words; empty where nothing is."""
+        """The bar in words; empty where there is none."""
         if self.least_ratio is not None:
             return f"ratio >= {self.least_ratio:g}"
         if self.least is not None:
@@ -94,7 +94,7 @@ def _spread(values: list[float] | None) -> tuple[str, str, str]:
 
 
 def _processor() -> str:
-    """The processor's name; Linux keeps it in a file, others tell it through Python."""
+    """The processor's name: from a file on Linux, from Python elsewhere."""
     try:
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
         return next(line.split(": ")[1] for line in lines if line.startswith("model name"))

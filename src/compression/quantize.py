@@ -32,7 +32,7 @@ FORMS = ("int8", "float16")
 _LAYERS = ("Conv", "Gemm", "MatMul")
 _BATCH = 32  # crops a calibration step
 _COMPARED = 16  # crops that the written file is compared on
-_LEAST_HALVED = 64  # values; what a smaller tensor saves, its conversion costs
+_LEAST_HALVED = 64  # values; for a smaller tensor the conversion costs as much as it saves
 
 
 def quantize(source: str | Path, path: str | Path, *, form: str, crops: Tensor) -> float:
@@ -73,7 +73,7 @@ def _int8(source: str | Path, crops: np.ndarray) -> "ModelProto":
         preprocess(source, fused, skip_symbolic_shape=True)
         nodes = onnx.load(fused).graph.node
         last = max(place for place, node in enumerate(nodes) if node.op_type in _LAYERS)
-        logging.disable(logging.WARNING)  # the quantizer asks for the preprocessing that it just had
+        logging.disable(logging.WARNING)  # the quantizer warns that preprocessing is missing, which has just been done
         try:
             quantization.quantize_static(
                 fused,

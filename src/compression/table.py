@@ -1,9 +1,9 @@
-"""What smaller forms of a model cost and lose: python3 -m src.compression.table best.pth.tar output/pruned.pth.tar.
+"""Cost and accuracy of smaller forms of a model: python3 -m src.compression.table best.pth.tar output/pruned.pth.tar.
 
 Every model becomes an ONNX file in float32, float16 and int8. All files are timed in turns, beside MobileNetV3-large at
-384 pixels, so that whatever else the machine does slows all alike; of each the fastest turn counts. Errors are those of
-the files, through ONNX Runtime. The columns hold what an edge challenge's composite score is made of (accuracy, GFLOPs,
-MB, ms); its fifth part, power, cannot be measured here.
+384 pixels, so that other work on the machine slows all of them equally; the fastest turn of each counts. Errors are
+those of the files, through ONNX Runtime. The columns hold what an edge challenge's composite score is made of
+(accuracy, GFLOPs, MB, ms); its fifth part, power, cannot be measured here.
 """
 
 import argparse
@@ -49,7 +49,7 @@ _COSTS = {"megabytes": "MB", "ms_1": "ms a picture, one thread", "ms_2": "ms a p
 
 @dataclass(frozen=True)
 class File:
-    """One row to be: an ONNX file of a model."""
+    """What a row is about: an ONNX file of a model."""
 
     model: str
     form: str

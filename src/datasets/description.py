@@ -7,8 +7,7 @@ import pandas as pd
 
 from src.datasets.prepared import PreparedFaces
 from src.errors import InputError
-
-_LUMA = np.array([0.299, 0.587, 0.114])  # ITU-R BT.601
+from src.transforms import LUMA
 
 
 def split_sources(folders: Iterable[PreparedFaces]) -> dict[str, tuple[PreparedFaces, np.ndarray]]:
@@ -51,5 +50,5 @@ def _luma(square: np.ndarray, points_unit: np.ndarray) -> tuple[float, float]:
     side = len(square)
     left, top = np.clip(np.floor(points_unit.min(axis=0) * side), 0, side - 1).astype(int)
     right, bottom = np.clip(np.ceil(points_unit.max(axis=0) * side), (left + 1, top + 1), side).astype(int)
-    luma = square[top:bottom, left:right] @ _LUMA / 2.55
+    luma = square[top:bottom, left:right] @ np.array(LUMA) / 2.55
     return float(luma.mean()), float(luma.std())

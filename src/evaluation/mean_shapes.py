@@ -14,7 +14,7 @@ _MAX_PITCH = 20.0  # degrees: a face with more pitch has another shape at the sa
 
 
 def in_pose(euler: np.ndarray, *, yaw: tuple[float, float]) -> np.ndarray:
-    """Which faces have |yaw| in [low, high) degrees and little pitch. euler: (N, 3) in degrees. Returns (N) bool."""
+    """Which faces have |yaw| in [low, high) degrees and little pitch. euler: (N, 3) in degrees. Returns (N,) bool."""
     pitch, turn = np.abs(euler[:, 0]), np.abs(euler[:, 1])
     return (turn >= yaw[0]) & (turn < yaw[1]) & (pitch < _MAX_PITCH)
 
@@ -46,7 +46,7 @@ def align(points: np.ndarray, reference: np.ndarray) -> np.ndarray:
     """
     inner = list(INNER_51)
     # With a point of the plane as a complex number, a similarity map is one factor and one shift.
-    source, target = points @ [1, 1j], reference @ [1, 1j]  # (N, 68), (68)
+    source, target = points @ [1, 1j], reference @ [1, 1j]  # (N, 68), (68,)
     target_center = target[inner].mean()
     source = source - source[:, inner].mean(axis=1, keepdims=True)
     factor = source[:, inner].conj() @ (target[inner] - target_center) / (np.abs(source[:, inner]) ** 2).sum(axis=1)

@@ -1,4 +1,4 @@
-"""What all notebooks share: where they stand, their faces, their tables."""
+"""What all notebooks share: folders, faces and tables."""
 
 import platform
 from pathlib import Path
@@ -19,7 +19,7 @@ _VALIDATION_SEED = 10_000  # apart from every training seed
 
 
 def describe_machine(seeds: int | list[int]) -> str:
-    """Versions, device and seeds, the first words of a notebook's output."""
+    """Versions, device and seeds: the first line of a notebook's output."""
     device = choose_device("auto")
     name = torch.cuda.get_device_name(device) if device.type == "cuda" else "CPU"
     versions = f"Python {platform.python_version()}, PyTorch {torch.__version__}, NumPy {np.__version__}"
@@ -56,7 +56,7 @@ def rendered_faces(count: int, *, seed: int = 0) -> Path:
 
 
 def save_table(table: pd.DataFrame, name: str) -> pd.DataFrame:
-    """Write a table to output/notebooks/NAME.csv and hand it back, so that a cell can end with it."""
+    """Write a table to output/notebooks/NAME.csv and return it, so that a cell can end with it."""
     TABLES.mkdir(parents=True, exist_ok=True)
     table.to_csv(TABLES / f"{name}.csv", index=not isinstance(table.index, pd.RangeIndex), float_format="%.6g")
     return table

@@ -224,7 +224,7 @@ def _data_identity(folder: Path) -> str:
 
 @cache
 def _hash_data(folder: Path, changed: int) -> str:
-    """Of names, labels and the pictures' size: the same faces prepared elsewhere are the same data."""
+    """A hash of names, labels and the pictures' size: the same faces prepared elsewhere are the same data."""
     faces = load_prepared(folder)
     digest = hashlib.sha256(str(faces.images.shape).encode())
     digest.update("\n".join(faces.names).encode())

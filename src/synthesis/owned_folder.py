@@ -1,4 +1,4 @@
-"""Folders that this room writes: a marker file tells them from a user's own, and a finished run from a stopped one."""
+"""Folders of rendered or turned faces: a marker file tells whether one is ours, and whether it is finished."""
 
 import json
 from pathlib import Path

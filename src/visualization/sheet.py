@@ -1,4 +1,4 @@
-"""A contact sheet of faces with their points, drawn with Pillow alone: what test.py leaves to look at."""
+"""A contact sheet of faces with their points, drawn with Pillow alone: the preview that test.py writes."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -25,7 +25,7 @@ def contact_sheet(
     captions: list[str] | None = None,
     columns: int = 4,
 ) -> Image.Image:
-    """Tiles of pictures, where given with predicted points as green lines and dots and true ones as white dots.
+    """Tiles of pictures, with predicted points as green lines and dots and true points as white dots, if given.
 
     points_image and true_points_image: (N, 68, 2) pixels of each picture.
     """

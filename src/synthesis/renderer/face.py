@@ -1,7 +1,7 @@
 """One face from one random generator: identity, expression, pose, framing, picture, and its 68 points.
 
-The pose is that of the deformed head after it has been laid on the mean shape (with the weights of `src.pose`), so that
-a long nose or an open mouth does not count as a turn of the head.
+The pose is that of the deformed head after it has been aligned with the mean shape (by the weights of `src.pose`), so
+that a long nose or an open mouth does not count as a turn of the head.
 """
 
 from dataclasses import dataclass
@@ -80,7 +80,7 @@ def draw_shape(rng: np.random.Generator) -> np.ndarray:
 
 
 def deform(head: Head, shape: np.ndarray) -> np.ndarray:
-    """Vertices (V, 3) float32, cm, of a shape (M,), laid on the mean shape: no turn, shift or shear is left between."""
+    """Vertices (V, 3) float32, cm, of a shape (M,), aligned with the mean shape: without turn, shift or shear."""
     vertices = np.empty_like(head.neutral)
     blend(head.neutral.reshape(-1), head.modes, shape.astype(np.float32), vertices.reshape(-1))
     weights = POINT_WEIGHTS / POINT_WEIGHTS.sum()

@@ -16,7 +16,7 @@ from src.synthesis.renderer.chart import AZIMUTHS, NUM_COLUMNS, NUM_ROWS, ROW
 from src.synthesis.renderer.fields import EXPRESSION, IDENTITY, displacement, jaw_drop
 from src.synthesis.renderer.parts import Mesh
 
-# What a face may wear or not; the other parts are always drawn.
+# All parts in the order of their vertices. Glasses are worn or not, the other parts are always drawn.
 PARTS = (
     "skin",
     "ears",

@@ -19,7 +19,7 @@ from src.synthesis.reposing.face_model import FaceModel
 from src.synthesis.reposing.fit import landmark_shapes
 from src.synthesis.reposing.relabel import Relabeled
 
-# ICT-FaceKit's vertices behind the lips, and their colors in shares of the skin's brightness.
+# ICT-FaceKit's vertices behind the lips, and their colors relative to the skin's brightness.
 _INTERIOR = (
     (slice(11248, 13294), (0.50, 0.22, 0.20)),  # mouth socket
     (slice(14062, 17039), (0.90, 0.50, 0.47)),  # gums and tongue
@@ -30,11 +30,11 @@ _GLOOM, _DARKEST = 8.0, 0.25  # centimeters behind the foremost teeth at which t
 # An open eye's lids hide in their crease. Closed ones take their texture this much further out, fading over the reach,
 # and show lashes along their rims. Centimeters; the last is a share of light.
 _LID_SHIFT, _LID_REACH, _LASH_WIDTH, _LASH_LIGHT = 0.35, 0.45, 0.07, 0.45
-_REACH = 1.0  # centimeters, how far a point's own residual moves the skin around it
+_REACH = 1.0  # centimeters: how far from a point its residual still moves the skin
 _BLINK_CHANCE, _CLOSED_CHANCE = 0.6, 0.75  # that the eyes close at all, and that they close fully
 _MOUTHS = ((), ("mouthFunnel",), ("mouthSmile_L", "mouthSmile_R"), ("mouthStretch_L", "mouthStretch_R"))
 _BROWS = (("browInnerUp_L", "browInnerUp_R"), ("browDown_L", "browDown_R"), ("browOuterUp_L", "browOuterUp_R"))
-# The part of the skin that is drawn, model frame in centimeters: an ellipsoid's center and half axes, endless in front,
+# The part of the skin that is drawn, model frame in centimeters: an ellipsoid's center and half axes, open in front,
 # and where between the center (0) and its surface (1) the fade begins.
 _FACE_CENTER, _FACE_AXES, _FADE = np.array([0.0, -0.6, 5.0]), np.array([8.5, 9.5, 10.0]), 0.82
 
@@ -43,9 +43,9 @@ _FACE_CENTER, _FACE_AXES, _FADE = np.array([0.0, -0.6, 5.0]), np.array([8.5, 9.5
 class SkinMesh:
     """What all faces of a model share. H head vertices, I interior vertices.
 
-    vertices: (H + I) indices into the model's. triangles: (T, 3) into `vertices`, the head's first. head: (H) opacity.
-    interior: (I, 3) color in shares of the skin's brightness. spread: (H, 68) how points' residuals move the vertices.
-    lids: (H) cm upwards by which closed lids shift their texture. lashes: (H) light that closed eyes' lashes leave.
+    vertices: (H + I,) indices into the model's. triangles: (T, 3) into `vertices`, head first. head: (H,) opacity.
+    interior: (I, 3) color relative to the skin's brightness. spread: (H, 68) how points' residuals move the vertices.
+    lids: (H,) cm upwards by which closed lids shift their texture. lashes: (H,) light that closed eyes' lashes leave.
     """
 
     vertices: np.ndarray
@@ -61,7 +61,7 @@ def build_skin(model: FaceModel) -> SkinMesh:
     """The drawable part of the face model."""
     neutral = model.neutral[: model.head_vertices]
     away = np.minimum(neutral - _FACE_CENTER, [np.inf, np.inf, 0]) / _FACE_AXES
-    distance = np.linalg.norm(away, axis=1)  # (H)
+    distance = np.linalg.norm(away, axis=1)  # (H,)
     opacity = np.clip((1 - distance) / (1 - _FADE), 0, 1)
     present = [(part, color) for part, color in _INTERIOR if part.stop <= len(model.neutral)]
     interior = [np.arange(part.start, part.stop) for part, _ in present]
@@ -86,7 +86,7 @@ def build_skin(model: FaceModel) -> SkinMesh:
 
 
 def _rim_distance(model: FaceModel) -> np.ndarray:
-    """(H) cm from each head vertex to the nearest rim of a lid, where the skin turns into the eye's socket."""
+    """(H,) cm from each head vertex to the nearest rim of a lid, where the skin turns into the eye's socket."""
     neutral = model.neutral[: model.head_vertices]
     behind = (model.quads >= _SOCKETS.start) & (model.quads < _SOCKETS.stop)
     front = model.quads < model.head_vertices
@@ -100,7 +100,7 @@ class PhotoFace:
     """A photographed face that can change its expression; all in the camera frame of its photograph.
 
     texture: (H, 2) where the photograph shows each head vertex. rest: (H + I, 3) vertices. to_camera: (3, 3) from
-    centimeters of the model frame. coefficients: (E) expression. brightness: of the skin in gray levels.
+    centimeters of the model frame. coefficients: (E,) expression. brightness: of the skin in gray levels.
     """
 
     skin: SkinMesh

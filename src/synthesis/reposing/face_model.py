@@ -28,8 +28,8 @@ _HEAD_VERTICES = 11248
 class FaceModel:
     """V vertices, I identity modes of unit variance, E expressions in [0, 1].
 
-    neutral: (V, 3) cm. identity: (I, V, 3) and expression: (E, V, 3), offsets in cm. expression_names: (E).
-    quads: (Q, 4) vertex indices. landmarks: (68) vertex indices of the mark-up. head_vertices: how many leading
+    neutral: (V, 3) cm. identity: (I, V, 3) and expression: (E, V, 3), offsets in cm. expression_names: (E,).
+    quads: (Q, 4) vertex indices. landmarks: (68,) vertex indices of the mark-up. head_vertices: how many leading
     vertices make the head's skin.
     """
 

@@ -35,8 +35,8 @@ _JAW_SIDE = np.sign(np.arange(17) - 8)  # -1: picture left, +1: picture right
 class Fits:
     """Fitted faces: the camera is scale * (rotation @ shape)[:2] + translation, y up.
 
-    coefficients: (N, I + E). rotation: (N, 3, 3). scale: (N) pixels a cm. translation: (N, 2) pixels.
-    residual: (N) root mean square distance of the inner points in shares of the face box's sqrt(w * h).
+    coefficients: (N, I + E). rotation: (N, 3, 3). scale: (N,) pixels a cm. translation: (N, 2) pixels.
+    residual: (N,) root mean square distance of the inner points in shares of the face box's sqrt(w * h).
     """
 
     coefficients: np.ndarray
@@ -77,7 +77,7 @@ def fit_faces(
 
     points_image: (N, 68, 2) pixels. offsets: (68, 3) or (N, 68, 3) cm in the model frame, from the landmark vertices to
     the points that the annotators of these faces mean (`learn_offsets`). outline: whether the jaw follows the visible
-    outline, for all faces or (N); else it is a 3D jaw line, hidden side included.
+    outline, for all faces or (N,); else it is a 3D jaw line, hidden side included.
     """
     points = np.asarray(points_image, np.float64)
     offsets = np.broadcast_to(offsets, (len(points), NUM_POINTS, 3))
@@ -147,7 +147,7 @@ def residuals(model: FaceModel, fits: Fits, points_image: np.ndarray, offsets: n
 
 def _fit_batch(model: FaceModel, points_image: np.ndarray, offsets: np.ndarray, outline: np.ndarray) -> Fits:
     extent = points_image.max(1) - points_image.min(1)
-    box = np.sqrt(extent.prod(1))  # (N)
+    box = np.sqrt(extent.prod(1))  # (N,)
     center = points_image.mean(1)
     observed = (points_image - center[:, None]) / box[:, None, None] * [1, -1]  # (N, 68, 2), y up
     neutral = model.neutral[model.landmarks].astype(np.float64) + offsets  # (N, 68, 3)
@@ -207,7 +207,7 @@ def _jacobian(turned: np.ndarray, camera: np.ndarray, modes: np.ndarray) -> np.n
 
 
 def _point_weights(yaw: np.ndarray, outline: np.ndarray | bool) -> np.ndarray:
-    """Trust in each point of faces turned by yaw (N) degrees; outline: as for `fit_faces`. Returns (N, 68)."""
+    """Trust in each point of faces turned by yaw (N,) degrees; outline: as for `fit_faces`. Returns (N, 68)."""
     full, none = _FRONTAL_YAW
     frontal = np.clip((none - np.abs(yaw)) / (none - full), 0, 1)[:, None]  # (N, 1)
     by_outline = frontal * _JAW_WEIGHT + (1 - frontal) * ~hidden_jaw(yaw) * _JAW_WEIGHT_NEAR_SIDE
@@ -217,7 +217,7 @@ def _point_weights(yaw: np.ndarray, outline: np.ndarray | bool) -> np.ndarray:
 
 
 def hidden_jaw(yaw: np.ndarray) -> np.ndarray:
-    """(N, 17) which jaw points lie on the far side of faces turned by yaw (N); yaw > 0 hides the picture's right."""
+    """(N, 17) which jaw points lie on the far side of faces turned by yaw (N,); yaw > 0 hides the picture's right."""
     return _JAW_SIDE * np.sign(yaw)[:, None] > 0
 
 

@@ -12,7 +12,7 @@ _HAIR_BLUR = 0.16  # of the face box's height, softness of the head's outline
 _HAIR_ROOM = (0.05, 0.15)  # of the blurred outline, where the photograph fades into the background
 _LENS = 2.1  # size of a lens in sizes of an eye
 _MOST_YAW = 40.0  # degrees, beyond which the nose hides one lens and a flat mask breaks
-_SAMPLES = 3  # drawn a pixel and direction
+_SAMPLES = 3  # per pixel along each axis
 
 
 def replace_background(
@@ -20,10 +20,10 @@ def replace_background(
 ) -> np.ndarray:
     """Put a corner of photograph `other` (any size) behind the head, hair and shoulders of photo (S, S, 3) uint8.
 
-    field: the photograph's, which knows where the head lies. points: (68, 2) pixels. Returns a new photograph.
+    field: of the photograph; it holds where the head lies. points: (68, 2) pixels. Returns a new photograph.
     """
     size, height = len(photo), float(np.ptp(points[:, 1]))
-    node = np.searchsorted(field.nodes[0, :, 0], np.arange(size) + 0.5)  # (S), of each row and column
+    node = np.searchsorted(field.nodes[0, :, 0], np.arange(size) + 0.5)  # (S,), of each row and column
     chin, middle, half = points[8, 1], points[27:31, 0].mean(), np.ptp(points[:17, 0])
     rows, columns = np.ogrid[:size, :size]
     shoulders = (rows > chin) & (np.abs(columns - middle) < half * (0.5 + (rows - chin) / height))
@@ -112,16 +112,16 @@ def _paint(
 
 
 def _shade(picture: np.ndarray, points: np.ndarray) -> float:
-    """How bright white cloth is here, told from the face."""
+    """Brightness of white cloth in this picture, judged by the face."""
     inside = np.clip(points[17:].astype(int), 0, len(picture) - 1)
     return float(np.clip(1.6 * picture[inside[:, 1], inside[:, 0]].mean() / 255, 0.25, 1))
 
 
 def _unit(points: np.ndarray) -> float:
-    """Pixels a centimeter."""
+    """Pixels per centimeter."""
     return float(np.sqrt(np.ptp(points, axis=0).prod()) / 14)
 
 
 def _light(rng: np.random.Generator) -> np.ndarray:
-    """A direction of light (3,), from above more often than not."""
+    """A direction of light (3,), usually from above."""
     return np.array([rng.normal(0, 0.5), rng.normal(-0.4, 0.3), 0.7])
