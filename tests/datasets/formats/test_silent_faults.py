@@ -1,0 +1,181 @@
+"""Inputs that once ended with wrong points and exit code 0, format by format: read right, or refused by name."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from commands import assert_refused, run
+from PIL import Image
+from sample_folders import COUNT, MATLAB, SIZE, picture, pts_text, sample
+from scipy.io import savemat
+from stand_in import project
+
+from src.datasets.faces import Faces
+from src.datasets.folder import Folder
+from src.datasets.formats import detect_format, read_faces
+from src.errors import InputError
+
+FACE = project(np.zeros((1, 3)))[0] * min(SIZE)
+
+
+def _read(root: Path, name: str) -> Faces:
+    assert detect_format(Folder(root)) == name
+    return read_faces(Folder(root), name)
+
+
+def _coco(
+    root: Path, images: list[dict], annotations: list[tuple[int, np.ndarray]], *, file: str = "faces.json"
+) -> None:
+    keypoints = [(image, np.column_stack([face, np.full(68, 2)]).ravel().tolist()) for image, face in annotations]
+    faces = [{"image_id": image, "bbox": [1, 2, 30, 40], "keypoints": values} for image, values in keypoints]
+    content = {"images": images, "categories": [], "annotations": faces}
+    path = root / file
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(content))
+
+
+def _lp(root: Path, poses: dict[int, float], *, turned: bool) -> dict[str, np.ndarray]:
+    """300W-LP's tree: pt2d of the photograph before it was turned; with `turned`, also the turned points."""
+    seen = {}
+    for number, yaw in poses.items():
+        name = f"AFW_1_{number}"
+        picture(root / "AFW" / f"{name}.jpg")
+        pose = np.array([[0, -np.radians(yaw), 0, 0, 0, 0, 1]])
+        savemat(root / "AFW" / f"{name}.mat", {"pt2d": (FACE + MATLAB).T, "Pose_Para": pose})
+        seen[f"AFW/{name}.jpg"] = project(np.array([[0, yaw, 0]]))[0] * min(SIZE)
+        if turned:
+            (root / "landmarks" / "AFW").mkdir(parents=True, exist_ok=True)
+            points = seen[f"AFW/{name}.jpg"] + MATLAB
+            savemat(root / "landmarks" / "AFW" / f"{name}_pts.mat", {"pts_3d": points, "pts_2d": points + 3})
+    return seen
+
+
+def test_300w_lp_takes_the_turned_points(tmp_path: Path) -> None:
+    seen = _lp(tmp_path, {0: 0, 3: 30, 7: 70}, turned=True)
+    faces = _read(tmp_path, "aflw2000")
+    np.testing.assert_allclose(faces.points_image, [seen[name] for name in faces.names], atol=1e-6)
+    assert not any(faces.faults)
+
+
+@pytest.mark.parametrize(("poses", "faulty"), [({0: 0}, [False]), ({5: 50}, [True]), ({0: 0, 1: 8}, [True, True])])
+def test_300w_lp_without_them_is_refused_where_the_face_was_turned(
+    poses: dict[int, float], faulty: list[bool], tmp_path: Path
+) -> None:
+    _lp(tmp_path, poses, turned=False)
+    faces = _read(tmp_path, "aflw2000")
+    assert [bool(fault) for fault in faces.faults] == faulty
+    assert all("landmarks" in fault for fault in faces.faults if fault)
+
+
+def test_flipped_parts_do_not_take_the_points_of_unflipped_ones(tmp_path: Path) -> None:
+    _lp(tmp_path, {5: 50}, turned=True)
+    (tmp_path / "AFW").rename(tmp_path / "AFW_Flip")
+    assert "landmarks" in _read(tmp_path, "aflw2000").faults[0]
+
+
+def test_two_coco_images_of_one_id_are_refused(tmp_path: Path) -> None:
+    images = [{"id": 1, "file_name": "a.jpg"}, {"id": 1, "file_name": "b.jpg"}]
+    _coco(tmp_path, images, [(1, FACE)])
+    with pytest.raises(InputError, match=r"found 1 for a\.jpg and b\.jpg"):
+        _read(tmp_path, "coco")
+    _coco(tmp_path, images[:1] * 2, [(1, FACE)])  # the same image twice does no harm
+    picture(tmp_path / "a.jpg")
+    assert len(_read(tmp_path, "coco")) == 1
+
+
+def test_a_coco_part_without_its_pictures_takes_no_others(tmp_path: Path) -> None:
+    picture(tmp_path / "set" / "train" / "1.jpg")
+    for part in ("train", "val"):
+        _coco(tmp_path / "set", [{"id": 0, "file_name": f"{part}/1.jpg"}], [(0, FACE)], file=f"annotations/{part}.json")
+    command = ("preparation.py", "--root", tmp_path / "set", "--out", tmp_path / "out", "--image_size", 32)
+    assert_refused(run(*command), "1 of 2 pictures", "val/1.jpg: no such picture")
+    assert_refused(run(*command, "--subset", "val"), "val/1.jpg: no such picture")
+    outcome = run(*command, "--skip_broken")
+    assert "1 faces, 1 broken pictures left out" in outcome.out
+    assert "val/1.jpg: no such picture" in outcome.out
+
+
+def test_keys_of_a_json_may_come_late(tmp_path: Path) -> None:
+    tmp_path = tmp_path / "set"
+    sample("x_anylabeling", tmp_path)
+    for path in tmp_path.glob("*.json"):
+        path.write_text(json.dumps({"imageData": "A" * 100_000, **json.loads(path.read_text())}))
+    (tmp_path / "made_by.json").write_text('{"annotations": "a hash", "more": 1}')
+    faces = _read(tmp_path, "x_anylabeling")
+    assert len(faces) == COUNT
+    assert faces.left_out["other .json files"] == ["made_by.json"]
+
+
+def test_the_stated_picture_is_taken_of_two_of_one_stem(tmp_path: Path) -> None:
+    tmp_path = tmp_path / "set"
+    sample("x_anylabeling", tmp_path)
+    Image.new("RGB", SIZE).save(tmp_path / "0.png")
+    with pytest.raises(InputError, match=r"found 0\.jpg and 0\.png"):
+        _read(tmp_path, "x_anylabeling")
+    content = json.loads((tmp_path / "0.json").read_text())
+    (tmp_path / "0.json").write_text(json.dumps({**content, "imagePath": "0.png"}))
+    assert _read(tmp_path, "x_anylabeling").names.tolist() == ["0.png", "1.jpg", "2.jpg"]
+    (tmp_path / "0.json").write_text(json.dumps({**content, "imagePath": "gone.jpg"}))
+    (tmp_path / "0.png").unlink()
+    faces = _read(tmp_path, "x_anylabeling")
+    assert faces.names[0] == "0.jpg"
+    assert "gone.jpg -> 0.jpg" in faces.remarks[0]
+
+
+@pytest.mark.parametrize("row", ["{x:.3f} {y:.3f} 1.0", "{x:.3f}", "{x:.3f} {y:.3f} 0 0"])
+def test_pts_rows_have_two_columns(row: str, tmp_path: Path) -> None:
+    picture(tmp_path / "a.jpg")
+    rows = "\n".join(row.format(x=x, y=y) for x, y in FACE)
+    (tmp_path / "a.pts").write_text(f"version: 1\nn_points: 68\n{{\n{rows}\n}}\n")
+    with pytest.raises(InputError, match=r"a\.pts: expected two columns"):
+        _read(tmp_path, "pts")
+
+
+def test_a_name_with_a_space_is_read_as_300w_has_it(tmp_path: Path) -> None:
+    picture(tmp_path / "set" / "ibug" / "image_092 _01.jpg")
+    (tmp_path / "set" / "ibug" / "image_092 _01.pts").write_text(pts_text(FACE + MATLAB))
+    outcome = run("preparation.py", "--root", tmp_path / "set", "--out", tmp_path / "out", "--image_size", 32)
+    assert outcome.code == 0, outcome
+
+
+@pytest.mark.parametrize("value", ["-1.000000", "0.000000"])
+def test_unmarked_points_of_yolo_without_visibility_are_no_points(value: str, tmp_path: Path) -> None:
+    for i in range(2):
+        picture(tmp_path / "images" / f"{i}.jpg")
+        coordinates = [f"{value:.6f}" for value in (FACE / SIZE).ravel()]
+        if i:
+            coordinates[80:82] = [value] * 2
+        (tmp_path / "labels").mkdir(exist_ok=True)
+        (tmp_path / "labels" / f"{i}.txt").write_text(" ".join(["0 0.5 0.5 0.4 0.5", *coordinates]) + "\n")
+    faces = _read(tmp_path, "yolo_pose")
+    assert faces.names.tolist() == ["images/0.jpg"]
+    assert faces.left_out["faces with unmarked points"] == ["images/1.jpg"]
+
+
+def test_lists_of_classes_beside_yolo_labels_are_left_out_and_named(tmp_path: Path) -> None:
+    tmp_path = tmp_path / "set"
+    sample("yolo_pose", tmp_path)
+    (tmp_path / "labels" / "train" / "classes.txt").write_text("face\n")
+    assert _read(tmp_path, "yolo_pose").left_out["other text files"] == ["labels/train/classes.txt"]
+
+
+@pytest.mark.parametrize("name", ["yolo_pose", "coco", "pts", "wflw"])
+@pytest.mark.parametrize("to", [None, "tsv"])
+def test_an_empty_picture_is_left_out_and_named_in_every_format(name: str, to: str | None, tmp_path: Path) -> None:
+    sample(name, tmp_path / "set")
+    empty = min((tmp_path / "set").rglob("*.jpg"))
+    empty.write_bytes(b"")
+    command = ("preparation.py", "--root", tmp_path / "set", "--out", tmp_path / "out", *(("--to", to) if to else ()))
+    assert_refused(run(*command), empty.name, "the file is empty")
+    outcome = run(*command, "--skip_broken")
+    assert outcome.code == 0, outcome
+    assert f"{COUNT - 1} faces, 1 broken pictures left out (" in outcome.out
+    assert f"{empty.name}: the file is empty" in outcome.out
+
+
+def test_pictures_without_labels_are_named(tmp_path: Path) -> None:
+    tmp_path = tmp_path / "set"
+    sample("pts", tmp_path)
+    picture(tmp_path / "afw" / "more.jpg")
+    assert _read(tmp_path, "pts").left_out["pictures without labels"] == ["afw/more.jpg"]
