@@ -132,8 +132,18 @@ def _open_container(path: Path) -> Iterator[Video]:
 
 
 def _upright(frame: object) -> Image.Image:
-    """A decoded frame as RGB, turned as its metadata says (telephones record lying on their side)."""
-    return Image.fromarray(np.rot90(frame.to_ndarray(format="rgb24"), k=round(frame.rotation / 90)))
+    """A decoded frame as RGB, turned and mirrored as its display matrix says (telephones record on their side)."""
+    pixels = frame.to_ndarray(format="rgb24")
+    matrix = next((data for data in frame.side_data if data.type.name == "DISPLAYMATRIX"), None)
+    return Image.fromarray(pixels if matrix is None else display(pixels, np.frombuffer(bytes(matrix), np.int32)))
+
+
+def display(pixels: np.ndarray, matrix: np.ndarray) -> np.ndarray:
+    """The pixels (H, W, 3) as a container's display matrix (9) shows them: shown x = a x + c y, y = b x + d y."""
+    a, b, _, c, d = np.sign(np.rint(matrix[:5] / 65536))
+    if a == 0:  # lying on its side: columns become rows
+        pixels, a, d = pixels.transpose(1, 0, 2), c, b
+    return np.ascontiguousarray(pixels[:: int(d) or 1, :: int(a) or 1])
 
 
 def _readable(frames: Iterator[Image.Image], path: Path, errors: tuple[type[Exception], ...]) -> Iterator[Image.Image]:

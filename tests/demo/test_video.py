@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from src.demo import video
-from src.demo.video import is_animated, open_video, write_video
+from src.demo.video import display, is_animated, open_video, write_video
 from src.errors import InputError
 
 COLORS = [(200, 30, 30), (30, 200, 30), (30, 30, 200), (200, 200, 30)]
@@ -107,3 +107,33 @@ def test_a_missing_video_library_is_named_with_its_command(tmp_path: Path, monke
     (tmp_path / "film.mp4").write_bytes(b"any")
     with pytest.raises(InputError, match="pip install av"):
         _colors(tmp_path / "film.mp4")
+
+
+@pytest.mark.parametrize(
+    ("matrix", "shown"),
+    [
+        ((1, 0, 0, 1), [[1, 2], [3, 4], [5, 6]]),
+        ((-1, 0, 0, 1), [[2, 1], [4, 3], [6, 5]]),
+        ((1, 0, 0, -1), [[5, 6], [3, 4], [1, 2]]),
+        ((-1, 0, 0, -1), [[6, 5], [4, 3], [2, 1]]),
+        ((0, 1, -1, 0), [[5, 3, 1], [6, 4, 2]]),
+        ((0, -1, 1, 0), [[2, 4, 6], [1, 3, 5]]),
+        ((0, 1, 1, 0), [[1, 3, 5], [2, 4, 6]]),
+    ],
+)
+def test_a_display_matrix_turns_and_mirrors(matrix: tuple[int, ...], shown: list[list[int]]) -> None:
+    a, b, c, d = (65536 * value for value in matrix)
+    pixels = np.array([[1, 2], [3, 4], [5, 6]])[..., None]
+    np.testing.assert_array_equal(display(pixels, np.array([a, b, 0, c, d, 0, 0, 0, 1 << 30]))[..., 0], shown)
+
+
+@pytest.mark.parametrize("extension", ["webp", "png"])
+def test_an_animated_pictures_orientation_counts(extension: str, tmp_path: Path) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    frames = [Image.new("RGB", (64, 48), (i, 0, 0)) for i in (10, 200)]
+    path = tmp_path / f"a.{extension}"
+    frames[0].save(path, save_all=True, append_images=frames[1:], exif=exif)
+    if is_animated(path):
+        with open_video(path) as video:
+            assert [frame.size for frame in video.frames] == [(48, 64)] * 2
