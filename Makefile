@@ -5,19 +5,29 @@ PY := $(VENV)/bin/python
 READY := $(VENV)/.installed
 EXPORT_VENV := .venv-export
 WORKERS ?= 2
+MINUTES ?= 2
 PACKAGES := import sysconfig; print(sysconfig.get_path('purelib'))
 DETECTOR := data/detector/face_detection_back.tflite
 DETECTOR_SHA := e376cf6b168d5ece8a3cedb94acc4eb168a136aede125ccc3d903ef38f5beda8
 WEB_RUNTIME := ort.wasm.min.mjs ort-wasm-simd-threaded.mjs ort-wasm-simd-threaded.wasm
 
-.PHONY: setup demo test quick lint bench notebooks export-env detector web clean
+.PHONY: setup constraints demo test quick fuzz lint bench notebooks export-env detector web clean
 
 setup: $(READY)
 
-$(READY): requirements.txt requirements-export.txt requirements-dev.txt
+$(READY): requirements.txt requirements-export.txt requirements-dev.txt constraints.txt
 	test -x $(PY) || $(PYTHON) -m venv $(VENV)
-	$(PY) -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	$(PY) -m pip install --quiet --disable-pip-version-check -c constraints.txt -r requirements-dev.txt
 	touch $@
+
+# The newest versions of everything, in an environment of their own; make test says whether they work.
+constraints:
+	$(PYTHON) -m venv .venv-newest
+	.venv-newest/bin/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	head -2 constraints.txt > .venv-newest/constraints.txt
+	.venv-newest/bin/python -m pip freeze >> .venv-newest/constraints.txt
+	mv .venv-newest/constraints.txt constraints.txt
+	rm -rf .venv-newest
 
 # The whole path on faces that the project renders itself: data/demo, checkpoint/demo, output.
 demo: setup
@@ -35,6 +45,10 @@ test: setup lint
 # While working: without the tests that are marked as slow.
 quick: setup lint
 	$(PY) -m pytest -n $(WORKERS) --dist loadfile -m "not slow"
+
+# Damaged files through every reader for MINUTES; what it finds is kept in output/fuzz.
+fuzz: setup
+	PYTHONPATH=. $(PY) tests/fuzz.py --minutes $(MINUTES)
 
 lint: setup
 	$(VENV)/bin/ruff check .
