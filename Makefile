@@ -76,11 +76,17 @@ $(DETECTOR): | $(READY)
 	rm -r $(@D)/unpacked $(@D)/*.whl
 
 # The page docs/demo with all that it loads; then: python3 -m http.server --directory docs/demo
-web: setup
+# With MODEL=model.onnx DETECTOR_MODEL=detector.onnx, made elsewhere by this target, only npm is needed.
+web: docs/demo/model.onnx docs/demo/detector.onnx
 	npm install --prefix docs/demo --omit=dev --no-package-lock --no-audit --no-fund
 	mkdir -p docs/demo/vendor
 	cp $(addprefix docs/demo/node_modules/onnxruntime-web/dist/,$(WEB_RUNTIME)) docs/demo/vendor
-	$(PY) -m src.export --input picture --out docs/demo/model.onnx
+
+docs/demo/model.onnx: $(if $(MODEL),$(MODEL),best.pth.tar $(READY))
+	$(if $(MODEL),cp $(MODEL) $@,$(PY) -m src.export --input picture --out $@)
+
+docs/demo/detector.onnx: $(if $(DETECTOR_MODEL),$(DETECTOR_MODEL),$(DETECTOR))
+	$(if $(DETECTOR_MODEL),cp $(DETECTOR_MODEL) $@,$(PY) -m src.export.detector --out $@)
 
 # All notebooks at their default size, on rendered faces: output/notebooks. What is trained once is kept.
 notebooks: setup
@@ -89,4 +95,4 @@ notebooks: setup
 clean:
 	rm -rf data/demo data/notebooks checkpoint/demo checkpoint/runs output/notebooks \
 		output/solution.txt output/solution.zip output/preview.png \
-		docs/demo/node_modules docs/demo/vendor docs/demo/model.onnx
+		docs/demo/node_modules docs/demo/vendor docs/demo/model.onnx docs/demo/detector.onnx
