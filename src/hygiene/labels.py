@@ -105,7 +105,7 @@ def _likely_cause(check: LabelCheck, faces: PreparedFaces, far: np.ndarray) -> s
     if explained[best] >= _EXPLAINED:
         return f"likely cause: {best} (brings {100 * explained[best]:.0f} % of them near)"
     if check.is_recognized[far].mean() < _EXPLAINED:
-        return "there the network sees no face: labels of other pictures, of another size, or of a turned picture"
+        return "there the network sees no face: labels of other, resized or turned pictures, or no photographs"
     return "no other order or frame explains it: labels of other pictures, or another mark-up"
 
 
