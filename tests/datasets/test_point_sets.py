@@ -84,6 +84,7 @@ def test_a_flipped_prediction_is_mirrored_within_its_set() -> None:
     np.testing.assert_allclose(both, mirrored * [-1, 1] + [1, 0], atol=1e-5)
 
 
+@pytest.mark.slow
 def test_training_and_scoring_take_the_set_of_the_model(prepared: Path, tmp_path: Path) -> None:
     flags = (*data_flags(prepared), *file_flags(tmp_path), *SMALL, "--end_epoch", 1)
     outcome = run("train.py", *flags, "--points", 12)

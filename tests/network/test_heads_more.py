@@ -101,6 +101,7 @@ def test_mixed_precision_costs_little(name: str) -> None:
     assert (exact - points).norm(dim=-1).max() < ROUND_TRIP
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NEW)
 def test_decoding_runs_in_onnx_runtime(name: str, tmp_path: Path) -> None:
     onnxruntime = pytest.importorskip("onnxruntime")

@@ -157,6 +157,7 @@ def test_a_missing_detector_is_told_and_boxes_work_without_it(exact: Predictor, 
     assert len(exact.faces(picture, FACE)) == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("angle", [90, 180, 270])
 def test_a_lying_face_is_found_as_an_upright_one(shipped: Predictor, angle: int) -> None:
     picture = render_face(np.random.default_rng(3), 256).picture

@@ -73,6 +73,7 @@ def test_labels_of_our_own_convention_stay_as_they_are(tmp_path: Path) -> None:
     np.testing.assert_allclose(relabeled.points_camera[..., :2], points, atol=1e-6)
 
 
+@pytest.mark.slow
 def test_from_the_file_to_the_first_epoch(prepared: Path, challenge: Path, tmp_path: Path) -> None:
     model = small_model()
     face_model = save_packed(tmp_path / "model", model)

@@ -69,6 +69,7 @@ def test_another_batch_or_input_size_is_refused(flags: tuple, words: str, copied
     assert_refused(_resume(copied, "-j", 1, *flags), words)
 
 
+@pytest.mark.slow
 def test_other_threads_pictures_and_validation_faces_are_said(copied: Run) -> None:
     for name, damage in (("AFLW_train_data", '"0000"'), ("AFLW_validation_data", None)):
         folder = copied.prepared / name
