@@ -119,9 +119,9 @@ def check_regular(path: str | os.PathLike, *, most: int | None = None) -> None:
     status = os.stat(path)
     if not stat.S_ISREG(status.st_mode):
         kind = "a folder" if stat.S_ISDIR(status.st_mode) else "a device, pipe or socket"
-        raise InputError(f"{path}: expected a file, found {kind}")
+        raise InputError(f"expected a file, found {kind}")
     if most is not None and status.st_size > most:
-        raise InputError(f"{path}: expected at most {most / 1e6:g} MB, found {status.st_size / 1e6:.0f}")
+        raise InputError(f"expected at most {most / 1e6:g} MB, found {status.st_size / 1e6:.0f}")
 
 
 def read_bytes(path: str | os.PathLike, *, most: int = 64_000_000) -> bytes:

@@ -12,6 +12,7 @@ SECONDS = 10
 OURS = ["annotations", "model", "solution", "solution_zip", "prepared", "picture_jpg", "picture_png"]
 
 
+@pytest.mark.slow
 def test_damaged_files_are_read_or_refused() -> None:
     count, problems = fuzz.run(OURS, seconds=SECONDS, seed=0)
     assert count > 0

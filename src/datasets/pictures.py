@@ -17,8 +17,11 @@ from PIL import Image, UnidentifiedImageError
 from tqdm import tqdm
 
 from src.errors import InputError
+from src.files import check_regular
 from src.geometry import letterbox
 
+# What Pillow may open: of all that it knows, some start other programs (PostScript) or were never meant.
+PICTURE_FORMATS = ("JPEG", "PNG", "BMP", "WEBP", "TIFF", "GIF")
 SQUARE_SIZE = 192  # pixels of a decoded square: half a challenge picture, so its JPEG decodes at half scale
 _EXIF_ORIENTATION = 0x0112
 _TIFF_SIDES = (256, 257)  # tags of the stored width and height
@@ -173,7 +176,8 @@ def _decode(
 def _opened(path: str | Path) -> Iterator[Image.Image]:
     """An open picture; whatever goes wrong with it becomes an InputError."""
     try:
-        with Image.open(path) as image:
+        check_regular(path)
+        with Image.open(path, formats=PICTURE_FORMATS) as image:
             yield image
     except FileNotFoundError:
         raise InputError("no such picture") from None

@@ -15,7 +15,7 @@ import numpy as np
 from PIL import Image, ImageSequence, UnidentifiedImageError
 
 from src.datasets.listing import list_pictures, natural_order
-from src.datasets.pictures import upright
+from src.datasets.pictures import PICTURE_FORMATS, upright
 from src.errors import InputError
 from src.files import atomic_path
 from src.predict.picture_input import read_picture
@@ -81,7 +81,7 @@ def is_animated(path: Path) -> bool:
     if path.suffix.lower() not in _ANIMATED:
         return False
     try:
-        with Image.open(path) as image:
+        with Image.open(path, formats=PICTURE_FORMATS) as image:
             return getattr(image, "n_frames", 1) > 1
     except OSError:
         return False  # reading it as a picture says what is wrong
@@ -107,7 +107,7 @@ def write_video(path: str | Path, seconds: float) -> Iterator[Callable[[Image.Im
 @contextlib.contextmanager
 def _open_animated(path: Path) -> Iterator[Video]:
     try:
-        with Image.open(path) as image:
+        with Image.open(path, formats=PICTURE_FORMATS) as image:
             seconds = image.info.get("duration", 0) / 1000 or _FRAME_SECONDS
             frames = (upright(frame) for frame in ImageSequence.Iterator(image))
             yield Video(_readable(frames, path, (OSError, SyntaxError, ValueError)), seconds, image.n_frames)

@@ -1,6 +1,7 @@
 """Decoding: every mode and orientation, points that stay on their pixels, and what is refused."""
 
 import io
+import os
 from pathlib import Path
 
 import numpy as np
@@ -178,7 +179,7 @@ def test_a_broken_picture_is_refused_with_its_reason(kind: str, tmp_path: Path) 
 def test_a_missing_picture_and_a_folder_are_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="no such picture"):
         read_square(tmp_path / "absent.jpg", SIZE)
-    with pytest.raises(InputError, match="decoded"):
+    with pytest.raises(InputError, match="expected a file, found a folder"):
         read_square(tmp_path, SIZE)
 
 
@@ -193,3 +194,18 @@ def test_listing_refuses_an_absent_and_an_empty_folder(tmp_path: Path) -> None:
         list_pictures(tmp_path / "absent")
     with pytest.raises(InputError, match="found none"):
         list_pictures(tmp_path)
+
+
+@pytest.mark.timeout(10)
+def test_only_the_formats_that_are_meant_and_regular_files_are_opened(tmp_path: Path) -> None:
+    """Pillow starts Ghostscript for PostScript, whatever the file is called."""
+    for kind in ("PPM", "ICO", "PCX"):
+        Image.new("RGB", (64, 64)).save(tmp_path / "face.jpg", kind)
+        with pytest.raises(InputError, match="not a picture in a known format"):
+            read_square(tmp_path / "face.jpg", 64)
+    (tmp_path / "page.jpg").write_bytes(b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 100 100\n%%EndComments\n")
+    with pytest.raises(InputError, match="not a picture in a known format"):
+        read_square(tmp_path / "page.jpg", 64)
+    os.mkfifo(tmp_path / "pipe.jpg")
+    with pytest.raises(InputError, match="expected a file, found a device"):
+        read_square(tmp_path / "pipe.jpg", 64)

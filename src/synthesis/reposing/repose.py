@@ -21,6 +21,7 @@ from PIL import Image, UnidentifiedImageError
 from tqdm import tqdm
 
 from src.datasets.challenge import ANNOTATIONS, read_annotations, write_annotations
+from src.datasets.pictures import PICTURE_FORMATS
 from src.devices import end_with_parent
 from src.errors import InputError
 from src.geometry import apply_affine
@@ -230,7 +231,7 @@ def _run(job: _Job, indices: Iterable[int], workers: int | None) -> Iterator[lis
 def _read_photo(path: Path) -> np.ndarray:
     """(S, S, 3) uint8 RGB; a picture that is not square is filled with black on the right or below."""
     try:
-        with Image.open(path) as image:
+        with Image.open(path, formats=PICTURE_FORMATS) as image:
             pixels = np.asarray(image.convert("RGB"))
     except (UnidentifiedImageError, FileNotFoundError, SyntaxError) as error:
         raise InputError(f"{path}: listed in the annotations, but not a readable picture there ({error})") from error
