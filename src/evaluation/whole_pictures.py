@@ -13,7 +13,7 @@ from PIL import Image, ImageDraw, ImageFilter
 from skimage import data
 from tqdm import tqdm
 
-from src.boxes import box_of_points, crop_of_picture, cut_crop
+from src.boxes import KINDS, box_of_points, crop_of_picture, cut_crop
 from src.command_line import HelpFormatter, run_command
 from src.errors import InputError
 from src.evaluation.box_errors import read_faces
@@ -33,7 +33,6 @@ _PHOTOGRAPHS = (
     "page",
     "rocket",
 )
-_FACE_SHARE = 0.52  # of a crop's side, as `src.boxes` says
 _FOUND = 0.1  # of the crop's side: mean point error of a face that was found
 _EDGE = 0.06  # of a pasted crop's side: how soft its edge is
 _NORM = 100.0  # percent
@@ -79,7 +78,7 @@ def make_scene(
     cos, sin = np.cos(np.radians(roll)), np.sin(np.radians(roll))
     placed, sides = [], []
     for column, (crop, points) in enumerate(zip(crops, points_image, strict=True)):
-        side = min(rng.uniform(*faces) / _FACE_SHARE, cell, size[1])
+        side = min(rng.uniform(*faces) / KINDS["landmarks"].share, cell, size[1])
         pixels = max(16, round(side))
         square = Image.fromarray(cut_crop(crop, crop_of_picture(*crop.size), pixels)).rotate(
             roll, Image.Resampling.BICUBIC
