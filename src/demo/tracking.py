@@ -165,7 +165,7 @@ class Tracker:
     def _look_around(self, picture: Image.Image) -> None:
         """Look for lost faces at their start and around their last place."""
         for face in [face for face in self._faces if face.lost_for > 0]:
-            regions = [Region(picture, face.start.box, face.start.kind, refine=face.start.refine)] if face.start else []
+            regions = [Region(picture, face.start.box, face.start.kind)] if face.start else []
             if face.points is not None:
                 around = _region_around(picture, face)
                 left, top, right, _ = around.box

@@ -59,11 +59,9 @@ def main() -> None:
         raise InputError("expected --amounts from 0 to below 100 percent and --faces of at least 0")
     pictures, points_image = read_faces(arguments.folder, arguments.faces)
     amounts = [amount / 100 for amount in arguments.amounts]
-    for name, refine in (("two crops", True), ("one crop", False)):
-        predictor = Predictor(arguments.model_path, refine=refine)
-        errors = box_nme(predictor, pictures, points_image, amounts)
-        shown = ", ".join(f"{amount:g} %: {error:.2f}" for amount, error in zip(arguments.amounts, errors, strict=True))
-        print(f"{arguments.folder.name}, {name}, NME with boxes off by up to {shown}")
+    errors = box_nme(Predictor(arguments.model_path), pictures, points_image, amounts)
+    shown = ", ".join(f"{amount:g} %: {error:.2f}" for amount, error in zip(arguments.amounts, errors, strict=True))
+    print(f"{arguments.folder.name}, NME with boxes off by up to {shown}")
 
 
 if __name__ == "__main__":

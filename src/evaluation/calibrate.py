@@ -17,12 +17,12 @@ from src.augmentation import augment
 from src.command_line import HelpFormatter, run_command
 from src.config import AugmentationConfig
 from src.datasets.pictures import SQUARE_SIZE
-from src.datasets.prepared import load_prepared, prepare
+from src.datasets.prepared import PreparedFaces, load_prepared, prepare
 from src.errors import InputError
 from src.files import atomic_path, check_writable
 from src.predict.confidence import LIMIT, calibration_error, disagreement, fit_calibration, reliability
 from src.predict.looks import combine
-from src.predict.runtimes import Runtime, look_twice, open_model
+from src.predict.runtimes import Runtime, look_repeatedly, open_model
 from src.synthesis.renderer.folder import render_faces
 from src.visualization.confidence import reliability_diagram
 
@@ -32,7 +32,12 @@ _WHOLE = (0.5, 0.5, 1.0)  # the crop that is the whole square
 
 
 def measure(
-    runtime: Runtime, folder: Path, *, augmentation: AugmentationConfig | None = None, seed: int = 0
+    runtime: Runtime,
+    folder: Path,
+    *,
+    looks: int = 3,
+    augmentation: AugmentationConfig | None = None,
+    seed: int = 0,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Disagreement (N,) and NME (N,), both in percent of the square's side, of the annotated pictures in a folder.
 
@@ -46,7 +51,7 @@ def measure(
         for start in tqdm(range(0, len(faces), _BATCH), desc="predicting", unit="batch", disable=None):
             part = slice(start, start + _BATCH)
             squares, points_unit = np.array(faces.images[part]), faces.points_unit[part]
-            found.append(_compare(runtime, squares, points_unit))
+            found.append(_compare(runtime, squares, points_unit, looks))
             if augmentation is not None:
                 images, moved, _ = augment(
                     torch.from_numpy(squares),
@@ -58,23 +63,33 @@ def measure(
                     generator=generator,
                 )
                 squares = (255 * images).round().byte().permute(0, 2, 3, 1).contiguous().numpy()
-                found.append(_compare(runtime, squares, moved.numpy()))
+                found.append(_compare(runtime, squares, moved.numpy(), looks))
+                found.append(_compare(runtime, *_turn(faces, part, quarters=1 + start // _BATCH % 2), looks))
     disagreements, errors = zip(*found, strict=True)
     return np.concatenate(disagreements), np.concatenate(errors)
 
 
-def _compare(runtime: Runtime, squares: np.ndarray, points_unit: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    first, second = look_twice(runtime, squares)
-    errors = 100 * np.linalg.norm(combine((first, second), runtime.config.second_look) - points_unit, axis=-1).mean(
-        axis=-1
-    )
-    return disagreement(first, second), errors
+def _turn(faces: PreparedFaces, part: slice, *, quarters: int) -> tuple[np.ndarray, np.ndarray]:
+    """Squares and points_unit of some faces, turned counterclockwise by so many quarters."""
+    points = faces.points_unit[part] - 0.5
+    for _ in range(quarters):
+        points = np.stack([points[..., 1], -points[..., 0]], axis=-1)
+    return np.ascontiguousarray(np.rot90(faces.images[part], quarters, axes=(1, 2))), points + 0.5
+
+
+def _compare(
+    runtime: Runtime, squares: np.ndarray, points_unit: np.ndarray, looks: int
+) -> tuple[np.ndarray, np.ndarray]:
+    found = look_repeatedly(runtime, squares, looks)
+    distance = np.linalg.norm(combine(found, runtime.config.second_look) - points_unit, axis=-1)
+    return disagreement(found), 100 * distance.mean(axis=-1)
 
 
 def parse_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=HelpFormatter)
     parser.add_argument("--model_path", type=Path, default="best.pth.tar", help=".pth.tar, .onnx or .tflite")
     parser.add_argument("--faces", type=int, default=400, help="rendered faces to fit on")
+    parser.add_argument("--looks", type=int, choices=(2, 3), default=3, help="at each face")
     parser.add_argument("--check_on", type=Path, help="folder of pictures with an annot.pkl, to test the fit on")
     parser.add_argument("--out", type=Path, default="output/reliability.png")
     return parser.parse_args()
@@ -85,16 +100,16 @@ def main() -> None:
     if arguments.faces < 2:
         raise InputError(f"expected --faces of at least 2, found {arguments.faces}")
     check_writable(arguments.out.parent)
-    runtime = open_model(arguments.model_path)
+    runtime, looks = open_model(arguments.model_path), arguments.looks
     with tempfile.TemporaryDirectory() as folder:
         rendered = Path(folder) / "rendered"
         render_faces(rendered, arguments.faces, seed=_SEED)
         augmentation = replace(AugmentationConfig(), flip=0.0)  # the second look is mirrored anyway
-        measured = {"rendered, fitted on": measure(runtime, rendered, augmentation=augmentation)}
+        measured = {"rendered, fitted on": measure(runtime, rendered, looks=looks, augmentation=augmentation)}
     disagreements, errors = measured["rendered, fitted on"]
     calibration = fit_calibration(disagreements, errors < LIMIT)
     if arguments.check_on:
-        measured[arguments.check_on.name] = measure(runtime, arguments.check_on)
+        measured[arguments.check_on.name] = measure(runtime, arguments.check_on, looks=looks)
     print(f"Calibration(intercept={calibration.intercept:.2f}, slope={calibration.slope:.2f})")
     bins = {}
     for name, (disagreements, errors) in measured.items():

@@ -41,7 +41,7 @@ class PictureNetwork(nn.Module):
     filter written out as matrices; the fixed crop of the small square is one constant matrix an axis.
     """
 
-    def __init__(self, model: LandmarkNet, *, looks: int = 2, calibration: Calibration = SHIPPED) -> None:
+    def __init__(self, model: LandmarkNet, *, looks: int = 2, calibration: Calibration = SHIPPED[2]) -> None:
         """looks: 1 or 2. calibration: of the score (`src.evaluation.calibrate`); the default is the shipped model's."""
         super().__init__()
         self.second_look = SecondLook(model.config, calibration) if looks == 2 else None

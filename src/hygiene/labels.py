@@ -16,13 +16,15 @@ from src.errors import InputError
 from src.geometry import apply_affine, orientation_affine
 from src.markup import FLIP_PERMUTATION, INNER_51, NUM_POINTS
 from src.predict.confidence import SHIPPED, disagreement
-from src.predict.runtimes import Runtime, look_twice
+from src.predict.looks import combine
+from src.predict.runtimes import Runtime, look_repeatedly
 from src.visualization.sheet import save_picture, sheet_of_squares
 
 FAR = 0.12  # of the face's size: the largest error on 199 labeled photographs of all poses is 0.11
 ALARM = 0.1  # share of a source's faces
 _EXPLAINED = 0.5  # share of the faces far off that a cause has to bring near
 _RECOGNIZED = 0.3  # score from which the network is taken to see a face
+_LOOKS = 2
 _BATCH = 50
 _WORST = 12
 
@@ -52,9 +54,9 @@ def check_labels(runtime: Runtime, faces: PreparedFaces, *, most: int | None = N
     predicted, scores = [], []
     for start in tqdm(range(0, len(rows), _BATCH), desc="checking labels", unit="batch", disable=None):
         squares = np.array(faces.images[rows[start : start + _BATCH]])
-        first, second = look_twice(runtime, squares)
-        predicted.append((first + second) / 2)
-        scores.append(SHIPPED.score(disagreement(first, second)))
+        found = look_repeatedly(runtime, squares, _LOOKS)
+        predicted.append(combine(found, runtime.config.second_look))
+        scores.append(SHIPPED[_LOOKS].score(disagreement(found)))
     points_unit = np.concatenate(predicted)
     if points_unit.shape[1] != NUM_POINTS:
         raise InputError(f"expected a model of {NUM_POINTS} points for the label check, found {points_unit.shape[1]}")

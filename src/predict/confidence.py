@@ -29,13 +29,20 @@ class Calibration:
         return 1 / (1 + np.exp(-(self.intercept + self.slope * _logarithm(disagreement))))
 
 
-# Of best.pth.tar, on rendered faces, which it never saw in training: python3 -m src.evaluation.calibrate
-SHIPPED = Calibration(intercept=2.60, slope=-3.44)
+# Of best.pth.tar by the number of looks, on rendered faces, which it never saw in training:
+# python3 -m src.evaluation.calibrate, with --looks 2 for the first
+SHIPPED = {2: Calibration(intercept=2.60, slope=-3.44), 3: Calibration(intercept=2.60, slope=-3.44)}
 
 
-def disagreement(first_unit: np.ndarray, second_unit: np.ndarray) -> np.ndarray:
-    """Mean distance (B,) of the same point in two predictions (B, 68, 2), in percent of the crop's side."""
-    return 100 * np.linalg.norm(first_unit - second_unit, axis=-1).mean(axis=-1)
+def disagreement(found_unit: np.ndarray) -> np.ndarray:
+    """How far each look's points lie from those of the look before, (B,) in percent of the crop's side.
+
+    found_unit: (looks, B, 68, 2), what `src.predict.looks.look` found, at least two. The mean distance of the same
+    point; of several such distances the mean of their square roots, squared, so that one pair that agrees by chance
+    does not hide another that does not.
+    """
+    apart = 100 * np.linalg.norm(np.diff(found_unit, axis=0), axis=-1).mean(axis=-1)  # (looks - 1, B)
+    return np.sqrt(apart).mean(axis=0) ** 2
 
 
 def fit_calibration(disagreements: np.ndarray, is_good: np.ndarray) -> Calibration:

@@ -22,7 +22,7 @@ from src.predict.detector_file import open_detector
 from src.predict.face import NOTHING_BELOW, Face, make_face
 from src.predict.looks import combine
 from src.predict.picture_input import Channels, Picture, is_one_picture, read_picture
-from src.predict.runtimes import look_twice, open_model
+from src.predict.runtimes import look_repeatedly, open_model
 from src.predict.search import Region, Search, crop_region
 
 Boxes = np.ndarray | Sequence | None
@@ -33,13 +33,12 @@ _SAME_FACE = 0.5  # IoU of the points' boxes: two detections that led to one fac
 class Predictor:
     """Points of faces from a model file.
 
-    Every crop is looked at twice (`src.predict.looks`). box_kind: what the boxes hold, a name of `src.boxes.KINDS` or a
-    BoxKind of your detector. refine: crop a face given by a box once more, around the points found in the box's own
-    crop, which evens out what differs between detectors. turns: look again at faces of a low score with the picture
-    turned by 90, 180 and 270 degrees. calibration: what turns agreement into the score; the default belongs to the
-    shipped model. detector: of whole pictures, an object (`src.predict.detector`) or its file; None is the one that
-    `make detector` fetches, opened when it is needed. threads: of all computing, in every runtime. device: of PyTorch.
-    Raises InputError for a file that cannot be used, and for a device that is not there.
+    box_kind: what the boxes hold, a name of `src.boxes.KINDS` or a BoxKind of your detector. turns: look again at faces
+    of a low score with the picture turned by 90, 180 and 270 degrees. looks: how often each view is looked at
+    (`src.predict.looks`), 2 or 3. calibration: what turns agreement into the score; None is the shipped model's.
+    detector: of whole pictures, an object (`src.predict.detector`) or its file; None is the one that `make detector`
+    fetches, opened when it is needed. threads: of all computing, in every runtime. device: of PyTorch. Raises
+    InputError for a file that cannot be used, and for a device that is not there.
     """
 
     def __init__(
@@ -47,9 +46,9 @@ class Predictor:
         model_path: str | Path = "best.pth.tar",
         *,
         box_kind: str | BoxKind = "landmarks",
-        refine: bool = True,
         turns: bool = True,
-        calibration: Calibration = SHIPPED,
+        looks: int = 3,
+        calibration: Calibration | None = None,
         detector: Detector | str | Path | None = None,
         threads: int = 1,
         device: torch.device | str = "cpu",
@@ -59,9 +58,12 @@ class Predictor:
         if not threads >= 1:
             raise InputError(f"expected at least one thread, found {threads}")
         self.box_kind = KINDS[box_kind] if isinstance(box_kind, str) else box_kind
-        self.refine, self.calibration, self.threads = refine, calibration, threads
+        if looks not in SHIPPED:
+            raise InputError(f"expected 2 or 3 looks, whose agreement makes the score, found {looks}")
+        self.looks, self.calibration = looks, calibration or SHIPPED[looks]
+        self.threads = threads
         self.runtime = open_model(model_path, threads=threads, device=choose_device(str(device)))
-        self.search = Search(self.runtime.predict_unit, self._look, turns=turns)
+        self.search = Search(self._look, turns=turns)
         self._detector = detector
 
     @property
@@ -132,19 +134,18 @@ class Predictor:
             return [crop_region(picture, crop_of_picture(*picture.size))]
         if np.size(boxes) == 0:
             return []
-        return [Region(picture, box, self.box_kind, refine=self.refine) for box in check_boxes(boxes, *picture.size)]
+        return [Region(picture, box, self.box_kind) for box in check_boxes(boxes, *picture.size)]
 
     def _detected(self, picture: Image.Image, *, tiles: bool) -> list[Region]:
         found = self.detector.detect(picture, tiles=tiles)
         return [
-            Region(picture, box, self.detector.kind, roll=float(roll), refine=self.refine)
+            Region(picture, box, self.detector.kind, roll=float(roll))
             for box, roll in zip(found.boxes, found.roll, strict=True)
         ]
 
     def _look(self, squares: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        first, second = look_twice(self.runtime, squares)
-        points_unit = combine((first, second), self.runtime.config.second_look)
-        return points_unit, self.calibration.score(disagreement(first, second))
+        found = look_repeatedly(self.runtime, squares, self.looks)
+        return combine(found, self.runtime.config.second_look), self.calibration.score(disagreement(found))
 
 
 def _paired(

@@ -45,14 +45,13 @@ def open_model(path: str | Path, *, threads: int = 1, device: torch.device | str
     raise InputError(f"{path}: expected a model file that ends in .pth.tar, .onnx or .tflite")
 
 
-def look_twice(runtime: Runtime, squares: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """points_unit (B, 68, 2) of two looks (`src.predict.looks`) at squares (B, S, S, 3) uint8."""
+def look_repeatedly(runtime: Runtime, squares: np.ndarray, looks: int) -> np.ndarray:
+    """points_unit (looks, B, 68, 2) of each look (`src.predict.looks`) at squares (B, S, S, 3) uint8."""
 
     def predict(seen: Tensor) -> np.ndarray:
         return runtime.predict_unit(seen.numpy())
 
-    first, second = look(predict, torch.from_numpy(squares), looks=2, second_look=runtime.config.second_look)
-    return first, second
+    return look(predict, torch.from_numpy(squares), looks, second_look=runtime.config.second_look)
 
 
 class TorchRuntime:

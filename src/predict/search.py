@@ -1,6 +1,6 @@
 """From regions of pictures to points and scores: views are cut, looked at twice, and turned where the score is low.
 
-What looks is given by two functions of squares, so that every runtime shares this file.
+What looks is given as a function of squares, so that every runtime shares this file.
 """
 
 from collections.abc import Callable, Sequence
@@ -9,31 +9,26 @@ from dataclasses import dataclass, replace
 import numpy as np
 from PIL import Image
 
-from src.boxes import KINDS, BoxKind
+from src.boxes import BoxKind
 from src.datasets.pictures import SQUARE_SIZE
 from src.geometry import apply_affine, invert_affine
 from src.markup import NUM_POINTS
-from src.predict.turns import QUARTERS, RETRY_BELOW, affine_of_view, cut_view, is_better, view_of_box, view_of_points
+from src.predict.turns import QUARTERS, RETRY_BELOW, affine_of_view, cut_view, is_better, view_of_box
 
 _BATCH = 32  # views that are looked at together
 _WHOLE = BoxKind(1.0, (0.5, 0.5))  # a box that is the crop itself
 
 Look = Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]  # squares (B, S, S, 3) -> points_unit (B, 68, 2), score
-Glance = Callable[[np.ndarray], np.ndarray]  # squares (B, S, S, 3) uint8 -> points_unit (B, 68, 2)
 
 
 @dataclass(frozen=True)
 class Region:
-    """Where in a picture a face is. box: (4,) pixels, of a kind; roll: degrees that the head is turned, about.
-
-    refine: cut once more around the points that the first view shows.
-    """
+    """Where in a picture a face is. box: (4,) pixels, of a kind; roll: degrees that the head is turned, about."""
 
     picture: Image.Image
     box: np.ndarray
     kind: BoxKind
     roll: float = 0.0
-    refine: bool = True
 
     @property
     def is_crop(self) -> bool:
@@ -43,7 +38,7 @@ class Region:
 def crop_region(picture: Image.Image, crop: np.ndarray, roll: float = 0.0) -> Region:
     """The region of a crop (3,) = left, top, side, which is taken as it is."""
     left, top, side = crop
-    return Region(picture, np.array([left, top, left + side, top + side]), _WHOLE, roll, refine=False)
+    return Region(picture, np.array([left, top, left + side, top + side]), _WHOLE, roll)
 
 
 @dataclass(frozen=True)
@@ -56,10 +51,10 @@ class Found:
 
 
 class Search:
-    """Finds the points of faces in regions. glance: one quick look; look: as good as can be, with a score."""
+    """Finds the points of faces in regions. look: at squares, with a score; turns: also at turned ones."""
 
-    def __init__(self, glance: Glance, look: Look, *, turns: bool = True) -> None:
-        self.glance, self.look, self.turns = glance, look, turns
+    def __init__(self, look: Look, *, turns: bool = True) -> None:
+        self.look, self.turns = look, turns
 
     def __call__(self, regions: Sequence[Region]) -> Found:
         """The faces of regions, in their order."""
@@ -74,11 +69,6 @@ class Search:
         pictures = [region.picture for region in regions]
         roll = np.array([region.roll for region in regions])
         views = np.stack([view_of_box(region.box, region.kind, region.roll) for region in regions])
-        refined = [i for i, region in enumerate(regions) if region.refine]
-        if refined:
-            squares = _cut([pictures[i] for i in refined], views[refined])
-            roughly = _to_image(views[refined], self.glance(squares))
-            views[refined] = view_of_points(roughly, KINDS["landmarks"], roll[refined])
         points_unit, score = self.look(_cut(pictures, views))
         return Found(_to_image(views, points_unit), np.array(score, np.float64), roll)
 

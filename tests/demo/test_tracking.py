@@ -162,7 +162,7 @@ def test_crossing_faces_keep_their_numbers(detecting: Predictor) -> None:
     tracker = Tracker(detecting, smoothing=None, every=8)
     seen = []
     for i in range(60):
-        near, far = (20 + 5 * i, 60, 90 + 5 * i, 130), (320 - 5 * i, 70, 370 - 5 * i, 120)
+        near, far = (20 + 5 * i, 60, 90 + 5 * i, 130), (320 - 5 * i, 180, 370 - 5 * i, 230)
         behind = () if near[0] - 60 < far[0] < near[2] + 10 else (far,)
         seen.append(_seen(tracker.update(rectangle_picture((400, 240), near, *behind), SECONDS)))
     left = next(number for number, middle in seen[0].items() if middle < 200)

@@ -27,9 +27,8 @@ class _Seeing:
     def __init__(self, points_unit: np.ndarray) -> None:
         self.points_unit = points_unit + np.random.default_rng(0).normal(0, 0.005, points_unit.shape)
 
-    def look(self, _: object, squares: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        found = self.points_unit[squares[:, 0, 0, 0]]
-        return found, found
+    def look(self, _: object, squares: np.ndarray, looks: int) -> np.ndarray:
+        return np.stack([self.points_unit[squares[:, 0, 0, 0]]] * looks)
 
 
 @pytest.fixture
@@ -45,7 +44,7 @@ def faces(tmp_path: Path) -> PreparedFaces:
 @pytest.fixture
 def network(faces: PreparedFaces, monkeypatch: pytest.MonkeyPatch) -> _Seeing:
     seeing = _Seeing(faces.points_unit)
-    monkeypatch.setattr(labels, "look_twice", seeing.look)
+    monkeypatch.setattr(labels, "look_repeatedly", seeing.look)
     return seeing
 
 

@@ -19,11 +19,13 @@ from src.visualization.confidence import reliability_diagram
 def test_disagreement_is_a_mean_distance_in_percent() -> None:
     first = np.zeros((2, 68, 2))
     second = first + np.array([[[0.03, 0.04]], [[0, 0]]])
-    np.testing.assert_allclose(disagreement(first, second), [5, 0])
+    np.testing.assert_allclose(disagreement(np.stack([first, second])), [5, 0])
+    third = second + np.array([[[0, 0.2]], [[0, 0]]])
+    np.testing.assert_allclose(disagreement(np.stack([first, second, third])), [((5**0.5 + 20**0.5) / 2) ** 2, 0])
 
 
 def test_the_shipped_score_falls_as_views_disagree() -> None:
-    score = SHIPPED.score(np.array([0.0, 0.3, 1.0, 3.0, 30.0]))
+    score = SHIPPED[3].score(np.array([0.0, 0.3, 1.0, 3.0, 30.0]))
     assert (np.diff(score) < 0).all()
     assert score[1] > 0.9
     assert score[-1] < 0.01

@@ -15,7 +15,8 @@ from src.errors import InputError
 from src.predict import runtimes
 from src.predict.exported_files import append_properties, properties, read_metadata, seal, tflite_metadata
 from src.predict.inference import predict_unit
-from src.predict.runtimes import Runtime, look_twice, open_model
+from src.predict.looks import combine
+from src.predict.runtimes import Runtime, look_repeatedly, open_model
 
 SHIPPED = ROOT / "best.pth.tar"
 
@@ -65,10 +66,12 @@ def test_onnx_runtime_runs_a_file_with_metadata(tmp_path: Path) -> None:
 
 def test_two_views_are_two_looks() -> None:
     runtime, squares = open_model(SHIPPED), _squares(2)
-    plain, closer = look_twice(runtime, squares)
+    plain, closer = look_repeatedly(runtime, squares, 2)
     np.testing.assert_allclose(plain, runtime.predict_unit(squares), atol=1e-9)
     np.testing.assert_allclose(
-        (plain + closer) / 2, predict_unit(runtime.model, torch.from_numpy(squares), looks=2), atol=1e-9
+        combine([plain, closer], runtime.config.second_look),
+        predict_unit(runtime.model, torch.from_numpy(squares), looks=2),
+        atol=1e-9,
     )
 
 

@@ -82,10 +82,8 @@ class HeatmapHead(Head):
     def _mean_position(self, raw: Tensor) -> Tensor:
         """raw -> (B, 68, 2) of each map by itself, in the input frame."""
         probability, centers = _softmax(raw), self._centers_of(raw.shape[-1])
-        # Sums, not matrix products, which mixed precision would round to three digits.
-        x = (probability.sum(dim=2) * centers).sum(dim=-1)  # (B, 68) from the columns' sums
-        y = (probability.sum(dim=3) * centers).sum(dim=-1)
-        return torch.stack([x, y], dim=-1)
+        places = torch.cartesian_prod(centers, centers).flip(1)  # (side^2, 2) x, y of the cells, row by row
+        return probability.flatten(2) @ places
 
     def covariance(self, raw: Tensor) -> Tensor:
         """raw -> (B, 68, 3): variance of x, covariance, variance of y of each map, 1 0 1 for the target's Gaussian."""

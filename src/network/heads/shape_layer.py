@@ -21,6 +21,10 @@ class ShapeLayer(nn.Module):
 
     def forward(self, points: Tensor) -> Tensor:
         """points: (B, K, 2), float32 whatever the network computes in."""
-        x, y = (points - points.mean(dim=1, keepdim=True)).unbind(dim=2)  # (B, K) each
-        real, imaginary = self.real.float().T, self.imaginary.float().T
-        return points + torch.stack([x @ real - y @ imaginary, x @ imaginary + y @ real], dim=2)
+        return points + (points.flatten(1) @ self.matrix()).unflatten(1, (-1, 2))
+
+    def matrix(self) -> Tensor:
+        """The complex matrix, applied to points about their mean, as a real one (2 K, 2 K): constant once trained."""
+        real, imaginary = (part.float().T - part.float().mean(dim=1) for part in (self.real, self.imaginary))
+        rows = torch.stack([torch.stack([real, imaginary], dim=2), torch.stack([-imaginary, real], dim=2)], dim=1)
+        return rows.flatten(2).flatten(0, 1)  # (K, 2, K, 2) flattened: x and y of a point stand side by side
