@@ -26,7 +26,7 @@ from src.predict.submission import check_solution, predict_folder, write_solutio
 from src.visualization.sheet import contact_sheet, save_picture
 
 TEST_DATA = "data/AFLW/data/aflw_test"
-LOOKS_HELP = "at each face, the later ones upright and from closer by (2; 1 if the model was trained without scaling)"
+LOOKS_HELP = "at each face, the later ones upright and from closer by (3; 1 if the model was trained without scaling)"
 
 
 def parse_arguments() -> argparse.Namespace:
@@ -66,7 +66,7 @@ def main() -> None:
     print(f"{arguments.model_path}: {describe_model(model, stores_float32(content))}")
     true_points = dict(zip(*load_annotations(arguments.annotations), strict=True)) if arguments.annotations else None
     knows_sizes = read_config(TrainingConfig, content["training"]).augmentation.scale > 0
-    looks = 1 if arguments.flip else arguments.looks or (2 if knows_sizes else 1)
+    looks = 1 if arguments.flip else arguments.looks or (MOST_LOOKS if knows_sizes else 1)
     with alone_in(arguments.out_dir):
         predict(model, arguments, looks=looks, true_points=true_points)
 
