@@ -116,7 +116,19 @@ def prediction_rows(model: LandmarkNet, folder: Path, work: Path, *, repeats: in
     """test.py on the CPU as a whole process, beside that of `src.benchmark.baselines`."""
     path, count = work / "model.pth.tar", len(read_annotations(folder)[0])
     checkpoint.save(path, checkpoint.model_content(model, nme=float("nan"), training=TrainingConfig()))
-    ours = ("test.py", "--model_path", path, "--test_dataroot", folder, "--out_dir", work, "--device", "cpu", "--looks", 2)
+    ours = (
+        "test.py",
+        "--model_path",
+        path,
+        "--test_dataroot",
+        folder,
+        "--out_dir",
+        work,
+        "--device",
+        "cpu",
+        "--looks",
+        2,
+    )
     baseline = ("-m", "src.benchmark.baselines", folder, work / "baseline.txt")
     times = _in_turns(
         lambda: _seconds(lambda: _run(*ours)), lambda: _seconds(lambda: _run(*baseline)), repeats, warm_up=False

@@ -58,6 +58,13 @@ def quantize(source: str | Path, path: str | Path, *, form: str, crops: Tensor) 
     return float(np.abs(found - expected).mean())
 
 
+def _last_layer(kinds: list[str]) -> int:
+    """The place of a network's last layer among the kinds of its graph's nodes: what decodes maps comes behind it."""
+    last_convolution = max((place for place, kind in enumerate(kinds) if kind == "Conv"), default=0)
+    decoding = next((place for place in range(last_convolution, len(kinds)) if kinds[place] == "Softmax"), len(kinds))
+    return max(place for place in range(decoding) if kinds[place] in _LAYERS)
+
+
 def _int8(source: str | Path, crops: np.ndarray) -> "ModelProto":
     """The graph with a quantize-dequantize pair (QDQ) around every tensor up to the last layer."""
     onnx, quantization = needed("onnx"), needed("onnxruntime.quantization")
@@ -72,7 +79,7 @@ def _int8(source: str | Path, crops: np.ndarray) -> "ModelProto":
         fused, quantized = Path(folder) / "fused.onnx", Path(folder) / "quantized.onnx"
         preprocess(source, fused, skip_symbolic_shape=True)
         nodes = onnx.load(fused).graph.node
-        last = max(place for place, node in enumerate(nodes) if node.op_type in _LAYERS)
+        last = _last_layer([node.op_type for node in nodes])
         logging.disable(logging.WARNING)  # the quantizer warns that preprocessing is missing, which has just been done
         try:
             quantization.quantize_static(
