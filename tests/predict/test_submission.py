@@ -240,8 +240,8 @@ def test_a_name_that_the_file_cannot_carry_is_refused_before_predicting(
         predict_folder(checkpoint.load_model(trained.best)[0], tmp_path)
 
 
-@pytest.mark.parametrize(("flags", "words"), [((), "looks at each: 2"), (("--flip",), "looks at each: 1")])
-def test_a_model_trained_on_faces_of_many_sizes_looks_twice(
+@pytest.mark.parametrize(("flags", "words"), [((), "looks at each: 3"), (("--flip",), "looks at each: 1")])
+def test_a_model_trained_on_faces_of_many_sizes_looks_again(
     trained: Run, tmp_path: Path, flags: tuple[str, ...], words: str
 ) -> None:
     Image.new("RGB", (64, 64)).save(tmp_path / "face.png")
