@@ -1,6 +1,6 @@
-"""How far to trust a prediction: the probability that its NME is below 3 %, from how much two views of a face agree.
+"""How far to trust a prediction: the probability that its NME is below 3 %, from how much several looks agree.
 
-The views are two looks (`src.predict.looks`): at the crop, and from closer by in the mirror. The probability is a
+The looks are those of `src.predict.looks`: at the crop, then from closer by. The probability is a
 logistic function of the logarithm of their disagreement (Platt, "Probabilistic Outputs for Support Vector Machines",
 1999). `src.evaluation.calibrate` finds its two numbers.
 """
