@@ -189,6 +189,7 @@ def test_an_output_folder_that_cannot_be_made_is_named(
     assert (tmp_path / "file").read_text() == "I am a file"
 
 
+@pytest.mark.slow
 def test_a_full_disk_while_training_says_so_and_keeps_the_older_files(
     trained: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -57,6 +57,7 @@ def autolabel(photos: Path, out: Path, *more: object) -> Outcome:
     )
 
 
+@pytest.mark.slow
 def test_the_first_view_is_the_plain_prediction(finished: tuple[Path, Outcome]) -> None:
     model, _ = load_model(finished[0] / "best.pth.tar")
     squares = torch.randint(0, 256, (2, 64, 64, 3), generator=torch.Generator().manual_seed(0), dtype=torch.uint8)

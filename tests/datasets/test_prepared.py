@@ -289,6 +289,7 @@ def test_memory_stays_bounded_with_large_pictures(tmp_path: Path, out: Path) -> 
     assert _growth_of_memory(tmp_path / "large", out, 192) < 250
 
 
+@pytest.mark.slow
 def test_memory_stays_bounded_with_many_faces(tmp_path: Path, out: Path) -> None:
     """500 squares of 256 pixels: a memory map of them, or a list, would add 98 MB."""
     _write_copies(tmp_path / "many", 500, 96)

@@ -53,6 +53,7 @@ def test_a_resting_noisy_point_becomes_quiet() -> None:
     assert jitter < 0.45 * 0.002
 
 
+@pytest.mark.slow
 def test_a_still_face_in_a_noisy_video_rests() -> None:
     generator = np.random.default_rng(3)
     face = np.asarray(render_face(generator, 256).picture, np.float32)

@@ -39,6 +39,7 @@ def _run(*arguments: object) -> Outcome:
     return run(SCRIPT, *arguments)
 
 
+@pytest.mark.slow
 def test_a_notebook_runs_with_the_given_parameters_and_leaves_nothing_volatile(module: ModuleType) -> None:
     file = module.NOTEBOOKS.parent / "full.yaml"
     file.write_text("faces: 9\nrate: 2\nother: 7\n", encoding="utf-8")

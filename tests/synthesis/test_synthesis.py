@@ -72,6 +72,7 @@ def test_skin_rows_never_cross():
     assert skin[ROW["crown"], 0, 1] > 13
 
 
+@pytest.mark.slow
 def test_points_lie_inside_the_pictures_and_frame_like_the_challenge(faces):
     folder, names, points_image, _ = faces
     with Image.open(folder / names[0]) as picture:
