@@ -18,8 +18,9 @@ Batch = tuple[Tensor, Tensor, Tensor]  # squares (B, S, S, 3) uint8, points_unit
 class TrainingBatches:
     """Shuffled batches; the order depends on the seed and the epoch alone, so that a run can be continued anywhere.
 
-    With `source_weights`, one share per source of the prepared set, an epoch holds that share of faces of each source,
-    repeating or leaving out faces as needed. Each of `world_size` processes gets its own part of every epoch.
+    With `source_weights`, one share per source of the prepared set and by default the set's own `shares`, an epoch
+    holds that share of faces of each source, repeating or leaving out faces as needed. Each of `world_size` processes
+    gets its own part of every epoch.
     """
 
     def __init__(
@@ -33,6 +34,7 @@ class TrainingBatches:
         rank: int = 0,
         world_size: int = 1,
     ) -> None:
+        source_weights = source_weights or tuple(faces.shares)
         if source_weights and len(source_weights) != len(faces.source_names):
             raise InputError(
                 f"expected one source weight for each of {', '.join(faces.source_names)}, found {len(source_weights)}"

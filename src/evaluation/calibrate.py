@@ -1,7 +1,7 @@
 """Calibrate the score of `src.predict.confidence`: python3 -m src.evaluation.calibrate --model_path FILE.
 
-The numbers are fitted on faces that the project renders itself, as they are and augmented as in training, and then
-tested on the annotated pictures of --check_on. reliability.png shows the scores against what came true.
+The numbers are fitted on faces that the project renders itself, as they are, augmented as in training, and turned, and
+then tested on the annotated pictures of --check_on. reliability.png shows the scores against what came true.
 """
 
 import argparse
@@ -20,6 +20,7 @@ from src.datasets.pictures import SQUARE_SIZE
 from src.datasets.prepared import PreparedFaces, load_prepared, prepare
 from src.errors import InputError
 from src.files import atomic_path, check_writable
+from src.geometry import apply_affine, orientation_affine
 from src.predict.confidence import LIMIT, calibration_error, disagreement, fit_calibration, reliability
 from src.predict.looks import combine
 from src.predict.runtimes import Runtime, look_repeatedly, open_model
@@ -29,6 +30,7 @@ from src.visualization.confidence import reliability_diagram
 _BATCH = 64
 _SEED = 9101  # of the rendered faces: no training set of the project has it
 _WHOLE = (0.5, 0.5, 1.0)  # the crop that is the whole square
+_ORIENTATIONS = {1: 8, 2: 3}  # EXIF's, by quarters of a turn counterclockwise
 
 
 def measure(
@@ -41,7 +43,8 @@ def measure(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Disagreement (N,) and NME (N,), both in percent of the square's side, of the annotated pictures in a folder.
 
-    augmentation: measure the faces once more, augmented so; the arrays then hold 2 N values.
+    looks: at each face. augmentation: every batch is also measured augmented so, and turned by 90 or 180 degrees, so
+    that faces which nobody finds are among them; the arrays then hold 3 N values.
     """
     generator = torch.Generator().manual_seed(seed)
     found = []
@@ -71,10 +74,9 @@ def measure(
 
 def _turn(faces: PreparedFaces, part: slice, *, quarters: int) -> tuple[np.ndarray, np.ndarray]:
     """Squares and points_unit of some faces, turned counterclockwise by so many quarters."""
-    points = faces.points_unit[part] - 0.5
-    for _ in range(quarters):
-        points = np.stack([points[..., 1], -points[..., 0]], axis=-1)
-    return np.ascontiguousarray(np.rot90(faces.images[part], quarters, axes=(1, 2))), points + 0.5
+    affine = orientation_affine(_ORIENTATIONS[quarters], 1, 1)
+    squares = np.ascontiguousarray(np.rot90(faces.images[part], quarters, axes=(1, 2)))
+    return squares, apply_affine(affine, faces.points_unit[part])
 
 
 def _compare(

@@ -1,4 +1,4 @@
-"""From regions of pictures to points and scores: views are cut, looked at twice, and turned where the score is low.
+"""From regions of pictures to points and scores: views are cut, looked at, and turned where the score is low.
 
 What looks is given as a function of squares, so that every runtime shares this file.
 """

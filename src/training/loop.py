@@ -67,7 +67,7 @@ def fit(
         batch_size=config.batch_size,
         seed=config.seed,
         device=device,
-        source_weights=config.source_weights or tuple(training.shares),
+        source_weights=config.source_weights,
         rank=world.rank,
         world_size=world.size,
     )

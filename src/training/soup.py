@@ -62,7 +62,7 @@ def _training_images(
         batch_size=min(config.batch_size, len(faces)),
         seed=config.seed,
         device=torch.device("cpu"),
-        source_weights=config.source_weights or tuple(faces.shares),
+        source_weights=config.source_weights,
     )
     generator = torch.Generator().manual_seed(config.seed)
     steps = tqdm(range(min(batches, len(loader))), desc="statistics", unit="batch", disable=None, leave=False)
