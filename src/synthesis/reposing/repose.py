@@ -42,12 +42,12 @@ from src.synthesis.reposing.turning import PhotoHead, build_photo_head, sample_p
 
 FOLDERS = ("relabeled", "reposed", "rendered")
 _MADE_BY = "src.synthesis.repose"  # as in every folder so far, whatever this module is called
-_VERSION = 5  # raise it when the same seed gives another picture or label
+_VERSION = 6  # raise it when the same seed gives another picture or label
 _JPEG_QUALITY = 92
 _CHUNK = 8  # photographs that a process fetches at a time
 _NEW_EXPRESSION, _NEW_BACKGROUND, _COVERED = 0.85, 0.5, 0.35  # shares of the full renders
 _EXTENDED = 0.8  # share of the photographs that go on beyond their border; the others end in black, as AFLW's do
-_MOST_TURNED_YAW = 60.0  # degrees: a profile hides too much of the head to be turned
+_MOST_TURNED_YAW = 78.0  # degrees: beyond, a profile hides too much of the head to be turned
 _MOST_REPEATS = 3  # how many times as often a rare source's photographs are turned, to match the largest source
 
 # One face that was written: folder, file name, points_image (68, 2).

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from src.geometry import apply_affine
-from src.pose import rotation_matrix
+from src.pose import euler_angles, rotation_matrix
 from src.synthesis.reposing.expressions import Expression, draw_skin
 from src.synthesis.reposing.face_model import FaceModel
 from src.synthesis.reposing.framing import add_black_border, frame, without_black_border
@@ -19,10 +19,10 @@ from src.synthesis.reposing.relabel import Relabeled
 # What the photographs lack: |yaw| in degrees and the share of turned faces in each interval.
 _YAW_EDGES = np.array([0, 15, 30, 45, 60, 75, 84])
 _YAW_SHARES = np.array([0.15, 0.18, 0.14, 0.18, 0.26, 0.09])
-# Quantiles of pitch in degrees, + is down; looks up are rare in photographs. Beyond the limit on the turn in pitch the
-# neck smears.
-_PITCH_QUANTILES = ((0, 0.05, 0.5, 0.95, 1), (-38, -30, 0, 28, 34))
-_PITCH_TURN = 30.0
+# Quantiles of the tilt towards the camera in degrees, + is down; looks up are rare in photographs. Beyond the limit on
+# the change of tilt the neck smears.
+_TILT_QUANTILES = ((0, 0.05, 0.5, 0.95, 1), (-38, -30, 0, 28, 34))
+_TILT_CHANGE = 30.0
 _UNHIDE_YAW = 8.0  # degrees: a photograph turned less than this shows both sides of the head
 # Model frame, centimeters: the point about which the head turns, between ears and nose, and the lowest depth behind it.
 _PIVOT = np.array([0.0, -1.0, 5.0])
@@ -46,15 +46,21 @@ class PhotoHead:
 
 
 def sample_pose(euler: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """A pose to turn a photograph of pose euler (3,) to, away from the side of the head that it hides. Degrees."""
-    pitch, yaw, roll = euler
-    hidden = min(abs(yaw), _YAW_EDGES[-1] - 1) if abs(yaw) > _UNHIDE_YAW else 0.0
+    """A pose to turn a photograph of pose euler (3,) to, away from the side of the head that it hides. Degrees.
+
+    The head turns about its own axis and then tilts towards or away from the camera, R = Rz(roll) Rx(tilt) Ry(yaw), so
+    that cameras are as often above and below profiles as they are for frontal faces. (Pitch, the angle of the first
+    turn in `src.pose`, leaves a profile's tilt as it is: it turns a profile in the picture's plane.)
+    """
+    hidden = min(abs(euler[1]), _YAW_EDGES[-1] - 1) if abs(euler[1]) > _UNHIDE_YAW else 0.0
     shares = _YAW_SHARES * np.clip((_YAW_EDGES[1:] - hidden) / np.diff(_YAW_EDGES), 0, 1)
     interval = rng.choice(len(shares), p=shares / shares.sum())
-    new_yaw = rng.uniform(max(hidden, _YAW_EDGES[interval]), _YAW_EDGES[interval + 1])
-    side = np.sign(yaw) if hidden else rng.choice([-1.0, 1.0])
-    new_pitch = np.interp(rng.random(), *_PITCH_QUANTILES)
-    return np.array([np.clip(new_pitch, pitch - _PITCH_TURN, pitch + _PITCH_TURN), side * new_yaw, roll])
+    yaw = rng.uniform(max(hidden, _YAW_EDGES[interval]), _YAW_EDGES[interval + 1])
+    side = np.sign(euler[1]) if hidden else rng.choice([-1.0, 1.0])
+    tilt_now = np.degrees(np.arcsin(rotation_matrix(euler)[2, 1]))
+    tilt = np.clip(np.interp(rng.random(), *_TILT_QUANTILES), tilt_now - _TILT_CHANGE, tilt_now + _TILT_CHANGE)
+    about_y, about_x, about_z = rotation_matrix(np.array([[0, side * yaw, 0], [tilt, 0, 0], [0, 0, euler[2]]]))
+    return euler_angles(about_z @ about_x @ about_y)
 
 
 def turn_head(
