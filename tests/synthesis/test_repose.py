@@ -25,7 +25,7 @@ from src.synthesis.reposing.framing import add_black_border, frame, without_blac
 from src.synthesis.reposing.heightfield import HeightField, draw, height_field, turn
 from src.synthesis.reposing.relabel import relabel
 from src.synthesis.reposing.repose import FOLDERS, Making, repose_folder, turns_per_photo
-from src.synthesis.reposing.turning import build_photo_head, sample_pose, turn_head
+from src.synthesis.reposing.turning import build_photo_head, sample_pose, turn_and_tilt, turn_head
 
 DATA = Path(os.environ.get("LANDMARK_DATA", ROOT.parent / "shared" / "data"))
 FACE_MODEL, PHOTOS = DATA / "ict_face_model", DATA / "photos_train"
@@ -109,10 +109,19 @@ def test_a_bright_dot_turns_with_its_point() -> None:
 def test_poses_turn_away_from_the_hidden_side() -> None:
     rng = np.random.default_rng(0)
     poses = np.array([sample_pose(np.array([5.0, -20, 3]), rng) for _ in range(300)])
-    assert (poses[:, 1] <= -20).all()
-    assert (poses[:, 1] < -60).mean() > 0.2
+    turned, _ = turn_and_tilt(poses)
+    assert turned.max() <= turn_and_tilt(np.array([5.0, -20, 3]))[0] + 1e-6
+    assert (turned < -60).mean() > 0.2
     frontal = np.array([sample_pose(np.zeros(3), rng) for _ in range(300)])
     assert (frontal[:, 1] > 0).mean() == pytest.approx(0.5, abs=0.15)
+
+
+def test_profiles_are_seen_from_above_and_below_as_often_as_frontal_faces() -> None:
+    rng = np.random.default_rng(0)
+    turned, tilted = turn_and_tilt(np.array([sample_pose(np.zeros(3), rng) for _ in range(1000)]))
+    profile, frontal = tilted[np.abs(turned) > 60], tilted[np.abs(turned) < 30]
+    assert profile.std() == pytest.approx(frontal.std(), rel=0.15)
+    assert frontal.std() > 15
 
 
 def test_framing_is_the_challenge_s() -> None:

@@ -52,15 +52,21 @@ def sample_pose(euler: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     that cameras are as often above and below profiles as they are for frontal faces. (Pitch, the angle of the first
     turn in `src.pose`, leaves a profile's tilt as it is: it turns a profile in the picture's plane.)
     """
-    hidden = min(abs(euler[1]), _YAW_EDGES[-1] - 1) if abs(euler[1]) > _UNHIDE_YAW else 0.0
+    turned, tilted = turn_and_tilt(euler)
+    hidden = min(abs(turned), _YAW_EDGES[-1] - 1) if abs(turned) > _UNHIDE_YAW else 0.0
     shares = _YAW_SHARES * np.clip((_YAW_EDGES[1:] - hidden) / np.diff(_YAW_EDGES), 0, 1)
     interval = rng.choice(len(shares), p=shares / shares.sum())
     yaw = rng.uniform(max(hidden, _YAW_EDGES[interval]), _YAW_EDGES[interval + 1])
-    side = np.sign(euler[1]) if hidden else rng.choice([-1.0, 1.0])
-    tilt_now = np.degrees(np.arcsin(rotation_matrix(euler)[2, 1]))
-    tilt = np.clip(np.interp(rng.random(), *_TILT_QUANTILES), tilt_now - _TILT_CHANGE, tilt_now + _TILT_CHANGE)
+    side = np.sign(turned) if hidden else rng.choice([-1.0, 1.0])
+    tilt = np.clip(np.interp(rng.random(), *_TILT_QUANTILES), tilted - _TILT_CHANGE, tilted + _TILT_CHANGE)
     about_y, about_x, about_z = rotation_matrix(np.array([[0, side * yaw, 0], [tilt, 0, 0], [0, 0, euler[2]]]))
     return euler_angles(about_z @ about_x @ about_y)
+
+
+def turn_and_tilt(euler: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """How far heads of pose euler (..., 3) are turned about their own axis, and then tilted to the camera. Degrees."""
+    x, y, z = np.moveaxis(rotation_matrix(euler)[..., 2, :], -1, 0)  # depths of the head's axes
+    return np.degrees(np.arctan2(-x, z)), np.degrees(np.arcsin(y))
 
 
 def turn_head(
