@@ -80,6 +80,8 @@ AUGMENTATIONS: dict[str, AugmentationConfig] = {
         second_looks=0.5, damage=0.04, blur=0.12, noise=0.15, erasing=0.3, border=0.07, border_width=0.4
     ),
     "none": _NONE,
+    # For short runs, which do not live to see what stronger transforms bring (docs/results/02_augmentation.md).
+    "light": AugmentationConfig(rotation=20.0, scale=0.1, shift=0.03, saturation=0.3, hue=10.0, gray=0.0, **_NO_DAMAGE),
     "gray": replace(_NONE, gray=0.5),
     "erasing": replace(_NONE, erasing=0.5),
     "color": _COLOR,
@@ -98,12 +100,16 @@ class TrainingConfig:
     learning_rate: float = 2e-3  # peak, for a batch of 64; AdamW
     weight_decay: float = 0.02
     warmup: float = 0.05  # share of the run with a linearly rising learning rate
+    hold: float = 0.0  # share of the run at the peak, before the cosine begins
     final_learning_rate: float = 0.01  # share of the peak at the end of the cosine
     clip_norm: float = 1.0  # largest norm of the gradient
     start_size: int = 0  # pixels of the first inputs, smaller and so cheaper than the model's; 0: of its size at once
     start_share: float = 0.2  # of the run with inputs of `start_size`
     ema_decay: float = 0.999  # of the averaged weights, reached after a warm-up; 0 switches averaging off
     criterion: str = "l1"
+    # What the Euler-angle branch is there for: both; learning, its gradient reaches the shared layers but every face
+    # weighs alike; weighting, its error weighs the faces but only the branch itself learns from it.
+    euler_branch: str = "both"
     teacher: str | None = None  # path of a model that the network imitates
     mutual: bool = False  # a second network learns at the same time, and both imitate each other
     distill: str = "none"  # what is imitated: heatmap, landmark or feature
@@ -122,6 +128,8 @@ _LATER = {
     "second_look": ModelConfig.second_look,
     "second_looks": 0.0,
     "damage": 0.0,
+    "hold": 0.0,
+    "euler_branch": "both",
 }
 
 

@@ -73,10 +73,13 @@ class Run:
         )
 
     def identity(self) -> dict:
-        """All that the hash is made of, as plain values."""
+        """All that the hash is made of, as plain values. A teacher is known by its run, wherever the runs lie."""
+        training = to_dict(self.training)
+        if self.training.teacher and Path(self.training.teacher).is_relative_to(RUNS):
+            training["teacher"] = str(Path(self.training.teacher).relative_to(RUNS))
         return {
             "model": to_dict(self.model),
-            "training": to_dict(self.training),
+            "training": training,
             "training_data": _data_identity(self.training_data),
             "validation_data": _data_identity(self.validation_data),
             "faces": self.faces,
@@ -224,9 +227,10 @@ def _data_identity(folder: Path) -> str:
 
 @cache
 def _hash_data(folder: Path, changed: int) -> str:
-    """A hash of names, labels and the pictures' size: the same faces prepared elsewhere are the same data."""
+    """A hash of names, labels, shares and the pictures' size: the same faces prepared elsewhere are the same data."""
     faces = load_prepared(folder)
     digest = hashlib.sha256(str(faces.images.shape).encode())
     digest.update("\n".join(faces.names).encode())
     digest.update(faces.points_unit.tobytes())
+    digest.update(faces.shares.tobytes())  # empty unless the folder says how its sources are mixed
     return digest.hexdigest()[:12]

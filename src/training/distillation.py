@@ -63,7 +63,14 @@ class Peer(nn.Module):
     """A second network of the same configuration and another seed: each learns from the labels and from the other."""
 
     def __init__(
-        self, student: LandmarkNet, criterion: Callable[..., Tensor], *, seed: int, kind: str, weight: float
+        self,
+        student: LandmarkNet,
+        criterion: Callable[..., Tensor],
+        *,
+        seed: int,
+        kind: str,
+        weight: float,
+        euler_branch: str = "both",
     ) -> None:
         super().__init__()
         if kind == "feature":
@@ -71,7 +78,7 @@ class Peer(nn.Module):
         self.peer = build_model(student.config, seed=seed)
         if kind == "heatmap":
             _check_same_maps(student, self.peer)
-        self.criterion, self.kind, self.weight = criterion, kind, weight
+        self.criterion, self.kind, self.weight, self.euler_branch = criterion, kind, weight, euler_branch
 
     def forward(
         self, student: LandmarkNet, images: Tensor, *, maps: list[Tensor], raw: Tensor, **labels: Tensor
@@ -79,7 +86,9 @@ class Peer(nn.Module):
         """images (B, 3, R, R); raw: the student's. Returns the peer's own loss and both imitations (B,)."""
         peer_maps = self.peer.features(images)
         peer_raw = self.peer.head(peer_maps)
-        own = label_loss(self.peer, self.criterion, maps=peer_maps, raw=peer_raw, **labels)
+        own = label_loss(
+            self.peer, self.criterion, maps=peer_maps, raw=peer_raw, **labels, euler_branch=self.euler_branch
+        )
         of_student = _imitation(self.kind, student, raw, self.peer, peer_raw.detach())
         of_peer = _imitation(self.kind, self.peer, peer_raw, student, raw.detach())
         return own + self.weight * (of_student + of_peer)
@@ -101,7 +110,7 @@ def build_companion(
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.seed)  # the adapters' weights depend on the seed alone
         if config.mutual:
-            return Peer(student, criterion, seed=config.seed + 1, **how)
+            return Peer(student, criterion, seed=config.seed + 1, euler_branch=config.euler_branch, **how)
         if config.teacher:
             teacher, _ = load_model(config.teacher, next(student.parameters()).device, points=student.config.points)
             return Teacher(student, teacher, **how)

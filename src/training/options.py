@@ -18,6 +18,7 @@ from src.network.heads.attention import ATTENTIONS
 from src.network.losses import CRITERIA, MAP_CRITERIA
 from src.network.stored import read_config
 from src.training.distillation import DISTILLATIONS
+from src.training.loss import EULER_BRANCH_USES
 from src.training.recipes import RECIPES
 
 MODEL, TRAINING = ModelConfig(), TrainingConfig()
@@ -54,6 +55,9 @@ def build_parser() -> argparse.ArgumentParser:
     )
     model.add_argument("--init", type=Path, help="start from this model's weights (fine-tuning)")
     model.add_argument("--auxiliary", action=argparse.BooleanOptionalAction, default=True, help="Euler-angle branch")
+    model.add_argument(
+        "--euler_branch", choices=EULER_BRANCH_USES, default=TRAINING.euler_branch, help="what that branch is there for"
+    )
     model.add_argument("--attention", choices=ATTENTIONS, default=MODEL.attention, help="in heads with a pyramid")
     model.add_argument(
         "--coord_conv", action=argparse.BooleanOptionalAction, default=False, help="cells know their place; as above"
@@ -80,6 +84,7 @@ def build_parser() -> argparse.ArgumentParser:
     run.add_argument("--end_epoch", type=int, default=TRAINING.epochs, help="number of epochs")
     run.add_argument("--minutes", type=float, default=TRAINING.minutes, help="budget instead of --end_epoch; 0 is none")
     run.add_argument("--base_lr", type=float, default=TRAINING.learning_rate, help="peak learning rate")
+    run.add_argument("--hold", type=float, default=TRAINING.hold, help="share of the run at the peak rate")
     run.add_argument("--weight-decay", "--wd", type=float, default=TRAINING.weight_decay)
     run.add_argument("--start_size", type=int, default=TRAINING.start_size, help="smaller inputs at first; 0: none")
     run.add_argument("--start_share", type=float, default=TRAINING.start_share, help="part of the run with these")

@@ -27,9 +27,12 @@ class Trainer:
     ) -> None:
         self.network = network.to(device).to(memory_format=torch.channels_last)
         self.config, self.steps_per_epoch, self.device, self.world = config, steps_per_epoch, device, world
+        if not 0 <= config.hold < 1 - config.warmup:
+            raise InputError(f"expected hold from 0 to below {1 - config.warmup:g}, found {config.hold}")
         criterion = build_criterion(config.criterion, network.head.criteria)
         self.companion = build_companion(self.network, config, criterion)
-        self.loss = TrainingLoss(self.network, criterion, self.companion).to(device, memory_format=torch.channels_last)
+        self.loss = TrainingLoss(self.network, criterion, self.companion, euler_branch=config.euler_branch)
+        self.loss = self.loss.to(device, memory_format=torch.channels_last)
         self.learned = [p for p in self.loss.parameters() if p.requires_grad]
         if world.size > 1:
             devices = [device] if device.type == "cuda" else None
@@ -144,10 +147,11 @@ class Trainer:
 
 
 def learning_rate(progress: float, config: TrainingConfig) -> float:
-    """Linear warm-up, then a cosine down to `final_learning_rate` of the peak. progress in [0, 1]."""
+    """Linear warm-up, the peak for `hold`, then a cosine down to `final_learning_rate` of it. progress in [0, 1]."""
     if progress < config.warmup:
         return config.learning_rate * max(progress / config.warmup, 0.01)
-    share = min((progress - config.warmup) / (1 - config.warmup), 1.0)
+    start = config.warmup + config.hold
+    share = min(max(progress - start, 0.0) / (1 - start), 1.0)
     low = config.final_learning_rate
     return config.learning_rate * (low + (1 - low) * 0.5 * (1 + math.cos(math.pi * share)))
 

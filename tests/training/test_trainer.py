@@ -130,3 +130,10 @@ def test_a_snapshot_of_another_network_is_refused() -> None:
             other.restore(state)
     with pytest.raises(InputError, match="found a model file"):
         _trainer().restore({"weights": {}})
+
+
+def test_a_held_rate_stays_at_its_peak_and_then_falls() -> None:
+    config = replace(CONFIG, warmup=0.1, hold=0.5, learning_rate=1.0, final_learning_rate=0.01)
+    assert [learning_rate(progress, config) for progress in (0.1, 0.3, 0.6)] == [1.0, 1.0, 1.0]
+    assert learning_rate(0.8, config) == pytest.approx(0.505)
+    assert learning_rate(1.0, config) == pytest.approx(0.01)
