@@ -7,9 +7,11 @@ import numpy as np
 import pandas as pd
 import torch
 
-from src.datasets.prepared import prepare
+from src.datasets.prepared import load_prepared, prepare
 from src.devices import choose_device
 from src.errors import InputError
+from src.evaluation.evaluate import unit_errors
+from src.metrics import nme
 
 ROOT = Path(__file__).resolve().parents[2]
 DATA = ROOT / "data" / "notebooks"
@@ -53,6 +55,16 @@ def rendered_faces(count: int, *, seed: int = 0) -> Path:
     folder = DATA / f"faces_{count}_seed{seed}"
     render_faces(folder, count, seed=seed)
     return folder
+
+
+def mean_face_nme(training_data: Path, validation_data: Path) -> float:
+    """NME in percent on the validation faces of one answer for all: the mean of the training faces' points.
+
+    It is what a network has that learned nothing. Both are prepared folders of faces with the same points.
+    """
+    training, validation = load_prepared(training_data), load_prepared(validation_data)
+    guess = np.broadcast_to(training.points_unit.mean(axis=0), validation.points_unit.shape)
+    return nme(unit_errors(guess, validation))
 
 
 def save_table(table: pd.DataFrame, name: str) -> pd.DataFrame:

@@ -2,12 +2,14 @@
 
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 
+from src.datasets.prepared import load_prepared
 from src.errors import InputError
 from src.notebook import data as notebook
-from src.notebook.data import describe_machine, mean_and_spread, open_data, save_table
+from src.notebook.data import describe_machine, mean_and_spread, mean_face_nme, open_data, save_table
 
 
 def test_the_machine_is_described_with_every_seed() -> None:
@@ -48,3 +50,10 @@ def test_mean_and_spread_keep_the_order_and_count_the_rows() -> None:
     assert table["nme"].tolist() == [2.0, 5.0]
     assert table["nme_std"].tolist() == [pytest.approx(2**0.5), 0.0]
     assert table["n"].tolist() == [2, 1]
+
+
+def test_the_mean_face_is_that_of_the_training_faces(prepared: Path) -> None:
+    training, validation = prepared / "AFLW_train_data", prepared / "AFLW_validation_data"
+    mean, faces = load_prepared(training).points_unit.mean(axis=0), load_prepared(validation)
+    apart = np.linalg.norm(mean - faces.points_unit, axis=-1).mean()  # of the square's side
+    assert mean_face_nme(training, validation) == pytest.approx(100 * apart, rel=1e-4)

@@ -1,0 +1,138 @@
+"""Whether the rows of a study differ: the one place that says so, for every notebook and page.
+
+Rows are compared seed by seed, as rows of one seed share their faces, their order and their first weights: the mean
+difference has Student's t interval, its p value that of the paired t test, corrected by Holm ("A Simple Sequentially
+Rejective Multiple Test Procedure", 1979) for the number of rows compared. Where the best row has hardly left the mean
+face, nothing has been learned that could be compared, and there is no verdict.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+
+from src.errors import InputError
+
+LEVEL = 0.05  # of the p values, and 1 - LEVEL of the intervals
+NEAR_MEAN_FACE = 0.8  # of the mean face's error: a best row above it has learned too little to compare
+HALF_MEAN_FACE = 0.5  # of it: a row above that has learned nothing worth a rank
+WITHIN_NOISE, NO_VERDICT, LEARNED_NOTHING = "within noise", "no verdict", "learned nothing"
+
+
+def compare(
+    rows: pd.DataFrame, *, by: str, mean_face: float | None, against: str | None = None, value: str = "nme"
+) -> pd.DataFrame:
+    """Every row of a study beside one of them, or beside the one above it.
+
+    rows: a line for each row and seed, columns `by`, "seed" and `value`. against: the row that the others are compared
+    with, chosen before looking; None compares each with the one above. mean_face: NME of the mean face in percent; None
+    where `value` is no NME.
+    Returns a line for each comparison with columns `by`, "against", "seeds", "difference" (mean over the seeds of
+    `by` - "against"), "low" and "high" (95 % interval), "p" (Holm's) and "verdict": lower, higher, within noise, no
+    verdict. Raises InputError for one seed, for rows of different seeds, and where there is nothing to compare.
+    """
+    table = _by_seed(rows, by=by, value=value)
+    names = list(table.columns)
+    if against is not None and against not in names:
+        raise InputError(f"expected one of {', '.join(map(str, names))} to compare with, found {against!r}")
+    if len(names) < 2:
+        raise InputError(f"expected at least two rows to compare, found {len(names)}")
+    pairs = (
+        list(zip(names[1:], names, strict=False)) if against is None else [(n, against) for n in names if n != against]
+    )
+    tests = [_paired(table[row].to_numpy() - table[other].to_numpy()) for row, other in pairs]
+    result = pd.DataFrame(
+        {
+            by: [row for row, _ in pairs],
+            "against": [other for _, other in pairs],
+            "seeds": len(table),
+            **{name: [test[i] for test in tests] for i, name in enumerate(("difference", "low", "high"))},
+            "p": _holm([test[3] for test in tests]),
+        }
+    )
+    learned = mean_face is None or table.mean().min() <= NEAR_MEAN_FACE * mean_face
+    direction = np.where(result["difference"] < 0, "lower", "higher")
+    result["verdict"] = np.where(result["p"] < LEVEL, direction, WITHIN_NOISE) if learned else NO_VERDICT
+    return result
+
+
+def sentences(compared: pd.DataFrame, *, unit: str = "points") -> list[str]:
+    """What `compare` found, a line for each comparison, in words that claim no more. Begins with "- "."""
+    by, corrected = compared.columns[0], f", Holm over {len(compared)}" if len(compared) > 1 else ""
+    if (compared["verdict"] == NO_VERDICT).all():
+        return ["- No verdict: the best row lies within 20 % of the mean face, so nothing was learned to compare."]
+    return [
+        f"- {row[by]} against {row['against']}: {row['difference']:+.2f} {unit} (95 % interval {row['low']:+.2f} to "
+        f"{row['high']:+.2f}, p = {row['p']:.2g}{corrected}, {row['seeds']} seeds): {row['verdict']}."
+        for row in compared.to_dict("records")
+    ]
+
+
+def judge(rows: pd.DataFrame, **how: object) -> list[str]:
+    """`sentences` of `compare`, or the reason why there is none: notebooks also run with one seed, to be read."""
+    if rows["seed"].nunique() < 2:
+        return ["- No verdict: one seed cannot tell a difference from chance; set seeds to several."]
+    return sentences(compare(rows, **how))
+
+
+def with_mean_face(table: pd.DataFrame, *, by: str, mean_face: float, value: str = "nme") -> pd.DataFrame:
+    """The table with the mean face as its last row and a column "note" that says which rows have learned nothing.
+
+    A row has learned something where its `value` lies below half of the mean face's.
+    """
+    noted = table.assign(note=np.where(table[value] > HALF_MEAN_FACE * mean_face, LEARNED_NOTHING, ""))
+    return pd.concat([noted, pd.DataFrame([{by: "mean face", value: mean_face, "note": ""}])], ignore_index=True)
+
+
+def order_without_each_seed(rows: pd.DataFrame, *, by: str, value: str = "nme") -> dict[object, list[str]]:
+    """The rows by rising mean when each seed is left out in turn: seed -> names. Raises InputError for one seed."""
+    table = _by_seed(rows, by=by, value=value)
+    return {seed: list(table.drop(index=seed).mean().sort_values(kind="stable").index) for seed in table.index}
+
+
+def stability(rows: pd.DataFrame, *, by: str, value: str = "nme") -> str:
+    """One line: whether the order of the rows stays when any one seed is left out. Begins with "- "."""
+    if rows["seed"].nunique() < 2:
+        return "- The order is that of one seed."
+    whole = list(_by_seed(rows, by=by, value=value).mean().sort_values(kind="stable").index)
+    orders = order_without_each_seed(rows, by=by, value=value)
+    changed = [str(seed) for seed, order in orders.items() if order != whole]
+    if not changed:
+        return "- The order stays the same when any one seed is left out."
+    kept = [name for place, name in enumerate(whole) if all(order[place] == name for order in orders.values())]
+    places = f"; only {', '.join(kept)} keep their place" if kept else ""
+    return f"- The order is not stable: it changes when seed {' or '.join(changed)} is left out{places}."
+
+
+def _by_seed(rows: pd.DataFrame, *, by: str, value: str) -> pd.DataFrame:
+    """The values with a line a seed and a column a row, in their order of appearance."""
+    if rows.duplicated([by, "seed"]).any():
+        raise InputError(f"expected one value for each {by} and seed, found several")
+    table = rows.pivot(index="seed", columns=by, values=value)[list(dict.fromkeys(rows[by]))]
+    if len(table) < 2:
+        raise InputError("a verdict expects at least two seeds, found one; set seeds to several")
+    lacking = table.columns[table.isna().any()]
+    if len(lacking):
+        raise InputError(
+            f"expected every row with the same seeds, found some missing of {', '.join(map(str, lacking))}"
+        )
+    return table
+
+
+def _paired(differences: np.ndarray) -> tuple[float, float, float, float]:
+    """Mean, its interval's ends, and p of the two-sided t test that it is 0. differences: (seeds)."""
+    mean, error = differences.mean(), stats.sem(differences)
+    if error == 0:
+        return mean, mean, mean, float(mean == 0)
+    reach = stats.t.ppf(1 - LEVEL / 2, len(differences) - 1) * error
+    return mean, mean - reach, mean + reach, 2 * stats.t.sf(abs(mean) / error, len(differences) - 1)
+
+
+def _holm(p: Sequence[float]) -> np.ndarray:
+    """P values corrected for their number: the smallest times all, the next times one less, and never falling."""
+    order = np.argsort(p)
+    corrected = np.maximum.accumulate(np.asarray(p)[order] * np.arange(len(p), 0, -1))
+    result = np.empty(len(p))
+    result[order] = np.minimum(corrected, 1)
+    return result
