@@ -10,7 +10,8 @@ from matplotlib.patches import Ellipse
 from src.errors import InputError
 from src.metrics import FAILURE, auc, cumulative_errors, failure_rate, nme
 from src.visualization.faces import draw_points
-from src.visualization.style import color, figure, plot_style
+from src.visualization.style import caption, color, figure, legend_beside, mark_mean_face, plot_style
+from src.visualization.training import SPREAD
 
 _PERCENT = "% of sqrt(H W)"
 
@@ -94,26 +95,35 @@ def sensitivity_curves(frames: Mapping[str, pd.DataFrame], *, units: Mapping[str
                 axes.fill_between(rows["level"], rows["low"], rows["high"], color=color(model, i), alpha=0.2, lw=0)
             axes.set(title=damage, xlabel=unit, ylabel=f"NME ({_PERCENT})")
             axes.set_ylim(bottom=0)
-        grid[0].legend(fontsize=8)
+        legend_beside(grid[-1])
         drawing.suptitle(title)
+        caption(drawing, "line: mean; band: 95 % interval over the faces")
         return drawing
 
 
-def bars_with_spread(tables: Mapping[str, pd.DataFrame], *, by: str, title: str) -> Figure:
+def bars_with_spread(
+    tables: Mapping[str, pd.DataFrame], *, by: str, title: str, mean_face: float | None = None
+) -> Figure:
     """One panel of horizontal bars a condition: mean NME, standard deviation over seeds.
 
     tables: condition -> frame of columns `by`, a mean, its standard deviation (as `src.notebook.data.mean_and_spread`).
+    mean_face: its NME on faces of the first condition, drawn in that panel.
     """
     names = next(iter(tables.values()))[by]
     with figure(width=2.2 + 2.3 * len(tables), height=1.2 + 0.32 * len(names), columns=len(tables)) as (drawing, grid):
         grid = np.atleast_1d(grid)
         for axes, (condition, table) in zip(grid, tables.items(), strict=True):
             _, mean, spread = table.columns[:3]
-            axes.barh(range(len(names)), table[mean], xerr=table[spread], color=color("", 0), ecolor="black", capsize=3)
+            colors = [color(name, place) for place, name in enumerate(names)]
+            axes.barh(range(len(names)), table[mean], xerr=table[spread], color=colors, ecolor="black", capsize=3)
             axes.set(title=condition, xlabel=f"NME ({_PERCENT})")
             axes.set_yticks(range(len(names)), names if axes is grid[0] else [""] * len(names))
             axes.invert_yaxis()
+        mark_mean_face(grid[0], mean_face, along="x")
+        if mean_face is not None:
+            drawing.legend(*grid[0].get_legend_handles_labels(), loc="outside upper right", fontsize=8)
         drawing.suptitle(title)
+        caption(drawing, SPREAD.format("bar"))
         return drawing
 
 

@@ -20,7 +20,7 @@ _COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#0
 _MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
 _LINES = ("-", "--", "-.", ":", (0, (5, 1)), (0, (3, 1, 1, 1)), (0, (1, 1)), (0, (7, 2, 1, 2)))
 _SETTINGS = {
-    "figure.dpi": 80,
+    "figure.dpi": 110,
     "figure.constrained_layout.use": True,
     "axes.grid": True,
     "grid.alpha": 0.3,
@@ -55,6 +55,26 @@ def plot_style(name: str, position: int = 0) -> dict[str, object]:
 def color(name: str, position: int = 0) -> str:
     """The name's color alone."""
     return str(plot_style(name, position)["color"])
+
+
+def mark_mean_face(axes: Axes, nme: float | None, *, along: str = "y") -> None:
+    """The error of the mean face, which is what a network has that learned nothing, as a line across the plot.
+
+    nme: percent; None draws nothing. along: the axis that shows the error, x or y.
+    """
+    if nme is not None:
+        draw = axes.axhline if along == "y" else axes.axvline
+        draw(nme, color="0.35", linestyle=(0, (6, 3)), linewidth=1.2, zorder=1, label=f"mean face ({nme:.2f})")
+
+
+def caption(drawing: Figure, text: str) -> None:
+    """A line under the whole figure that says what its bars, whiskers and bands are."""
+    drawing.supxlabel(text, fontsize=8, color="0.3")
+
+
+def legend_beside(axes: Axes) -> None:
+    """The legend to the right of the plot, where it covers no curve."""
+    axes.legend(loc="center left", bbox_to_anchor=(1, 0.5))
 
 
 def title(text: str, *, n: int, seeds: object, of: str = "validation faces") -> str:

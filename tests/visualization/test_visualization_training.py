@@ -63,6 +63,41 @@ def test_bars_are_sorted_with_the_best_at_the_top() -> None:
     assert [bar.get_width() for bar in axes.patches] == [6.0, 5.0, 4.0]
 
 
+def test_bars_of_steps_keep_the_order_of_the_table() -> None:
+    axes = bars(TABLE, name="name", title="t", ranked=False).axes[0]
+    assert [text.get_text() for text in axes.get_yticklabels()] == ["c", "b", "a"]  # from the bottom
+
+
+def test_a_row_has_the_color_of_its_place_in_the_table_however_it_is_ranked() -> None:
+    colors = {
+        ranked: [bar.get_facecolor() for bar in bars(TABLE, name="name", title="t", ranked=ranked).axes[0].patches]
+        for ranked in (True, False)
+    }
+    assert colors[True] == [colors[False][::-1][place] for place in (1, 0, 2)]
+
+
+def test_the_mean_face_is_a_level_in_every_figure_of_errors() -> None:
+    frames = [pd.DataFrame({"epoch": [1, 2], "validation_nme": [9.0, 5.0]})]
+    grouped = pd.DataFrame({"yaw": ["0-30"], "way": ["x"], "nme": [1.0], "nme_std": 0.0})
+    figures = (
+        bars(TABLE, name="name", title="t", mean_face=8.0),
+        pareto(TABLE, {"cost": "cost"}, name="name", title="t", mean_face=8.0),
+        learning_curves({"a": frames}, title="t", mean_face=8.0),
+        grouped_bars(grouped, group="yaw", name="way", title="t", xlabel="yaw", mean_face=8.0),
+        error_by_size(TABLE, size="cost", xlabel="x", title="t", mean_face=8.0),
+    )
+    for drawing in figures:
+        (line,) = (line for line in drawing.axes[0].lines if "mean face" in str(line.get_label()))
+        assert 8.0 in (line.get_xdata()[0], line.get_ydata()[0])
+        assert drawing.get_supxlabel()  # what bars and bands are
+        assert drawing.dpi >= 110
+
+
+def test_two_sizes_get_no_power_law() -> None:
+    axes = error_by_size(TABLE.head(2), size="cost", xlabel="x", title="t").axes[0]
+    assert not [line for line in axes.lines if "NME =" in str(line.get_label())]
+
+
 def test_grouped_bars_leave_a_gap_where_a_value_is_missing() -> None:
     table = pd.DataFrame({"yaw": ["0-30", "0-30", "30-60"], "way": ["x", "y", "x"], "nme": [1.0, 2.0, 3.0]})
     axes = grouped_bars(table.assign(nme_std=0.0), group="yaw", name="way", title="t", xlabel="yaw").axes[0]
