@@ -19,7 +19,7 @@ from tqdm import tqdm
 
 from src.command_line import HelpFormatter, run_command
 from src.compression.importance import importance, remove_channels
-from src.config import TrainingConfig
+from src.config import AUGMENTATIONS, AugmentationConfig, TrainingConfig
 from src.datasets.loader import TrainingBatches
 from src.datasets.prepared import PreparedFaces, load_prepared
 from src.errors import InputError
@@ -99,6 +99,7 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--minutes_per_round", type=float, default=10.0, help="of training")
     parser.add_argument("--max_loss", type=float, default=15.0, help="percent of the reference's NME to lose at most")
     parser.add_argument("--distill", choices=DISTILLATIONS, default="heatmap", help="what of the reference is imitated")
+    parser.add_argument("--augmentation", choices=AUGMENTATIONS, default="looks", help="of the training faces")
     parser.add_argument("--base_lr", type=float, default=3e-4, help="peak learning rate")
     parser.add_argument("--train_batchsize", type=int, default=64, help="faces a step")
     parser.add_argument("--seed", type=int, default=0)
@@ -129,6 +130,7 @@ def main() -> None:
         teacher=str(reference) if arguments.distill != "none" else None,
         distill=arguments.distill,
         seed=arguments.seed,
+        augmentation=AugmentationConfig.named(arguments.augmentation),
     )
     size = {"target_mb": arguments.target_mb, "rounds": arguments.rounds}
     done: list[Round] = []
