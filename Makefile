@@ -11,7 +11,7 @@ DETECTOR := data/detector/face_detection_back.tflite
 DETECTOR_SHA := e376cf6b168d5ece8a3cedb94acc4eb168a136aede125ccc3d903ef38f5beda8
 WEB_RUNTIME := ort.wasm.min.mjs ort-wasm-simd-threaded.mjs ort-wasm-simd-threaded.wasm
 
-.PHONY: setup constraints demo test quick fuzz lint bench notebooks export-env detector web clean
+.PHONY: setup constraints demo test quick fuzz lint bench notebooks export-env detector web web-lock clean
 
 setup: $(READY)
 
@@ -78,9 +78,13 @@ $(DETECTOR): | $(READY)
 # The page docs/demo with all that it loads; then: python3 -m http.server --directory docs/demo
 # With MODEL=model.onnx DETECTOR_MODEL=detector.onnx, made elsewhere by this target, only npm is needed.
 web: docs/demo/model.onnx docs/demo/detector.onnx
-	npm install --prefix docs/demo --omit=dev --no-package-lock --no-audit --no-fund
+	npm ci --prefix docs/demo --omit=dev --no-audit --no-fund
 	mkdir -p docs/demo/vendor
 	cp $(addprefix docs/demo/node_modules/onnxruntime-web/dist/,$(WEB_RUNTIME)) docs/demo/vendor
+
+# The versions and checksums of what docs/demo/package.json names, for whichever registry npm is set to.
+web-lock:
+	npm install --prefix docs/demo --package-lock-only --no-audit --no-fund
 
 docs/demo/model.onnx: $(if $(MODEL),$(MODEL),best.pth.tar $(READY))
 	$(if $(MODEL),cp $(MODEL) $@,$(PY) -m src.export --input picture --out $@)
