@@ -2,16 +2,15 @@
 
 import argparse
 import sys
+from contextlib import ExitStack
 from pathlib import Path
-
-import torch
 
 from src.command_line import run_command
 from src.config import MAX_MODEL_MB
 from src.datasets.prepared import PreparedFaces, load_prepared
-from src.devices import choose_device, join_world, leave_world
+from src.devices import choose_device, is_first, join_world, leave_world, set_threads
 from src.errors import InputError
-from src.files import check_writable
+from src.files import alone_in, check_writable
 from src.network import checkpoint
 from src.network.model import build_model
 from src.network.profiling import profile
@@ -24,8 +23,7 @@ def main() -> None:
     start = checkpoint.load(flags.init) if flags.init and not snapshot else snapshot
     model_config, training_config = configurations(flags, start)
     device = choose_device(flags.device)
-    if flags.workers:
-        torch.set_num_threads(flags.workers)
+    set_threads(flags.workers)
     training, validation = open_prepared(flags.dataroot), open_prepared(flags.val_dataroot)
     for folder in (flags.snapshot, flags.best_model, flags.log_file.parent, flags.summary.parent):
         check_writable(folder)  # before the first epoch, not after it
@@ -38,15 +36,18 @@ def main() -> None:
             f"{flags.backbone} with {flags.head} takes {cost.megabytes:.1f} MB; expected at most {MAX_MODEL_MB:g} "
             "(--allow_large trains it as a teacher)"
         )
-    world = join_world(device.type)
-    device = world.own(device)
-    if world.is_first:
-        print(
-            f"{flags.backbone} + {flags.head} at {flags.input_size} px: {cost.parameters:,} parameters, "
-            f"{cost.megabytes:.2f} MB, {cost.mmacs:.0f} MMACs; {len(training)} training and {len(validation)} "
-            f"validation faces on {device}" + (f", {world.size} processes" if world.size > 1 else "")
-        )
-    try:
+    with ExitStack() as held:
+        if is_first():
+            held.enter_context(alone_in(flags.snapshot, flags.best_model))
+        world = join_world(device.type)  # after all that can be refused: a process alone here would wait for the others
+        held.callback(leave_world, world)
+        device = world.own(device)
+        if world.is_first:
+            print(
+                f"{flags.backbone} + {flags.head} at {flags.input_size} px: {cost.parameters:,} parameters, "
+                f"{cost.megabytes:.2f} MB, {cost.mmacs:.0f} MMACs; {len(training)} training and {len(validation)} "
+                f"validation faces on {device}" + (f", {world.size} processes" if world.size > 1 else "")
+            )
         result = fit(
             network.to(device),
             training,
@@ -59,8 +60,6 @@ def main() -> None:
             validation_batch=flags.val_batchsize,
             resume=snapshot,
         )
-    finally:
-        leave_world(world)
     if not world.is_first:
         return
     if result.interrupted:

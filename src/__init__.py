@@ -1,1 +1,26 @@
-"""Light-weight facial-landmark prediction: 68 points in a cropped face, from data to submission."""
+"""Light-weight facial-landmark prediction: 68 points in a cropped face, from data to submission.
+
+Before a command starts, while PyTorch is still being imported, Ctrl-C ends it as it does later: one line, exit code
+130. `src.command_line.run_command` puts the usual handler back.
+"""
+
+import os
+import signal
+import sys
+from pathlib import Path
+
+
+def end_import(_number: int, _frame: object) -> None:
+    """The handler of Ctrl-C until a command starts; nothing is written yet."""
+    os.write(2, b"interrupted\n")
+    os._exit(130)
+
+
+def _is_a_command() -> bool:
+    """Whether a script of this repository, or `python -m src.something`, is starting; not a program that imports us."""
+    script = getattr(sys.modules["__main__"], "__file__", None)
+    return sys.argv[0] == "-m" or (script is not None and Path(script).resolve().parent == Path(__file__).parents[1])
+
+
+if _is_a_command() and signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+    signal.signal(signal.SIGINT, end_import)

@@ -2,10 +2,13 @@
 
 import argparse
 import io
+import os
+import signal
 import sys
 import warnings
 from collections.abc import Callable
 
+from src import end_import
 from src.errors import InputError
 
 _LONGEST = 300  # characters of an error
@@ -24,6 +27,8 @@ def run_command(main: Callable[[], None]) -> None:
     Exit codes: 2 for a wrong input, a failing disk or too little memory (InputError, OSError, MemoryError), 130 for
     Ctrl-C. Anything else is a defect of this software and keeps its traceback.
     """
+    if signal.getsignal(signal.SIGINT) is end_import:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     # About odd files and numbers; broken ones raise as well.
     warnings.filterwarnings("ignore", module=r"(PIL|torch)\.")
     warnings.filterwarnings("ignore", category=RuntimeWarning)
@@ -48,5 +53,6 @@ def _report(message: str) -> int:
     message = " ".join(message.split())
     if len(message) > _LONGEST:  # what was wrong stands first, what to do last
         message = f"{message[: _LONGEST // 2]} ... {message[-_LONGEST // 2 :]}"
-    print(f"error: {message}", file=sys.stderr)
+    if os.environ.get("RANK", "0") == "0":  # of several processes that torchrun started one speaks
+        print(f"error: {message}", file=sys.stderr)
     return 2

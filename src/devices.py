@@ -6,6 +6,7 @@ Several processes are PyTorch's DDP: gloo on CPUs, NCCL on GPUs.
 import contextlib
 import multiprocessing
 import os
+import signal
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -31,6 +32,12 @@ def choose_device(name: str) -> torch.device:
     if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
         raise InputError(f"device {name}: found {torch.cuda.device_count()} CUDA devices; use cpu")
     return device
+
+
+def set_threads(threads: int) -> None:
+    """PyTorch computes on so many threads from now on; 0 leaves the choice to it."""
+    if threads:
+        torch.set_num_threads(threads)
 
 
 @contextlib.contextmanager
@@ -79,6 +86,11 @@ class World:
             dist.barrier()
 
 
+def is_first() -> bool:
+    """Whether this process speaks for all that torchrun started; known before they join."""
+    return os.environ.get("RANK", "0") == "0"
+
+
 def join_world(device: str) -> World:
     """Join the processes that torchrun started, if it did."""
     size = int(os.environ.get("WORLD_SIZE", "1"))
@@ -96,11 +108,23 @@ def leave_world(world: World) -> None:
         dist.destroy_process_group()
 
 
+@contextlib.contextmanager
+def born_deaf() -> Iterator[None]:
+    """Processes that this thread starts inside do not hear Ctrl-C while they import; `end_with_parent` goes on so."""
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
+
+
 def end_with_parent() -> None:
-    """In a worker process: end when the process that started it is gone, however it went.
+    """In a worker process: end when the process that started it is gone, however it went, and leave Ctrl-C to it.
 
     A pool's workers wait for work for ever, also after their parent was killed.
     """
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
 
     def watch() -> None:
         multiprocessing.parent_process().join()

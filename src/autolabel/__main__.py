@@ -4,17 +4,15 @@ import argparse
 from dataclasses import replace
 from pathlib import Path
 
-import torch
-
 from src.autolabel.experiment import compare
 from src.autolabel.output import write_output
 from src.autolabel.rounds import Settings, best_round, run_rounds
 from src.autolabel.task import Task, hide_labels, open_task
 from src.autolabel.training import Setup
 from src.command_line import HelpFormatter, run_command
-from src.devices import choose_device
+from src.devices import choose_device, set_threads
 from src.errors import InputError
-from src.files import check_writable
+from src.files import alone_in, check_writable
 from src.training.options import configurations, parse
 
 DEFAULTS = Settings()
@@ -71,8 +69,7 @@ def parse_arguments(arguments: list[str] | None = None) -> tuple[argparse.Namesp
 def main() -> None:
     own, train = parse_arguments()
     model, training = configurations(train)
-    if train.workers:
-        torch.set_num_threads(train.workers)
+    set_threads(train.workers)
     check_writable(own.out)
     augmentation = replace(training.augmentation, channel_shift=own.channel_shift / 255)
     setup = Setup(
@@ -86,14 +83,15 @@ def main() -> None:
     settings = Settings(own.rounds, own.accept, own.copies, own.finetune)
     task = choose_task(own, seed=train.seed)
     print(f"{len(task.human)} labeled, {len(task.held_out)} held-out, {len(task.names)} unlabeled faces")
-    rounds = run_rounds(task, setup, settings, own.out)
-    write_output(task, rounds, own.out, review=own.review)
-    best = best_round(rounds)
-    print(f"best: round {best.round}, held-out NME {best.held_out_nme:.3f} %")
-    print(f"  {own.out / 'labels'}  {own.out / 'best.pth.tar'}  {own.out / 'review.png'}  {own.out / 'rounds.csv'}")
-    if task.truth is not None:
-        table = compare(task, setup, settings, rounds, out=own.out, report_dir=own.report_dir)
-        print(table.to_string(index=False, float_format="%.3f"))
+    with alone_in(own.out):
+        rounds = run_rounds(task, setup, settings, own.out)
+        write_output(task, rounds, own.out, review=own.review)
+        best = best_round(rounds)
+        print(f"best: round {best.round}, held-out NME {best.held_out_nme:.3f} %")
+        print(f"  {own.out / 'labels'}  {own.out / 'best.pth.tar'}  {own.out / 'review.png'}  {own.out / 'rounds.csv'}")
+        if task.truth is not None:
+            table = compare(task, setup, settings, rounds, out=own.out, report_dir=own.report_dir)
+            print(table.to_string(index=False, float_format="%.3f"))
 
 
 def choose_task(own: argparse.Namespace, *, seed: int) -> Task:

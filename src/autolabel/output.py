@@ -11,7 +11,7 @@ from src.autolabel.labels import Labels, load_labels
 from src.autolabel.rounds import LABELS, Round, best_round, round_folder
 from src.autolabel.task import Task, picture_paths
 from src.datasets.challenge import write_annotations
-from src.files import write_text
+from src.files import atomic_path, write_text
 from src.training.runs import BEST_MODEL
 from src.visualization.sheet import contact_sheet, save_picture
 
@@ -25,7 +25,8 @@ def write_output(task: Task, rounds: list[Round], out: Path, *, review: int) -> 
     """
     number = best_round(rounds).round
     labels = load_labels(round_folder(out, number) / LABELS)
-    shutil.copy2(round_folder(out, number) / BEST_MODEL, out / BEST_MODEL)
+    with atomic_path(out / BEST_MODEL) as temporary:
+        shutil.copyfile(round_folder(out, number) / BEST_MODEL, temporary)
     since = _first_certain([load_labels(round_folder(out, i) / LABELS) for i in range(number + 1)])
     write_merged(out / "labels", task, labels, number=number, since=since)
     write_review(out, task, labels, count=review)

@@ -12,6 +12,7 @@ from src.config import ModelConfig, TrainingConfig
 from src.datasets.faces import Faces
 from src.datasets.pictures import SQUARE_SIZE
 from src.datasets.prepared import PreparedFaces, load_prepared, prepare
+from src.files import alone_in
 from src.network import checkpoint
 from src.network.model import build_model
 from src.training.runs import load_record, remove_snapshots, save_record, train_in
@@ -61,21 +62,22 @@ def train_on(
     finished = load_record(folder / _RECORD, Trained)
     if finished is not None:
         return finished
-    faces = open_faces(sources, folder / "prepared", setup)
-    network = build_model(setup.model, seed=training.seed)
-    if init is not None:
-        checkpoint.initialize(network, init)
-    result = train_in(
-        folder,
-        network,
-        faces,
-        held_out,
-        config=training,
-        device=setup.device,
-        validation_batch=setup.validation_batch,
-    )
-    trained = Trained(result.best_nme, int(pd.read_csv(folder / "summary.csv")["step"].iloc[-1]))
-    save_record(folder / _RECORD, asdict(trained))
+    with alone_in(folder):
+        faces = open_faces(sources, folder / "prepared", setup)
+        network = build_model(setup.model, seed=training.seed)
+        if init is not None:
+            checkpoint.initialize(network, init)
+        result = train_in(
+            folder,
+            network,
+            faces,
+            held_out,
+            config=training,
+            device=setup.device,
+            validation_batch=setup.validation_batch,
+        )
+        trained = Trained(result.best_nme, int(pd.read_csv(folder / "summary.csv")["step"].iloc[-1]))
+        save_record(folder / _RECORD, asdict(trained))
     remove_snapshots(folder)
     shutil.rmtree(folder / "prepared")
     return trained

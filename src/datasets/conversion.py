@@ -20,7 +20,7 @@ from src.datasets.formats import FORMATS, WRITABLE
 from src.datasets.listing import folded
 from src.datasets.pictures import picture_shape
 from src.errors import InputError
-from src.files import check_writable
+from src.files import alone_in, check_writable
 from src.geometry import apply_affine
 
 _JPEG_QUALITY = 95
@@ -80,13 +80,14 @@ def _new_folder(out: Path) -> Iterator[Path]:
         raise InputError(f"{out}: expected a new or empty folder, found files in it; choose another --out")
     check_writable(out.absolute().parent)
     temporary = out.with_name(f".{out.name}.partial")
-    shutil.rmtree(temporary, ignore_errors=True)
-    temporary.mkdir(parents=True)
-    try:
-        yield temporary
-        os.replace(temporary, out)  # over an empty folder, too
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
+    with alone_in(out):
+        shutil.rmtree(temporary, ignore_errors=True)  # of a run that was killed
+        temporary.mkdir(parents=True)
+        try:
+            yield temporary
+            os.replace(temporary, out)  # over the empty folder
+        finally:
+            shutil.rmtree(temporary, ignore_errors=True)
 
 
 def _copy_pictures(faces: Faces, out: Path, inside: str) -> tuple[Faces, int, _Broken]:

@@ -65,7 +65,7 @@ class SquaresFile:
         """count: at most so many squares will come. Raises InputError where the disk has no room for them."""
         needed, free = count * size * size * 3, shutil.disk_usage(path.parent).free
         if needed > free:
-            raise InputError(f"{path.parent}: expected {needed / 1e6:.0f} MB of free disk, found {free / 1e6:.0f} MB")
+            raise InputError(f"{path.parent}: expected {needed / 1e6:.3g} MB of free disk, found {free / 1e6:.3g}")
         self._shape, self._written = (size, size, 3), 0
         self._file = open(path, "wb")  # noqa: SIM115, closed by __exit__
         self._write_header(count)

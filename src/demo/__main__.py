@@ -20,7 +20,7 @@ from src.demo.sources import Source, find_sources
 from src.demo.tracking import Track, Tracker
 from src.demo.video import Video, is_animated, open_camera, open_video, write_video
 from src.errors import InputError, about
-from src.files import check_writable
+from src.files import alone_in, check_writable
 from src.predict.drawing import draw_faces
 from src.predict.picture_input import read_picture
 from src.predict.predictor import Predictor
@@ -66,7 +66,7 @@ def main() -> None:
         threads=arguments.threads,
     )
     pictures = [source for source in sources if not source.is_video]
-    with open_records(out) as records:
+    with alone_in(out), open_records(out) as records:
         for source in tqdm(pictures, desc="drawing", unit="picture", disable=None if pictures else True):
             _draw_picture(predictor, source.path, boxes, arguments, records)
         for source in sources:

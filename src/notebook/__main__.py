@@ -3,8 +3,13 @@
 import argparse
 import ast
 import json
+import os
 import shlex
+import signal
+import subprocess
 import sys
+import time
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -138,10 +143,13 @@ def choose_parameters(path: Path, given: Parameters, shared: Parameters) -> Para
 def execute(path: Path, target: Path, parameters: Parameters, *, progress: bool = True) -> None:
     """Run a notebook in a kernel of this very Python, from the repository's root, and write it with its outputs.
 
-    Raises InputError where a cell fails; the notebook then ends with the error.
+    Raises InputError where a cell fails; the notebook then ends with the error. Ctrl-C interrupts the cell, which saves
+    what it trains.
     """
     import papermill
     from jupyter_client.manager import AsyncKernelManager
+
+    kernels = []
 
     class ThisPython(AsyncKernelManager):
         """The running interpreter's kernel, whichever others are registered under the notebook's kernel name."""
@@ -151,12 +159,26 @@ def execute(path: Path, target: Path, parameters: Parameters, *, progress: bool 
             command = [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}", "--log-level=ERROR"]
             return KernelSpec(argv=command, display_name="Python 3", language="python")
 
-    with TemporaryDirectory() as folder:
+        async def start_kernel(self, **options: object) -> None:
+            await super().start_kernel(**options, stderr=subprocess.DEVNULL)  # a cell's own is kept; this is the rest
+            kernels.append(self.provisioner.process)
+
+    with TemporaryDirectory() as folder, ThreadPoolExecutor(1) as thread:
         executed = Path(folder) / path.name
+        run = thread.submit(  # papermill would take Ctrl-C for itself in the main thread
+            papermill.execute_notebook,
+            path,
+            executed,
+            parameters,
+            cwd=ROOT,
+            progress_bar=progress,
+            kernel_manager_class=ThisPython,
+        )
         try:
-            papermill.execute_notebook(
-                path, executed, parameters, cwd=ROOT, progress_bar=progress, kernel_manager_class=ThisPython
-            )
+            run.result()
+        except KeyboardInterrupt:
+            _interrupt(run, kernels)
+            raise
         except papermill.PapermillExecutionError as error:
             failed = OUTPUT / f"{path.stem}_failed.ipynb"
             write_text(failed, executed.read_text(encoding="utf-8"))
@@ -164,6 +186,19 @@ def execute(path: Path, target: Path, parameters: Parameters, *, progress: bool 
                 f"{path.stem}: cell {error.exec_count}: {error.ename}: {error.evalue}; see {failed}"
             ) from None
         write_text(target, strip_volatile(executed.read_text(encoding="utf-8")))
+
+
+def _interrupt(run: Future, kernels: list[subprocess.Popen]) -> None:
+    """End a notebook's run: interrupt its kernel with all processes of it; a second Ctrl-C kills them."""
+    number = signal.SIGINT
+    while not run.done():
+        try:
+            if kernels and number is not None:
+                os.killpg(kernels[0].pid, number)
+                number = None
+            time.sleep(0.1)
+        except KeyboardInterrupt:
+            number = signal.SIGKILL
 
 
 def strip_volatile(text: str) -> str:

@@ -11,6 +11,7 @@ from src.datasets.prepared import load_prepared, prepare
 from src.devices import choose_device
 from src.errors import InputError
 from src.evaluation.evaluate import unit_errors
+from src.files import write_text
 from src.metrics import nme
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -69,8 +70,8 @@ def mean_face_nme(training_data: Path, validation_data: Path) -> float:
 
 def save_table(table: pd.DataFrame, name: str) -> pd.DataFrame:
     """Write a table to output/notebooks/NAME.csv and return it, so that a cell can end with it."""
-    TABLES.mkdir(parents=True, exist_ok=True)
-    table.to_csv(TABLES / f"{name}.csv", index=not isinstance(table.index, pd.RangeIndex), float_format="%.6g")
+    text = table.to_csv(index=not isinstance(table.index, pd.RangeIndex), float_format="%.6g")
+    write_text(TABLES / f"{name}.csv", text)
     return table
 
 

@@ -1,7 +1,6 @@
 """An executed notebook as a page that reads without Jupyter: Markdown with its tables and figures, code left out."""
 
 import base64
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -43,7 +42,8 @@ def write_report(executed: Path, folder: Path, *, command: str, tables: list[Pat
     below_title = 1 if parts and parts[0].startswith("#") else 0
     parts.insert(below_title, f"```sh\n{command}\n```")
     for table in tables:
-        shutil.copyfile(table, folder / table.name)
+        with atomic_path(folder / table.name) as temporary:
+            temporary.write_bytes(table.read_bytes())
     if tables:
         parts.append("Tables: " + ", ".join(f"[{table.name}]({table.name})" for table in tables))
     page = folder / f"{executed.stem}.md"

@@ -7,8 +7,8 @@ A run lives in `checkpoint/runs/<hash>/`, where the hash is that of its configur
 - `summary.csv`, `train.logs`: as train.py writes them
 - `result.json`: the configuration and the scores; written last, so a folder that has it is whole
 
-The code is not part of the hash: after changing how networks learn, delete the folder. Two studies that train the same
-run at the same time disturb each other; one after the other they share it.
+The code is not part of the hash: after changing how networks learn, delete the folder. Of two studies that train the
+same run at the same time the second one stops; one after the other they share it.
 """
 
 import hashlib
@@ -17,7 +17,7 @@ import json
 import multiprocessing
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
-from contextlib import redirect_stdout
+from contextlib import ExitStack, redirect_stdout
 from dataclasses import dataclass, fields, replace
 from functools import cache, cached_property
 from itertools import repeat
@@ -30,11 +30,13 @@ from tqdm import tqdm
 
 from src.config import ModelConfig, TrainingConfig, to_dict
 from src.datasets.prepared import PreparedFaces, load_prepared
-from src.devices import choose_device, end_with_parent
+from src.devices import born_deaf, choose_device, end_with_parent
 from src.errors import InputError
 from src.evaluation.evaluate import evaluate
+from src.files import alone_in
 from src.network import checkpoint
 from src.network.model import AUXILIARY, LandmarkNet, build_model
+from src.training.interruption import stop_on_interrupt
 from src.training.runs import BEST_MODEL, load_record, load_snapshot, remove_snapshots, save_record, train_in
 
 RUNS = Path(__file__).resolve().parents[2] / "checkpoint" / "runs"
@@ -175,11 +177,17 @@ def _train_each(runs: dict[Run, Path], device: torch.device) -> Iterator[None]:
         mp_context=multiprocessing.get_context("spawn"),  # a forked PyTorch may hang
         initializer=_start_process,
     ) as pool:
-        yield from pool.map(_train, runs.keys(), runs.values(), repeat(device))
+        with born_deaf():
+            done = pool.map(_train, runs.keys(), runs.values(), repeat(device))
+        yield from done
+
+
+_until_the_end = ExitStack()  # of a worker process
 
 
 def _start_process() -> None:
     end_with_parent()
+    _until_the_end.enter_context(stop_on_interrupt())  # also of the runs that it has not begun
     torch.set_num_threads(1)
 
 
@@ -188,9 +196,12 @@ def _train(run: Run, folder: Path, device: torch.device) -> None:
     if run.faces:
         training = draw_faces(training, run.faces, seed=run.training.seed)
     network = build_model(run.model, seed=run.training.seed)
-    with redirect_stdout(io.StringIO()):  # its lines stand in train.logs as well
-        train_in(folder, network, training, validation, config=run.training, device=device)
-    _finish(run, folder, len(training))
+    with alone_in(folder):
+        if _is_finished(folder):  # by another study, meanwhile
+            return
+        with redirect_stdout(io.StringIO()):  # its lines stand in train.logs as well
+            train_in(folder, network, training, validation, config=run.training, device=device)
+        _finish(run, folder, len(training))
 
 
 def _finish(run: Run, folder: Path, faces: int) -> None:

@@ -17,7 +17,7 @@ from src.datasets.formats.ivslab import right_to_left
 from src.datasets.formats.pts import face_block
 from src.datasets.listing import folded, match_names, spell_out
 from src.errors import InputError, about
-from src.files import check_writable, write_text
+from src.files import alone_in, check_writable, write_text
 from src.markup import INNER_51, NUM_POINTS, select_points
 from src.predict.predictor import Predictor
 
@@ -44,15 +44,16 @@ def main() -> None:
         name_of = match_names(boxes, names)
     predictor = Predictor(arguments.model)
     without = []
-    for name, picture in zip(names, tqdm(pictures, desc="predicting", unit="picture", disable=None), strict=True):
-        its_boxes = [box for key, rows in boxes.items() if name_of[key] == name for box in rows]
-        if boxes and not its_boxes:
-            without.append(name)
-            points_image = np.empty((0, NUM_POINTS, 2))
-        else:
-            points_image, _ = predictor(picture, its_boxes or None)
-        text = format_faces(select_points(points_image, arguments.points))
-        write_text(arguments.out_dir / f"{picture.stem}.txt", text)
+    with alone_in(arguments.out_dir):
+        for name, picture in zip(names, tqdm(pictures, desc="predicting", unit="picture", disable=None), strict=True):
+            its_boxes = [box for key, rows in boxes.items() if name_of[key] == name for box in rows]
+            if boxes and not its_boxes:
+                without.append(name)
+                points_image = np.empty((0, NUM_POINTS, 2))
+            else:
+                points_image, _ = predictor(picture, its_boxes or None)
+            text = format_faces(select_points(points_image, arguments.points))
+            write_text(arguments.out_dir / f"{picture.stem}.txt", text)
     print(f"{arguments.out_dir}: {len(pictures)} files, {arguments.points} points a face")
     if without:
         print(f"{len(without)} pictures without a box, so without a face: {spell_out(without)}")

@@ -1,29 +1,49 @@
 """Ctrl-C and a polite kill, as a request that a loop looks at between two steps."""
 
 import signal
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+
+_ONE_REQUEST = 1.0  # seconds: torchrun passes on the signal that the terminal has sent to its processes already
 
 
-@dataclass
 class Stop:
-    requested: bool = False
+    """Whether the first signal has come. A second one, a moment later, acts as it did before."""
+
+    def __init__(self) -> None:
+        self.requested = False
+        self._since = 0.0
+        self._before: dict[int, object] = {}
+
+    def __call__(self, number: int, frame: object) -> None:
+        if not self.requested:
+            self.requested, self._since = True, time.monotonic()
+        elif time.monotonic() - self._since > _ONE_REQUEST:
+            self.restore()
+            signal.raise_signal(number)
+
+    def install(self) -> None:
+        self._before = {number: signal.signal(number, self) for number in (signal.SIGINT, signal.SIGTERM)}
+
+    def restore(self) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
 
 
 @contextmanager
 def stop_on_interrupt() -> Iterator[Stop]:
-    """Turn the first Ctrl-C (or a polite kill) into a request to stop after the step; a second one acts at once."""
-    stop, previous = Stop(), {}
+    """Turn the first Ctrl-C (or a polite kill) into a request to stop after the step; a second one acts at once.
 
-    def request(number: int, _frame: object) -> None:
-        stop.requested = True
-        signal.signal(number, previous[number])
-
-    for number in (signal.SIGINT, signal.SIGTERM):
-        previous[number] = signal.signal(number, request)
+    Inside another such block it yields that block's request, so that work of several runs stops as a whole.
+    """
+    handler = signal.getsignal(signal.SIGINT)
+    if isinstance(handler, Stop):
+        yield handler
+        return
+    stop = Stop()
+    stop.install()
     try:
         yield stop
     finally:
-        for number, handler in previous.items():
-            signal.signal(number, handler)
+        stop.restore()

@@ -1,7 +1,6 @@
 """The training loop: epochs, validation, files, interruption. One step is `src.training.trainer.Trainer.step`."""
 
 import time
-from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,7 +11,7 @@ from src.datasets.loader import TrainingBatches
 from src.datasets.prepared import PreparedFaces
 from src.devices import World
 from src.evaluation.evaluate import evaluate
-from src.files import alone_in, write_text
+from src.files import write_text
 from src.metrics import nme
 from src.network import checkpoint
 from src.network.model import LandmarkNet
@@ -58,8 +57,8 @@ def fit(
 
     Computes where the network is. Each epoch: NME of the averaged weights on `validation`, one row of `summary.csv` and
     `train.logs`, a snapshot, and the best model so far. `resume` is a loaded snapshot; the run goes on to the same
-    weights as one never stopped. Raises InputError where another run writes into these folders, and where what the
-    snapshot's run learned from has changed.
+    weights as one never stopped. The caller keeps other runs out of the folders (`src.files.alone_in`). Raises
+    InputError where what the snapshot's run learned from has changed.
     """
     device = next(network.parameters()).device
     batches = TrainingBatches(
@@ -83,7 +82,7 @@ def fit(
         history = History.restored(files.header, resume.get("history"))
         totals = Totals.restored(resume.get("totals"))
     run = _Run(trainer, files, history, around)
-    with alone_in(files.snapshots, files.best_model) if world.is_first else nullcontext(), stop_on_interrupt() as stop:
+    with stop_on_interrupt() as stop:
         while _agree(trainer, stop) < 1 and not stop.requested:
             finished = train_one_epoch(trainer, batches, totals, stop)
             if not finished and stop.requested:

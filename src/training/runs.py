@@ -37,9 +37,9 @@ def train_in(
 ) -> Result:
     """Train in one process; leaves `best.pth.tar`, `summary.csv`, `train.logs` and the latest snapshot in `folder`.
 
-    A run that was interrupted there goes on from its snapshot to the same weights as one never stopped. network: as it
-    is before the first step. Raises InputError for unusable faces or settings, KeyboardInterrupt after Ctrl-C, which
-    saves a snapshot first.
+    A run that was interrupted there goes on from its snapshot to the same weights as one never stopped. The caller
+    keeps other runs out of the folder (`src.files.alone_in`). network: as it is before the first step. Raises
+    InputError for unusable faces or settings, KeyboardInterrupt after Ctrl-C, which saves a snapshot first.
     """
     files = RunFiles(folder / _SNAPSHOTS, folder, folder / "train.logs", folder / "summary.csv", keep=1)
     result = fit(

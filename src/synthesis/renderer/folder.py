@@ -9,7 +9,7 @@ from tqdm import tqdm
 
 from src.datasets.challenge import ANNOTATIONS, write_annotations
 from src.errors import InputError
-from src.files import atomic_path
+from src.files import alone_in, atomic_path
 from src.synthesis.owned_folder import claim, finish, finished, is_owned
 from src.synthesis.renderer.face import Face, render_face
 
@@ -35,7 +35,7 @@ def render_faces(
     Face i depends on (seed, i) only. pose.npz holds euler (count, 3): pitch, yaw, roll in degrees, as in `src.pose`.
     A finished folder with the same marker stays as it is; one of ours that is unfinished or was made with other numbers
     is made again. workers: threads, all cores by default. Raises InputError if the folder holds anything that we did
-    not make, or count is not positive.
+    not make, another run is writing there, or count is not positive.
     """
     folder = Path(folder)
     if count < 1:
@@ -43,8 +43,13 @@ def render_faces(
     marker = _marker(count, seed, image_size)
     if finished([folder], marker) and (folder / ANNOTATIONS).is_file():
         return
-    claim(folder, marker)
-    workers = workers or _cores()
+    with alone_in(folder):
+        claim(folder, marker)
+        _render(folder, count, seed, image_size, workers=workers or _cores(), description=description)
+        finish(folder, marker, {"faces": count})
+
+
+def _render(folder: Path, count: int, seed: int, image_size: int, *, workers: int, description: str) -> None:
     names = [f"{i:06d}.jpg" for i in range(count)]
     points_image, euler = np.empty((count, 68, 2)), np.empty((count, 3))
 
@@ -63,7 +68,6 @@ def render_faces(
     with atomic_path(folder / POSES) as path, open(path, "wb") as file:
         np.savez(file, euler=euler)
     write_annotations(folder, names, points_image)
-    finish(folder, marker, {"faces": count})
 
 
 def render_demo(data_root: Path, count: int, *, seed: int = 0, workers: int | None = None) -> None:
@@ -74,9 +78,10 @@ def render_demo(data_root: Path, count: int, *, seed: int = 0, workers: int | No
     """
     data_root = Path(data_root)
     held_out = max(_LEAST_HELD_OUT, count // 10)
-    render_faces(data_root / "synthetics_train", count, seed=seed, workers=workers, description="synthetics_train")
-    render_faces(data_root / "aflw_val", held_out, seed=seed + 1, workers=workers, description="aflw_val")
-    _render_test(data_root, held_out, seed + 2, workers)
+    with alone_in(data_root):
+        render_faces(data_root / "synthetics_train", count, seed=seed, workers=workers, description="synthetics_train")
+        render_faces(data_root / "aflw_val", held_out, seed=seed + 1, workers=workers, description="aflw_val")
+        _render_test(data_root, held_out, seed + 2, workers)
 
 
 def _render_test(data_root: Path, count: int, seed: int, workers: int | None) -> None:

@@ -13,8 +13,9 @@ from tqdm import tqdm
 
 from src.datasets.challenge import ANNOTATIONS, read_annotations, write_annotations
 from src.errors import InputError
+from src.files import alone_in
 from src.synthesis.owned_folder import claim, finish, finished
-from src.synthesis.reposing.face_model import load_face_model
+from src.synthesis.reposing.face_model import FaceModel, load_face_model
 from src.synthesis.reposing.relabel import learn_convention, relabel_by
 
 PICTURES = "pictures"  # a link to the source, so that a hundred thousand pictures need no copy
@@ -30,7 +31,8 @@ def adapt_folder(source: Path, out: Path, *, face_model: Path, seed: int) -> dic
     face_model: folder of ICT-FaceKit (`load_face_model`). seed picks the faces that show the source's way. A finished
     folder of the same labels and arguments stays as it is.
     Returns the counts `faces`, `rejected` (bad fits) and `adapted`.
-    Raises InputError where an input is missing or `out` holds anything that this function did not write.
+    Raises InputError where an input is missing, another run is writing, or `out` holds anything that this function did
+    not write.
     """
     source, out = Path(source), Path(out)
     names, points_image = read_annotations(source)
@@ -45,8 +47,14 @@ def adapt_folder(source: Path, out: Path, *, face_model: Path, seed: int) -> dic
     counts = finished([out], marker)
     if counts:
         return counts
-    model = load_face_model(face_model)
-    convention = learn_convention(model, points_image, np.random.default_rng(seed))
+    with alone_in(out):
+        return _adapt(source, out, names, points_image, marker, load_face_model(face_model))
+
+
+def _adapt(
+    source: Path, out: Path, names: list[str], points_image: np.ndarray, marker: dict, model: FaceModel
+) -> dict[str, int]:
+    convention = learn_convention(model, points_image, np.random.default_rng(marker["seed"]))
     good = np.empty(len(names), bool)
     adapted = np.empty_like(points_image)
     with tqdm(total=len(names), desc="adapting", unit="face", disable=None) as progress:

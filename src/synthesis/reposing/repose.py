@@ -22,8 +22,9 @@ from tqdm import tqdm
 
 from src.datasets.challenge import ANNOTATIONS, read_annotations, write_annotations
 from src.datasets.pictures import PICTURE_FORMATS
-from src.devices import end_with_parent
+from src.devices import born_deaf, end_with_parent
 from src.errors import InputError
+from src.files import alone_in
 from src.geometry import apply_affine
 from src.synthesis.owned_folder import claim, finish, finished
 from src.synthesis.reposing.expressions import (
@@ -80,8 +81,8 @@ def repose_folder(
     making: what to make. face_model: folder of ICT-FaceKit (`load_face_model`). workers: processes, by default one a
     CPU. The same seed writes the same files whatever the number
     of workers; a finished folder of the same photographs and arguments stays as it is. Returns the counts
-    `photographs`, `rejected` (bad fits) and, by folder, of the faces. Raises InputError where an input is missing or
-    `out` holds anything that this function did not write.
+    `photographs`, `rejected` (bad fits) and, by folder, of the faces. Raises InputError where an input is missing,
+    another run is writing, or `out` holds anything that this function did not write.
     """
     source, out = Path(source), Path(out)
     model = load_face_model(face_model)
@@ -96,8 +97,25 @@ def repose_folder(
     counts = finished([out / folder for folder in folders], marker)
     if counts:
         return counts
-    for folder in folders:
-        claim(out / folder, marker)
+    with alone_in(*(out / folder for folder in folders)):
+        for folder in folders:
+            claim(out / folder, marker)
+        counts = _repose(source, out, making, names, points_image, model=model, workers=workers)
+        for folder in folders:
+            finish(out / folder, marker, counts)
+    return counts
+
+
+def _repose(
+    source: Path,
+    out: Path,
+    making: Making,
+    names: list[str],
+    points_image: np.ndarray,
+    *,
+    model: FaceModel,
+    workers: int | None,
+) -> dict[str, int]:
     relabeled = relabel(model, names, points_image, np.random.default_rng(making.seed), labels=making.labels)
     # Labels that stay as they are need no good fit, but to be turned.
     good = np.flatnonzero(relabeled.good | (making.labels == "aflw"))
@@ -113,7 +131,7 @@ def repose_folder(
         renders=_if_turned(relabeled, turns_per_photo(names, making.renders)),
         making=making,
     )
-    written = {folder: ([], []) for folder in folders}
+    written = {folder: ([], []) for folder in (FOLDERS if making.renders else FOLDERS[:2])}
     for faces in tqdm(_run(job, good, workers), total=len(good), desc="reposing", unit="photo"):
         for folder, name, points in faces:
             written[folder][0].append(name)
@@ -122,10 +140,7 @@ def repose_folder(
         if files:
             write_annotations(out / folder, files, np.array(points))
     counts = {folder: len(files) for folder, (files, _) in written.items()}
-    counts = {"photographs": len(names), "rejected": len(names) - len(good), **counts}
-    for folder in folders:
-        finish(out / folder, marker, counts)
-    return counts
+    return {"photographs": len(names), "rejected": len(names) - len(good), **counts}
 
 
 def turns_per_photo(names: list[str], per_photo: int) -> np.ndarray:
@@ -225,7 +240,9 @@ def _run(job: _Job, indices: Iterable[int], workers: int | None) -> Iterator[lis
         return
     context = get_context("spawn")  # a fork of a process that has used threads may hang
     with ProcessPoolExecutor(workers, context, initializer=_start_process, initargs=(job,)) as pool:
-        yield from pool.map(_process_faces, indices, chunksize=_CHUNK)
+        with born_deaf():
+            faces = pool.map(_process_faces, indices, chunksize=_CHUNK)
+        yield from faces
 
 
 def _read_photo(path: Path) -> np.ndarray:

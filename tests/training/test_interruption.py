@@ -1,0 +1,72 @@
+"""Ctrl-C as a request: one object however deep the blocks, one request for two signals of one moment."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
+from pathlib import Path
+
+import pytest
+from commands import ROOT
+
+from src.devices import born_deaf, end_with_parent
+from src.training import interruption
+from src.training.interruption import stop_on_interrupt
+
+
+def test_the_first_signal_is_a_request_and_a_later_one_acts(monkeypatch: pytest.MonkeyPatch) -> None:
+    with stop_on_interrupt() as stop:
+        signal.raise_signal(signal.SIGINT)
+        signal.raise_signal(signal.SIGINT)  # the same one, passed on by torchrun
+        assert stop.requested
+        monkeypatch.setattr(interruption, "_ONE_REQUEST", 0.0)
+        with pytest.raises(KeyboardInterrupt):
+            signal.raise_signal(signal.SIGINT)
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+def test_a_block_inside_another_hears_of_the_same_request() -> None:
+    with stop_on_interrupt() as outer:
+        with stop_on_interrupt():
+            signal.raise_signal(signal.SIGTERM)
+        with stop_on_interrupt() as later:
+            assert later.requested
+        assert outer.requested
+
+
+@pytest.mark.slow
+def test_workers_leave_an_interrupt_to_the_process_that_started_them() -> None:
+    with ProcessPoolExecutor(1, get_context("spawn"), initializer=end_with_parent) as pool:
+        with born_deaf():
+            number = pool.submit(os.getpid)
+        (worker,) = pool._processes
+        os.kill(worker, signal.SIGINT)  # while it imports
+        assert number.result() == worker
+        os.kill(worker, signal.SIGINT)  # while it waits
+        assert pool.submit(os.getpid).result() == worker
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("command", [("train.py",), ("-m", "src.autolabel")])
+@pytest.mark.parametrize("share", [0.4, 0.7])
+def test_ctrl_c_while_a_command_imports_is_one_line(command: tuple[str, ...], share: float) -> None:
+    start = time.monotonic()
+    subprocess.run([sys.executable, *command, "--help"], cwd=ROOT, capture_output=True, check=True)
+    whole = time.monotonic() - start
+    with subprocess.Popen(
+        [sys.executable, *command, "--help"], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        time.sleep(share * whole)
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate()
+    assert (process.returncode, err) == (130, "interrupted\n") or out.startswith("usage")
+
+
+def test_a_program_that_imports_the_library_keeps_its_own_ctrl_c(tmp_path: Path) -> None:
+    script = tmp_path / "own.py"
+    script.write_text("import signal, src\nassert signal.getsignal(signal.SIGINT) is signal.default_int_handler\n")
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    subprocess.run([sys.executable, str(script)], env=environment, cwd=tmp_path, check=True)
