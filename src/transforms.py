@@ -4,6 +4,7 @@ Frames and the pixel-center rule are those of `src.geometry`; `F.grid_sample(ali
 rule.
 """
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -32,6 +33,13 @@ def warp(squares: Tensor, affine: Tensor, size: int) -> Tensor:
         grid = (column[:, :, None, :] + row[:, :, :, None]).permute(0, 2, 3, 1)  # (part, R, R, 2)
         images.append(F.grid_sample(some.permute(0, 3, 1, 2).float(), grid, align_corners=False))
     return torch.cat(images).div_(255)
+
+
+def warp_squares(squares: Tensor, affine: np.ndarray) -> Tensor:
+    """Squares (B, S, S, 3) uint8 moved by affine maps (B, 2, 3) of the unit square; black where a square ends."""
+    to_square = torch.as_tensor(affine, dtype=torch.float32, device=squares.device)
+    moved = warp(squares, to_square, squares.shape[1]).mul_(255).round_().byte()
+    return moved.permute(0, 2, 3, 1).contiguous()
 
 
 def transform_points(affine: Tensor, points: Tensor) -> Tensor:

@@ -14,7 +14,6 @@ from typing import BinaryIO
 
 import numpy as np
 from PIL import Image, UnidentifiedImageError
-from tqdm import tqdm
 
 from src.errors import InputError
 from src.files import check_regular
@@ -113,6 +112,7 @@ def picture_shape(path: str | Path) -> Shape:
 
 def picture_shapes(paths: Sequence[Path]) -> list[Shape | InputError]:
     """The shapes of many pictures, on all cores, or what is wrong with them."""
+    from tqdm import tqdm  # what reads one picture, such as the light package, does without
 
     def attempt(path: Path) -> Shape | InputError:
         try:

@@ -12,7 +12,6 @@ from PIL import Image
 
 from src.boxes import KINDS, box_of_points, check_boxes, crop_of_picture
 from src.demo.smoothing import OneEuroFilter, Smoothing
-from src.devices import thread_limit
 from src.errors import InputError
 from src.predict.detector import overlaps
 from src.predict.face import Face, make_face, pose_of_points
@@ -111,13 +110,12 @@ class Tracker:
         if is_cut:
             self.cuts.append(self._frame)
             self._end_shot()
-        with thread_limit(self.predictor.threads):
-            self._follow(picture)
-            if self.detector is None or is_first:
-                self._look_around(picture)
-            is_missing = any(1 <= face.lost_for <= _HURRY for face in self._faces)
-            if self.detector is not None and (is_cut or is_missing or self._frame % self.every == 0):
-                self._detect(picture)
+        self._follow(picture)
+        if self.detector is None or is_first:
+            self._look_around(picture)
+        is_missing = any(1 <= face.lost_for <= _HURRY for face in self._faces)
+        if self.detector is not None and (is_cut or is_missing or self._frame % self.every == 0):
+            self._detect(picture)
         self._faces = [face for face in self._faces if face.start is not None or face.lost_for < _FORGOTTEN]
         return [self._track(face, picture, seconds) for face in self._faces]
 

@@ -1,15 +1,15 @@
 """Errors of a model on prepared faces, whatever file the model comes from."""
 
 import numpy as np
-import torch
-from torch import Tensor, nn
+from torch import nn
 
 from src.datasets.prepared import PreparedFaces
 from src.geometry import apply_affine, invert_affine
 from src.metrics import point_errors
 from src.network.model import LandmarkNet
 from src.predict.looks import look_mirrored
-from src.predict.runtimes import Runtime, TorchRuntime
+from src.predict.runtimes import Runtime
+from src.predict.torch_runtime import TorchRuntime
 
 
 def evaluate(
@@ -22,15 +22,11 @@ def evaluate(
     """
     runtime = TorchRuntime(model) if isinstance(model, nn.Module) else model
     faces = faces.with_points(runtime.config.points)
-
-    def predict(squares: Tensor) -> np.ndarray:
-        return runtime.predict_unit(squares.numpy())
-
     parts = []
     for start in range(0, len(faces), batch_size):
-        squares = torch.from_numpy(np.array(faces.images[start : start + batch_size]))
-        points_unit = predict(squares)
-        parts.append((points_unit + look_mirrored(predict, squares)) / 2 if flip else points_unit)
+        squares = np.array(faces.images[start : start + batch_size])
+        points_unit = runtime.predict_unit(squares)
+        parts.append((points_unit + look_mirrored(runtime.predict_unit, squares)) / 2 if flip else points_unit)
     return unit_errors(np.concatenate(parts), faces)
 
 

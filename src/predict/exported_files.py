@@ -27,7 +27,6 @@ from src.config import ModelConfig, to_dict
 from src.errors import InputError
 from src.files import open_zip
 from src.markup import NUM_POINTS
-from src.network.heads.regression import mean_face
 from src.network.stored import read_config
 
 if TYPE_CHECKING:
@@ -56,6 +55,8 @@ class Metadata:
 
 def properties(config: ModelConfig, *, nme: float = math.nan, takes: str = "crop", looks: int = 1) -> dict[str, str]:
     """The properties of a file to be written. takes: a key of FRAMES."""
+    from src.network.heads.regression import mean_face  # PyTorch, which reading files does without
+
     return {
         "model_config": json.dumps(to_dict(replace(config, auxiliary=False))),
         "input_size": str(config.input_size),

@@ -1,29 +1,19 @@
-"""From squares to points of the unit square, by any network."""
+"""From squares to points of the unit square, by a network in PyTorch."""
 
 from functools import partial
-from typing import Protocol
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from src.config import ModelConfig
 from src.errors import InputError
 from src.geometry import apply_affine, crop_affine, invert_affine
+from src.network.model import LandmarkNet
 from src.predict.looks import combine, look, look_mirrored
 from src.transforms import crop_batch
 
 
-class Network(Protocol):
-    """A `LandmarkNet`, or a file of one that takes what the network sees."""
-
-    config: ModelConfig
-
-    def predict(self, images: Tensor) -> Tensor:
-        """images (B, 3, R, R) in [0, 1] -> points_input (B, K, 2)."""
-
-
-def predict_unit(network: Network, squares: Tensor, *, flip: bool = False, looks: int = 1) -> np.ndarray:
+def predict_unit(network: LandmarkNet, squares: Tensor, *, flip: bool = False, looks: int = 1) -> np.ndarray:
     """Predict points_unit (B, K, 2) float64 for squares (B, S, S, 3) uint8 on the network's device.
 
     With `flip` the prediction is averaged with that of the mirrored picture; `looks` of 2 or 3 are those of
@@ -38,7 +28,7 @@ def predict_unit(network: Network, squares: Tensor, *, flip: bool = False, looks
 
 
 @torch.inference_mode()
-def _predict_once(network: Network, squares: Tensor) -> np.ndarray:
+def _predict_once(network: LandmarkNet, squares: Tensor) -> np.ndarray:
     config = network.config
     images = crop_batch(squares, config.crop, config.input_size).contiguous(memory_format=torch.channels_last)
     points_input = network.predict(images).double().cpu().numpy()

@@ -8,10 +8,9 @@ same network. Frames are those of `src.geometry`; every look's points come back 
 
 from collections.abc import Callable, Sequence
 from functools import partial
+from typing import TYPE_CHECKING, Union
 
 import numpy as np
-import torch
-from torch import Tensor
 
 from src.boxes import box_of_points
 from src.config import ModelConfig
@@ -19,17 +18,21 @@ from src.errors import InputError
 from src.geometry import apply_affine, invert_affine
 from src.markup import INNER_51, NUM_POINTS, flip_permutation
 from src.pose import fit_pose
-from src.transforms import warp
+from src.predict.resampling import warp_squares
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 MOST_LOOKS = 3
 SMALLEST = 0.1  # of the square: points that lie closer together are no face to be enlarged
 
 SecondLook = tuple[float, float, float, float]  # `ModelConfig.second_look`
-Predict = Callable[[Tensor], np.ndarray]  # squares (B, S, S, 3) uint8 -> points_unit (B, K, 2) float64
+Squares = Union[np.ndarray, "Tensor"]  # (B, S, S, 3) uint8, on any device
+Predict = Callable[[Squares], np.ndarray]  # -> points_unit (B, K, 2) float64
 
 
 def look(
-    predict: Predict, squares: Tensor, looks: int, *, second_look: SecondLook = ModelConfig.second_look
+    predict: Predict, squares: Squares, looks: int, *, second_look: SecondLook = ModelConfig.second_look
 ) -> np.ndarray:
     """What each of 1, 2 or 3 looks at squares (B, S, S, 3) uint8 finds: points_unit (looks, B, K, 2) for `combine`.
 
@@ -52,22 +55,24 @@ def combine(found: Sequence[np.ndarray] | np.ndarray, second_look: SecondLook) -
     return np.average(found, axis=0, weights=[1 - weight, *[weight] * (len(found) - 1)] if len(found) > 1 else None)
 
 
-def look_mirrored(predict: Predict, squares: Tensor) -> np.ndarray:
+def look_mirrored(predict: Predict, squares: Squares) -> np.ndarray:
     """points_unit (B, K, 2) of squares (B, S, S, 3), found in their mirror images."""
-    found = predict(squares.flip(2))
+    found = predict(np.ascontiguousarray(squares[:, :, ::-1]) if isinstance(squares, np.ndarray) else squares.flip(2))
     return found[:, flip_permutation(found.shape[1])] * [-1, 1] + [1, 0]
 
 
-def come_closer(squares: Tensor, points_unit: np.ndarray, second_look: SecondLook) -> tuple[Tensor, np.ndarray]:
+def come_closer(squares: Squares, points_unit: np.ndarray, second_look: SecondLook) -> tuple[Squares, np.ndarray]:
     """Squares that show the same faces upright, centered and larger, and the maps to them from the given squares.
 
     squares: (B, S, S, 3) uint8. points_unit: (B, 68 or 51, 2). Returns (B, S, S, 3) uint8 and affine (B, 2, 3).
     """
     check_points(points_unit.shape[1])
     affine = upright_affine(points_unit, second_look)
-    to_square = torch.as_tensor(affine, dtype=torch.float32, device=squares.device)
-    closer = warp(squares, to_square, squares.shape[1]).mul_(255).round_().byte()
-    return closer.permute(0, 2, 3, 1).contiguous(), affine
+    if isinstance(squares, np.ndarray):
+        return warp_squares(squares, affine), affine
+    from src.transforms import warp_squares as warp_tensors  # PyTorch is there where a tensor is
+
+    return warp_tensors(squares, affine), affine
 
 
 def check_points(count: int) -> None:

@@ -1,20 +1,22 @@
 """Whatever people hold as a picture becomes an upright RGB image: files, bytes, PIL images, arrays, tensors."""
 
 import io
+import sys
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal, Union
 
 import numpy as np
-import torch
 from PIL import Image, UnidentifiedImageError
-from torch import Tensor
 
-from src.datasets.pictures import picture_sizes, read_square, upright
+from src.datasets.pictures import picture_shape, read_square, upright
 from src.errors import InputError
 from src.geometry import letterbox
 
+if TYPE_CHECKING:
+    from torch import Tensor
+
 Encoded = bytes | bytearray | memoryview
-Picture = str | Path | Encoded | Image.Image | np.ndarray | Tensor
+Picture = Union[str, Path, Encoded, Image.Image, np.ndarray, "Tensor"]
 Channels = Literal["RGB", "BGR"]
 _SHAPES = "expected an array (H, W), (H, W, 3) or (H, W, 4) of uint8"
 
@@ -39,7 +41,7 @@ def read_picture(picture: Picture, *, channels: Channels = "RGB") -> Image.Image
         return _from_image(_decoded(bytes(picture)))
     if isinstance(picture, Image.Image):
         return _from_image(picture)
-    if isinstance(picture, Tensor):
+    if _is_tensor(picture):
         picture = _array_of(picture)
     if not isinstance(picture, np.ndarray):
         raise InputError(f"expected a path, bytes, PIL image, array or tensor, found {type(picture).__name__}")
@@ -47,8 +49,8 @@ def read_picture(picture: Picture, *, channels: Channels = "RGB") -> Image.Image
 
 
 def _read_file(path: Path) -> Image.Image:
-    side = int(picture_sizes([path]).max())
     try:
+        side = max(picture_shape(path).shown)
         square, _, (height, width) = read_square(path, side)
     except InputError as error:
         raise InputError(f"{path}: {error}") from None
@@ -74,14 +76,20 @@ def _decoded(encoded: bytes) -> Image.Image:
     return picture
 
 
-def _array_of(picture: Tensor) -> np.ndarray:
+def _is_tensor(picture: object) -> bool:
+    """Without importing PyTorch: where nobody did, there is no tensor."""
+    torch = sys.modules.get("torch")
+    return torch is not None and isinstance(picture, torch.Tensor)
+
+
+def _array_of(picture: "Tensor") -> np.ndarray:
     """A tensor (C, H, W) as an array (H, W, C) of uint8."""
     if picture.ndim != 3 or picture.shape[0] not in (1, 3, 4):
         raise InputError(f"expected a tensor (3, H, W), found the shape {tuple(picture.shape)}")
     if picture.is_floating_point():
         if not 0 <= picture.min() <= picture.max() <= 1:  # also false for NaN
             raise InputError(f"expected a float tensor in [0, 1], found {picture.min():g} to {picture.max():g}")
-        picture = (255 * picture).round().to(torch.uint8)
+        picture = (255 * picture).round().byte()
     array = picture.detach().cpu().permute(1, 2, 0).numpy()
     return array[..., 0] if array.shape[2] == 1 else array
 

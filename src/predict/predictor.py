@@ -8,13 +8,12 @@ points_image, score = predictor("group.jpg", boxes=boxes)   # (N, 4) left, top, 
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
 from PIL import Image
 
 from src.boxes import KINDS, BoxKind, box_of_points, check_boxes, crop_of_picture
-from src.devices import choose_device, thread_limit
 from src.errors import InputError
 from src.predict.confidence import SHIPPED, Calibration, disagreement
 from src.predict.detector import Detector, merge
@@ -24,6 +23,9 @@ from src.predict.looks import combine
 from src.predict.picture_input import Channels, Picture, is_one_picture, read_picture
 from src.predict.runtimes import look_repeatedly, open_model
 from src.predict.search import Region, Search, crop_region
+
+if TYPE_CHECKING:
+    import torch
 
 Boxes = np.ndarray | Sequence | None
 _TOGETHER = 16  # pictures that are held at once
@@ -37,7 +39,7 @@ class Predictor:
     of a low score with the picture turned by 90, 180 and 270 degrees. looks: how often each view is looked at
     (`src.predict.looks`), 2 or 3. calibration: what turns agreement into the score; None is the shipped model's.
     detector: of whole pictures, an object (`src.predict.detector`) or its file; None is the one that `make detector`
-    fetches, opened when it is needed. threads: of all computing, in every runtime. device: of PyTorch. Raises
+    fetches, opened when it is needed. threads: of all computing, in every runtime. device: of checkpoints. Raises
     InputError for a file that cannot be used, and for a device that is not there.
     """
 
@@ -51,7 +53,7 @@ class Predictor:
         calibration: Calibration | None = None,
         detector: Detector | str | Path | None = None,
         threads: int = 1,
-        device: torch.device | str = "cpu",
+        device: "torch.device | str" = "cpu",
     ) -> None:
         if isinstance(box_kind, str) and box_kind not in KINDS:
             raise InputError(f"unknown kind of box {box_kind!r}; expected one of {', '.join(KINDS)}, or a BoxKind")
@@ -62,7 +64,7 @@ class Predictor:
             raise InputError(f"expected 2 or 3 looks, whose agreement makes the score, found {looks}")
         self.looks, self.calibration = looks, calibration or SHIPPED[looks]
         self.threads = threads
-        self.runtime = open_model(model_path, threads=threads, device=choose_device(str(device)))
+        self.runtime = open_model(model_path, threads=threads, device=str(device))
         self.search = Search(self._look, turns=turns)
         self._detector = detector
 
@@ -91,8 +93,7 @@ class Predictor:
             regions = [
                 region for image, box in zip(images, their_boxes, strict=True) for region in self._given(image, box)
             ]
-            with thread_limit(self.threads):
-                found = self.search(regions)
+            found = self.search(regions)
             parts.append((found.points_image, found.score))
         points_image, score = zip(*parts, strict=True)
         return np.concatenate(points_image), np.concatenate(score)
@@ -116,13 +117,12 @@ class Predictor:
         """
         result: list[list[Face]] = []
         for images, their_boxes in _paired(pictures, boxes, channels):
-            with thread_limit(self.threads):
-                given = [box is not None or crops for box in their_boxes]
-                regions = [
-                    self._given(image, box) if is_given else self._detected(image, tiles=tiles)
-                    for image, box, is_given in zip(images, their_boxes, given, strict=True)
-                ]
-                found = self.search([region for its_regions in regions for region in its_regions])
+            given = [box is not None or crops for box in their_boxes]
+            regions = [
+                self._given(image, box) if is_given else self._detected(image, tiles=tiles)
+                for image, box, is_given in zip(images, their_boxes, given, strict=True)
+            ]
+            found = self.search([region for its_regions in regions for region in its_regions])
             made = map(make_face, found.points_image, found.score, found.roll, [r for rs in regions for r in rs])
             for its_regions, is_given in zip(regions, given, strict=True):
                 its_faces = [next(made) for _ in its_regions]

@@ -1,6 +1,7 @@
 """One way to run a network from any of its files: .pth.tar (PyTorch), .onnx (ONNX Runtime), .tflite (LiteRT).
 
 Every runtime has the network's `config` and `predict_unit`, from challenge-like squares to points of the unit square.
+Exported files need no PyTorch: it is imported where a checkpoint is opened.
 """
 
 import threading
@@ -8,16 +9,13 @@ from pathlib import Path
 from typing import Protocol
 
 import numpy as np
-import torch
-from torch import Tensor
 
 from src.config import ModelConfig
 from src.errors import InputError
-from src.network.checkpoint import load_model
-from src.network.model import LandmarkNet
+from src.geometry import apply_affine, crop_affine, invert_affine
 from src.predict.exported_files import onnx_metadata, open_onnx, open_tflite, tflite_metadata
-from src.predict.inference import predict_unit
 from src.predict.looks import look
+from src.predict.resampling import crop_batch
 
 
 class Runtime(Protocol):
@@ -29,40 +27,34 @@ class Runtime(Protocol):
         """squares (B, S, S, 3) uint8 RGB -> points_unit (B, 68, 2) float64."""
 
 
-def open_model(path: str | Path, *, threads: int = 1, device: torch.device | str = "cpu") -> Runtime:
+def open_model(path: str | Path, *, threads: int | None = None, device: str = "cpu") -> Runtime:
     """Open a model file by its ending.
 
-    threads: of ONNX Runtime and LiteRT; PyTorch keeps the process's own setting. device: of PyTorch alone.
-    Raises InputError for another ending, a damaged file, or one without this project's metadata.
+    threads: of the runtime; None is one for exported files, and the process's own setting in PyTorch. device: cpu, or
+    for checkpoints what `src.devices.choose_device` takes. Raises InputError for another ending, a damaged file, one
+    without this project's metadata, and a device that is not there.
     """
     path = Path(path)
-    if path.suffix == ".onnx":
-        return _OnnxModel(path, threads)
-    if path.suffix == ".tflite":
-        return _TfliteModel(path, threads)
     if path.suffix in (".tar", ".pth", ".pt"):
-        return TorchRuntime(load_model(path, device)[0])
-    raise InputError(f"{path}: expected a model file that ends in .pth.tar, .onnx or .tflite")
+        return _open_checkpoint(path, threads, device)
+    if path.suffix not in (".onnx", ".tflite"):
+        raise InputError(f"{path}: expected a model file that ends in .pth.tar, .onnx or .tflite")
+    if device not in ("cpu", "auto"):
+        raise InputError(f"{path}: expected the device cpu for an exported file, found {device}; give a .pth.tar file")
+    return (_OnnxModel if path.suffix == ".onnx" else _TfliteModel)(path, threads or 1)
+
+
+def _open_checkpoint(path: Path, threads: int | None, device: str) -> Runtime:
+    try:
+        from src.predict.torch_runtime import open_checkpoint
+    except ImportError:
+        raise InputError(f"{path}: this needs PyTorch, which is not installed; give an .onnx file") from None
+    return open_checkpoint(path, threads=threads, device=device)
 
 
 def look_repeatedly(runtime: Runtime, squares: np.ndarray, looks: int) -> np.ndarray:
     """points_unit (looks, B, 68, 2) of each look (`src.predict.looks`) at squares (B, S, S, 3) uint8."""
-
-    def predict(seen: Tensor) -> np.ndarray:
-        return runtime.predict_unit(seen.numpy())
-
-    return look(predict, torch.from_numpy(squares), looks, second_look=runtime.config.second_look)
-
-
-class TorchRuntime:
-    """A network in memory, which it sets to evaluation mode."""
-
-    def __init__(self, model: LandmarkNet) -> None:
-        self.model = model.eval()
-        self.config, self.device = model.config, next(model.parameters()).device
-
-    def predict_unit(self, squares: np.ndarray) -> np.ndarray:
-        return predict_unit(self.model, torch.from_numpy(squares).to(self.device))
+    return look(runtime.predict_unit, squares, looks, second_look=runtime.config.second_look)
 
 
 class _OnnxModel:
@@ -76,14 +68,14 @@ class _OnnxModel:
         self.config, self.takes_pictures = metadata.config, metadata.input == "picture"
         self.input_name = self.session.get_inputs()[0].name
 
-    def predict(self, images: Tensor) -> Tensor:
-        """images (B, 3, R, R) in [0, 1] -> points_input (B, 68, 2)."""
-        return torch.from_numpy(self._run(images.contiguous().numpy()))
+    def predict(self, images: np.ndarray) -> np.ndarray:
+        """images (B, R, R, 3) in [0, 1] -> points_input (B, 68, 2)."""
+        return self._run(np.ascontiguousarray(images.transpose(0, 3, 1, 2)))
 
     def predict_unit(self, squares: np.ndarray) -> np.ndarray:
         if self.takes_pictures:
             return self._run(squares).astype(np.float64) / squares.shape[1]
-        return predict_unit(self, torch.from_numpy(squares))
+        return _predict_unit(self, squares)
 
     def _run(self, batch: np.ndarray) -> np.ndarray:
         return self.session.run(None, {self.input_name: batch})[0]
@@ -98,13 +90,12 @@ class _TfliteModel:
         self.config = tflite_metadata(path).config
         self.input, self.output = self.interpreter.get_input_details()[0], self.interpreter.get_output_details()[0]
 
-    def predict(self, images: Tensor) -> Tensor:
-        """images (B, 3, R, R) in [0, 1] -> points_input (B, 68, 2)."""
-        channels_last = images.permute(0, 2, 3, 1).contiguous().numpy()  # (B, R, R, 3)
-        return torch.from_numpy(np.concatenate([self._run(image[None]) for image in channels_last]))
+    def predict(self, images: np.ndarray) -> np.ndarray:
+        """images (B, R, R, 3) in [0, 1] -> points_input (B, 68, 2)."""
+        return np.concatenate([self._run(image[None]) for image in images])
 
     def predict_unit(self, squares: np.ndarray) -> np.ndarray:
-        return predict_unit(self, torch.from_numpy(squares))
+        return _predict_unit(self, squares)
 
     def _run(self, image: np.ndarray) -> np.ndarray:
         """image (1, R, R, 3) -> points_input (1, 68, 2), both float32."""
@@ -112,6 +103,12 @@ class _TfliteModel:
             self.interpreter.set_tensor(self.input["index"], _quantize(image, self.input))
             self.interpreter.invoke()
             return _dequantize(self.interpreter.get_tensor(self.output["index"]), self.output)
+
+
+def _predict_unit(network: _OnnxModel | _TfliteModel, squares: np.ndarray) -> np.ndarray:
+    config = network.config
+    points_input = network.predict(crop_batch(squares, config.crop, config.input_size)).astype(np.float64)
+    return apply_affine(invert_affine(crop_affine(config.crop)), points_input)
 
 
 def _quantize(values: np.ndarray, tensor: dict) -> np.ndarray:

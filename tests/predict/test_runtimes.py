@@ -71,7 +71,7 @@ def test_two_views_are_two_looks() -> None:
     np.testing.assert_allclose(
         combine([plain, closer], runtime.config.second_look),
         predict_unit(runtime.model, torch.from_numpy(squares), looks=2),
-        atol=1e-9,
+        atol=1e-4,  # the view is resampled by NumPy here and by PyTorch there
     )
 
 
@@ -215,7 +215,7 @@ def test_a_tflite_model_serves_one_thread_at_a_time(tmp_path: Path, monkeypatch:
     append_properties(path, properties(ModelConfig()))
     monkeypatch.setattr(runtimes, "open_tflite", lambda *_, **__: Interpreter())
     model = open_model(path)
-    images = torch.linspace(0, 1, 64)[:, None, None, None].expand(64, 3, 8, 8)
+    images = np.broadcast_to(np.linspace(0, 1, 64, dtype=np.float32)[:, None, None, None], (64, 8, 8, 3))
     with ThreadPoolExecutor(8) as pool:
         found = list(pool.map(lambda image: model.predict(image[None])[0, 0, 0].item(), images))
     np.testing.assert_allclose(found, np.linspace(0, 1, 64), atol=1e-6)

@@ -1,0 +1,62 @@
+"""Resampling of squares with NumPy, as `src.transforms` does it with PyTorch: exported files run without PyTorch.
+
+Frames and the pixel-center rule are those of `src.geometry`.
+"""
+
+import numpy as np
+
+from src.geometry import invert_affine
+
+_MARGIN = 2  # black pixels around a square: a sample beside it meets nothing else
+
+
+def crop_batch(squares: np.ndarray, crop: tuple[float, float, float], size: int) -> np.ndarray:
+    """The fixed crop that a network sees of squares (B, S, S, 3) uint8: images (B, size, size, 3) float32 in [0, 1]."""
+    center_x, center_y, side = crop
+    ticks = (np.arange(size) + 0.5) / size - 0.5
+    rows, columns = ((center + side * ticks) * squares.shape[1] - 0.5 for center in (center_y, center_x))
+    return _between(_between(squares, rows, axis=1), columns, axis=2) / np.float32(255)
+
+
+def warp_squares(squares: np.ndarray, affine: np.ndarray) -> np.ndarray:
+    """Squares (B, S, S, 3) uint8 moved by affine maps (B, 2, 3) of the unit square; black where a square ends."""
+    return np.stack([_warp(square, back) for square, back in zip(squares, invert_affine(affine), strict=True)])
+
+
+def _between(images: np.ndarray, places: np.ndarray, *, axis: int) -> np.ndarray:
+    """Linear samples (float32) along an axis; a place (R,) of 0 is the first pixel's center, black lies beside."""
+    last = images.shape[axis] - 1
+    first = np.floor(places).astype(int)
+    shape = [-1 if i == axis else 1 for i in range(images.ndim)]
+    parts = []
+    for index, weight in ((first, first + 1 - places), (first + 1, places - first)):
+        weight = np.where((index >= 0) & (index <= last), weight, 0).astype(np.float32)
+        parts.append(np.take(images, np.clip(index, 0, last), axis=axis) * weight.reshape(shape))
+    return parts[0] + parts[1]
+
+
+def _warp(square: np.ndarray, back: np.ndarray) -> np.ndarray:
+    """One square (S, S, 3), sampled bilinearly where back (2, 3) puts the pixels of the new one."""
+    side = len(square)
+    padded = np.zeros((side + 2 * _MARGIN, side + 2 * _MARGIN, 4), np.uint8)
+    padded[_MARGIN:-_MARGIN, _MARGIN:-_MARGIN, :3] = square
+    pixels = padded.view(np.uint32).ravel()  # a pixel is one number, so that a sample is one access
+    ticks = (np.arange(side) + 0.5) / side
+    whole, fraction = [], []
+    for a, b, shift in back * side:
+        place = (a * ticks + (shift - 0.5 + _MARGIN)) + (b * ticks)[:, None]  # (S, S) in pixels of the padded square
+        place = np.clip(place, 0, len(padded) - 1.5)
+        whole.append(place.astype(np.int32))
+        fraction.append((place - whole[-1]).astype(np.float32)[..., None])
+    corner = whole[0] + len(padded) * whole[1]
+    rows = []
+    for row in (corner, corner + len(padded)):
+        left, right = (_bytes(pixels[place]) for place in (row, row + 1))
+        rows.append(left + (right - left) * fraction[0])
+    upper, lower = rows
+    return np.round(upper + (lower - upper) * fraction[1]).astype(np.uint8)[..., :3]
+
+
+def _bytes(pixels: np.ndarray) -> np.ndarray:
+    """Pixels (S, S) of four bytes each as (S, S, 4) float32."""
+    return pixels.view(np.uint8).reshape(*pixels.shape, 4).astype(np.float32)

@@ -1,0 +1,30 @@
+"""A network in PyTorch as a runtime: checkpoints, and networks in memory."""
+
+import contextlib
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from src.devices import choose_device, thread_limit
+from src.network.checkpoint import load_model
+from src.network.model import LandmarkNet
+from src.predict.inference import predict_unit
+
+
+class TorchRuntime:
+    """A network, which it sets to evaluation mode. threads: of PyTorch; None keeps the process's own setting."""
+
+    def __init__(self, model: LandmarkNet, *, threads: int | None = None) -> None:
+        self.model, self.threads = model.eval(), threads
+        self.config, self.device = model.config, next(model.parameters()).device
+
+    def predict_unit(self, squares: np.ndarray) -> np.ndarray:
+        """squares (B, S, S, 3) uint8 RGB -> points_unit (B, 68, 2) float64."""
+        with contextlib.nullcontext() if self.threads is None else thread_limit(self.threads):
+            return predict_unit(self.model, torch.from_numpy(squares).to(self.device))
+
+
+def open_checkpoint(path: Path, *, threads: int | None, device: str) -> TorchRuntime:
+    """Open a model file. Raises InputError for a damaged one, and for a device that is not there."""
+    return TorchRuntime(load_model(path, choose_device(device))[0], threads=threads)
