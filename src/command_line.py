@@ -6,11 +6,13 @@ import os
 import signal
 import sys
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from typing import TypeVar
 
 from src import end_import
 from src.errors import InputError
 
+Item = TypeVar("Item")
 _LONGEST = 300  # characters of an error
 
 
@@ -47,6 +49,15 @@ def run_command(main: Callable[[], None]) -> None:
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         sys.exit(130)
+
+
+def progress(items: Iterable[Item], *, desc: str, unit: str, total: int | None = None) -> Iterable[Item]:
+    """The same items, with a bar on a terminal where tqdm is installed: the light package does not ask for it."""
+    try:
+        from tqdm import tqdm
+    except ImportError:
+        return items
+    return tqdm(items, total=total, desc=desc, unit=unit, disable=None)
 
 
 def _report(message: str) -> int:

@@ -4,13 +4,16 @@ Several processes are PyTorch's DDP: gloo on CPUs, NCCL on GPUs.
 """
 
 import contextlib
+import ctypes
 import multiprocessing
 import os
 import signal
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
+import numpy as np
 import torch
 import torch.distributed as dist
 
@@ -52,6 +55,29 @@ def thread_limit(threads: int) -> Iterator[None]:
         yield
     finally:
         torch.set_num_threads(before)
+
+
+@contextlib.contextmanager
+def one_blas_thread() -> Iterator[None]:
+    """NumPy multiplies matrices on one thread inside the block: many small products are slower on several, and slower
+    by far beside other work. NumPy has no call for it; where it came without its own OpenBLAS nothing changes."""
+    library = _openblas()
+    if library is None:
+        yield
+        return
+    before = library.scipy_openblas_get_num_threads64_()
+    library.scipy_openblas_set_num_threads64_(1)
+    try:
+        yield
+    finally:
+        library.scipy_openblas_set_num_threads64_(before)
+
+
+def _openblas() -> ctypes.CDLL | None:
+    """The OpenBLAS that NumPy's wheels bring along and have loaded."""
+    folder = Path(np.__file__).parent
+    files = [*folder.parent.glob("numpy.libs/libscipy_openblas64*"), *folder.glob(".dylibs/libscipy_openblas64*")]
+    return ctypes.CDLL(str(files[0])) if files else None
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ LAYERS = (
     ("predict", "synthesis"),
     ("visualization", "export"),
     ("hygiene", "demo", "evaluation"),
-    ("training",),
+    ("training", "light"),
     ("autolabel", "notebook", "benchmark"),
     ("compression",),
 )

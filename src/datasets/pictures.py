@@ -15,6 +15,7 @@ from typing import BinaryIO
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
+from src.command_line import progress
 from src.errors import InputError
 from src.files import check_regular
 from src.geometry import letterbox
@@ -112,7 +113,6 @@ def picture_shape(path: str | Path) -> Shape:
 
 def picture_shapes(paths: Sequence[Path]) -> list[Shape | InputError]:
     """The shapes of many pictures, on all cores, or what is wrong with them."""
-    from tqdm import tqdm  # what reads one picture, such as the light package, does without
 
     def attempt(path: Path) -> Shape | InputError:
         try:
@@ -121,8 +121,7 @@ def picture_shapes(paths: Sequence[Path]) -> list[Shape | InputError]:
             return error
 
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        progress = tqdm(pool.map(attempt, paths), total=len(paths), desc="sizes", unit="picture", disable=None)
-        return list(progress)
+        return list(progress(pool.map(attempt, paths), total=len(paths), desc="sizes", unit="picture"))
 
 
 def picture_sizes(paths: Sequence[Path]) -> np.ndarray:

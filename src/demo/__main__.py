@@ -9,10 +9,9 @@ import contextlib
 from pathlib import Path
 
 import numpy as np
-from tqdm import tqdm
 
 from src.boxes import BOX_COLUMNS, KINDS, read_boxes
-from src.command_line import HelpFormatter, run_command
+from src.command_line import HelpFormatter, progress, run_command
 from src.datasets.listing import list_pictures, match_names, natural_order
 from src.demo.records import Records, open_records
 from src.demo.smoothing import Smoothing
@@ -24,6 +23,7 @@ from src.files import alone_in, check_writable
 from src.predict.drawing import draw_faces
 from src.predict.picture_input import read_picture
 from src.predict.predictor import Predictor
+from src.predict.shipped import MODEL_PATH
 from src.visualization.sheet import save_picture
 
 _LONGEST_LIST = 5  # frames or pictures that a message names
@@ -41,7 +41,7 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--fps", type=float, default=25.0, help="frames a second of --frames")
     parser.add_argument("--every", type=int, default=12, help="frames from one detection in a video to the next")
     parser.add_argument("--raw", action="store_true", help="no smoothing over the frames of a video")
-    parser.add_argument("--model_path", type=Path, default="best.pth.tar", help=".pth.tar, .onnx or .tflite")
+    parser.add_argument("--model_path", type=Path, default=MODEL_PATH, help=".pth.tar, .onnx or .tflite")
     parser.add_argument("--detector", type=Path, help=".tflite or .onnx; the default is what make detector fetches")
     parser.add_argument("--threads", type=int, default=1, help="of all computing")
     parser.add_argument("--out", type=Path, default="output/demo", help="folder of the drawings")
@@ -67,7 +67,7 @@ def main() -> None:
     )
     pictures = [source for source in sources if not source.is_video]
     with alone_in(out), open_records(out) as records:
-        for source in tqdm(pictures, desc="drawing", unit="picture", disable=None if pictures else True):
+        for source in progress(pictures, desc="drawing", unit="picture") if pictures else ():
             _draw_picture(predictor, source.path, boxes, arguments, records)
         for source in sources:
             if source.is_video:
@@ -117,7 +117,7 @@ def _follow(
     count = 0
     file_names = natural_order(list_pictures(source.path)) if source.path.is_dir() else []
     with _open(source, arguments) as video, write_video(drawn, video.seconds) as append:
-        frames = tqdm(video.frames, total=video.count or None, desc="following", unit="frame", disable=None)
+        frames = progress(video.frames, total=video.count or None, desc="following", unit="frame")
         with contextlib.suppress(KeyboardInterrupt) if source.is_camera else contextlib.nullcontext():
             for picture in frames:
                 tracks = tracker.update(picture, video.seconds)

@@ -7,8 +7,8 @@ import numpy as np
 from src.errors import InputError
 from src.predict.detector import BlazeFace, Network
 from src.predict.exported_files import open_onnx, open_tflite
+from src.predict.shipped import DETECTOR_PATH
 
-DETECTOR_PATH = Path(__file__).resolve().parents[2] / "data" / "detector" / "face_detection_back.tflite"
 _INPUT, _RAW, _LOGITS = (1, 256, 256, 3), (1, 896, 16), (1, 896, 1)  # shapes of the network
 
 
@@ -16,7 +16,8 @@ def open_detector(path: str | Path | None = None, *, threads: int = 1) -> BlazeF
     """Open the detector. path: .tflite or .onnx; None is where `make detector` puts it. Raises InputError."""
     path = DETECTOR_PATH if path is None else Path(path)
     if not path.is_file():
-        raise InputError(f"{path}: the face detector is missing; run make detector, or give face boxes or crops")
+        remedy = "run make detector (and make wheel for the light package), or give face boxes or crops"
+        raise InputError(f"{path}: the face detector is missing; {remedy}")
     open_network = {".onnx": _onnx_network, ".tflite": _tflite_network}.get(path.suffix)
     if open_network is None:
         raise InputError(f"{path}: expected a detector that ends in .tflite or .onnx")

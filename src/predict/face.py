@@ -37,6 +37,11 @@ class Face:
     def is_doubtful(self) -> bool:
         return self.score < DOUBTFUL_BELOW
 
+    @property
+    def is_hanging(self) -> bool:
+        """Whether its head is turned by more than a quarter."""
+        return abs(self.pose[2]) > 90
+
     def plot(self, picture: Image.Image | None = None) -> Image.Image:
         """A new picture with this face drawn on it: on its own picture, or on the last face's plot."""
         return draw_faces(self.picture if picture is None else picture, [self])

@@ -2,13 +2,14 @@
 
 import io
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Union
 
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
-from src.datasets.pictures import picture_shape, read_square, upright
+from src.datasets.pictures import PICTURE_FORMATS, picture_shape, read_square, upright
 from src.errors import InputError
 from src.geometry import letterbox
 
@@ -18,20 +19,21 @@ if TYPE_CHECKING:
 Encoded = bytes | bytearray | memoryview
 Picture = Union[str, Path, Encoded, Image.Image, np.ndarray, "Tensor"]
 Channels = Literal["RGB", "BGR"]
-_SHAPES = "expected an array (H, W), (H, W, 3) or (H, W, 4) of uint8"
+_SHAPES = "expected an array (H, W), (H, W, 1), (H, W, 3) or (H, W, 4) of uint8"
 
 
 def is_one_picture(pictures: object) -> bool:
-    """Whether this is one picture, not a list of them; an array or tensor of four axes is a list."""
-    return isinstance(pictures, str | Path | Encoded | Image.Image) or getattr(pictures, "ndim", 4) <= 3
+    """Whether this is one picture, or nothing that has parts; an array or tensor of four axes is a list."""
+    is_whole = isinstance(pictures, str | Path | Encoded | Image.Image) or not isinstance(pictures, Iterable)
+    return is_whole or getattr(pictures, "ndim", 4) <= 3
 
 
 def read_picture(picture: Picture, *, channels: Channels = "RGB") -> Image.Image:
     """An RGB picture as people see it (EXIF rotation applied, transparency over black, 16 bits scaled).
 
-    picture: a path; the bytes of a picture file; a PIL image; an array (H, W) gray, (H, W, 3) or, with alpha, (H, W, 4)
-    uint8; or a tensor (1, 3 or 4, H, W), uint8 or float in [0, 1]. channels: the order in arrays and tensors; OpenCV's
-    is "BGR". Raises InputError.
+    picture: a path; the bytes of a picture file; a PIL image; an array (H, W) or (H, W, 1) gray, (H, W, 3) or, with
+    alpha, (H, W, 4) uint8; or a tensor (1, 3 or 4, H, W), uint8 or float in [0, 1]. channels: the order in arrays and
+    tensors; OpenCV's is "BGR". Raises InputError.
     """
     if channels not in ("RGB", "BGR"):
         raise InputError(f"expected channels RGB or BGR, found {channels!r}")
@@ -67,7 +69,7 @@ def _from_image(picture: Image.Image) -> Image.Image:
 
 def _decoded(encoded: bytes) -> Image.Image:
     try:
-        picture = Image.open(io.BytesIO(encoded))
+        picture = Image.open(io.BytesIO(encoded), formats=PICTURE_FORMATS)
         picture.load()
     except UnidentifiedImageError:
         raise InputError(f"expected the bytes of a picture file, found {len(encoded)} bytes of another kind") from None
@@ -90,11 +92,11 @@ def _array_of(picture: "Tensor") -> np.ndarray:
         if not 0 <= picture.min() <= picture.max() <= 1:  # also false for NaN
             raise InputError(f"expected a float tensor in [0, 1], found {picture.min():g} to {picture.max():g}")
         picture = (255 * picture).round().byte()
-    array = picture.detach().cpu().permute(1, 2, 0).numpy()
-    return array[..., 0] if array.shape[2] == 1 else array
+    return picture.detach().cpu().permute(1, 2, 0).numpy()
 
 
 def _from_array(picture: np.ndarray, channels: Channels) -> Image.Image:
+    picture = picture[..., 0] if picture.shape[2:] == (1,) else picture
     is_gray = picture.ndim == 2
     if (not is_gray and (picture.ndim != 3 or picture.shape[2] not in (3, 4))) or picture.dtype != np.uint8:
         raise InputError(f"{_SHAPES}, found {picture.shape} of {picture.dtype}")

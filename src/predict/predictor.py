@@ -16,13 +16,14 @@ from PIL import Image
 from src.boxes import KINDS, BoxKind, box_of_points, check_boxes, crop_of_picture
 from src.errors import InputError
 from src.predict.confidence import SHIPPED, Calibration, disagreement
-from src.predict.detector import Detector, merge
+from src.predict.detector import Detector, detect_hanging, merge
 from src.predict.detector_file import open_detector
 from src.predict.face import NOTHING_BELOW, Face, make_face
 from src.predict.looks import combine
 from src.predict.picture_input import Channels, Picture, is_one_picture, read_picture
 from src.predict.runtimes import look_repeatedly, open_model
 from src.predict.search import Region, Search, crop_region
+from src.predict.shipped import MODEL_PATH
 
 if TYPE_CHECKING:
     import torch
@@ -45,7 +46,7 @@ class Predictor:
 
     def __init__(
         self,
-        model_path: str | Path = "best.pth.tar",
+        model_path: str | Path = MODEL_PATH,
         *,
         box_kind: str | BoxKind = "landmarks",
         turns: bool = True,
@@ -122,12 +123,23 @@ class Predictor:
                 self._given(image, box) if is_given else self._detected(image, tiles=tiles)
                 for image, box, is_given in zip(images, their_boxes, given, strict=True)
             ]
-            found = self.search([region for its_regions in regions for region in its_regions])
-            made = map(make_face, found.points_image, found.score, found.roll, [r for rs in regions for r in rs])
-            for its_regions, is_given in zip(regions, given, strict=True):
-                its_faces = [next(made) for _ in its_regions]
-                result.append(its_faces if is_given else _distinct(its_faces, least_score))
+            found = self._search(regions)
+            distinct = [
+                faces if is_given else _distinct(faces, least_score)
+                for faces, is_given in zip(found, given, strict=True)
+            ]
+            again = [i for i, faces in enumerate(distinct) if not given[i] and _may_hang(faces)]
+            hanging = self._search([self._detected(images[i], tiles=tiles, is_hanging=True) for i in again])
+            for i, faces in zip(again, hanging, strict=True):
+                distinct[i] = _distinct(distinct[i] + faces, least_score)
+            result += distinct
         return result[0] if is_one_picture(pictures) else result
+
+    def _search(self, regions: list[list[Region]]) -> list[list[Face]]:
+        """The faces of the regions of several pictures, which are looked at together."""
+        found = self.search([region for its_regions in regions for region in its_regions])
+        rows = zip(found.points_image, found.score, found.roll, strict=True)
+        return [[make_face(*next(rows), region) for region in its_regions] for its_regions in regions]
 
     def _given(self, picture: Image.Image, boxes: Boxes) -> list[Region]:
         if boxes is None:
@@ -136,8 +148,11 @@ class Predictor:
             return []
         return [Region(picture, box, self.box_kind) for box in check_boxes(boxes, *picture.size)]
 
-    def _detected(self, picture: Image.Image, *, tiles: bool) -> list[Region]:
-        found = self.detector.detect(picture, tiles=tiles)
+    def _detected(self, picture: Image.Image, *, tiles: bool, is_hanging: bool = False) -> list[Region]:
+        if is_hanging:
+            found = detect_hanging(self.detector, picture, tiles=tiles)
+        else:
+            found = self.detector.detect(picture, tiles=tiles)
         return [
             Region(picture, box, self.detector.kind, roll=float(roll))
             for box, roll in zip(found.boxes, found.roll, strict=True)
@@ -160,6 +175,11 @@ def _paired(
     for start in range(0, len(listed), _TOGETHER):
         part = slice(start, start + _TOGETHER)
         yield [read_picture(picture, channels=channels) for picture in listed[part]], listed_boxes[part]
+
+
+def _may_hang(faces: list[Face]) -> bool:
+    """Whether a picture may show faces upside down: none is sure in it, or one of them hangs."""
+    return all(face.is_doubtful for face in faces) or any(face.is_hanging for face in faces)
 
 
 def _distinct(faces: list[Face], least_score: float) -> list[Face]:

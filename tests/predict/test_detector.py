@@ -3,10 +3,14 @@
 import numpy as np
 import pytest
 from PIL import Image
+from rectangle_face import RectangleDetector, RectangleFinder, rectangle_picture
 
+from src.boxes import box_of_points
 from src.errors import InputError
-from src.predict.detector import BlazeFace, merge
+from src.predict import predictor as predict
+from src.predict.detector import BlazeFace, Detections, detect_hanging, merge
 from src.predict.detector_file import DETECTOR_PATH, open_detector
+from src.predict.predictor import Predictor
 from src.synthesis.renderer.face import render_face
 
 
@@ -38,6 +42,37 @@ def test_a_detection_is_where_the_network_says_once() -> None:
     assert found.score[0] == pytest.approx(1 / (1 + np.exp(-4)))
     assert found.roll[0] == pytest.approx(90)
     assert len(BlazeFace(white_spot).detect(Image.new("RGB", (640, 480))).boxes) == 0
+
+
+def test_a_picture_on_its_head_gives_the_same_boxes() -> None:
+    picture = Image.new("RGB", (640, 480))
+    picture.paste((255, 255, 255), (400, 200, 500, 300))
+    standing, hanging = BlazeFace(white_spot).detect(picture), detect_hanging(BlazeFace(white_spot), picture)
+    np.testing.assert_allclose(hanging.boxes, standing.boxes, atol=9)
+    assert hanging.roll[0] == pytest.approx(90 + 180)
+    assert detect_hanging(BlazeFace(white_spot), Image.new("RGB", (640, 480))).boxes.shape == (0, 4)
+
+
+class _LowerHalf(RectangleDetector):
+    """Knows a face in a picture's lower half alone, as others know upright faces alone."""
+
+    def detect(self, picture: Image.Image, *, tiles: bool = False) -> Detections:
+        found = super().detect(picture, tiles=tiles)
+        is_low = found.boxes[:, 1::2].mean(axis=1) > picture.height / 2
+        return Detections(found.boxes[is_low], found.score[is_low], found.roll[is_low])
+
+
+def test_where_no_face_stands_a_hanging_one_is_looked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(predict, "open_model", lambda path, **options: RectangleFinder())
+    predictor = Predictor("any.pth.tar", detector=_LowerHalf())
+    box, other = (60, 30, 160, 110), (200, 260, 280, 330)
+    (face,) = predictor.faces(rectangle_picture((400, 400), box))
+    np.testing.assert_allclose(box_of_points(face.points), box, atol=1)
+    assert face.is_hanging
+    (standing,) = predictor.faces(rectangle_picture((400, 400), box, other))  # one that is sure is enough
+    assert not standing.is_hanging
+    found = predictor.faces([rectangle_picture((400, 400), box), rectangle_picture((400, 400), other)])
+    assert [[face.is_hanging for face in faces] for faces in found] == [[True], [False]]
 
 
 def test_tiles_look_from_closer_by() -> None:

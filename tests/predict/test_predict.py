@@ -54,13 +54,14 @@ def _as(kind: str, picture: Image.Image, folder: Path) -> object:
         "bytes": encoded.getvalue(),
         "array": pixels,
         "gray array": pixels[..., 0],
+        "one channel": pixels[..., :1],
         "alpha": np.concatenate([pixels, np.full_like(pixels[..., :1], 255)], axis=-1),
         "tensor": tensor,
         "float": tensor / 255,
     }[kind]
 
 
-KINDS = ["path", "str", "pil", "gray", "bytes", "array", "gray array", "alpha", "tensor", "float"]
+KINDS = ["path", "str", "pil", "gray", "bytes", "array", "gray array", "one channel", "alpha", "tensor", "float"]
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -229,6 +230,7 @@ def test_a_second_look_forgives_a_box_that_is_half_as_large(exact: Predictor) ->
         (torch.full((3, 20, 20), torch.nan), r"\[0, 1\]"),
         ("missing.jpg", "missing.jpg: no such picture"),
         ([7], "found int"),
+        (None, "found NoneType"),  # what OpenCV reads from a missing file
     ],
 )
 def test_what_is_no_picture_is_refused(exact: Predictor, picture: object, words: str) -> None:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from src.devices import one_blas_thread
 from src.markup import FLIP_PERMUTATION, NUM_POINTS, REGIONS
 from src.pose import euler_angles, fit_pose, rotation_matrix
 from src.synthesis.reposing.face_model import FaceModel
@@ -70,6 +71,7 @@ def to_camera(fits: Fits, shapes: np.ndarray) -> np.ndarray:
     return turned * [1, -1, 1]
 
 
+@one_blas_thread()
 def fit_faces(
     model: FaceModel, points_image: np.ndarray, offsets: np.ndarray, *, outline: np.ndarray | bool = True
 ) -> Fits:

@@ -1,0 +1,50 @@
+"""The modules of `src` that a package needs, found by their imports, and their text under the package's name.
+
+Imports inside of functions are not followed: that is where code names what it can do without, such as PyTorch.
+"""
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+_IMPORT = re.compile(r"^(\s*(?:from|import) )src\b", re.MULTILINE)
+
+
+def needed_modules(starts: list[Path], source: Path) -> list[Path]:
+    """Files below the folder `source` (of the package src) that `starts` import, directly or not, with the packages
+    around them; starts themselves are left out. Sorted."""
+    found: set[Path] = set()
+    waiting = list(starts)
+    while waiting:
+        new = {file for name in _imports(waiting.pop()) for file in _files(name, source)} - found - set(starts)
+        found |= new
+        waiting += new
+    return sorted(found - {source / "__init__.py"})
+
+
+def renamed(text: str, package: str) -> str:
+    """A module's text whose imports from `src` come from the package."""
+    return _IMPORT.sub(rf"\g<1>{package}", text)
+
+
+def _imports(file: Path) -> Iterator[tuple[str, ...]]:
+    """The names below src that a module imports when it is imported itself."""
+    for node in ast.parse(file.read_text(encoding="utf-8")).body:
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            names = [f"{node.module}.{alias.name}" for alias in node.names]
+        else:
+            continue
+        yield from (tuple(name.split(".")[1:]) for name in names if name.split(".")[0] == "src")
+
+
+def _files(name: tuple[str, ...], source: Path) -> Iterator[Path]:
+    """The module of a name, which may end with something inside of it, and the packages around it."""
+    place = source
+    for part in name:
+        place = place / part
+        for file in (place.with_suffix(".py"), place / "__init__.py"):
+            if file.is_file():
+                yield file
