@@ -4,16 +4,11 @@ Before a command starts, while PyTorch is still being imported, Ctrl-C ends it a
 130. `src.command_line.run_command` puts the usual handler back.
 """
 
-import os
 import signal
 import sys
 from pathlib import Path
 
-
-def end_import(_number: int, _frame: object) -> None:
-    """The handler of Ctrl-C until a command starts; nothing is written yet."""
-    os.write(2, b"interrupted\n")
-    os._exit(130)
+from src.command_line import end_import
 
 
 def _is_a_command() -> bool:

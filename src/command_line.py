@@ -9,7 +9,6 @@ import warnings
 from collections.abc import Callable, Iterable
 from typing import TypeVar
 
-from src import end_import
 from src.errors import InputError
 
 Item = TypeVar("Item")
@@ -21,6 +20,12 @@ class HelpFormatter(argparse.ArgumentDefaultsHelpFormatter):
 
     def _get_help_string(self, action: argparse.Action) -> str:
         return action.help if action.default in (None, False, []) else super()._get_help_string(action)
+
+
+def end_import(_number: int, _frame: object) -> None:
+    """The handler of Ctrl-C until a command starts (`src/__init__.py`); nothing is written yet."""
+    os.write(2, b"interrupted\n")
+    os._exit(130)
 
 
 def run_command(main: Callable[[], None]) -> None:
