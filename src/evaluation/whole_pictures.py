@@ -1,10 +1,12 @@
 """How well faces are found in whole pictures: python3 -m src.evaluation.whole_pictures FOLDER, of annotated crops.
 
 The crops are turned, made small and pasted into photographs without faces (scikit-image's) and rendered backgrounds.
-Printed: the share that is found, the error beside that with true boxes, and false faces in pictures without any.
+Printed: the share that is found, the error beside that with true boxes, false faces in pictures without any, and how
+long one face takes.
 """
 
 import argparse
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -36,6 +38,8 @@ _PHOTOGRAPHS = (
 _FOUND = 0.1  # of the crop's side: mean point error of a face that was found
 _EDGE = 0.06  # of a pasted crop's side: how soft its edge is
 _NORM = 100.0  # percent
+_PICTURE = (640, 480)  # pixels, of those without faces and of the one that is timed
+_REPEATS = 30
 
 
 @dataclass(frozen=True)
@@ -118,14 +122,25 @@ def measure(predictor: Predictor, scenes: list[Scene], *, tiles: bool) -> dict[s
 
 def false_faces(predictor: Predictor, count: int, *, tiles: bool, rng: np.random.Generator) -> list[float]:
     """Scores of the faces that are found in pictures without any."""
-    pictures = (background(640, 480, rng) for _ in range(count))
+    pictures = (background(*_PICTURE, rng) for _ in range(count))
     return [face.score for picture in pictures for face in predictor.faces(picture, tiles=tiles)]
+
+
+def milliseconds(predictor: Predictor, picture: Image.Image) -> float:
+    """The fastest of some calls of `Predictor.faces` by the thread's own clock, which other work does not stop."""
+    times = []
+    for _ in range(_REPEATS):
+        start = time.thread_time()
+        predictor.faces(picture)
+        times.append(time.thread_time() - start)
+    return 1000 * min(times)
 
 
 def parse_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0], formatter_class=HelpFormatter)
     parser.add_argument("folder", type=Path, help="crops with an annot.pkl")
     parser.add_argument("--model_path", type=Path, default="best.pth.tar", help=".pth.tar, .onnx or .tflite")
+    parser.add_argument("--looks", type=int, choices=(2, 3), default=3, help="at each face")
     parser.add_argument("--size", type=int, nargs=2, default=[640, 480], help="of the pictures, in pixels")
     parser.add_argument("--faces", type=float, nargs=2, default=[96, 220], help="smallest and largest face, in pixels")
     parser.add_argument("--together", type=int, default=2, help="faces a picture")
@@ -140,7 +155,7 @@ def main() -> None:
     if arguments.together < 1 or min(arguments.size) < 64 or not 16 <= arguments.faces[0] <= arguments.faces[1]:
         raise InputError("expected --together of at least 1, --size of at least 64, and --faces from 16 pixels upward")
     crops, points_image = read_faces(arguments.folder, arguments.count)
-    predictor = Predictor(arguments.model_path)
+    predictor = Predictor(arguments.model_path, looks=arguments.looks)
     for roll in arguments.rolls:
         rng = np.random.default_rng(0)
         parts = range(0, len(crops), arguments.together)
@@ -162,6 +177,9 @@ def main() -> None:
         )
     scores = false_faces(predictor, 100, tiles=arguments.tiles, rng=np.random.default_rng(1))
     print(f"100 pictures without faces: {sum(score > 0.5 for score in scores)} above 0.5, {len(scores)} in all")
+    one = make_scene(crops[:1], points_image[:1], size=_PICTURE, faces=(180, 220), roll=0, rng=np.random.default_rng(2))
+    width, height = _PICTURE
+    print(f"one face in {width} x {height} pixels: {milliseconds(predictor, one.picture):.1f} ms on one thread")
 
 
 def _errors(points: np.ndarray, true_points: np.ndarray) -> np.ndarray:
