@@ -1,6 +1,9 @@
-"""The page docs/demo finds the points that Python finds, in headless Chromium."""
+"""The page docs/demo in headless Chromium: it finds the points that Python finds, and does all that it offers."""
 
+import base64
+import io
 import json
+import re
 import shutil
 import subprocess
 import threading
@@ -14,7 +17,8 @@ import pytest
 from commands import ROOT
 from PIL import Image
 
-from src.predict.predictor import Predictor
+from src.predict import face, turns
+from src.predict.predictor import NOTHING_BELOW, Predictor
 
 PAGE = ROOT / "docs" / "demo"
 NEEDED = {
@@ -24,6 +28,8 @@ NEEDED = {
     PAGE / "node_modules" / "playwright-core": "npm install --prefix docs/demo",
     PAGE / "node_modules" / "@sparticuz" / "chromium": "npm install --prefix docs/demo",
 }
+SLOWEST = 1000 / 15  # milliseconds a frame: 15 frames a second
+CORNERS = ([0.02, 0.2], [0.3, 0.85])  # a box around a face of the group, as shares of the picture
 
 
 class QuietHandler(SimpleHTTPRequestHandler):
@@ -44,15 +50,17 @@ def address() -> Iterator[str]:
     server.shutdown()
 
 
-def drive(address: str, *pictures: Path, width: int = 1280, height: int = 800, camera: Path | str = "") -> dict:
-    """What the page shows (tests/web_page.mjs) for pictures, or for a camera."""
-    order = {"width": width, "height": height, "pictures": [str(path) for path in pictures], "camera": str(camera)}
+def drive(
+    address: str, *steps: list, width: int = 1280, height: int = 800, scheme: str = "light", camera: Path | str = ""
+) -> list[dict]:
+    """What the page shows after each step of tests/web_page.mjs."""
+    order = {"width": width, "height": height, "scheme": scheme, "camera": str(camera), "steps": steps}
     command = ["node", ROOT / "tests" / "web_page.mjs", address, PAGE / "package.json", json.dumps(order)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=280)
     assert done.returncode == 0, done.stderr
     report = json.loads(done.stdout)
     assert report["failed"] == []  # requests, among them the icon's, and exceptions
-    return report
+    return report["states"]
 
 
 def read_points(text: str) -> np.ndarray:
@@ -65,52 +73,166 @@ def large_picture(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A whole picture of 1600 x 1000 pixels with a face that lies and one that stands."""
     picture = Image.new("RGB", (1600, 1000), (120, 130, 140))
     for sample, side, place in (("face", 500, (100, 300)), ("lying", 420, (1000, 200))):
-        with Image.open(PAGE / "samples" / f"{sample}.jpg") as face:
-            picture.paste(face.resize((side, side)), place)
+        with Image.open(PAGE / "samples" / f"{sample}.jpg") as crop:
+            picture.paste(crop.resize((side, side)), place)
     path = tmp_path_factory.mktemp("page") / "large.png"
     picture.save(path)
     return path
 
 
-@pytest.mark.parametrize(("width", "height"), [(1280, 800), (390, 844)])
+def test_the_page_has_pythons_rules() -> None:
+    text = (PAGE / "rules.js").read_text()
+    found = {name: float(value) for name, value in re.findall(r"const ([A-Z_]+) = ([\d.]+);", text)}
+    assert found == {
+        "DOUBTFUL_BELOW": face.DOUBTFUL_BELOW,
+        "NOTHING_BELOW": NOTHING_BELOW,
+        "RETRY_BELOW": turns.RETRY_BELOW,
+        "TURN_ABOVE": turns._LEAST,
+        "TURN_MARGIN": turns._MARGIN,
+    }
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("width", "height", "scheme"), [(1280, 800, "light"), (390, 844, "dark")])
 def test_the_page_finds_pythons_faces(
-    address: str, large_picture: Path, tmp_path: Path, width: int, height: int
+    address: str, large_picture: Path, tmp_path: Path, width: int, height: int, scheme: str
 ) -> None:
     broken = tmp_path / "face.png"
     broken.write_bytes(b"no picture")
-    report = drive(address, large_picture, broken, width=width, height=height)
-    assert report["firstFocus"] == "file"
-    assert report["widest"] <= width
-    shown, failed = report["shown"]
-    assert shown["status"].startswith("2 faces, 0 doubtful")
-    assert shown["label"].startswith("large.png: 2 faces")
+    shown, saved, failed = drive(
+        address,
+        ["choose", str(large_picture)],
+        ["save", "#png"],
+        ["choose", str(broken)],
+        width=width,
+        height=height,
+        scheme=scheme,
+    )
+    assert shown["status"].startswith("2 faces in ")
+    assert "detector" in shown["status"]
+    assert "ms a look" in shown["status"]
+    assert shown["label"] == "large.png: 2 faces"
     assert shown["width"] == 1280
-    assert shown["drawn"] > 200
+    assert shown["drawn"]["sure"] > 200
+    assert shown["widest"] <= width
     found = read_points(shown["points"])
     predictor = Predictor(PAGE.parents[1] / "best.pth.tar", detector=PAGE / "detector.onnx")
     expected = sorted(predictor.faces(large_picture), key=lambda face: face.box[0])
     errors = [np.linalg.norm(points - face.points, axis=1).mean() for points, face in zip(found, expected, strict=True)]
     assert max(errors) < 4  # pixels of crops of 500
-    assert failed["status"].startswith("This picture does not work")
+    with Image.open(io.BytesIO(base64.b64decode(saved["given"]))) as picture:
+        assert picture.size == (1600, 1000)
+    assert failed["status"].startswith("face.png cannot be shown")
+    assert failed["isError"]
     assert (failed["points"], failed["width"], failed["label"]) == ("", 0, "No picture")
-    assert report["sample"]["status"].startswith("4 faces")
-    assert "5 faces" in report["boxed"]["status"]
-    assert len(report["json"]["faces"]) == 5
-    assert report["json"]["width"] == 960
+    assert failed["faces"] == []
+    assert not failed["canExport"]
+    assert (np.mean([int(part) for part in re.findall(r"\d+", failed["background"])[:3]]) < 64) == (scheme == "dark")
 
 
-def test_the_page_follows_a_camera(address: str, tmp_path: Path) -> None:
+@pytest.mark.slow
+def test_every_way_into_the_page_and_out_of_it(address: str, large_picture: Path) -> None:
+    dropped, pasted, sample, boxed, as_json, as_picture, saved, removed = drive(
+        address,
+        ["drop", str(large_picture), "image/png"],
+        ["paste", str(PAGE / "samples" / "face.jpg"), "image/jpeg"],
+        ["sample", "group"],
+        ["box", *CORNERS],
+        ["copied", "#copy", "text/plain"],
+        ["copied", "#copyPicture", "image/png"],
+        ["save", "#json"],
+        ["click", "#faces li:nth-child(5) button"],
+    )
+    assert dropped["label"] == "large.png: 2 faces"
+    assert pasted["label"] == "face.jpg: 1 face"
+    assert sample["status"].startswith("4 faces in")
+    assert boxed["status"].startswith("5 faces")
+    assert len(boxed["faces"]) == 5
+    copied = json.loads(as_json["given"])
+    assert copied == json.loads(base64.b64decode(saved["given"]))
+    assert (copied["width"], copied["height"], len(copied["faces"])) == (960, 420, 5)
+    points = [described["points"] for described in copied["faces"]]
+    np.testing.assert_allclose(points, read_points(boxed["points"]), atol=0.001)
+    assert [described["doubtful"] for described in copied["faces"]] == ["doubtful" in line for line in boxed["faces"]]
+    assert as_picture["given"] == [960, 420]
+    assert removed["status"] == "4 faces."
+    assert len(read_points(removed["points"])) == 4
+
+
+@pytest.mark.slow
+def test_the_page_without_a_mouse(address: str) -> None:
+    empty, _, reached, asked, added, _, left = drive(
+        address,
+        ["tabs", 4],
+        ["keys", ["Enter"], " ms \\("],  # on the last that Tab reached, the second sample
+        ["tabs", 12],
+        ["click", "#add"],
+        ["keys", ["ArrowLeft", "Shift+ArrowRight", "ArrowUp", "Enter"], "your box"],
+        ["click", "#add"],
+        ["keys", ["Escape"], "faces"],
+    )
+    samples = [f"Sample: {words}" for words in ("one rendered face", "several rendered faces", "a face that lies")]
+    assert empty["given"] == ["file", "camera", *samples[:2]]
+    removals = [f"Remove face {number}" for number in range(1, 5)]
+    assert reached["given"] == [samples[2], "canvas", *removals, "add", "copy", "json", "copyPicture", "png", "Points"]
+    assert asked["status"].startswith("Drag around a face, or move the box by arrow keys")
+    assert "your box" in added["status"]
+    assert left["status"].startswith(f"{len(added['faces'])} faces")
+
+
+@pytest.mark.slow
+def test_a_finger_draws_a_box_only_when_asked(address: str) -> None:
+    _, scrolled, _, boxed = drive(
+        address,
+        ["sample", "group"],
+        ["finger", *CORNERS, ""],
+        ["click", "#add"],
+        ["finger", *CORNERS, "your box"],
+        width=390,
+        height=844,
+    )
+    assert len(scrolled["faces"]) == 4
+    assert boxed["status"].startswith("5 faces")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("width", "height"), [(1280, 800), (390, 844)])
+def test_the_page_follows_a_camera(address: str, tmp_path: Path, width: int, height: int) -> None:
     picture = Image.new("RGB", (640, 480), (120, 130, 140))
-    with Image.open(PAGE / "samples" / "face.jpg") as face:
-        picture.paste(face.resize((320, 320)), (150, 80))
+    with Image.open(PAGE / "samples" / "face.jpg") as crop:
+        picture.paste(crop.resize((320, 320)), (150, 80))
     write_y4m(tmp_path / "camera.y4m", picture)
-    report = drive(address, camera=tmp_path / "camera.y4m")
-    words = report["camera"]["status"].split()
-    assert words[:3] == ["Camera:", "1", "face,"]
-    print("frames a second:", words[3])
-    assert float(words[3]) >= 1  # on any machine; 15 on two idle cores
-    assert report["camera"]["drawn"] > 100
-    assert report["stopped"]["width"] == 0
+    _, _, followed, _, kept, _, _, stopped = drive(
+        address,
+        ["click", "#camera"],
+        ["until", "Camera: 1 face"],
+        ["loop", 6],
+        ["click", "#keep"],
+        ["until", " ms \\("],
+        ["click", "#camera"],
+        ["until", "Camera: 1 face"],
+        ["click", "#camera"],
+        width=width,
+        height=height,
+        camera=tmp_path / "camera.y4m",
+    )
+    loop = followed["given"]
+    print(f"{loop['rate']:.1f} frames a second, {loop['milliseconds']:.1f} ms of the worker each")
+    assert re.match(r"\d+ frames a second", followed["rate"])
+    assert followed["drawn"]["sure"] > 100
+    assert loop["rate"] > 0.5  # of a core that others use; what one core allows:
+    assert loop["milliseconds"] < SLOWEST
+    assert kept["label"] == "camera: 1 face"
+    assert kept["canExport"]
+    assert (stopped["width"], stopped["status"]) == (0, "The camera is off.")
+
+
+@pytest.mark.slow
+def test_a_camera_that_does_not_work_replaces_the_picture(address: str) -> None:
+    *_, failed = drive(address, ["sample", "face"], ["click", "#camera"], ["until", "does not work"])
+    assert failed["isError"]
+    assert failed["width"] == 0
+    assert failed["faces"] == []
 
 
 def write_y4m(path: Path, picture: Image.Image, *, frames: int = 30) -> None:

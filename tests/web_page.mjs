@@ -1,71 +1,195 @@
 // node web_page.mjs ADDRESS PACKAGES ORDER: drive the page at ADDRESS in headless Chromium and print what it shows as JSON.
-// PACKAGES: the package.json beside whose node_modules the browser lies. ORDER: JSON { width, height, pictures, camera }:
-// the window, files to choose one after another, and a .y4m file that the fake camera shows (or "").
+// PACKAGES: the package.json beside whose node_modules the browser lies. ORDER: JSON { width, height, scheme, camera,
+// steps }: the window, "light" or "dark", a .y4m file that the fake camera shows (or ""), and steps, each [name, ...] of
+// `does`. Printed: what is shown after every step, beside what the step itself gives.
+import { readFileSync, readdirSync } from "node:fs";
 import { createRequire } from "node:module";
 import { pathToFileURL } from "node:url";
 
 const [address, packages, order] = process.argv.slice(2);
-const { width, height, pictures, camera } = JSON.parse(order);
+const { width, height, scheme, camera, steps } = JSON.parse(order);
 const find = createRequire(pathToFileURL(packages));
 const { chromium } = find("playwright-core");
 const { default: packed } = await import(pathToFileURL(find.resolve("@sparticuz/chromium")));
 
-const cameraFlags = ["--use-fake-ui-for-media-stream", "--use-fake-device-for-media-stream", `--use-file-for-fake-video-capture=${camera}`];
-const args = [...packed.args, ...(camera ? cameraFlags : [])];
-const browser = await chromium.launch({ executablePath: await packed.executablePath(), args });
-const report = { shown: [], failed: [] };
+// Without its emulated graphics card, which takes more than the page does.
+const plain = [...packed.args.filter((flag) => !/--use-gl|angle|swiftshader|gpu/.test(flag)), "--disable-gpu", "--disable-software-rasterizer"];
+const fake = ["--use-fake-ui-for-media-stream", "--use-fake-device-for-media-stream", `--use-file-for-fake-video-capture=${camera}`];
+const browser = await chromium.launch({ executablePath: await packed.executablePath(), args: [...plain, ...(camera ? fake : [])] });
+const permissions = ["clipboard-read", "clipboard-write", ...(camera ? ["camera"] : [])];
+
+/** Waits until the status matches `words`. */
+async function said(page, words) {
+  const matches = (source) => new RegExp(source).test(document.querySelector("#status").textContent);
+  await page.waitForFunction(matches, words, { timeout: 120_000 });
+}
+
+/** Does something that ends in a status of `words`, whatever it says before. */
+async function until(page, words, action) {
+  await page.evaluate(() => (document.querySelector("#status").textContent = ""));
+  await action();
+  await said(page, words);
+}
+
+async function save(page, id) {
+  const [saved] = await Promise.all([page.waitForEvent("download"), page.click(id)]);
+  const chunks = [];
+  for await (const chunk of await saved.createReadStream()) chunks.push(chunk);
+  return Buffer.concat(chunks).toString("base64");
+}
+
+/** Places [x, y] of the canvas, as shares of it, on the page. */
+async function places(page, ...shares) {
+  const box = await page.locator("#canvas").boundingBox();
+  return shares.map(([x, y]) => [box.x + x * box.width, box.y + y * box.height]);
+}
+
+/** The file as an event's DataTransfer has it. */
+const carry = (page, path, type) =>
+  page.evaluateHandle(
+    ([content, name, kind]) => {
+      const data = new DataTransfer();
+      const bytes = Uint8Array.from(atob(content), (letter) => letter.charCodeAt(0));
+      data.items.add(new File([bytes], name, { type: kind }));
+      return data;
+    },
+    [readFileSync(path).toString("base64"), path.split("/").pop(), type],
+  );
+
+/** Processor time of the browser's worker threads so far, in milliseconds. */
+function workerTime() {
+  let total = 0;
+  for (const id of readdirSync("/proc").filter((name) => /^\d+$/.test(name)))
+    try {
+      if (!readFileSync(`/proc/${id}/cmdline`, "utf8").includes("chromium")) continue;
+      for (const thread of readdirSync(`/proc/${id}/task`)) {
+        const folder = `/proc/${id}/task/${thread}`;
+        if (!readFileSync(`${folder}/comm`, "utf8").startsWith("DedicatedWorker")) continue;
+        total += Number(readFileSync(`${folder}/schedstat`, "utf8").split(" ")[0]) / 1e6;
+      }
+    } catch {
+      // a process that ended meanwhile
+    }
+  return total;
+}
+
+const does = {
+  choose: (page, path) => until(page, " ms \\(|cannot be shown", () => page.setInputFiles("#file", path)),
+  sample: (page, name) => until(page, " ms \\(", () => page.click(`[data-picture="samples/${name}.jpg"]`)),
+  drop: async (page, path, type) => {
+    const dataTransfer = await carry(page, path, type);
+    await until(page, " ms \\(|cannot be shown", () => page.dispatchEvent("body", "drop", { dataTransfer }));
+  },
+  paste: async (page, path, type) => {
+    const clipboardData = await carry(page, path, type);
+    const send = (data) => document.dispatchEvent(new ClipboardEvent("paste", { clipboardData: data, bubbles: true }));
+    await until(page, " ms \\(|cannot be shown", () => page.evaluate(send, clipboardData));
+  },
+  box: async (page, from, to) => {
+    const [start, end] = await places(page, from, to);
+    await page.mouse.move(...start);
+    await page.mouse.down();
+    await page.mouse.move(...end, { steps: 3 });
+    await until(page, "your box", () => page.mouse.up());
+  },
+  finger: async (page, from, to, words) => {
+    const [start, end] = await places(page, from, to);
+    const devtools = await page.context().newCDPSession(page);
+    const touch = (type, ...points) =>
+      devtools.send("Input.dispatchTouchEvent", { type, touchPoints: points.map(([x, y]) => ({ x, y })) });
+    await touch("touchStart", start);
+    await touch("touchMove", end);
+    if (words) await until(page, words, () => touch("touchEnd"));
+    else await touch("touchEnd");
+  },
+  click: (page, id) => page.click(id),
+  wait: (page, milliseconds) => page.waitForTimeout(milliseconds),
+  until: (page, words) => said(page, words),
+  keys: async (page, keys, words) => {
+    for (const key of keys.slice(0, -1)) await page.keyboard.press(key);
+    if (words) await until(page, words, () => page.keyboard.press(keys.at(-1)));
+    else await page.keyboard.press(keys.at(-1));
+  },
+  /** What Tab reaches next: ids, or names for screen readers. */
+  tabs: async (page, count) => {
+    const reached = [];
+    for (let i = 0; i < count; i++) {
+      await page.keyboard.press("Tab");
+      reached.push(await page.evaluate(() => {
+        const { id, ariaLabel, textContent, firstElementChild } = document.activeElement;
+        return id || ariaLabel || textContent.trim() || firstElementChild?.alt || "";
+      }));
+    }
+    return reached;
+  },
+  copied: async (page, id, type) => {
+    await until(page, "Copied", () => page.click(id));
+    return page.evaluate(async (kind) => {
+      const [item] = await navigator.clipboard.read();
+      const blob = await item.getType(kind);
+      if (kind === "text/plain") return blob.text();
+      const { width, height } = await createImageBitmap(blob);
+      return [width, height];
+    }, type);
+  },
+  save,
+  /** Milliseconds of the worker's processor time a frame, and frames a second, over some seconds of the camera. */
+  loop: async (page, seconds) => {
+    await page.evaluate(() => {
+      window.framesDrawn = 0;
+      const draw = CanvasRenderingContext2D.prototype.drawImage;
+      CanvasRenderingContext2D.prototype.drawImage = function (...rest) {
+        window.framesDrawn += this.canvas.id === "canvas";
+        return draw.apply(this, rest);
+      };
+    });
+    const [used, start] = [workerTime(), Date.now()];
+    await page.waitForTimeout(1000 * seconds);
+    const frames = await page.evaluate(() => window.framesDrawn);
+    return { milliseconds: (workerTime() - used) / frames, rate: (1000 * frames) / (Date.now() - start) };
+  },
+};
+
+/** What the page shows. */
+function state(page) {
+  return page.evaluate(() => {
+    const [canvas, status, points, rate] = ["canvas", "status", "points", "rate"].map((id) => document.getElementById(id));
+    const drawn = { sure: 0, doubtful: 0 };
+    if (canvas.width > 0) {
+      const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
+      for (let i = 0; i < data.length; i += 4) {
+        drawn.sure += data[i] === 0x50 && data[i + 1] === 0xff && data[i + 2] === 0x78;
+        drawn.doubtful += data[i] === 0xff && data[i + 1] === 0xaa && data[i + 2] === 0x3c;
+      }
+    }
+    return {
+      status: status.textContent,
+      isError: status.className === "error",
+      rate: rate.textContent,
+      points: points.value,
+      faces: [...document.querySelectorAll("#faces li")].map((item) => item.textContent),
+      width: canvas.width,
+      label: canvas.ariaLabel,
+      drawn,
+      widest: document.documentElement.scrollWidth,
+      background: getComputedStyle(document.body).backgroundColor,
+      canExport: ["copy", "copyPicture", "json", "png"].every((id) => !document.getElementById(id).disabled),
+    };
+  });
+}
+
+const report = { states: [], failed: [] };
 try {
-  const page = await browser.newPage({ viewport: { width, height }, permissions: camera ? ["camera"] : [] });
+  const page = await browser.newPage({ viewport: { width, height }, colorScheme: scheme, hasTouch: true, permissions });
   page.on("response", (answer) => answer.status() >= 400 && report.failed.push(answer.url()));
   page.on("pageerror", (error) => report.failed.push(String(error)));
   await page.goto(address);
-  await page.waitForFunction(() => document.querySelector("#status").textContent === "Ready.", null, { timeout: 120_000 });
-  await page.keyboard.press("Tab");
-  report.firstFocus = await page.evaluate(() => document.activeElement.id);
-  report.widest = await page.evaluate(() => document.documentElement.scrollWidth);
-  for (const picture of pictures) {
-    await page.evaluate(() => (document.querySelector("#status").textContent = ""));
-    await page.setInputFiles("#file", picture);
-    report.shown.push(await look(page, /face|does not/));
-  }
-  if (!camera) {
-    await page.click("#samples button:nth-child(2)");
-    report.sample = await look(page, /faces?, \d+ doubtful/);
-    const canvas = await page.locator("#canvas").boundingBox();
-    await page.mouse.move(canvas.x + 0.02 * canvas.width, canvas.y + 0.2 * canvas.height);
-    await page.mouse.down();
-    await page.mouse.move(canvas.x + 0.3 * canvas.width, canvas.y + 0.85 * canvas.height, { steps: 3 });
-    await page.mouse.up();
-    report.boxed = await look(page, /in your box/);
-    const [saved] = await Promise.all([page.waitForEvent("download"), page.click("#json")]);
-    const chunks = [];
-    for await (const chunk of await saved.createReadStream()) chunks.push(chunk);
-    report.json = JSON.parse(Buffer.concat(chunks).toString());
-  } else {
-    await page.click("#camera");
-    await page.waitForFunction(() => /frames a second/.test(document.querySelector("#status").textContent), null, { timeout: 60_000 });
-    await page.waitForTimeout(8_000);
-    report.camera = await look(page, /frames a second/);
-    await page.click("#camera");
-    report.stopped = await look(page, /off/);
+  await said(page, "Ready|not load");
+  for (const [name, ...rest] of steps) {
+    const given = await does[name](page, ...rest);
+    report.states.push({ ...(await state(page)), given });
   }
   console.log(JSON.stringify(report));
 } finally {
   await browser.close();
-}
-
-/** What the page shows once its status says `words`. */
-async function look(page, words) {
-  const isDone = (source) => new RegExp(source).test(document.querySelector("#status").textContent);
-  await page.waitForFunction(isDone, words.source, { timeout: 120_000 });
-  return page.evaluate(() => {
-    const [canvas, status, points] = ["canvas", "status", "points"].map((id) => document.getElementById(id));
-    let green = 0;
-    if (canvas.width > 0) {
-      const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
-      for (let i = 0; i < data.length; i += 4) green += data[i] === 0x50 && data[i + 1] === 0xff && data[i + 2] === 0x78;
-    }
-    const label = canvas.getAttribute("aria-label");
-    return { status: status.textContent, points: points.value, width: canvas.width, label, drawn: green };
-  });
 }

@@ -1,56 +1,94 @@
-// Follows the faces that a camera shows, and says how fast.
+// Follows the faces that a camera shows. A frame is drawn together with its faces, while the next one is looked at.
 import { drawFaces, drawPicture } from "./drawing.js";
 
-const DETECT_EVERY = 12; // frames
 const AVERAGED = 0.9; // of the old time between frames in the new one
+const SAID_EVERY = 500; // milliseconds
 
 export class Camera {
-  /** ready: a promise of the Finder. stopped: called when the camera ends. */
-  constructor(ready, { canvas, video, button, say, stopped }) {
-    Object.assign(this, { ready, canvas, video, button, say, stopped, stream: null });
-    button.addEventListener("click", () => (this.stream ? this.stop() : this.start()));
+  #stream = null;
+  #turn = 0; // number of the last start or stop
+  #before = 0; // time of the frame before
+  #frame = null; // the one that is shown
+
+  /** told: functions { started(), shown(faces, speed), stopped(), failed(error) }. */
+  constructor(client, { canvas, video, told }) {
+    Object.assign(this, { client, canvas, video, told });
+  }
+
+  get isOn() {
+    return this.#stream !== null;
   }
 
   async start() {
+    const turn = ++this.#turn;
     try {
-      const finder = await this.ready;
-      this.stream = await navigator.mediaDevices.getUserMedia({ video: { width: 640, height: 480 } });
-      this.video.srcObject = this.stream;
+      await this.client.ready;
+      if (!navigator.mediaDevices) throw new Error("browsers give it to pages from https or localhost only");
+      const wanted = { width: { ideal: 640 }, height: { ideal: 480 }, facingMode: "user" };
+      const stream = await navigator.mediaDevices.getUserMedia({ video: wanted });
+      if (turn !== this.#turn) return end(stream); // stopped, or started again, while a person was asked
+      this.video.srcObject = this.#stream = stream;
       await this.video.play();
-      this.button.textContent = "Stop the camera";
-      await this.loop(finder);
+      this.told.started();
+      await this.#loop();
     } catch (error) {
+      if (turn !== this.#turn) return;
       this.stop();
-      this.say(`The camera does not work: ${error.message ?? error}`, { failed: true });
+      this.told.failed(error);
     }
   }
 
   stop() {
-    if (!this.stream) return;
-    this.stream.getTracks().forEach((track) => track.stop());
-    this.stream = this.video.srcObject = null;
-    this.button.textContent = "Use the camera";
-    this.stopped();
-    this.say("The camera is off.");
+    this.#turn++;
+    if (!this.#stream) return;
+    end(this.#stream);
+    this.#stream = this.video.srcObject = null;
+    this.#frame?.close();
+    this.#frame = null;
+    this.told.stopped();
   }
 
-  async loop(finder) {
-    const frame = document.createElement("canvas");
-    let [faces, count, between, last] = [[], 0, 0, performance.now()];
-    while (this.stream) {
-      [frame.width, frame.height] = [this.video.videoWidth, this.video.videoHeight];
-      frame.getContext("2d", { alpha: false }).drawImage(this.video, 0, 0);
-      const followed = await finder.follow(frame, faces);
-      const isDue = count++ % DETECT_EVERY === 0 || followed.length < faces.length || followed.length === 0;
-      faces = isDue ? [...followed, ...(await finder.find(frame, followed))] : followed;
-      if (!this.stream) return;
-      drawFaces(this.canvas, faces, drawPicture(this.canvas, frame));
+  /** A copy of the frame that is shown. */
+  keep() {
+    return createImageBitmap(this.#frame);
+  }
+
+  async #loop() {
+    const stream = this.#stream;
+    const isMirrored = stream.getVideoTracks()[0].getSettings().facingMode !== "environment";
+    let [between, before, said] = [0, 0, 0];
+    let coming = this.#next(true);
+    for (;;) {
+      const { result: faces, times, picture } = await coming;
+      if (this.#stream !== stream) return picture.close();
+      coming = this.#next(false);
+      coming.catch(() => {}); // is told above, unless the camera has stopped
+      this.#frame?.close();
+      this.#frame = picture;
+      drawFaces(this.canvas, faces, drawPicture(this.canvas, picture, { isMirrored }));
       const now = performance.now();
-      between = between ? AVERAGED * between + (1 - AVERAGED) * (now - last) : now - last;
-      last = now;
-      const people = faces.length === 1 ? "face" : "faces";
-      this.say(`Camera: ${faces.length} ${people}, ${(1000 / between).toFixed(0)} frames a second.`);
-      await new Promise(requestAnimationFrame);
+      if (before) between = between ? AVERAGED * between + (1 - AVERAGED) * (now - before) : now - before;
+      before = now;
+      if (between && now - said > SAID_EVERY) {
+        said = now;
+        this.told.shown(faces, { framesPerSecond: 1000 / between, times });
+      }
     }
   }
+
+  async #next(isFirst) {
+    await new Promise((resolve) => {
+      if (this.video.requestVideoFrameCallback) this.video.requestVideoFrameCallback(resolve);
+      else requestAnimationFrame(resolve);
+    });
+    const picture = await createImageBitmap(this.video);
+    const now = performance.now();
+    const seconds = isFirst ? 1 : (now - this.#before) / 1000;
+    this.#before = now;
+    return this.client.follow(picture, seconds, isFirst);
+  }
+}
+
+function end(stream) {
+  stream.getTracks().forEach((track) => track.stop());
 }

@@ -1,168 +1,217 @@
 // The page: pictures and a camera in, faces out. Nothing leaves this computer.
 // `make web` puts model.onnx, detector.onnx and vendor/ beside this file.
-import * as ort from "./vendor/ort.wasm.min.mjs";
-import { drawBox, drawFaces, drawPicture } from "./drawing.js";
-import { DOUBTFUL_BELOW, Finder } from "./finder.js";
+import { Boxes } from "./boxes.js";
 import { Camera } from "./camera.js";
-
-const SMALLEST_BOX = 12; // pixels of the canvas: a shorter drag is a click
-
-ort.env.wasm.wasmPaths = new URL("./vendor/", import.meta.url).href;
-ort.env.wasm.numThreads = 1; // several need headers that a static host does not send
+import { Client } from "./client.js";
+import { drawFaces, drawPicture } from "./drawing.js";
+import { asJson, asPng, download, listFaces, listPoints, speed, summary } from "./results.js";
 
 const part = (id) => document.getElementById(id);
-const [drop, file, status, canvas, list] = ["drop", "file", "status", "canvas", "points"].map(part);
-const outputs = ["copy", "json", "png"].map(part);
+const [file, status, canvas, list, points, rate] = ["file", "status", "canvas", "faces", "points", "rate"].map(part);
+const [cameraButton, keep, add] = ["camera", "keep", "add"].map(part);
+const outputs = ["copy", "copyPicture", "json", "png"].map(part);
 const shown = { picture: null, name: "", faces: [], scale: 1 };
 let latest = 0; // number of the picture that is being worked on
 
-const ready = load();
-const camera = new Camera(ready, { canvas, video: part("video"), button: part("camera"), say, stopped: clear });
+const client = new Client();
+const camera = new Camera(client, { canvas, video: part("video"), told: {
+  started() {
+    clear();
+    setCamera(true);
+    say("The camera is on.");
+  },
+  shown(faces, { framesPerSecond, times }) {
+    rate.textContent = `${framesPerSecond.toFixed(0)} frames a second, ${speed(times)}`;
+    const words = `Camera: ${summary(faces).toLowerCase()}`;
+    if (status.textContent === words) return; // it is read aloud when it changes
+    say(words);
+    canvas.setAttribute("aria-label", words);
+  },
+  stopped() {
+    setCamera(false);
+    clear();
+    say("The camera is off.");
+  },
+  failed(error) {
+    clear();
+    fail("The camera does not work", error);
+  },
+} });
+const boxes = new Boxes(canvas, {
+  isReady: () => shown.picture !== null,
+  redraw,
+  drawn: addFace,
+  asked: () => say("Drag around a face, or move the box by arrow keys, size it by Shift and arrows. Enter adds, Escape leaves."),
+  left: () => say(`${summary(shown.faces)}.`),
+});
 
-async function load() {
-  const detector = ort.InferenceSession.create("detector.onnx").catch(() => null);
-  const network = await ort.InferenceSession.create("model.onnx");
-  return new Finder(ort, network, await detector);
+function say(text, { isError = false } = {}) {
+  status.textContent = text;
+  status.className = isError ? "error" : "";
 }
 
-function say(text, { failed = false } = {}) {
-  status.textContent = text;
-  status.className = failed ? "error" : "";
+function fail(what, error) {
+  say(`${what}: ${error.message ?? error}`, { isError: true });
 }
 
 /** Shows nothing; a failed picture must not leave the one before it. */
 function clear() {
+  shown.picture?.close();
   Object.assign(shown, { picture: null, faces: [], name: "" });
   canvas.width = canvas.height = 0;
+  rate.textContent = points.value = "";
   canvas.setAttribute("aria-label", "No picture");
-  list.value = "";
-  outputs.forEach((button) => (button.disabled = true));
+  list.replaceChildren();
+  setBusy(true);
+  document.body.classList.remove("full");
 }
 
-async function show(blob, name) {
+function setBusy(isBusy) {
+  for (const button of [...outputs, add]) button.disabled = isBusy;
+}
+
+function setCamera(isOn) {
+  cameraButton.textContent = isOn ? "Stop the camera" : "Use the camera";
+  cameraButton.setAttribute("aria-pressed", isOn);
+  keep.hidden = !isOn;
+  for (const state of ["full", "live"]) document.body.classList.toggle(state, isOn);
+}
+
+/** Shows a picture with its faces. open: gives a blob or a bitmap. */
+async function show(open, name) {
   const turn = ++latest;
   camera.stop();
+  boxes.leave();
   clear();
+  say("Loading the networks.");
   try {
-    const finder = await ready;
-    say("Working.");
-    const picture = await createImageBitmap(blob);
-    const start = performance.now();
-    const faces = await finder.find(picture);
-    const milliseconds = performance.now() - start;
+    const { result: state } = await client.ready;
     if (turn !== latest) return; // another picture came meanwhile
+    say("Working.");
+    const picture = await createImageBitmap(await open());
+    const start = performance.now();
+    const { result: faces, times } = await client.find(picture);
+    const milliseconds = performance.now() - start;
+    if (turn !== latest) return picture.close();
     Object.assign(shown, { picture, name, faces });
-    redraw();
-    const limit = finder.detector ? "" : " Without detector.onnx a picture counts as a crop around one face.";
-    say(`${summary(faces)} in ${milliseconds.toFixed(0)} ms.${limit}`);
+    document.body.classList.add("full");
+    update();
+    const hint = faces.length ? "" : " Draw a box around one, from forehead to chin.";
+    const limit = state.hasDetector ? "" : " Without detector.onnx a picture counts as a crop around one face.";
+    say(`${summary(faces)} in ${milliseconds.toFixed(0)} ms (${speed(times)}).${hint}${limit}`);
   } catch (error) {
     if (turn !== latest) return;
     clear();
-    say(`This picture does not work: ${error.message ?? error}`, { failed: true });
+    fail(`${name} cannot be shown`, error);
   }
 }
 
-function summary(faces) {
-  if (faces.length === 0) return "No face found: draw a box around one";
-  const doubtful = faces.filter(({ score }) => score < DOUBTFUL_BELOW).length;
-  const scores = faces.map(({ score }) => score.toFixed(2)).join(", ");
-  return `${faces.length} ${faces.length === 1 ? "face" : "faces"}, ${doubtful} doubtful, score ${scores},`;
+const showFile = (given, name = given.name) => show(() => given, name);
+
+async function fetchPicture(path) {
+  const answer = await fetch(path);
+  if (!answer.ok) throw new Error(`the server answered ${answer.status}`);
+  return answer.blob();
+}
+
+async function addFace(box) {
+  const turn = latest;
+  const { picture, scale } = shown;
+  const inPicture = Object.fromEntries(Object.entries(box).map(([side, value]) => [side, value / scale]));
+  say("Working.");
+  try {
+    const { result: face, times } = await client.findIn(picture, inPicture);
+    if (turn !== latest) return;
+    shown.faces.push(face);
+    update();
+    say(`${summary(shown.faces)}, the last one from your box (${speed(times)}).`);
+  } catch (error) {
+    if (turn === latest) fail("The box cannot be looked at", error);
+  }
 }
 
 function redraw() {
-  shown.scale = drawPicture(canvas, shown.picture);
-  drawFaces(canvas, shown.faces, shown.scale);
-  canvas.setAttribute("aria-label", `${shown.name}: ${summary(shown.faces)}`);
-  const block = ({ points, score }, i) =>
-    `# face ${i + 1}, score ${score.toFixed(3)}\n${points.map(([x, y]) => `${x.toFixed(3)} ${y.toFixed(3)}`).join("\n")}`;
-  list.value = shown.faces.map(block).join("\n");
-  outputs.forEach((button) => (button.disabled = false));
+  const frame = drawPicture(canvas, shown.picture);
+  shown.scale = frame.scale;
+  drawFaces(canvas, shown.faces, frame);
 }
 
-const asJson = () =>
-  JSON.stringify({
-    picture: shown.name,
-    width: shown.picture.width,
-    height: shown.picture.height,
-    faces: shown.faces.map(({ points, score, box }) => ({ score, doubtful: score < DOUBTFUL_BELOW, box, points })),
+function update() {
+  redraw();
+  canvas.setAttribute("aria-label", `${shown.name}: ${summary(shown.faces)}`);
+  points.value = listPoints(shown.faces);
+  listFaces(list, shown.faces, (i) => {
+    shown.faces.splice(i, 1);
+    update();
+    say(`${summary(shown.faces)}.`);
+    add.focus();
+  });
+  setBusy(false);
+}
+
+const actions = {
+  async copy() {
+    await navigator.clipboard.writeText(asJson(shown));
+    return "Copied as JSON.";
+  },
+  async copyPicture() {
+    await navigator.clipboard.write([new ClipboardItem({ "image/png": asPng(shown) })]);
+    return "Copied as a picture.";
+  },
+  json() {
+    download(new Blob([asJson(shown)], { type: "application/json" }), "faces.json");
+    return "Saved as faces.json.";
+  },
+  async png() {
+    download(await asPng(shown), "faces.png");
+    return "Saved as faces.png.";
+  },
+};
+for (const button of outputs)
+  button.addEventListener("click", async () => {
+    try {
+      say(await actions[button.id]());
+    } catch (error) {
+      fail("That does not work in this browser", error);
+    }
   });
 
-function download(blob, name) {
-  const link = Object.assign(document.createElement("a"), { href: URL.createObjectURL(blob), download: name });
-  link.click();
-  setTimeout(() => URL.revokeObjectURL(link.href), 1000);
-}
-
-part("copy").addEventListener("click", async () => {
-  await navigator.clipboard.writeText(asJson());
-  say("Copied as JSON.");
+cameraButton.addEventListener("click", () => {
+  if (camera.isOn) return camera.stop();
+  ++latest; // a picture that is being worked on comes too late
+  camera.start();
 });
-part("json").addEventListener("click", () => download(new Blob([asJson()], { type: "application/json" }), "faces.json"));
-part("png").addEventListener("click", () => canvas.toBlob((blob) => download(blob, "faces.png")));
-
-file.addEventListener("change", () => file.files.length && show(file.files[0], file.files[0].name));
-drop.addEventListener("dragover", (event) => {
-  event.preventDefault();
-  drop.classList.add("over");
+keep.addEventListener("click", async () => {
+  const frame = await camera.keep();
+  show(() => frame, "camera");
 });
-drop.addEventListener("dragleave", () => drop.classList.remove("over"));
-drop.addEventListener("drop", (event) => {
+add.addEventListener("click", () => (boxes.isAsked ? boxes.leave() : boxes.ask()));
+file.addEventListener("change", () => {
+  if (file.files.length) showFile(file.files[0]);
+  file.value = ""; // so that the same file can be chosen again
+});
+for (const sample of document.querySelectorAll("#samples button"))
+  sample.addEventListener("click", () => show(() => fetchPicture(sample.dataset.picture), sample.dataset.picture));
+document.addEventListener("dragover", (event) => {
   event.preventDefault();
-  drop.classList.remove("over");
+  document.body.classList.add("over");
+});
+document.addEventListener("dragleave", (event) => event.relatedTarget ?? document.body.classList.remove("over"));
+document.addEventListener("drop", (event) => {
+  event.preventDefault();
+  document.body.classList.remove("over");
   const [first] = event.dataTransfer.files;
-  if (first) show(first, first.name);
+  if (first) showFile(first);
+  else fail("Nothing was dropped that can be shown", "expected a picture file");
 });
 document.addEventListener("paste", (event) => {
   const [first] = event.clipboardData.files;
-  if (first) show(first, first.name || "pasted");
-});
-for (const sample of document.querySelectorAll("#samples button"))
-  sample.addEventListener("click", async () => {
-    const answer = await fetch(sample.dataset.picture);
-    show(await answer.blob(), sample.dataset.picture);
-  });
-
-/** A box drawn on the canvas adds the face in it. */
-let corner = null;
-const place = ({ clientX, clientY }) => {
-  const { left, top, width, height } = canvas.getBoundingClientRect();
-  return [((clientX - left) * canvas.width) / width, ((clientY - top) * canvas.height) / height];
-};
-const boxTo = ([x, y]) => ({
-  left: Math.min(corner[0], x),
-  top: Math.min(corner[1], y),
-  right: Math.max(corner[0], x),
-  bottom: Math.max(corner[1], y),
-});
-canvas.addEventListener("pointerdown", (event) => {
-  if (!shown.picture) return;
-  corner = place(event);
-  canvas.setPointerCapture(event.pointerId);
-});
-canvas.addEventListener("pointermove", (event) => {
-  if (!corner) return;
-  redraw();
-  drawBox(canvas, boxTo(place(event)));
-});
-canvas.addEventListener("pointerup", async (event) => {
-  if (!corner) return;
-  const box = boxTo(place(event));
-  corner = null;
-  redraw();
-  if (Math.min(box.right - box.left, box.bottom - box.top) < SMALLEST_BOX) return;
-  const scaled = Object.fromEntries(Object.entries(box).map(([side, value]) => [side, value / shown.scale]));
-  shown.faces.push(await (await ready).findIn(shown.picture, scaled));
-  redraw();
-  say(`${summary(shown.faces)} one of them in your box.`);
-});
-
-canvas.addEventListener("pointercancel", () => {
-  corner = null;
-  if (shown.picture) redraw();
+  if (first) showFile(first, first.name || "pasted");
 });
 
 clear();
-ready.then(
-  () => say("Ready."),
-  (error) => say(`The network did not load (run make web first): ${error.message ?? error}`, { failed: true }),
+say("Loading the networks.");
+client.ready.then(
+  () => latest || say("Ready."),
+  (error) => fail("The networks did not load (run make web first)", error),
 );

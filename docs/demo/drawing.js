@@ -1,58 +1,91 @@
-// Draws a picture and its faces on a canvas. Doubtful faces are orange, the others green.
-import { DOUBTFUL_BELOW, boxOf } from "./finder.js";
+// Draws a picture and its faces on a canvas: sure faces green, doubtful ones orange and dashed.
+import { DOUBTFUL_BELOW } from "./rules.js";
+import { boxOf } from "./views.js";
 
-const LARGEST_SIDE = 1280; // pixels of the canvas
 const CONTOURS = [[0, 16], [17, 21], [22, 26], [27, 30], [31, 35], [36, 41, true], [42, 47, true], [48, 59, true], [60, 67, true]];
-export const SURE = "#50ff78";
-export const DOUBTFUL = "#ffaa3c";
+export const SHOWN_SIDE = 1280; // pixels of the canvas on the page
+export const SAVED_SIDE = 4096; // and of a picture to keep: some browsers have no larger canvas
+const [SURE, DOUBTFUL] = ["#50ff78", "#ffaa3c"];
 
-/** Puts the picture on the canvas, reduced where it is large. Returns the canvas's pixels a pixel of the picture. */
-export function drawPicture(canvas, picture) {
-  const scale = Math.min(1, LARGEST_SIDE / Math.max(picture.width, picture.height));
-  canvas.width = Math.round(picture.width * scale);
-  canvas.height = Math.round(picture.height * scale);
+/**
+ * Puts the picture on the canvas, reduced where its longer side exceeds `largest`. Returns { scale, mirror }: canvas
+ * pixels a pixel of the picture, and the width in which places are mirrored, or 0.
+ */
+export function drawPicture(canvas, picture, { largest = SHOWN_SIDE, isMirrored = false } = {}) {
+  const scale = Math.min(1, largest / Math.max(picture.width, picture.height));
+  const [width, height] = [Math.round(picture.width * scale), Math.round(picture.height * scale)];
+  if (canvas.width !== width || canvas.height !== height) [canvas.width, canvas.height] = [width, height];
   const context = canvas.getContext("2d", { alpha: false });
   context.imageSmoothingQuality = "high";
-  context.drawImage(picture, 0, 0, canvas.width, canvas.height);
-  return scale;
+  context.setTransform(isMirrored ? -1 : 1, 0, 0, 1, isMirrored ? width : 0, 0);
+  context.drawImage(picture, 0, 0, width, height);
+  context.setTransform(1, 0, 0, 1, 0, 0);
+  return { scale, mirror: isMirrored ? width : 0 };
 }
 
-export function drawFaces(canvas, faces, scale) {
+export function drawFaces(canvas, faces, { scale, mirror }) {
   const context = canvas.getContext("2d", { alpha: false });
-  faces.forEach(({ points, score }, number) => {
-    const placed = points.map(([x, y]) => [x * scale, y * scale]);
+  context.lineJoin = context.lineCap = "round";
+  const unit = canvas.clientWidth ? canvas.width / canvas.clientWidth : Math.max(1, canvas.width / 1000); // of the page
+  faces.forEach(({ points, score, number }, i) => {
+    const placed = points.map(([x, y]) => [mirror ? mirror - x * scale : x * scale, y * scale]);
     const { left, top, right, bottom } = boxOf(placed);
     const size = Math.sqrt((right - left) * (bottom - top));
-    context.strokeStyle = context.fillStyle = score < DOUBTFUL_BELOW ? DOUBTFUL : SURE;
-    context.lineWidth = Math.max(1, size / 150);
-    for (const [first, last, closed] of CONTOURS) {
-      context.beginPath();
-      placed.slice(first, last + 1).forEach(([x, y]) => context.lineTo(x, y));
-      if (closed) context.closePath();
-      context.stroke();
-    }
-    const radius = Math.min(4, Math.max(1, size / 70));
-    for (const [x, y] of placed) {
-      context.beginPath();
-      context.arc(x, y, radius, 0, 2 * Math.PI);
-      context.fill();
-    }
-    label(context, `${number + 1}: ${score.toFixed(2)}`, left, Math.max(14, top - 6), Math.min(20, Math.max(12, size / 9)));
+    const isDoubtful = score < DOUBTFUL_BELOW;
+    context.strokeStyle = context.fillStyle = isDoubtful ? DOUBTFUL : SURE;
+    drawContours(context, placed, Math.max(unit, size / 150), isDoubtful);
+    drawDots(context, placed, Math.max(unit, Math.min(5 * unit, size / 80)));
+    const height = unit * Math.min(20, Math.max(11, size / unit / 9));
+    drawLabel(context, `${number ?? i + 1}  ${score.toFixed(2)}${isDoubtful ? "?" : ""}`, [left, top], height);
   });
 }
 
 /** A rectangle that is being drawn by hand, in the canvas's pixels. */
 export function drawBox(canvas, { left, top, right, bottom }) {
   const context = canvas.getContext("2d", { alpha: false });
-  context.strokeStyle = "#fff";
-  context.lineWidth = 2;
-  context.strokeRect(left, top, right - left, bottom - top);
+  for (const [color, dash] of [["#000", []], ["#fff", [6, 6]]]) {
+    context.strokeStyle = color;
+    context.setLineDash(dash);
+    context.lineWidth = Math.max(2, canvas.width / 400);
+    context.strokeRect(left, top, right - left, bottom - top);
+  }
+  context.setLineDash([]);
 }
 
-function label(context, text, x, y, size) {
-  context.font = `${size}px system-ui, sans-serif`;
-  context.lineWidth = 3;
-  context.strokeStyle = "#000";
-  context.strokeText(text, x, y);
-  context.fillText(text, x, y);
+function drawContours(context, placed, width, isDashed) {
+  context.lineWidth = width;
+  context.setLineDash(isDashed ? [3 * width, 3 * width] : []);
+  context.beginPath();
+  for (const [first, last, isClosed] of CONTOURS) {
+    context.moveTo(...placed[first]);
+    for (let i = first + 1; i <= last; i++) context.lineTo(...placed[i]);
+    if (isClosed) context.closePath();
+  }
+  context.stroke();
+  context.setLineDash([]);
+}
+
+function drawDots(context, placed, radius) {
+  context.beginPath();
+  for (const [x, y] of placed) {
+    context.moveTo(x + radius, y);
+    context.arc(x, y, radius, 0, 2 * Math.PI);
+  }
+  context.fill();
+}
+
+/** Text in its color on a dark plate above a place, and always within the canvas. */
+function drawLabel(context, text, [x, y], height) {
+  context.font = `600 ${height}px system-ui, sans-serif`;
+  context.textBaseline = "middle";
+  const width = context.measureText(text).width + height;
+  const left = Math.max(0, Math.min(x, context.canvas.width - width));
+  const top = Math.max(0, y - 2 * height);
+  const color = context.fillStyle;
+  context.fillStyle = "#000b";
+  context.beginPath();
+  context.roundRect(left, top, width, 1.5 * height, 0.4 * height);
+  context.fill();
+  context.fillStyle = color;
+  context.fillText(text, left + height / 2, top + 0.8 * height);
 }

@@ -1,0 +1,71 @@
+// What was found, as words, as a list, and to take away as JSON or as a picture.
+import { SAVED_SIDE, drawFaces, drawPicture } from "./drawing.js";
+import { DOUBTFUL_BELOW } from "./rules.js";
+
+const isDoubtful = ({ score }) => score < DOUBTFUL_BELOW;
+
+/** "2 faces, 1 of them doubtful" */
+export function summary(faces) {
+  if (faces.length === 0) return "No face found";
+  const doubtful = faces.filter(isDoubtful).length;
+  if (faces.length === 1) return doubtful ? "1 face, doubtful" : "1 face";
+  return `${faces.length} faces${doubtful ? `, ${doubtful} of them doubtful` : ""}`;
+}
+
+/** "detector 31 ms, points 24 ms a face" */
+export function speed({ detector, points, views }) {
+  const parts = detector ? [`detector ${detector.toFixed(0)} ms`] : [];
+  if (views) parts.push(`points ${(points / views).toFixed(0)} ms a look`);
+  return parts.join(", ");
+}
+
+/** Fills the list; removed(i) is called where a person takes a face out. */
+export function listFaces(list, faces, removed) {
+  list.replaceChildren(
+    ...faces.map((face, i) => {
+      const item = document.createElement("li");
+      item.className = isDoubtful(face) ? "doubtful" : "sure";
+      const meter = Object.assign(document.createElement("meter"), { min: 0, max: 1, value: face.score });
+      meter.setAttribute("aria-label", `Score of face ${i + 1}`);
+      const words = document.createElement("span");
+      words.textContent = `Face ${i + 1}: ${face.score.toFixed(2)}, ${isDoubtful(face) ? "doubtful" : "sure"}`;
+      const button = Object.assign(document.createElement("button"), { type: "button", textContent: "×" });
+      button.setAttribute("aria-label", `Remove face ${i + 1}`);
+      button.addEventListener("click", () => removed(i));
+      item.append(words, meter, button);
+      return item;
+    }),
+  );
+}
+
+/** One "x y" a line. */
+export function listPoints(faces) {
+  const lines = ({ points }) => points.map(([x, y]) => `${x.toFixed(3)} ${y.toFixed(3)}`).join("\n");
+  return faces.map((face, i) => `# face ${i + 1}, score ${face.score.toFixed(3)}\n${lines(face)}`).join("\n");
+}
+
+export function asJson({ picture, name, faces }) {
+  const rounded = (value) => Math.round(1000 * value) / 1000;
+  const described = faces.map((face) => ({
+    score: rounded(face.score),
+    doubtful: isDoubtful(face),
+    box: ["left", "top", "right", "bottom"].map((side) => rounded(face.box[side])),
+    points: face.points.map((point) => point.map(rounded)),
+  }));
+  return JSON.stringify({ picture: name, width: picture.width, height: picture.height, faces: described });
+}
+
+/** The picture with its faces as PNG, in its own size where a canvas can be that large. */
+export function asPng({ picture, faces }) {
+  const canvas = document.createElement("canvas");
+  drawFaces(canvas, faces, drawPicture(canvas, picture, { largest: SAVED_SIDE }));
+  return new Promise((resolve, reject) =>
+    canvas.toBlob((blob) => (blob ? resolve(blob) : reject(new Error("the browser made no PNG of it"))), "image/png"),
+  );
+}
+
+export function download(blob, name) {
+  const link = Object.assign(document.createElement("a"), { href: URL.createObjectURL(blob), download: name });
+  link.click();
+  setTimeout(() => URL.revokeObjectURL(link.href), 1000);
+}

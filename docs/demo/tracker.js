@@ -1,0 +1,57 @@
+// Follows the faces of a video: each from its own last points, by one look. The detector runs now and then, and where a
+// face was lost or became doubtful: such a face stays only if the detector sees it, too.
+import { DOUBTFUL_BELOW } from "./rules.js";
+import { OneEuroFilter } from "./smoothing.js";
+import { SAME, overlap, rollOf } from "./views.js";
+
+const DETECT_EVERY = 12; // frames, and in as many after a face was lost
+
+export class Tracker {
+  #faces = []; // as the network saw them; what is shown is smoothed
+  #filters = new Map(); // by the number of a face
+  #frame = 0;
+  #searching = 0; // frames in which the detector still runs
+
+  constructor(finder) {
+    this.finder = finder;
+  }
+
+  /** The faces { number, points, score, box, roll } of the next frame. seconds: since the one before. */
+  async next(picture, seconds) {
+    const followed = await this.finder.follow(picture, this.#faces);
+    const sure = followed.filter(({ score }) => score >= DOUBTFUL_BELOW);
+    if (sure.length < this.#faces.length || sure.length === 0) this.#searching = DETECT_EVERY;
+    const isDue = this.#frame++ % DETECT_EVERY === 0 || this.#searching-- > 0;
+    const fresh = isDue ? await this.finder.findNew(picture, sure) : [];
+    if (fresh.length) this.#searching = 0;
+    this.#number(fresh, sure, followed);
+    this.#faces = [...sure, ...fresh].sort((a, b) => a.number - b.number).map(withRoll);
+    return this.#faces.map((face) => this.#smooth(face, seconds));
+  }
+
+  /** Gives new faces the number of a followed one in the same place, or the lowest that is free. */
+  #number(fresh, sure, followed) {
+    const used = new Set(sure.map(({ number }) => number));
+    for (const face of fresh) {
+      face.number = followed.find(({ box, number }) => !used.has(number) && overlap(box, face.box) > SAME)?.number ?? 1;
+      while (used.has(face.number)) face.number++;
+      used.add(face.number);
+      this.#filters.set(face.number, new OneEuroFilter());
+    }
+  }
+
+  #smooth(face, seconds) {
+    const { left, top, right, bottom } = face.box;
+    const size = Math.sqrt((right - left) * (bottom - top));
+    return { ...face, points: this.#filters.get(face.number).next(face.points, seconds, size) };
+  }
+}
+
+/** The face with the roll that its eyes and mouth show, for the next view. */
+function withRoll(face) {
+  const middle = (first, last) => {
+    const points = face.points.slice(first, last + 1);
+    return [0, 1].map((axis) => points.reduce((sum, point) => sum + point[axis], 0) / points.length);
+  };
+  return { ...face, roll: rollOf(middle(36, 41), middle(42, 47), middle(48, 67)) };
+}

@@ -1,0 +1,45 @@
+// Runs the networks beside the page's own thread. Takes { id, task, picture, ... } of `tasks`, answers { id, result,
+// times, picture } or { id, error }.
+import * as ort from "./vendor/ort.wasm.min.mjs";
+import { Finder } from "./finder.js";
+import { Tracker } from "./tracker.js";
+
+ort.env.wasm.wasmPaths = new URL("./vendor/", import.meta.url).href;
+ort.env.wasm.numThreads = 1; // several need headers that a static host does not send
+
+let tracker = null;
+const tasks = {
+  load: ({ detector }) => ({ hasDetector: detector !== null }),
+  find: (finder, { picture }) => finder.find(picture),
+  findIn: (finder, { picture, box }) => finder.findIn(picture, box),
+  follow: (finder, { picture, seconds, isFirst }) => {
+    if (isFirst) tracker = new Tracker(finder);
+    return tracker.next(picture, seconds);
+  },
+};
+
+const ready = load();
+ready.catch(() => {}); // every task says so
+
+async function load() {
+  const detector = ort.InferenceSession.create("detector.onnx").catch(() => null);
+  const network = await ort.InferenceSession.create("model.onnx");
+  return new Finder(ort, network, await detector);
+}
+
+let last = Promise.resolve(); // tasks run one after another
+self.addEventListener("message", ({ data: order }) => (last = last.then(() => answer(order))));
+
+async function answer({ id, task, ...rest }) {
+  try {
+    const finder = await ready;
+    finder.resetTimes();
+    const result = await tasks[task](finder, rest);
+    // A camera's frame goes back, to be drawn together with its faces; a still picture was a copy.
+    const picture = task === "follow" ? rest.picture : undefined;
+    if (!picture) rest.picture?.close();
+    self.postMessage({ id, result, times: finder.times, picture }, picture ? [picture] : []);
+  } catch (error) {
+    self.postMessage({ id, error: String(error.message ?? error) });
+  }
+}
