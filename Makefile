@@ -11,7 +11,7 @@ DETECTOR := data/detector/face_detection_back.tflite
 DETECTOR_SHA := e376cf6b168d5ece8a3cedb94acc4eb168a136aede125ccc3d903ef38f5beda8
 WEB_RUNTIME := ort.wasm.min.mjs ort-wasm-simd-threaded.mjs ort-wasm-simd-threaded.wasm
 
-.PHONY: setup constraints demo test quick fuzz lint bench notebooks export-env detector wheel web web-lock clean
+.PHONY: setup constraints demo test quick fuzz lint bench lab notebooks export-env detector wheel web web-lock clean
 
 setup: $(READY)
 
@@ -95,6 +95,10 @@ docs/demo/model.onnx: $(if $(MODEL),$(MODEL),best.pth.tar $(READY))
 
 docs/demo/detector.onnx: $(if $(DETECTOR_MODEL),$(DETECTOR_MODEL),$(DETECTOR))
 	$(if $(DETECTOR_MODEL),cp $(DETECTOR_MODEL) $@,$(PY) -m src.export.detector --out $@)
+
+# JupyterLab in the browser, with this environment's kernel; begin with 01.
+lab: setup
+	$(PY) -m jupyterlab notebooks/01_data.ipynb
 
 # All notebooks at their default size, on rendered faces: output/notebooks. What is trained once is kept.
 notebooks: setup

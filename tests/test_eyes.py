@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from src.eyes import CLOSED_BELOW, best_threshold, detection_rates, eye_aspect_ratio, eye_openness
+from src.eyes import CLOSED_BELOW, best_threshold, detection_rates, eye_aspect_ratio, eye_openness, roc_auc
 from src.markup import FLIP_PERMUTATION, MEAN_SHAPE
 
 FACE = MEAN_SHAPE[:, :2] * [1, -1]
@@ -55,3 +55,13 @@ def test_rates_count_seen_eyes_alone() -> None:
 def test_the_best_threshold_parts_the_eyes() -> None:
     assert best_threshold(OPENNESS, IS_CLOSED) == 0.15
     assert math.isnan(best_threshold(OPENNESS, np.zeros_like(IS_CLOSED)))
+
+
+def test_the_area_under_the_roc_is_the_share_of_pairs_in_order() -> None:
+    seen = np.isfinite(OPENNESS)
+    closed, opened = OPENNESS[seen & IS_CLOSED], OPENNESS[seen & ~IS_CLOSED]  # 2 and 5 eyes
+    in_order = (closed[:, None] < opened).mean() + 0.5 * (closed[:, None] == opened).mean()
+    assert roc_auc(OPENNESS, IS_CLOSED) == pytest.approx(in_order)
+    assert roc_auc(-OPENNESS, IS_CLOSED) == pytest.approx(1 - in_order)
+    assert roc_auc(np.ones_like(OPENNESS), IS_CLOSED) == pytest.approx(0.5)
+    assert math.isnan(roc_auc(OPENNESS, np.zeros_like(IS_CLOSED)))

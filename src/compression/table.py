@@ -24,6 +24,7 @@ from src.compression.quantize import FORMS, quantize
 from src.datasets.prepared import PreparedFaces, load_prepared
 from src.errors import InputError
 from src.evaluation.evaluate import evaluate
+from src.evaluation.peers import PUBLISHED
 from src.export.onnx_file import export_onnx, onnx_program
 from src.export.tflite import calibration_crops
 from src.files import atomic_path, check_writable, write_text
@@ -34,16 +35,6 @@ from src.predict.runtimes import open_model
 from src.visualization.training import pareto
 
 BASELINE = "MobileNetV3-large at 384 px"
-# Results of others on the challenge's faces: MB and NME in percent, on its validation set unless the name says
-# otherwise. Their times are unknown.
-PUBLISHED = {
-    "published: MobileNetV3-small": (4.0, 2.68),
-    "published: MobileNetV3-large": (7.4, 2.45),
-    "published: ShuffleNetV2 x1.5": (11.0, 2.48),
-    "published: hourglass (test set)": (12.2, 2.02),
-    "published: PFLD": (13.0, 2.92),
-    "published: MobileNetV2 x1.25 (estimated)": (14.7, 1.8),
-}
 _COSTS = {"megabytes": "MB", "ms_1": "ms a picture, one thread", "ms_2": "ms a picture, two threads"}
 
 
@@ -120,7 +111,10 @@ def main() -> None:
         files = write_files(arguments.models, folder, calibration=arguments.calibration, faces=faces)
         table = compare(files, validation, folder, turns=arguments.turns)
     if arguments.published:
-        others = [{"model": name, "form": "", "megabytes": mb, "nme": nme} for name, (mb, nme) in PUBLISHED.items()]
+        others = [
+            {"model": name, "form": "", "megabytes": peer.megabytes, "nme": peer.nme}
+            for name, peer in PUBLISHED.items()
+        ]
         table = pd.concat([table, pd.DataFrame(others)], ignore_index=True)
     write_text(arguments.out, table.to_csv(index=False, float_format="%.4g"))
     with atomic_path(arguments.out.with_suffix(".png")) as temporary:

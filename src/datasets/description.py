@@ -13,14 +13,15 @@ from src.transforms import LUMA
 def split_sources(folders: Iterable[PreparedFaces]) -> dict[str, tuple[PreparedFaces, np.ndarray]]:
     """Each source of some prepared sets: its name, the set that holds it, and its rows there (N).
 
-    Raises InputError where two sets have a source of the same name.
+    Folders of one name that were prepared together are one source. Raises InputError where two sets have a source of
+    the same name.
     """
     sources: dict[str, tuple[PreparedFaces, np.ndarray]] = {}
     for faces in folders:
-        for index, name in enumerate(map(str, faces.source_names)):
+        for name in map(str, dict.fromkeys(faces.source_names)):
             if name in sources:
                 raise InputError(f"expected sources of different names, found {name} twice")
-            sources[name] = faces, np.flatnonzero(faces.source == index)
+            sources[name] = faces, np.flatnonzero(faces.source_names[faces.source] == name)
     return sources
 
 

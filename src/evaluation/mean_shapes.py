@@ -20,23 +20,45 @@ def in_pose(euler: np.ndarray, *, yaw: tuple[float, float]) -> np.ndarray:
 
 
 def mean_shape(points_image: np.ndarray, euler: np.ndarray, *, yaw: tuple[float, float]) -> np.ndarray:
-    """Mean of the faces in a pose, in the centimeters of `src.markup.MEAN_SHAPE`, y down. Returns (68, 2).
+    """Mean (68, 2) of the faces in a pose, as `shapes_in_pose` lays them."""
+    return shapes_in_pose(points_image, euler, yaw=yaw).mean(axis=0)
+
+
+def shapes_in_pose(points_image: np.ndarray, euler: np.ndarray, *, yaw: tuple[float, float]) -> np.ndarray:
+    """The faces in a pose, laid on the mean shape: (M, 68, 2) in the centimeters of `src.markup.MEAN_SHAPE`, y down.
 
     points_image: (N, 68, 2). euler: (N, 3) pitch, yaw, roll in degrees. Faces turned to the picture's left are
-    mirrored; a range that begins at 0 means frontal faces, of which each counts together with its mirror image.
+    mirrored; a range that begins at 0 means frontal faces, each of which is the mean of itself and its mirror image.
     Raises InputError where no face has such a pose.
     """
     low, high = yaw
     chosen = in_pose(euler, yaw=yaw)
     if not chosen.any():
         raise InputError(f"expected faces with |yaw| of {low:g} to {high:g} degrees, found none")
-    points = points_image[chosen]
-    if low == 0:
-        points, middle = np.concatenate([points, _mirrored(points)]), 0.0
-    else:
-        points, middle = turn_right(points, euler[chosen, 1]), (low + high) / 2
+    points, middle = points_image[chosen], 0.0 if low == 0 else (low + high) / 2
     reference = (MEAN_SHAPE @ rotation_matrix(np.array([0.0, middle, 0.0])).T)[:, :2] * [1, -1]
-    return align(points, reference).mean(axis=0)
+    if low == 0:
+        return (align(points, reference) + align(_mirrored(points), reference)) / 2
+    return align(turn_right(points, euler[chosen, 1]), reference)
+
+
+def chance_of_gap(
+    first: np.ndarray, second: np.ndarray, *, draws: int = 1000, seed: int = 0
+) -> tuple[float, float, float]:
+    """How far two sets' mean shapes lie apart, and whether chance alone could part them so.
+
+    first, second: (M, 68, 2) of `shapes_in_pose`. Returns the mean distance of the points, the distance that 95 % of
+    random divisions of all these faces into two sets of the same sizes stay below (a permutation test), and p.
+    """
+    rng, together = np.random.default_rng(seed), np.concatenate([first, second])
+    flat = together.reshape(len(together), -1)
+    weights = np.zeros((draws + 1, len(together)))
+    for row in range(draws + 1):
+        order = rng.permutation(len(together)) if row else np.arange(len(together))
+        weights[row, order[: len(first)]] = 1 / len(first)
+        weights[row, order[len(first) :]] = -1 / len(second)
+    gaps = np.linalg.norm((weights @ flat).reshape(draws + 1, -1, 2), axis=-1).mean(axis=1)
+    return float(gaps[0]), float(np.quantile(gaps[1:], 0.95)), float((gaps >= gaps[0] - 1e-12).mean())
 
 
 def align(points: np.ndarray, reference: np.ndarray) -> np.ndarray:

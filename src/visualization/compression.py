@@ -1,5 +1,7 @@
 """Figures of smaller models: what each round of pruning costs and saves."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
@@ -7,25 +9,27 @@ from matplotlib.figure import Figure
 from src.visualization.style import color, figure, plot_style
 from src.visualization.training import NME
 
-_COSTS = {"mmacs": "10^6 multiply-adds", "megabytes": "MB (float32)", "milliseconds": "ms a picture, one thread"}
+_COSTS = {"mmacs": "10^6 multiply-adds", "megabytes": "MB (float32)"}
 
 
-def pruning_rounds(table: pd.DataFrame, *, limit: float) -> Figure:
-    """NME, multiply-adds, size and time by round. table: a row a round, columns of `src.compression.prune.Round`.
+def pruning_rounds(table: pd.DataFrame, *, limit: float, control: Sequence[float] = ()) -> Figure:
+    """NME, multiply-adds and size by round. table: a row a round, columns of `src.compression.prune.Round`.
 
-    limit: percent, the NME that no kept model exceeds.
+    limit: percent, the NME that no kept model exceeds. control: percent, the NME of the unpruned model after the same
+    training, by round from 0 on. Milliseconds are left to `src.compression.table`, which times files in turns.
     """
-    with figure(width=10, height=5.6, rows=2, columns=2) as (drawing, axes):
-        panels = axes.flat
-        panels[0].plot(table["round"], table["nme_before"], label="before training", **plot_style("before", 1))
-        panels[0].plot(table["round"], table["nme"], label="after", **plot_style("after", 0))
-        panels[0].axhline(limit, color="0.5", linestyle="--", label="limit")
-        panels[0].set(xlabel="round", ylabel=NME, ylim=(0, min(table["nme_before"].max(), 3 * limit) * 1.05))
-        panels[0].legend()
-        for position, (panel, (column, label)) in enumerate(zip(panels[1:], _COSTS.items(), strict=True)):
-            panel.bar(table["round"], table[column], color=color(column, position))
+    with figure(width=11, height=3.6, columns=3) as (drawing, axes):
+        axes[0].plot(table["round"], table["nme_before"], label="pruned, before training", **plot_style("before", 1))
+        axes[0].plot(table["round"], table["nme"], label="pruned, after", **plot_style("after", 0))
+        if len(control):
+            axes[0].plot(range(len(control)), control, label="unpruned, as long", **plot_style("control", 2))
+        axes[0].axhline(limit, color="0.5", linestyle="--", label="limit")
+        axes[0].set(xlabel="round", ylabel=NME, ylim=(0, min(table["nme_before"].max(), 3 * limit) * 1.05))
+        for panel, (column, label) in zip(axes[1:], _COSTS.items(), strict=True):
+            panel.bar(table["round"], table[column], color=color("after", 0))
             panel.set(xlabel="round", ylabel=label)
-        for panel in panels:
+        for panel in axes:
             panel.set_xticks(np.asarray(table["round"]))
+        drawing.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=4, fontsize=8)
         drawing.suptitle("Iterative pruning", fontsize=11)
     return drawing

@@ -22,7 +22,7 @@ def ced_curves(errors: Mapping[str, np.ndarray], *, title: str, limit: float = F
     errors: model -> (N, 68) in percent of sqrt(H * W). limit: percent; a face beyond it has failed.
     """
     thresholds = np.linspace(0, limit, 251)
-    with figure(width=6.5) as (drawing, axes):
+    with figure(width=6.5, height=4.2 + 0.16 * len(errors)) as (drawing, axes):
         for i, (model, of_model) in enumerate(errors.items()):
             label = (
                 f"{model}: NME {nme(of_model):.2f} %, AUC {auc(of_model, limit):.3f}, "
@@ -32,7 +32,29 @@ def ced_curves(errors: Mapping[str, np.ndarray], *, title: str, limit: float = F
             axes.plot(thresholds, 100 * cumulative_errors(of_model, thresholds), label=label, **style)
         axes.set(xlabel=f"NME of a face ({_PERCENT})", ylabel="faces with at most this NME (%)", title=title)
         axes.set(xlim=(0, limit), ylim=(0, 101))
-        axes.legend(loc="lower right", fontsize=8)
+        drawing.legend(loc="outside lower center", fontsize=8)
+        return drawing
+
+
+def interval_dots(table: pd.DataFrame, *, title: str) -> Figure:
+    """A dot a model with the 95 % interval over faces as its bar, the smallest error at the top.
+
+    table: columns model, nme, low and high in percent, and is_ours. An open dot without a bar is a figure of others
+    (not is_ours; low and high NaN).
+    """
+    ordered = table.sort_values("nme", ascending=False).reset_index(drop=True)
+    kinds = {"measured here, 95 % interval over faces": ordered["is_ours"], "of others": ~ordered["is_ours"]}
+    with figure(width=7.5, height=1.6 + 0.3 * len(ordered)) as (drawing, axes):
+        for position, (label, chosen) in enumerate(kinds.items()):
+            rows, shade = ordered[chosen], color("", position)
+            if rows.empty:
+                continue
+            bars = np.nan_to_num([rows["nme"] - rows["low"], rows["high"] - rows["nme"]])
+            face = "white" if position else shade
+            axes.errorbar(rows["nme"], rows.index, xerr=bars, fmt="o", color=shade, mfc=face, capsize=3, label=label)
+        axes.set_yticks(range(len(ordered)), ordered["model"])
+        axes.set(xlabel=f"NME ({_PERCENT})", title=title)
+        drawing.legend(loc="outside lower center", ncols=2, fontsize=8)
         return drawing
 
 

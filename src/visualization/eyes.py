@@ -5,8 +5,8 @@ from collections.abc import Mapping
 import numpy as np
 from matplotlib.figure import Figure
 
-from src.eyes import detection_rates
-from src.visualization.style import color, figure, plot_style
+from src.eyes import detection_rates, roc_auc
+from src.visualization.style import figure, plot_style
 
 _RATIO = "eye aspect ratio"
 _AXIS_END = 0.8  # wide-open eyes have less; the few narrow ones of turned heads beyond it are not shown
@@ -30,19 +30,21 @@ def openness_scatter(predicted: Mapping[str, np.ndarray], true: np.ndarray, *, t
 def detection_curves(
     predicted: Mapping[str, np.ndarray], is_closed: np.ndarray, *, threshold: float, title: str
 ) -> Figure:
-    """Closed eyes found against false alarms, at every threshold; the marker is the given one. All (N, 2)."""
-    with figure() as (drawing, axes):
+    """ROC of each model: closed eyes found against false alarms at every threshold, the diagonal of chance, the AUC.
+
+    The marker is the given threshold. predicted: label -> (N, 2). is_closed: (N, 2).
+    """
+    with figure(width=5.6, height=5.2 + 0.17 * len(predicted)) as (drawing, axes):
+        axes.plot([0, 100], [0, 100], color="0.5", linewidth=1, label="chance: AUC 0.5")
         for position, (name, openness) in enumerate(predicted.items()):
             steps = [-np.inf, *np.unique(openness[np.isfinite(openness)]), np.inf]
             rates = np.array([detection_rates(openness, is_closed, step) for step in steps])  # (T, 2)
-            axes.plot(
-                100 * rates[:, 1], 100 * rates[:, 0], label=name, **plot_style(name, position) | {"marker": "none"}
-            )
+            style = plot_style(name, position)
+            label = f"{name}: AUC {roc_auc(openness, is_closed):.3f}"
+            axes.plot(100 * rates[:, 1], 100 * rates[:, 0], label=label, **style | {"marker": "none"})
             found, false = detection_rates(openness, is_closed, threshold)
-            axes.plot(
-                100 * false, 100 * found, marker=plot_style(name, position)["marker"], color=color(name, position)
-            )
+            axes.plot(100 * false, 100 * found, marker=style["marker"], color=style["color"])
         axes.set(xlabel="open eyes called closed (%)", ylabel="closed eyes found (%)", title=title)
-        axes.set(xlim=(-2, 102), ylim=(-2, 102))
-        axes.legend(loc="lower right")
+        axes.set(xlim=(-2, 102), ylim=(-2, 102), aspect="equal")
+        drawing.legend(loc="outside lower center", fontsize=8)
     return drawing

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 import numpy as np
+import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
@@ -139,7 +140,50 @@ def histograms(
                     share, edges, label=source, color=style["color"], linestyle=style["linestyle"], linewidth=1.5
                 )
             axes.set(xlabel=quantity, ylabel="faces (%)")
-        grid[0].legend(fontsize=8)
+        handles, labels = grid[0].get_legend_handles_labels()
+        drawing.legend(handles, labels, loc="outside lower center", ncols=4, fontsize=8)
+        drawing.suptitle(title)
+        return drawing
+
+
+def gap_bars(table: pd.DataFrame, *, columns: Sequence[str], names: Sequence[str], title: str) -> Figure:
+    """How far each set's mean face lies from another one's: a panel a pose, a group a column, a bar a set.
+
+    table: a row a pose and set, with "pose", "set", the columns in millimeters and "by chance", which a tick on the
+    first column's bar marks. names: all sets, in the order that decides their colors in every figure.
+    """
+    panels = list(dict.fromkeys(table["pose"]))
+    with figure(width=5.5 * len(panels), height=3.8, columns=len(panels)) as (drawing, grid):
+        for axes, pose in zip(np.atleast_1d(grid), panels, strict=True):
+            rows = table[table["pose"] == pose]
+            width = 0.8 / len(rows)
+            for place, row in enumerate(rows.to_dict("records")):
+                x = np.arange(len(columns)) + (place - (len(rows) - 1) / 2) * width
+                color = plot_style(row["set"], names.index(row["set"]))["color"]
+                axes.bar(x, [row[column] for column in columns], width, label=row["set"], color=color)
+                axes.hlines(row["by chance"], x[0] - width / 2, x[0] + width / 2, color="black", linewidth=2)
+            axes.set_xticks(range(len(columns)), columns)
+            axes.set(ylabel="mm", title=pose)
+            axes.grid(axis="x", visible=False)
+        bars = {bar.get_label(): bar for axes in drawing.axes for bar in axes.containers}
+        drawing.legend(bars.values(), bars, loc="outside lower center", ncols=3, fontsize=9)
+        drawing.suptitle(title)
+        return drawing
+
+
+def mesh_over_photo(
+    photo: np.ndarray, vertices: np.ndarray, triangles: np.ndarray, points: np.ndarray, *, title: str
+) -> Figure:
+    """A fitted mesh over its photograph (S, S, 3), and the points that it was fitted to.
+
+    vertices: (V, 2) and points: (68, 2), pixels of the photograph. triangles: (T, 3) vertex indices.
+    """
+    with figure(width=9, height=4.7, columns=2) as (drawing, grid):
+        for axes in grid:
+            show_face(axes, photo)
+        draw_points(grid[0], points)
+        grid[1].triplot(*vertices.T, triangles, linewidth=0.15, color="white", alpha=0.6)
+        draw_points(grid[1], points, contours=False, markersize=4)
         drawing.suptitle(title)
         return drawing
 

@@ -14,6 +14,7 @@ from src.visualization.errors import (
     ced_curves,
     covariance_ellipses,
     error_by_region_and_yaw,
+    interval_dots,
     sensitivity_curves,
 )
 
@@ -26,9 +27,24 @@ def test_the_ced_ends_at_the_share_of_faces_below_the_limit() -> None:
     drawing = ced_curves({"a": ERRORS, "b": ERRORS / 2}, title="CED", limit=3.5)
     share = 100 * (ERRORS.mean(axis=1) <= 3.5).mean()
     assert drawing.axes[0].lines[0].get_ydata()[-1] == pytest.approx(share)
-    entry = drawing.axes[0].get_legend().get_texts()[0].get_text()
+    entry = drawing.legends[0].get_texts()[0].get_text()
     assert f"failures {100 - share:.1f} %" in entry
     assert f"NME {nme(ERRORS):.2f} %" in entry
+
+
+def test_dots_are_sorted_and_others_have_no_interval() -> None:
+    ours = pd.DataFrame(
+        {"model": ["a", "b"], "nme": [2.0, 1.5], "low": [1.8, 1.4], "high": [2.3, 1.7], "is_ours": True}
+    )
+    drawing = interval_dots(ours, title="t")
+    assert [label.get_text() for label in drawing.axes[0].get_yticklabels()] == ["a", "b"]
+    assert len(drawing.legends[0].get_texts()) == 1
+    with_others = pd.concat([ours, pd.DataFrame({"model": ["c"], "nme": [1.7], "is_ours": [False]})], ignore_index=True)
+    drawing = interval_dots(with_others, title="t")
+    assert [label.get_text() for label in drawing.axes[0].get_yticklabels()] == ["a", "c", "b"]
+    ends = [bars[2][0].get_segments() for bars in drawing.axes[0].containers]
+    assert ends[0][1][:, 0] == pytest.approx([1.4, 1.7])
+    assert ends[1][0][:, 0] == pytest.approx([1.7, 1.7])
 
 
 def test_a_bin_without_faces_is_empty_and_said_so() -> None:

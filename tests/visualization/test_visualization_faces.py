@@ -4,16 +4,26 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
+from matplotlib.colors import to_rgba
 from stand_in import project, random_euler
 
 from src.datasets.description import describe_faces, split_sources
 from src.datasets.prepared import load_prepared
 from src.errors import InputError
-from src.evaluation.mean_shapes import align, in_pose, mean_shape, turn_right
-from src.markup import MEAN_SHAPE
-from src.visualization.faces import draw_points, face_grid, face_rows, histograms, shape_overlay
-from src.visualization.style import figure
+from src.evaluation.mean_shapes import align, chance_of_gap, in_pose, mean_shape, shapes_in_pose, turn_right
+from src.markup import FLIP_PERMUTATION, MEAN_SHAPE
+from src.visualization.faces import (
+    draw_points,
+    face_grid,
+    face_rows,
+    gap_bars,
+    histograms,
+    mesh_over_photo,
+    shape_overlay,
+)
+from src.visualization.style import figure, plot_style
 
 
 def _drawn_points(axes: object) -> set[tuple[float, float]]:
@@ -112,6 +122,42 @@ def test_a_pose_that_no_face_has_is_refused() -> None:
         mean_shape(project(euler), euler, yaw=(40, 60))
 
 
+def test_a_habit_is_told_from_chance() -> None:
+    rng = np.random.default_rng(0)
+    first, second = (MEAN_SHAPE[:, :2] + rng.normal(0, 0.2, (count, 68, 2)) for count in (40, 15))
+    gap, by_chance, p = chance_of_gap(first, second)
+    assert gap == pytest.approx(np.linalg.norm(first.mean(0) - second.mean(0), axis=1).mean())
+    assert p > 0.05
+    assert gap < 2 * by_chance
+    moved, by_chance, p = chance_of_gap(first, np.add(second, [0.3, 0.0]))
+    assert moved > by_chance
+    assert p < 0.01
+
+
+def test_frontal_faces_are_symmetric_and_each_counts_once() -> None:
+    euler = np.array([[0.0, 5, 20], [0, -3, 0], [0, 50, 0]])
+    shapes = shapes_in_pose(project(euler), euler, yaw=(0, 15))
+    assert shapes.shape == (2, 68, 2)
+    np.testing.assert_allclose(shapes[:, FLIP_PERMUTATION] * [-1, 1], shapes, atol=1e-9)
+
+
+def test_gaps_have_a_bar_a_set_and_a_mark_of_chance() -> None:
+    row = {"pose": "frontal", "all": 2.0, "jaw": 3.0, "by chance": 0.5}
+    table = pd.DataFrame([row | {"set": "a"}, row | {"set": "c", "all": 1.0}])
+    drawing = gap_bars(table, columns=["all", "jaw"], names=["a", "b", "c"], title="t")
+    assert [bar.get_height() for bar in drawing.axes[0].patches] == [2.0, 3.0, 1.0, 3.0]
+    assert drawing.axes[0].patches[2].get_facecolor() == to_rgba(plot_style("c", 2)["color"])
+    assert [marks.get_segments()[0][0][1] for marks in drawing.axes[0].collections] == [0.5, 0.5]
+
+
+def test_a_mesh_lies_over_its_photograph() -> None:
+    vertices, triangles = np.array([[0.0, 0], [8, 0], [0, 8]]), np.array([[0, 1, 2]])
+    points = np.full((68, 2), 4.0)
+    drawing = mesh_over_photo(np.zeros((8, 8, 3), np.uint8), vertices, triangles, points, title="t")
+    assert len(drawing.axes) == 2
+    assert [axes.get_xlim() for axes in drawing.axes] == [(0, 8), (0, 8)]
+
+
 def test_turning_right_mirrors_only_faces_that_look_left() -> None:
     euler = np.array([[0.0, 30, 0], [0, -30, 0]])
     points = project(euler, center=(0, 0))
@@ -137,5 +183,7 @@ def test_sources_are_told_apart_by_name(prepared: Path) -> None:
     folders = [load_prepared(prepared / name) for name in ("AFLW_train_data", "AFLW_validation_data")]
     sources = split_sources(folders)
     assert {name: len(rows) for name, (_, rows) in sources.items()} == {"synthetics_train": 40, "aflw_val": 12}
+    twice = replace(folders[1], source=np.arange(12) % 2, source_names=np.array(["turned", "turned"]))
+    assert split_sources([twice])["turned"][1].tolist() == list(range(12))
     with pytest.raises(InputError, match="aflw_val twice"):
         split_sources([folders[1], folders[1]])
