@@ -22,6 +22,11 @@ def is_picture(name: str) -> bool:
     return os.path.splitext(name)[1].lower() in EXTENSIONS
 
 
+def is_unreadable(name: str) -> bool:
+    """Whether a file's name is that of a picture in a format that cannot be read."""
+    return os.path.splitext(name)[1].lower() in _UNREADABLE
+
+
 def list_pictures(folder: str | Path) -> list[str]:
     """Sorted names of the pictures directly inside a folder; `left_out_pictures` names what it holds beside them.
 
@@ -45,8 +50,7 @@ def left_out_pictures(folder: str | Path) -> list[str]:
         folders[:] = [name for name in folders if not name.startswith(".") and name != "__MACOSX"]
         inside = Path(place).relative_to(folder)
         for name in files:
-            is_unreadable = os.path.splitext(name)[1].lower() in _UNREADABLE
-            if not name.startswith(".") and (is_unreadable or (is_picture(name) and inside.parts)):
+            if not name.startswith(".") and (is_unreadable(name) or (is_picture(name) and inside.parts)):
                 names.append((inside / name).as_posix())
     return sorted(names)
 

@@ -15,7 +15,7 @@ from src.command_line import HelpFormatter, progress, run_command
 from src.datasets.listing import list_pictures, match_names, natural_order
 from src.demo.records import Records, open_records
 from src.demo.smoothing import Smoothing
-from src.demo.sources import Source, find_sources
+from src.demo.sources import Source, find_sources, left_out
 from src.demo.tracking import Track, Tracker
 from src.demo.video import Video, is_animated, open_camera, open_video, write_video
 from src.errors import InputError, about
@@ -74,6 +74,9 @@ def main() -> None:
                 _follow(predictor, source, boxes, arguments, records)
     without = f"; none in {_some(records.empty)}" if records.empty else ""
     print(f"{records.found} faces found, {records.doubtful} of them doubtful (score below 0.5){without}")
+    others = left_out(arguments.sources)
+    if others:
+        print(f"not read, for their format or their place in a subfolder: {_some(others)}")
     print(f"{out / 'faces.csv'}, faces.json: one row or entry a face; the drawings lie beside them")
 
 

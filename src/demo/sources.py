@@ -4,9 +4,11 @@ import glob
 from dataclasses import dataclass
 from pathlib import Path
 
-from src.datasets.listing import is_picture, list_pictures
+from src.datasets.listing import is_picture, is_unreadable, left_out_pictures, list_pictures
 from src.demo.video import is_animated
 from src.errors import InputError
+
+_VIDEOS = (".mp4", ".mov", ".avi", ".mkv", ".webm", ".m4v", ".mpg", ".mpeg")  # what a folder may hold beside pictures
 
 
 @dataclass(frozen=True)
@@ -23,17 +25,21 @@ class Source:
 
 
 def find_sources(named: list[str], *, frames: bool = False) -> list[Source]:
-    """Every picture and video that is named. frames: folders hold the frames of one video each.
+    """Every picture and video that is named, once. frames: folders hold the frames of one video each.
 
     Raises InputError for a name without a file, and for two sources of one name, whose drawings would be one.
     """
-    sources = [source for name in named for source in _expand(name, frames)]
     taken: dict[str, Source] = {}
-    for source in sources:
+    for source in (source for name in named for source in _expand(name, frames)):
         other = taken.setdefault(source.name.casefold(), source)
-        if other is not source:
+        if other.path.resolve() != source.path.resolve():
             raise InputError(f"expected different names, found {other.path} and {source.path}; draw them one by one")
-    return sources
+    return list(taken.values())
+
+
+def left_out(named: list[str]) -> list[str]:
+    """What the named folders hold that `find_sources` does not take: pictures of other formats or in subfolders."""
+    return [f"{name}/{file}" for name in named if Path(name).is_dir() for file in left_out_pictures(name)]
 
 
 def _expand(name: str, frames: bool) -> list[Source]:
@@ -43,7 +49,7 @@ def _expand(name: str, frames: bool) -> list[Source]:
     if path.is_dir():
         if frames:
             return [Source(path, is_video=True)]
-        return [_file(path / picture) for picture in list_pictures(path)]
+        return [_file(path / file) for file in _list_folder(path)]
     if path.exists():
         return [_file(path)]
     if name.isdecimal():
@@ -56,5 +62,15 @@ def _expand(name: str, frames: bool) -> list[Source]:
     raise InputError(f"{name}: no such picture, folder or video")
 
 
+def _list_folder(folder: Path) -> list[str]:
+    """Sorted names of the pictures and videos in a folder. Raises InputError where there is none."""
+    names = [file.name for file in folder.iterdir() if not file.name.startswith(".")]
+    videos = [name for name in names if Path(name).suffix.lower() in _VIDEOS]
+    has_pictures = any(map(is_picture, names))
+    return sorted([*videos, *(list_pictures(folder) if has_pictures or not videos else [])])
+
+
 def _file(path: Path) -> Source:
+    if is_unreadable(path.name):
+        raise InputError(f"{path}: a picture in a format that is not read here; convert it to JPEG or PNG")
     return Source(path, is_video=not is_picture(path.name) or is_animated(path))

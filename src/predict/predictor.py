@@ -30,7 +30,9 @@ if TYPE_CHECKING:
 
 Boxes = np.ndarray | Sequence | None
 _TOGETHER = 16  # pictures that are held at once
-_SAME_FACE = 0.5  # IoU of the points' boxes: two detections that led to one face
+_SAME_FACE = (
+    0.3  # IoU of the points' boxes: two detections that led to one face, or to an upright one in a hanging head
+)
 
 
 class Predictor:

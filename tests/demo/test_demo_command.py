@@ -105,6 +105,22 @@ def test_sources_may_be_patterns_and_mixed(tmp_path: Path) -> None:
     assert [row["frame"] for row in rows] == ["", "", "0", "1", "2"]
 
 
+def test_a_folder_may_hold_videos_and_what_is_not_read_is_told(tmp_path: Path) -> None:
+    folder = tmp_path / "mixed"
+    (folder / "inside").mkdir(parents=True)
+    rectangle_picture((200, 200), FACE).save(folder / "one.png")
+    rectangle_picture((200, 200), FACE).save(folder / "inside" / "two.png")
+    (folder / "telephone.heic").write_bytes(b"no picture here")
+    (folder / "broken.mp4").write_bytes(b"no video")
+    outcome = _demo(folder, tmp_path / "out")
+    assert_refused(outcome, "broken.mp4")
+    (folder / "broken.mp4").unlink()
+    outcome = run("src/demo/__main__.py", folder, folder / "one.png", "--out", tmp_path / "out")
+    assert "1 faces found" in outcome.out  # the same file, named twice
+    assert f"subfolder: {folder}/inside/two.png, {folder}/telephone.heic" in outcome.out
+    assert_refused(_demo(folder / "telephone.heic", tmp_path / "out"), "convert it")
+
+
 @pytest.mark.parametrize("raw", [False, True])
 def test_a_video_is_followed_and_a_lost_face_is_told(tmp_path: Path, raw: bool) -> None:
     film = _film(tmp_path / "film.gif", [20, 24, 28, 32, None, None, 36, 40])
