@@ -72,10 +72,11 @@ class Tracker:
     """Follows the faces of a video.
 
     starts: what is known of the first frame: boxes (N, 4) in pixels; "crop" where the frame shows one face and nothing
-    else; None to detect. detect: faces are also detected in the first frame, every `every` frames, after a cut and
-    while one is lost; without it a lost face is looked for around its last place and at its start. A face is lost in a
-    frame where its score is below `lost_below`, or its points leave the picture or land on another face; a score of
-    `found_above` finds it again. Raises InputError for boxes that do not fit, and where the detector is missing.
+    else; None to detect. detect: faces are also detected in the first frame, every `every` frames, after a cut, after
+    a loss and while none is seen; without it a lost face is looked for around its last place and at its start. A face
+    is lost in a frame where its score is below `lost_below`, or its points leave the picture or land on another face; a
+    score of `found_above` finds it again. Raises InputError for boxes that do not fit, and where the detector is
+    missing.
     """
 
     def __init__(
@@ -113,7 +114,8 @@ class Tracker:
         self._follow(picture)
         if self.detector is None or is_first:
             self._look_around(picture)
-        is_missing = any(1 <= face.lost_for <= _HURRY for face in self._faces)
+        lost_for = [face.lost_for for face in self._faces]
+        is_missing = all(lost_for) or any(1 <= frames <= _HURRY for frames in lost_for)
         if self.detector is not None and (is_cut or is_missing or self._frame % self.every == 0):
             self._detect(picture)
         self._faces = [face for face in self._faces if face.start is not None or face.lost_for < _FORGOTTEN]

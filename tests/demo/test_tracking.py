@@ -144,10 +144,12 @@ def test_wrong_settings_and_boxes_are_refused(exact: Predictor, tmp_path: Path) 
 
 def test_faces_are_detected_followed_and_gone(detecting: Predictor) -> None:
     tracker = Tracker(detecting, smoothing=None, every=5)
-    boxes = [[]] * 3 + [[(20 + 6 * i, 30, 80 + 6 * i, 90)] for i in range(20)]
+    boxes = [[]] * 2 + [[(20 + 6 * i, 30, 80 + 6 * i, 90)] for i in range(20)]
+    boxes = [[*frame, *[(300, 160, 360, 220)] * (i >= 6)] for i, frame in enumerate(boxes)]
     seen = [_seen(tracker.update(rectangle_picture((400, 240), *frame), SECONDS)) for frame in boxes]
-    assert seen[:5] == [{}] * 5  # the next detection is in frame 5
-    assert all(list(faces) == [0] for faces in seen[5:])
+    assert seen[:2] == [{}] * 2  # while none is seen every frame is searched
+    assert all(list(faces) == [0] for faces in seen[2:10])  # the next detection is in frame 10
+    assert all(sorted(faces) == [0, 1] for faces in seen[10:])
 
 
 def test_a_cut_ends_numbers_and_begins_others_at_once(detecting: Predictor) -> None:
