@@ -32,7 +32,7 @@ class ModelConfig:
     pip_neighbors: int = 10  # points that a cell of the pip head also votes for
     pip_score_weight: float = 10.0  # the paper's, of a score's squared error beside a vote's error in cells
     pip_offset_weight: float = 1.0  # of the votes
-    widths: tuple[int, ...] = ()  # inner widths of a pruned model's blocks (src/network/channels.py)
+    widths: tuple[int, ...] = ()  # inside of a pruned or widened model's blocks (src/network/channels.py)
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Channel groups: channels that are used inside one block only, so that removing some changes no other layer.
+"""Channel groups: channels that are used inside one block only, so that their number changes no other layer.
 
 These are the channels between the two 1x1 convolutions of a ShuffleNetV2 or MobileNet block, and in the heat-map head
 those of the pyramid and of the layer before the maps. What passes between blocks keeps its width, so that channel
@@ -18,6 +18,7 @@ from src.network.heads.heatmap import HeatmapHead
 
 _BRANCHES = {shufflenetv2.InvertedResidual: "branch2", mobilenetv2.InvertedResidual: "conv"}
 _BRANCHES |= {mobilenetv3.InvertedResidual: "block"}
+_WIDEST = 4  # times a network's own width
 
 
 @dataclass(frozen=True)
@@ -54,6 +55,28 @@ class ChannelGroup:
             reader.weight = _part(reader.weight, channels, dim=1)
             reader.in_channels = len(channels)
 
+    def widen(self, width: int) -> None:
+        """Add random channels, in place, up to so many. What reads them starts at zero, so that nothing changes yet."""
+        for maker in self.makers:
+            new = nn.Conv2d(maker.in_channels, width - maker.out_channels, 1, bias=maker.bias is not None)
+            maker.weight, maker.bias = _joined(maker.weight, new.weight), _joined(maker.bias, new.bias)
+            maker.out_channels = width
+        for layer in self.channelwise:
+            if isinstance(layer, nn.BatchNorm2d):
+                new = nn.BatchNorm2d(width - layer.num_features)
+                layer.running_mean = torch.cat([layer.running_mean, new.running_mean])
+                layer.running_var = torch.cat([layer.running_var, new.running_var])
+                layer.num_features = width
+            else:
+                count = width - layer.out_channels
+                new = nn.Conv2d(count, count, layer.kernel_size, groups=count, bias=layer.bias is not None)
+                layer.in_channels = layer.out_channels = layer.groups = width
+            layer.weight, layer.bias = _joined(layer.weight, new.weight), _joined(layer.bias, new.bias)
+        for reader in self.readers:
+            new = torch.zeros_like(reader.weight[:, :1]).expand(-1, width - reader.in_channels, -1, -1)
+            reader.weight = _joined(reader.weight, new, dim=1)
+            reader.in_channels = width
+
 
 def channel_groups(network: nn.Module) -> list[ChannelGroup]:
     """The prunable channel groups of a network, in a fixed order."""
@@ -61,13 +84,20 @@ def channel_groups(network: nn.Module) -> list[ChannelGroup]:
 
 
 def set_widths(network: nn.Module, widths: tuple[int, ...]) -> None:
-    """Narrow a new network, in place. Raises InputError for widths that are not this network's."""
+    """Give a network's channel groups other widths, in place: the first channels stay, new ones change nothing yet.
+
+    Raises InputError for widths that are not this network's.
+    """
     found = channel_groups(network)
-    if len(widths) != len(found) or not all(0 < n <= group.width for n, group in zip(widths, found, strict=True)):
-        limits = ", ".join(str(group.width) for group in found)
-        raise InputError(f"expected {len(found)} widths of at most {limits}; found {', '.join(map(str, widths))}")
+    limits = [_WIDEST * group.width for group in found]
+    if len(widths) != len(found) or not all(0 < width <= most for width, most in zip(widths, limits, strict=True)):
+        expected = ", ".join(map(str, limits))
+        raise InputError(f"expected {len(found)} widths of at most {expected}; found {', '.join(map(str, widths))}")
     for width, group in zip(widths, found, strict=True):
-        group.keep(torch.arange(width))
+        if width < group.width:
+            group.keep(torch.arange(width))
+        elif width > group.width:
+            group.widen(width)
 
 
 def _find(network: nn.Module) -> Iterator[ChannelGroup]:
@@ -100,3 +130,7 @@ def _of_head(head: HeatmapHead) -> Iterator[ChannelGroup]:
 
 def _part(values: Tensor | None, channels: Tensor, *, dim: int = 0) -> nn.Parameter | None:
     return None if values is None else nn.Parameter(values.detach().index_select(dim, channels))
+
+
+def _joined(values: Tensor | None, new: Tensor | None, *, dim: int = 0) -> nn.Parameter | None:
+    return None if values is None else nn.Parameter(torch.cat([values, new], dim).detach())

@@ -1,0 +1,60 @@
+"""The opposite of pruning, a larger network to go on with: python3 -m src.compression.widen --factor 2.
+
+Every block gets more channels inside, which nothing reads at first, so that the new model gives the old one's points
+until it is trained (after Chen et al., "Net2Net: Accelerating Learning via Knowledge Transfer", 2016). What passes
+between blocks keeps its width.
+"""
+
+import argparse
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+
+from src.command_line import HelpFormatter, run_command
+from src.config import MAX_MODEL_MB, TrainingConfig
+from src.errors import InputError
+from src.files import check_writable
+from src.network import checkpoint
+from src.network.channels import channel_groups, set_widths
+from src.network.model import LandmarkNet
+from src.network.profiling import profile
+from src.network.stored import read_config
+
+
+def widen(network: LandmarkNet, factor: float, *, seed: int = 0) -> None:
+    """Multiply the widths inside of a network's blocks, in place. factor: above 1. The points stay the same."""
+    widths = tuple(round(factor * group.width) for group in channel_groups(network))
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        set_widths(network, widths)
+    network.config = replace(network.config, widths=widths)
+
+
+def parse_arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0], formatter_class=HelpFormatter)
+    parser.add_argument("--model_path", type=Path, default="best.pth.tar", help="the model to widen")
+    parser.add_argument("--factor", type=float, default=2.0, help="of the widths inside of blocks, above 1 and up to 4")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--out", type=Path, default="output/wide.pth.tar", help="to go on from with train.py --init")
+    arguments = parser.parse_args()
+    if not 1 < arguments.factor <= 4:
+        raise InputError(f"expected --factor above 1 and up to 4, found {arguments.factor:g}")
+    return arguments
+
+
+def main() -> None:
+    arguments = parse_arguments()
+    check_writable(arguments.out.parent)
+    network, content = checkpoint.load_model(arguments.model_path, points=None)
+    widen(network, arguments.factor, seed=arguments.seed)
+    cost = profile(network)
+    if cost.megabytes > MAX_MODEL_MB:
+        raise InputError(f"expected a model of at most {MAX_MODEL_MB:g} MB, found {cost.megabytes:.1f}; widen it less")
+    training = read_config(TrainingConfig, content["training"])
+    checkpoint.save(arguments.out, checkpoint.model_content(network, nme=content["nme"], training=training))
+    print(f"{arguments.out}: {cost.megabytes:.2f} MB, {cost.mmacs:.0f} MMACs, the points of {arguments.model_path}")
+
+
+if __name__ == "__main__":
+    run_command(main)
