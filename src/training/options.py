@@ -53,6 +53,13 @@ def build_parser() -> argparse.ArgumentParser:
     model.add_argument(
         "--points", type=int, choices=POINT_SETS, default=MODEL.points, help="51 leaves the jaw out, 12 are the eyes"
     )
+    model.add_argument(
+        "--widths",
+        type=int,
+        nargs="+",
+        default=[],
+        help="channels inside of blocks: of pruned or widened models",
+    )
     model.add_argument("--init", type=Path, help="start from this model's weights (fine-tuning)")
     model.add_argument("--auxiliary", action=argparse.BooleanOptionalAction, default=True, help="Euler-angle branch")
     model.add_argument(
@@ -149,8 +156,12 @@ def configurations(flags: argparse.Namespace, start: dict | None = None) -> tupl
         raise InputError("expected --minutes, --weight-decay and --source_weights of at least 0")
     if flags.start_size:
         _check_start(flags)
-    widths = read_config(ModelConfig, start["model"]).widths if start else MODEL.widths
-    model = replace(MODEL, **_given(ModelConfig, flags), widths=widths)
+    model = replace(MODEL, **_given(ModelConfig, flags))
+    if start:
+        widths = read_config(ModelConfig, start["model"]).widths
+        if model.widths not in ((), widths):
+            raise InputError("--widths are those of the model that training starts from; leave the flag out")
+        model = replace(model, widths=widths)
     training = replace(TRAINING, **_given(TrainingConfig, flags) | {"augmentation": AUGMENTATIONS[flags.augmentation]})
     return model, training
 
