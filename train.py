@@ -1,6 +1,7 @@
 """Train a landmark network on prepared faces: see python3 train.py --help."""
 
 import argparse
+import os
 import sys
 from contextlib import ExitStack
 from pathlib import Path
@@ -16,10 +17,13 @@ from src.network.model import build_model
 from src.network.profiling import profile
 from src.training.loop import RunFiles, fit
 from src.training.options import configurations, parse, resume_command
+from src.training.processes import run_in_processes
 
 
 def main() -> None:
     flags, snapshot = parse()
+    if flags.processes > 1 and "RANK" not in os.environ:
+        sys.exit(run_in_processes(main, flags.processes))
     start = checkpoint.load(flags.init) if flags.init and not snapshot else snapshot
     model_config, training_config = configurations(flags, start)
     device = choose_device(flags.device)

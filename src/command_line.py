@@ -52,8 +52,7 @@ def run_command(main: Callable[[], None]) -> None:
     except MemoryError as error:
         sys.exit(_report(f"not enough memory ({error or 'no more could be had'}); give a smaller batch or file"))
     except KeyboardInterrupt:
-        print("interrupted", file=sys.stderr)
-        sys.exit(130)
+        sys.exit(_say("interrupted", code=130))
 
 
 def progress(items: Iterable[Item], *, desc: str, unit: str, total: int | None = None) -> Iterable[Item]:
@@ -69,6 +68,10 @@ def _report(message: str) -> int:
     message = " ".join(message.split())
     if len(message) > _LONGEST:  # what was wrong stands first, what to do last
         message = f"{message[: _LONGEST // 2]} ... {message[-_LONGEST // 2 :]}"
-    if os.environ.get("RANK", "0") == "0":  # of several processes that torchrun started one speaks
-        print(f"error: {message}", file=sys.stderr)
-    return 2
+    return _say(f"error: {message}", code=2)
+
+
+def _say(line: str, *, code: int) -> int:
+    if os.environ.get("RANK", "0") == "0":  # of several processes of one command the first speaks
+        print(line, file=sys.stderr)
+    return code

@@ -9,7 +9,8 @@ import multiprocessing
 import os
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -132,6 +133,15 @@ def join_world(device: str) -> World:
 def leave_world(world: World) -> None:
     if world.size > 1:
         dist.destroy_process_group()
+
+
+def process_pool(workers: int, *, initializer: Callable[..., None], initargs: tuple = ()) -> ProcessPoolExecutor:
+    """A pool of new processes: a forked PyTorch may hang. Raises InputError on a system without shared memory."""
+    context = multiprocessing.get_context("spawn")
+    try:
+        return ProcessPoolExecutor(workers, context, initializer=initializer, initargs=initargs)
+    except OSError as error:
+        raise InputError(f"several processes expect a writable /dev/shm, found none ({error.strerror})") from None
 
 
 @contextlib.contextmanager

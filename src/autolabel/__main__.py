@@ -19,7 +19,7 @@ DEFAULTS = Settings()
 # Flags of train.py for its data and files; here --labeled, --unlabeled and --out take their place.
 _TRAIN_ONLY = (
     *("--dataroot", "--val_dataroot", "--source_weights", "--snapshot", "--keep"),
-    *("--best_model", "--log_file", "--summary", "--resume"),
+    *("--best_model", "--log_file", "--summary", "--resume", "--processes"),
 )
 
 

@@ -59,25 +59,24 @@ def train_on(
 
     Raises InputError for unusable faces or settings, KeyboardInterrupt after Ctrl-C, which saves a snapshot first.
     """
-    finished = load_record(folder / _RECORD, Trained)
-    if finished is not None:
-        return finished
+    trained = load_record(folder / _RECORD, Trained)
     with alone_in(folder):
-        faces = open_faces(sources, folder / "prepared", setup)
-        network = build_model(setup.model, seed=training.seed)
-        if init is not None:
-            checkpoint.initialize(network, init)
-        result = train_in(
-            folder,
-            network,
-            faces,
-            held_out,
-            config=training,
-            device=setup.device,
-            validation_batch=setup.validation_batch,
-        )
-        trained = Trained(result.best_nme, int(pd.read_csv(folder / "summary.csv")["step"].iloc[-1]))
-        save_record(folder / _RECORD, asdict(trained))
-    remove_snapshots(folder)
-    shutil.rmtree(folder / "prepared")
+        if trained is None:
+            faces = open_faces(sources, folder / "prepared", setup)
+            network = build_model(setup.model, seed=training.seed)
+            if init is not None:
+                checkpoint.initialize(network, init)
+            result = train_in(
+                folder,
+                network,
+                faces,
+                held_out,
+                config=training,
+                device=setup.device,
+                validation_batch=setup.validation_batch,
+            )
+            trained = Trained(result.best_nme, int(pd.read_csv(folder / "summary.csv")["step"].iloc[-1]))
+            save_record(folder / _RECORD, asdict(trained))
+        remove_snapshots(folder)
+        shutil.rmtree(folder / "prepared", ignore_errors=True)  # a kill may have come in between
     return trained

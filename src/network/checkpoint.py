@@ -21,6 +21,7 @@ from src.network.stored import read_config
 
 FORMAT = 1
 INTERRUPTED = "checkpoint_interrupted.pth.tar"  # the snapshot that Ctrl-C leaves
+_ROOT = Path(__file__).resolve().parents[2]
 _MOST_BYTES = 8_000_000_000  # nothing is compressed, so the file itself is as large
 
 
@@ -35,10 +36,11 @@ def save(path: str | Path, content: dict) -> None:
 def load(path: str | Path) -> dict:
     """Read what `save` wrote, on the CPU; `training` and `nme`, which an old file may lack, are there.
 
-    Raises InputError for anything else, without running it: wrong checksums (PyTorch does not look at them), compressed
-    entries, and values of a wrong type or range.
+    A bare name that is not here is looked for beside this software, where the shipped models are, so that commands run
+    anywhere. Raises InputError for anything else, without running it: wrong checksums (PyTorch does not look at them),
+    compressed entries, and values of a wrong type or range.
     """
-    path = Path(path)
+    path = _locate(Path(path))
     if not path.is_file():
         raise InputError(f"{path}: no such checkpoint; run python3 train.py or give another path")
     try:
@@ -53,6 +55,11 @@ def load(path: str | Path) -> dict:
     with about(path):
         _check_content(content)
     return content
+
+
+def _locate(path: Path) -> Path:
+    shipped = _ROOT / path.name
+    return shipped if path.parent == Path() and not path.exists() and shipped.is_file() else path
 
 
 def epoch_name(epoch: int | str) -> str:

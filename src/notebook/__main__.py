@@ -3,6 +3,7 @@
 import argparse
 import ast
 import json
+import logging
 import os
 import shlex
 import signal
@@ -18,8 +19,9 @@ from tqdm import tqdm
 
 from src.command_line import HelpFormatter, run_command
 from src.errors import InputError
-from src.files import write_text
+from src.files import check_writable, write_text
 from src.notebook.data import ROOT
+from src.training.interruption import ONE_REQUEST
 
 NOTEBOOKS = ROOT / "notebooks"
 OUTPUT = ROOT / "output" / "notebooks"
@@ -48,6 +50,8 @@ def main() -> None:
         raise InputError("expected a notebook or --all, for example: python3 -m src.notebook 03")
     if arguments.update and (arguments.parameter or arguments.file):
         raise InputError("--update keeps the outputs of the default parameters; leave out -p and -f")
+    for folder in (OUTPUT, NOTEBOOKS if arguments.update else arguments.out_dir, arguments.report or OUTPUT):
+        check_writable(folder)  # before the first cell, not after the last one
     paths = list_notebooks() if arguments.all else [find_notebook(arguments.notebook)]
     given = {name: _value(text) for name, text in arguments.parameter}
     shared = read_parameters(arguments.file) if arguments.file else {}
@@ -190,7 +194,8 @@ def execute(path: Path, target: Path, parameters: Parameters, *, progress: bool 
 
 def _interrupt(run: Future, kernels: list[subprocess.Popen]) -> None:
     """End a notebook's run: interrupt its kernel with all processes of it; a second Ctrl-C kills them."""
-    number = signal.SIGINT
+    logging.disable()  # of a kernel that dies while it starts
+    number, since = signal.SIGINT, time.monotonic()
     while not run.done():
         try:
             if kernels and number is not None:
@@ -198,7 +203,8 @@ def _interrupt(run: Future, kernels: list[subprocess.Popen]) -> None:
                 number = None
             time.sleep(0.1)
         except KeyboardInterrupt:
-            number = signal.SIGKILL
+            if time.monotonic() - since > ONE_REQUEST:
+                number = signal.SIGKILL
 
 
 def strip_volatile(text: str) -> str:

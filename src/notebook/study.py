@@ -14,9 +14,7 @@ same run at the same time the second one stops; one after the other they share i
 import hashlib
 import io
 import json
-import multiprocessing
 from collections.abc import Iterable, Iterator
-from concurrent.futures import ProcessPoolExecutor
 from contextlib import ExitStack, redirect_stdout
 from dataclasses import dataclass, fields, replace
 from functools import cache, cached_property
@@ -30,7 +28,7 @@ from tqdm import tqdm
 
 from src.config import ModelConfig, TrainingConfig, to_dict
 from src.datasets.prepared import PreparedFaces, load_prepared
-from src.devices import born_deaf, choose_device, end_with_parent
+from src.devices import born_deaf, choose_device, end_with_parent, process_pool
 from src.errors import InputError
 from src.evaluation.evaluate import evaluate
 from src.files import alone_in
@@ -172,11 +170,7 @@ def _train_each(runs: dict[Run, Path], device: torch.device) -> Iterator[None]:
     if device.type == "cuda" or threads == 1:
         yield from (_train(run, folder, device) for run, folder in runs.items())
         return
-    with ProcessPoolExecutor(
-        min(threads, len(runs)),
-        mp_context=multiprocessing.get_context("spawn"),  # a forked PyTorch may hang
-        initializer=_start_process,
-    ) as pool:
+    with process_pool(min(threads, len(runs)), initializer=_start_process) as pool:
         with born_deaf():
             done = pool.map(_train, runs.keys(), runs.values(), repeat(device))
         yield from done

@@ -55,6 +55,8 @@ def main() -> None:
             text = format_faces(select_points(points_image, arguments.points))
             write_text(arguments.out_dir / f"{picture.stem}.txt", text)
     print(f"{arguments.out_dir}: {len(pictures)} files, {arguments.points} points a face")
+    if not boxes:
+        print("without --boxes, each picture was taken as a crop around one face; none was detected")
     if without:
         print(f"{len(without)} pictures without a box, so without a face: {spell_out(without)}")
 

@@ -5,7 +5,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-_ONE_REQUEST = 1.0  # seconds: torchrun passes on the signal that the terminal has sent to its processes already
+ONE_REQUEST = 1.0  # seconds: torchrun passes on the signal that the terminal has sent to its processes already
 
 
 class Stop:
@@ -19,7 +19,7 @@ class Stop:
     def __call__(self, number: int, frame: object) -> None:
         if not self.requested:
             self.requested, self._since = True, time.monotonic()
-        elif time.monotonic() - self._since > _ONE_REQUEST:
+        elif time.monotonic() - self._since > ONE_REQUEST:
             self.restore()
             signal.raise_signal(number)
 

@@ -102,6 +102,7 @@ def build_parser() -> argparse.ArgumentParser:
     run.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N")
     run.add_argument("--amp", choices=("off", "bf16", "fp16"), default=TRAINING.amp, help="mixed precision on CUDA")
     run.add_argument("-j", "--workers", type=int, default=0, help="CPU threads; 0 leaves the choice to PyTorch")
+    run.add_argument("--processes", type=int, default=1, help="of this machine, of -j threads or one GPU each")
     other = parser.add_argument_group("learning from another network")
     other.add_argument("--teacher", metavar="PATH", help="a model that is imitated; it sees the same crop")
     other.add_argument(
@@ -141,7 +142,7 @@ def configurations(flags: argparse.Namespace, start: dict | None = None) -> tupl
 
     start: the loaded file that training starts or goes on from; of a pruned model the network takes the widths.
     """
-    for name in ("base_lr", "end_epoch", "train_batchsize", "val_batchsize", "keep"):
+    for name in ("base_lr", "end_epoch", "train_batchsize", "val_batchsize", "keep", "processes"):
         if not getattr(flags, name) > 0:
             raise InputError(f"expected --{name} above 0, found {getattr(flags, name)}")
     if flags.train_batchsize < 2:
@@ -194,7 +195,7 @@ def resume_command(flags: argparse.Namespace) -> str:
     parser = build_parser()
     known = {_FLAG_NAMES.get(field.name, field.name) for config in (MODEL, TRAINING) for field in fields(config)}
     words = ["python3", "train.py", "--resume"]
-    if (world := int(os.environ.get("WORLD_SIZE", "1"))) > 1:
+    if flags.processes == 1 and (world := int(os.environ.get("WORLD_SIZE", "1"))) > 1:
         local = int(os.environ.get("LOCAL_WORLD_SIZE", world))
         nodes = [f"--nnodes={world // local}"] if world > local else []
         words = ["torchrun", *nodes, f"--nproc_per_node={local}", *words[1:]]

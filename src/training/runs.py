@@ -63,8 +63,8 @@ def load_snapshot(folder: Path) -> dict:
 
 
 def remove_snapshots(folder: Path) -> None:
-    """Remove what only an unfinished run needs."""
-    shutil.rmtree(folder / _SNAPSHOTS)
+    """Remove what only an unfinished run needs, if it is there."""
+    shutil.rmtree(folder / _SNAPSHOTS, ignore_errors=True)
 
 
 def save_record(path: Path, values: dict[str, object]) -> None:

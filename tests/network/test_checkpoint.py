@@ -116,6 +116,18 @@ def test_an_absent_checkpoint_and_a_folder_are_refused(missing: str, tmp_path: P
         checkpoint.load(tmp_path / missing)
 
 
+def test_a_shipped_model_is_found_from_anywhere_by_its_bare_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert "weights" in checkpoint.load("small.pth.tar")
+    with pytest.raises(InputError, match="no such checkpoint"):
+        checkpoint.load("folder/small.pth.tar")
+    (tmp_path / "small.pth.tar").write_bytes(b"another")
+    with pytest.raises(InputError, match="not a readable checkpoint"):
+        checkpoint.load("small.pth.tar")
+
+
 def _change(saved: Path, **changes: object) -> None:
     content = checkpoint.load(saved)
     checkpoint.save(saved, content | {"model": content["model"] | changes})

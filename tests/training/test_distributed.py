@@ -1,6 +1,7 @@
 """torchrun with two processes on the CPU: they train one network, and stop together."""
 
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -8,7 +9,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from commands import ROOT, SMALL, Outcome, run_process
+from commands import ROOT, SMALL, Outcome, assert_refused, run_process
 from conftest import Run
 
 from src.devices import World, join_world
@@ -31,6 +32,37 @@ def test_two_processes_train_one_network(prepared: Path, tmp_path: Path) -> None
     snapshot = checkpoint.load(done.snapshots / "checkpoint_epoch_2.pth.tar")
     assert snapshot["trainer"]["step_count"] == 2 * (40 // 16)
     assert checkpoint.load_model(done.best)[0].config.backbone == "shufflenet_v2_x0_5"
+
+
+@pytest.mark.timeout(600)
+def test_processes_without_torchrun_speak_with_one_voice(prepared: Path, tmp_path: Path) -> None:
+    done = Run(tmp_path, prepared)
+    outcome = run_process(ROOT / "train.py", *SMALL, "--processes", 2, "--end_epoch", 1, *done.flags, timeout=200)
+    assert outcome.code == 0, outcome
+    assert outcome.out.count("2 processes") == 1
+    assert checkpoint.load(done.snapshots / "checkpoint_epoch_1.pth.tar")["circumstances"]["processes"] == 2
+    again = (ROOT / "train.py", *SMALL, "--processes", 2, *done.flags, "--resume", "--train_batchsize", 4)
+    assert_refused(run_process(*again, timeout=200), "the batch size changed")
+    absent = ("--processes", 2, "--dataroot", tmp_path / "absent")
+    assert_refused(run_process(ROOT / "train.py", *absent, timeout=200), "no prepared faces there")
+
+
+def test_ctrl_c_stops_all_processes_and_they_save(prepared: Path, tmp_path: Path) -> None:
+    done = Run(tmp_path, prepared)
+    command = [ROOT / "train.py", *SMALL, "--processes", 2, "--end_epoch", 1000, *done.flags]
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    environment = os.environ | {"OMP_NUM_THREADS": "1"}
+    with subprocess.Popen(
+        [sys.executable, *map(str, command)], cwd=ROOT, env=environment, start_new_session=True, **pipes
+    ) as process:
+        while "epoch 1:" not in process.stdout.readline():
+            assert process.poll() is None
+        os.killpg(process.pid, signal.SIGINT)
+        out, err = process.communicate(timeout=100)
+    assert (process.returncode, err) == (130, "")
+    assert "stopped and saved; go on with: python3 train.py --resume" in out
+    assert "--processes 2" in out
+    assert "trainer" in checkpoint.load(done.snapshots / checkpoint.INTERRUPTED)
 
 
 def test_processes_whose_clocks_differ_stop_together_with_the_same_weights(

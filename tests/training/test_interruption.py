@@ -5,14 +5,14 @@ import signal
 import subprocess
 import sys
 import time
-from concurrent.futures import ProcessPoolExecutor
-from multiprocessing import get_context
 from pathlib import Path
 
 import pytest
 from commands import ROOT
 
-from src.devices import born_deaf, end_with_parent
+from src import devices
+from src.devices import born_deaf, end_with_parent, process_pool
+from src.errors import InputError
 from src.training import interruption
 from src.training.interruption import stop_on_interrupt
 
@@ -22,7 +22,7 @@ def test_the_first_signal_is_a_request_and_a_later_one_acts(monkeypatch: pytest.
         signal.raise_signal(signal.SIGINT)
         signal.raise_signal(signal.SIGINT)  # the same one, passed on by torchrun
         assert stop.requested
-        monkeypatch.setattr(interruption, "_ONE_REQUEST", 0.0)
+        monkeypatch.setattr(interruption, "ONE_REQUEST", 0.0)
         with pytest.raises(KeyboardInterrupt):
             signal.raise_signal(signal.SIGINT)
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
@@ -39,7 +39,7 @@ def test_a_block_inside_another_hears_of_the_same_request() -> None:
 
 @pytest.mark.slow
 def test_workers_leave_an_interrupt_to_the_process_that_started_them() -> None:
-    with ProcessPoolExecutor(1, get_context("spawn"), initializer=end_with_parent) as pool:
+    with process_pool(1, initializer=end_with_parent) as pool:
         with born_deaf():
             number = pool.submit(os.getpid)
         (worker,) = pool._processes
@@ -47,6 +47,15 @@ def test_workers_leave_an_interrupt_to_the_process_that_started_them() -> None:
         assert number.result() == worker
         os.kill(worker, signal.SIGINT)  # while it waits
         assert pool.submit(os.getpid).result() == worker
+
+
+def test_a_system_without_shared_memory_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    def absent(*_: object, **__: object) -> None:
+        raise FileNotFoundError(2, "No such file or directory")
+
+    monkeypatch.setattr(devices, "ProcessPoolExecutor", absent)
+    with pytest.raises(InputError, match="/dev/shm"):
+        process_pool(2, initializer=end_with_parent)
 
 
 @pytest.mark.slow

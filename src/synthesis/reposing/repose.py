@@ -10,10 +10,8 @@ import hashlib
 import os
 import zlib
 from collections.abc import Iterable, Iterator
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
-from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
@@ -22,7 +20,7 @@ from tqdm import tqdm
 
 from src.datasets.challenge import ANNOTATIONS, read_annotations, write_annotations
 from src.datasets.pictures import PICTURE_FORMATS
-from src.devices import born_deaf, end_with_parent
+from src.devices import born_deaf, end_with_parent, process_pool
 from src.errors import InputError
 from src.files import alone_in
 from src.geometry import apply_affine
@@ -238,8 +236,7 @@ def _run(job: _Job, indices: Iterable[int], workers: int | None) -> Iterator[lis
     if workers == 1:
         yield from map(job.faces, indices)
         return
-    context = get_context("spawn")  # a fork of a process that has used threads may hang
-    with ProcessPoolExecutor(workers, context, initializer=_start_process, initargs=(job,)) as pool:
+    with process_pool(workers, initializer=_start_process, initargs=(job,)) as pool:
         with born_deaf():
             faces = pool.map(_process_faces, indices, chunksize=_CHUNK)
         yield from faces

@@ -1,0 +1,59 @@
+"""Several processes of one command on this machine: train.py --processes N.
+
+They are the processes of PyTorch's DDP that `torchrun --nproc_per_node=N` starts, for whom one speaks: an error is one
+line, and Ctrl-C reaches them once. Several machines are torchrun's.
+"""
+
+import os
+import signal
+import socket
+import time
+from collections.abc import Callable
+from multiprocessing import connection, get_context
+from multiprocessing.process import BaseProcess
+
+from src.command_line import run_command
+from src.devices import born_deaf, end_with_parent
+
+_PATIENCE = 10.0  # seconds for the others, once one has failed
+
+
+def run_in_processes(main: Callable[[], None], count: int) -> int:
+    """Run a command's `main` in so many processes that find each other by `src.devices.join_world`.
+
+    Returns the exit code: of the first process if it failed, else of any that did.
+    """
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    context = get_context("spawn")  # a forked PyTorch may hang
+    processes = [context.Process(target=_run, args=(main, rank, count, port)) for rank in range(count)]
+    handler = signal.signal(signal.SIGINT, signal.SIG_IGN)  # the terminal sends Ctrl-C to them as well
+    with born_deaf():
+        for process in processes:
+            process.start()
+    _wait(processes)
+    signal.signal(signal.SIGINT, handler)
+    return next((process.exitcode for process in processes if process.exitcode), 0) & 0xFF
+
+
+def _run(main: Callable[[], None], rank: int, count: int, port: int) -> None:
+    end_with_parent()
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    place = {"RANK": rank, "LOCAL_RANK": rank, "WORLD_SIZE": count, "LOCAL_WORLD_SIZE": count}
+    os.environ |= {name: str(value) for name, value in place.items()}
+    os.environ |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
+    run_command(main)
+
+
+def _wait(processes: list[BaseProcess]) -> None:
+    """Until all have ended; where one fails the others, who wait for it, are stopped."""
+    running, end = list(processes), float("inf")
+    while running:
+        connection.wait([process.sentinel for process in running], timeout=max(0.0, min(end - time.monotonic(), 3600)))
+        running = [process for process in running if process.is_alive()]
+        if any(process.exitcode for process in processes):
+            end = min(end, time.monotonic() + _PATIENCE)
+        if time.monotonic() >= end:
+            for process in running:
+                process.kill()
