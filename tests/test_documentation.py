@@ -12,7 +12,13 @@ from src.training.options import build_parser
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
 LINKED = [*PAGES, ROOT / "LOG.md", *sorted((ROOT / "docs" / "results").glob("*.md"))]
 SCRIPTS = ("preparation.py", "train.py", "test.py", "bench.py")
-OTHER_PROGRAMS_FLAGS = {"--help", "--nproc_per_node", "--directory", "--prefix"}  # argparse, torchrun, http.server, npm
+OTHER_PROGRAMS_FLAGS = {
+    "--help",
+    "--nnodes",
+    "--nproc_per_node",
+    "--directory",
+    "--prefix",
+}  # argparse, torchrun, http.server, npm
 
 every_page = pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 

@@ -25,6 +25,7 @@ def _processes(mark: str) -> list[str]:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(600)
 def test_ctrl_c_ends_a_notebook_and_its_kernel_in_one_line(tmp_path: Path) -> None:
     environment = os.environ | {_MARK: str(os.getpid()), "OMP_NUM_THREADS": "1"}
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
