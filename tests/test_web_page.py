@@ -164,12 +164,27 @@ def test_every_way_into_the_page_and_out_of_it(address: str, large_picture: Path
 
 
 @pytest.mark.slow
+def test_small_faces_are_found_on_request(address: str, tmp_path: Path) -> None:
+    picture = Image.new("RGB", (2000, 1500), (120, 130, 140))
+    with Image.open(PAGE / "samples" / "group.jpg") as group:
+        picture.paste(group, (900, 900))
+    picture.save(tmp_path / "small.png")
+    few, _, all_of_them = drive(
+        address, ["choose", str(tmp_path / "small.png")], ["click", "#small"], ["until", "faces in .*detector"]
+    )
+    assert len(few["faces"]) < 4
+    found = read_points(all_of_them["points"])
+    assert len(found) == 4
+    assert found.min() > 900
+
+
+@pytest.mark.slow
 def test_the_page_without_a_mouse(address: str) -> None:
     empty, _, reached, asked, added, _, left = drive(
         address,
         ["tabs", 4],
         ["keys", ["Enter"], " ms \\("],  # on the last that Tab reached, the second sample
-        ["tabs", 12],
+        ["tabs", 13],
         ["click", "#add"],
         ["keys", ["ArrowLeft", "Shift+ArrowRight", "ArrowUp", "Enter"], "your box"],
         ["click", "#add"],
@@ -178,7 +193,8 @@ def test_the_page_without_a_mouse(address: str) -> None:
     samples = [f"Sample: {words}" for words in ("one rendered face", "several rendered faces", "a face that lies")]
     assert empty["given"] == ["file", "camera", *samples[:2]]
     removals = [f"Remove face {number}" for number in range(1, 5)]
-    assert reached["given"] == [samples[2], "canvas", *removals, "add", "copy", "json", "copyPicture", "png", "Points"]
+    buttons = ["small", "add", "copy", "json", "copyPicture", "png"]
+    assert reached["given"] == [samples[2], "canvas", *removals, *buttons, "Points"]
     assert asked["status"].startswith("Drag around a face, or move the box by arrow keys")
     assert "your box" in added["status"]
     assert left["status"].startswith(f"{len(added['faces'])} faces")

@@ -12,9 +12,9 @@ export class Client {
     this.ready = this.#ask("load");
   }
 
-  /** { result: faces, times } of a still picture, which stays with the caller. */
-  find(picture) {
-    return this.#ask("find", { picture });
+  /** { result: faces, times } of a still picture, which stays with the caller. isThorough: small faces, too. */
+  find(picture, { isThorough = false } = {}) {
+    return this.#ask("find", { picture, isThorough });
   }
 
   /** { result: face, times } in a box of a still picture. */

@@ -8,7 +8,7 @@ import { asJson, asPng, download, listFaces, listPoints, speed, summary } from "
 
 const part = (id) => document.getElementById(id);
 const [file, status, canvas, list, points, rate] = ["file", "status", "canvas", "faces", "points", "rate"].map(part);
-const [cameraButton, keep, add] = ["camera", "keep", "add"].map(part);
+const [cameraButton, keep, small, add] = ["camera", "keep", "small", "add"].map(part);
 const outputs = ["copy", "copyPicture", "json", "png"].map(part);
 const shown = { picture: null, name: "", faces: [], scale: 1 };
 let latest = 0; // number of the picture that is being worked on
@@ -67,7 +67,7 @@ function clear() {
 }
 
 function setBusy(isBusy) {
-  for (const button of [...outputs, add]) button.disabled = isBusy;
+  for (const button of [...outputs, small, add]) button.disabled = isBusy;
 }
 
 function setCamera(isOn) {
@@ -89,20 +89,39 @@ async function show(open, name) {
     if (turn !== latest) return; // another picture came meanwhile
     say("Working.");
     const picture = await createImageBitmap(await open());
-    const start = performance.now();
-    const { result: faces, times } = await client.find(picture);
-    const milliseconds = performance.now() - start;
+    const { faces, words } = await find(picture);
     if (turn !== latest) return picture.close();
     Object.assign(shown, { picture, name, faces });
     document.body.classList.add("full");
     update();
-    const hint = faces.length ? "" : " Draw a box around one, from forehead to chin.";
+    const hint = faces.length ? "" : " Small ones can be searched for, or a box drawn around one.";
     const limit = state.hasDetector ? "" : " Without detector.onnx a picture counts as a crop around one face.";
-    say(`${summary(faces)} in ${milliseconds.toFixed(0)} ms (${speed(times)}).${hint}${limit}`);
+    say(words + hint + limit);
   } catch (error) {
     if (turn !== latest) return;
     clear();
     fail(`${name} cannot be shown`, error);
+  }
+}
+
+/** The faces of a picture, and what to say about them. */
+async function find(picture, options) {
+  const start = performance.now();
+  const { result: faces, times } = await client.find(picture, options);
+  return { faces, words: `${summary(faces)} in ${(performance.now() - start).toFixed(0)} ms (${speed(times)}).` };
+}
+
+async function findSmall() {
+  const turn = latest;
+  say("Working.");
+  try {
+    const { faces, words } = await find(shown.picture, { isThorough: true });
+    if (turn !== latest) return;
+    shown.faces = faces;
+    update();
+    say(words);
+  } catch (error) {
+    if (turn === latest) fail("Small faces cannot be searched for", error);
   }
 }
 
@@ -185,6 +204,7 @@ keep.addEventListener("click", async () => {
   const frame = await camera.keep();
   show(() => frame, "camera");
 });
+small.addEventListener("click", findSmall);
 add.addEventListener("click", () => (boxes.isAsked ? boxes.leave() : boxes.ask()));
 file.addEventListener("change", () => {
   if (file.files.length) showFile(file.files[0]);

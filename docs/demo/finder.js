@@ -1,7 +1,7 @@
 // Finds faces and their 68 points: the detector (BlazeFace, detector.onnx) says where, the landmark network (model.onnx)
 // looks at square views. The same rules as src/predict/detector.py, search.py and predictor.py.
 import { DOUBTFUL_BELOW, NOTHING_BELOW, RETRY_BELOW, isTurnBetter } from "./rules.js";
-import { Cutter, DETECTOR_KIND, SAME, boxOf, distinct, overlap, rollOf, rollOfFace, viewOfBox, viewOfPoints } from "./views.js";
+import { Cutter, DETECTOR_KIND, SAME, boxOf, distinct, overlap, rollOf, rollOfFace, tiles, viewOfBox, viewOfPoints, wholeView } from "./views.js";
 
 const VIEW_SIZE = 192; // pixels of a cut view
 const DETECTOR_SIZE = 256;
@@ -30,18 +30,20 @@ export class Finder {
     this.times = { detector: 0, points: 0, views: 0 };
   }
 
-  /** Faces { points, score, box, roll } of a picture (anything that a canvas draws), from the left to the right. */
-  async find(picture) {
-    if (!this.detector) {
-      const { width, height } = picture;
-      const whole = (roll) => ({ x: width / 2, y: height / 2, side: Math.max(width, height), roll });
-      return [await this.#look(picture, whole, { refine: false })];
-    }
-    let faces = distinct(await this.#lookAll(picture, await this.#detect(picture)), FACES_APART);
+  /**
+   * Faces { points, score, box, roll } of a picture (anything that a canvas draws), from the left to the right.
+   * isThorough: small ones, too.
+   */
+  async find(picture, { isThorough = false } = {}) {
+    const whole = wholeView(picture);
+    if (!this.detector) return [await this.#look(picture, (roll) => ({ ...whole, roll }), { refine: false })];
+    const views = isThorough ? [whole, ...tiles(picture)] : [whole];
+    let faces = distinct(await this.#lookAll(picture, await this.#detect(picture, views)), FACES_APART);
     const hangs = ({ points }) => Math.abs(rollOfFace(points)) > Math.PI / 2;
     if (faces.every(({ score }) => score < DOUBTFUL_BELOW) || faces.some(hangs)) {
-      const hanging = await this.#detect(picture, { isHanging: true });
-      faces = distinct([...faces, ...(await this.#lookAll(picture, hanging))], FACES_APART);
+      const turned = views.map((view) => ({ ...view, roll: Math.PI })); // the detector knows no face upside down
+      const hanging = await this.#lookAll(picture, await this.#detect(picture, turned));
+      faces = distinct([...faces, ...hanging], FACES_APART);
     }
     return faces.sort((a, b) => a.box.left - b.box.left);
   }
@@ -54,7 +56,7 @@ export class Finder {
   /** Faces beside those that are known, by one look each: for a video, whose next frame looks again. */
   async findNew(picture, known) {
     if (!this.detector) return known.length ? [] : this.find(picture);
-    const detected = await this.#detect(picture);
+    const detected = await this.#detect(picture, [wholeView(picture)]);
     const fresh = detected.filter(({ box }) => known.every((face) => overlap(face.box, box) <= SAME));
     const faces = await this.#run(picture, fresh.map(({ box, roll }) => viewOfBox(box, DETECTOR_KIND, roll)));
     const sure = faces.filter(({ score }) => score >= NOTHING_BELOW);
@@ -69,32 +71,36 @@ export class Finder {
     return distinct(numbered.filter(({ score }) => score >= NOTHING_BELOW), SAME);
   }
 
-  /** Boxes { box, roll, score } of a picture's faces. isHanging: of those upside down, which it does not know else. */
-  async #detect(picture, { isHanging = false } = {}) {
+  /** Boxes { box, roll, score } of the faces in views of a picture. */
+  async #detect(picture, views) {
     const start = performance.now();
-    const { width, height } = picture;
-    const side = Math.max(width, height);
-    const [turn, sign] = isHanging ? [Math.PI, -1] : [0, 1];
-    const pixels = this.#cutter.cut(picture, { x: width / 2, y: height / 2, side, roll: turn }, DETECTOR_SIZE);
+    const found = [];
+    for (const view of views) found.push(...(await this.#detectIn(picture, view)));
+    this.times.detector += performance.now() - start;
+    return distinct(found, DETECTED_APART);
+  }
+
+  /** The same in one view, which stands (roll 0) or hangs (roll pi). */
+  async #detectIn(picture, view) {
+    const pixels = this.#cutter.cut(picture, view, DETECTOR_SIZE);
     const input = new Float32Array(DETECTOR_SIZE * DETECTOR_SIZE * 3);
     for (let from = 0, to = 0; from < pixels.length; from += 4)
       for (let channel = 0; channel < 3; channel++) input[to++] = pixels[from + channel] / 127.5 - 1;
     const shape = [1, DETECTOR_SIZE, DETECTOR_SIZE, 3];
     const outputs = Object.values(await this.detector.run({ input: new this.ort.Tensor("float32", input, shape) }));
     const [raw, logits] = [16, 1].map((length) => outputs.find(({ dims }) => dims[2] === length).data);
+    const side = view.side * Math.round(Math.cos(view.roll)); // turned to hang, both axes point back
     const found = [];
     for (let i = 0; i < ANCHORS.length; i++) {
       if (logits[i] < 0) continue; // a probability below one half
-      const middle = [width / 2, height / 2];
       const place = (k, axis) => raw[16 * i + 2 * k + axis] / DETECTOR_SIZE + ANCHORS[i][axis] - 0.5;
-      const at = (k) => [0, 1].map((axis) => middle[axis] + sign * side * place(k, axis));
+      const at = (k) => [view.x + side * place(k, 0), view.y + side * place(k, 1)];
       const [x, y] = at(0);
-      const [dx, dy] = [2, 3].map((k) => ((raw[16 * i + k] / DETECTOR_SIZE) * side) / 2);
+      const [dx, dy] = [2, 3].map((k) => ((raw[16 * i + k] / DETECTOR_SIZE) * view.side) / 2);
       const box = { left: x - dx, top: y - dy, right: x + dx, bottom: y + dy };
       found.push({ box, roll: rollOf(at(RIGHT_EYE), at(LEFT_EYE), at(MOUTH)), score: 1 / (1 + Math.exp(-logits[i])) });
     }
-    this.times.detector += performance.now() - start;
-    return distinct(found, DETECTED_APART);
+    return found;
   }
 
   /** The faces of detections that are any. */

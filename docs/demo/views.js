@@ -5,6 +5,7 @@
 export const DETECTOR_KIND = { share: 0.556, center: [0.5, 0.541] }; // where a box lies in the view of the network
 const POINTS_KIND = { share: 0.52, center: [0.5, 0.58] };
 export const SAME = 0.4; // overlap of two boxes that show one face, known and seen again
+const SMALLEST_TILE = 256; // pixels: smaller ones would be enlarged
 const TILTED = Math.PI / 6; // smaller rolls are the network's own business
 
 /** The view of a box of a kind, at a roll. */
@@ -24,6 +25,25 @@ export function viewOfPoints(points, roll = 0) {
   const [middleX, middleY] = [cos * x + sin * y, -sin * x + cos * y];
   const box = { left: middleX - width, right: middleX + width, top: middleY - height, bottom: middleY + height };
   return viewOfBox(box, POINTS_KIND, roll);
+}
+
+/** The view of a whole picture. */
+export const wholeView = ({ width, height }) => ({ x: width / 2, y: height / 2, side: Math.max(width, height), roll: 0 });
+
+/** Views that overlap by half, for small faces: sides of a half and a quarter of the picture's longer side. */
+export function tiles({ width, height }) {
+  const longer = Math.max(width, height);
+  const sides = [longer / 2, longer / 4].filter((side) => side >= SMALLEST_TILE);
+  return sides.flatMap((side) =>
+    middles(height, side).flatMap((y) => middles(width, side).map((x) => ({ x, y, side, roll: 0 }))),
+  );
+}
+
+/** Middles of tiles along one axis; a tile that is longer than the picture is centered. */
+function middles(length, side) {
+  if (side >= length) return [length / 2];
+  const steps = Math.ceil((2 * (length - side)) / side);
+  return Array.from({ length: steps + 1 }, (_, i) => side / 2 + (i * (length - side)) / steps);
 }
 
 /** How far a head is turned, from the middle of its eyes and its mouth; 0 where it is little. */

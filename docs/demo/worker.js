@@ -10,7 +10,7 @@ ort.env.wasm.numThreads = 1; // several need headers that a static host does not
 let tracker = null;
 const tasks = {
   load: ({ detector }) => ({ hasDetector: detector !== null }),
-  find: (finder, { picture }) => finder.find(picture),
+  find: (finder, { picture, isThorough }) => finder.find(picture, { isThorough }),
   findIn: (finder, { picture, box }) => finder.findIn(picture, box),
   follow: (finder, { picture, seconds, isFirst }) => {
     if (isFirst) tracker = new Tracker(finder);
