@@ -16,9 +16,11 @@ from src.notebook.__main__ import NOTEBOOKS, choose_parameters, list_notebooks, 
 pytestmark = pytest.mark.slow
 
 ALL = pytest.mark.parametrize("path", list_notebooks(), ids=lambda path: path.stem)
-LARGEST = 500_000  # bytes
+LARGEST = 700_000  # bytes
 LONGEST_FUNCTION = 15  # lines; a longer one belongs into src
 ABSOLUTE = re.compile(r"(?<![\w.])/(?:home|work|tmp|Users|mnt|root)/")
+
+DISCUSSED = ("01_data", "07_errors", "08_submission")  # by hand; those of the others are to be written
 
 _SMALL = {"faces": 16, "epochs": 1, "batch_size": 8, "seeds": [0]}
 TINY: dict[str, dict[str, object]] = {
@@ -43,7 +45,10 @@ TINY: dict[str, dict[str, object]] = {
     "13_steps": {"faces": 16, "crops": 16, "batch_size": 8, "seeds": [0]},
 }
 COLUMNS: dict[str, dict[str, set[str]]] = {
-    "01_data": {"01_data_sets": {"set", "faces", "brightness (%)"}, "01_data_convention": {"pose", "all", "jaw"}},
+    "01_data": {
+        "01_data_sets": {"set", "faces", "brightness (%)"},
+        "01_data_convention": {"pose", "set", "all", "by chance", "p", "jaw"},
+    },
     "02_augmentation": {
         "02_augmentation": {"augmentation", "clean", "clean_std", "n", "occlusion", "blur", "rotation"},
         "02_augmentation_published": {"augmentation", "our rank", "published rank"},
@@ -67,6 +72,7 @@ COLUMNS: dict[str, dict[str, set[str]]] = {
     },
     "07_errors": {
         "07_errors": {"model", "nme", "low", "high", "auc", "failures"},
+        "07_errors_paired": {"from", "to", "change", "low", "high", "error is"},
         "07_errors_by_region_and_yaw": {"faces", "all", "jaw", "mouth"},
         "07_errors_damage": {"damage", "level", "nme"},
     },
@@ -137,9 +143,25 @@ def test_its_committed_outputs_are_those_of_one_clean_run(path: Path) -> None:
     assert len(text) < LARGEST
 
 
+def _sections(path: Path) -> list[str]:
+    """The headings of the second level, in order."""
+    text = "\n".join(map(_source, _cells(path, "markdown")))
+    return re.findall(r"^## (.*)$", text, flags=re.MULTILINE)
+
+
 @ALL
-def test_it_ends_with_what_we_learned_in_computed_numbers(path: Path) -> None:
-    assert "## What we learned" in _source(_cells(path, "markdown")[-1])
+def test_its_discussion_is_followed_by_the_conclusion_and_two_exercises(path: Path) -> None:
+    if path.stem not in DISCUSSED:
+        pytest.skip("has no discussion by hand yet")
+    assert _sections(path)[-3:] == ["Discussion", "What we learned", "Exercises"]
+    assert _cells(path)[-1]["metadata"]["jupyter"]["source_hidden"] is True
+    assert re.findall(r"^(\d)\. ", _source(_cells(path, "markdown")[-1]), flags=re.MULTILINE) == ["1", "2"]
+    assert "Run time" in _source(_cells(path, "markdown")[0])
+
+
+@ALL
+def test_it_concludes_with_what_we_learned_in_computed_numbers(path: Path) -> None:
+    assert "What we learned" in _sections(path)[-2:]
     last = _cells(path)[-1]
     sentences = "".join(text for output in last["outputs"] for text in output.get("text", [])).splitlines()
     assert 3 <= sum(sentence.startswith("- ") for sentence in sentences) <= 8
