@@ -1,5 +1,5 @@
-// When a face is doubtful, looked at again, or none. The same numbers as in src/predict/turns.py and face.py; a test
-// compares them.
+// When a face is doubtful or none, as in src/predict/face.py (a test compares), and when it is looked at again, turned
+// by quarters: by the score alone, which is what the exported model gives.
 export const DOUBTFUL_BELOW = 0.5; // score
 export const NOTHING_BELOW = 0.1; // score of what is no face
 export const RETRY_BELOW = 0.7; // score: other quarter turns are tried

@@ -1,6 +1,6 @@
 // Where to look. Frames: a point is [x, y] in pixels of the picture; a box is { left, top, right, bottom }; a view is
 // { x, y, side, roll }, a square around (x, y) in which a head that is turned counterclockwise by roll (radians) stands
-// upright. The same rules as src/predict/turns.py.
+// upright. The same geometry as in src/predict/turns.py.
 
 export const DETECTOR_KIND = { share: 0.556, center: [0.5, 0.541] }; // where a box lies in the view of the network
 const POINTS_KIND = { share: 0.52, center: [0.5, 0.58] };
