@@ -7,9 +7,11 @@ they end with the process that holds them. What is read is a regular file of a s
 import contextlib
 import errno
 import fcntl
+import json
 import os
 import secrets
 import stat
+import struct
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -19,6 +21,7 @@ from src.errors import InputError
 
 _LONGEST_NAME = 60  # characters of a target that its temporary name repeats
 _WITHOUT_LOCKS = (errno.ENOTSUP, errno.ENOSYS, errno.ENOLCK, errno.EBADF)
+MOST_LABELS = 512_000_000  # bytes of one file of labels: 200,000 faces
 _METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 
 
@@ -130,6 +133,39 @@ def read_bytes(path: str | os.PathLike, *, most: int = 64_000_000) -> bytes:
     return Path(path).read_bytes()
 
 
+def read_head(path: str | os.PathLike, count: int) -> bytes:
+    """The first bytes of a regular file of any size. Raises as `check_regular`."""
+    check_regular(path)
+    with open(path, "rb") as file:
+        return file.read(count)
+
+
+def read_text(path: str | os.PathLike, *, most: int = MOST_LABELS) -> str:
+    """A text file in UTF-8, with or without its mark, with any of the line ends in use.
+
+    Raises as `check_regular`, and InputError where it is no text.
+    """
+    try:
+        text = read_bytes(path, most=most).decode("utf-8-sig")
+    except UnicodeDecodeError:
+        raise InputError("expected text in UTF-8, found other bytes") from None
+    return text.replace("\r\n", "\n").replace("\r", "\n")
+
+
+def read_json(path: str | os.PathLike, *, most: int = MOST_LABELS) -> object:
+    """What a JSON file holds. Raises as `read_text`, and InputError where it is no JSON."""
+    try:
+        return json.loads(read_text(path, most=most))
+    except RecursionError:
+        raise InputError("expected JSON of a few levels, found a deeper nesting") from None
+    except json.JSONDecodeError as error:
+        raise InputError(f"not readable JSON ({error}); it may be truncated") from None
+    except InputError:
+        raise
+    except ValueError:  # of int(), which refuses thousands of digits
+        raise InputError("not readable JSON: expected numbers of a sane length") from None
+
+
 @contextlib.contextmanager
 def open_zip(path: str | os.PathLike, *, most: int, only_stored: bool = False) -> Iterator[zipfile.ZipFile]:
     """Yield an archive whose stated sizes add up to at most `most` bytes and whose checksums are right.
@@ -146,7 +182,7 @@ def open_zip(path: str | os.PathLike, *, most: int, only_stored: bool = False) -
             yield archive
     except InputError:
         raise
-    except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, ValueError) as error:
+    except (zipfile.BadZipFile, zlib.error, struct.error, EOFError, RuntimeError, ValueError) as error:
         raise InputError(f"no readable zip archive ({error})") from None
 
 

@@ -17,6 +17,7 @@ from torchvision.io import ImageReadMode, decode_image
 from torchvision.transforms import InterpolationMode, v2
 
 from src.config import AugmentationConfig
+from src.datasets.pictures import PICTURE_FORMATS
 from src.markup import NUM_POINTS
 
 SIDE = 384  # pixels: the challenge's pictures, unreduced
@@ -70,7 +71,7 @@ def predict_one_by_one(folder: Path, solution: Path) -> int:
     paths = sorted(path for path in folder.iterdir() if path.suffix in (".jpg", ".png"))
     with open(solution, "w", encoding="utf-8") as file:
         for path in paths:
-            picture = Image.open(path).convert("RGB").resize((SIDE, SIDE))
+            picture = Image.open(path, formats=PICTURE_FORMATS).convert("RGB").resize((SIDE, SIDE))
             image = torch.from_numpy(np.array(picture)).permute(2, 0, 1).float().div(255)  # (3, 384, 384)
             points_image = SIDE * network(image[None])[0]  # (136,)
             file.write(" ".join([path.name, *(f"{value:.3f}" for value in points_image.tolist())]) + "\n")

@@ -23,7 +23,7 @@ from src.benchmark.table import Row
 from src.config import ModelConfig, TrainingConfig
 from src.datasets.challenge import ANNOTATIONS, read_annotations, write_annotations
 from src.datasets.loader import TrainingBatches
-from src.datasets.pictures import SQUARE_SIZE
+from src.datasets.pictures import PICTURE_FORMATS, SQUARE_SIZE
 from src.datasets.prepared import PreparedFaces, prepare
 from src.devices import World
 from src.export.onnx_file import export_onnx, onnx_program
@@ -50,7 +50,7 @@ def make_faces(work: Path, count: int) -> Path:
     names = [f"{i:06d}.jpg" for i in range(count)]
     for i, name in enumerate(names):
         if i < len(sources):
-            Image.open(rendered / sources[i]).save(folder / name, quality=_QUALITY)
+            Image.open(rendered / sources[i], formats=PICTURE_FORMATS).save(folder / name, quality=_QUALITY)
         else:
             shutil.copyfile(folder / names[i % len(sources)], folder / name)
     write_annotations(folder, names, points_image[np.arange(count) % len(sources)])

@@ -69,7 +69,7 @@ class Folder:
         def parse_named(name: str) -> Parsed:
             try:
                 return parse_one(self.root / name)
-            except (ValueError, KeyError, TypeError) as error:
+            except (ValueError, LookupError, TypeError, AttributeError, OverflowError) as error:
                 raise InputError(f"{self.root / name}: {_describe(error)}") from error
 
         with ThreadPoolExecutor(os.cpu_count()) as pool:
@@ -79,14 +79,6 @@ class Folder:
             except InputError:
                 pool.shutdown(cancel_futures=True)
                 raise
-
-
-def read_text(path: Path) -> str:
-    """A small text file, with any of the line ends in use. Raises InputError where it is no text."""
-    try:
-        return path.read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError:
-        raise InputError("expected text in UTF-8, found other bytes") from None
 
 
 def _describe(error: Exception) -> str:

@@ -1,6 +1,5 @@
 """A folder's .json files by what they hold: COCO's lists, X-AnyLabeling's shapes, or something else."""
 
-import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
@@ -9,6 +8,7 @@ import numpy as np
 
 from src.datasets.folder import Folder
 from src.errors import InputError
+from src.files import read_head, read_json
 
 Parsed = TypeVar("Parsed")
 
@@ -31,7 +31,7 @@ def read_kind(folder: Folder, kind: str, parse: Callable[[dict], Parsed]) -> tup
     names = folder.ending(".json")
 
     def parse_one(path: Path) -> Parsed | None:
-        content = _read(path)
+        content = read_json(path)
         return parse(content) if _kind(content) == kind else None
 
     parsed = dict(zip(names, folder.parse(names, parse_one), strict=True))
@@ -42,23 +42,18 @@ def read_kind(folder: Folder, kind: str, parse: Callable[[dict], Parsed]) -> tup
 
 
 def _peek(path: Path) -> str | None:
-    with open(path, "rb") as file:
-        head = file.read(_HEAD).decode("utf-8", errors="replace")
+    try:
+        head = read_head(path, _HEAD).decode("utf-8", errors="replace")
+    except InputError:
+        return None
     if '"shapes"' in head:
         return SHAPES
     if sum(f'"{key}"' in head for key in _COCO_KEYS) > 1:
         return COCO
     try:
-        return _kind(_read(path))  # the keys may come late: JSON has no order
+        return _kind(read_json(path))  # the keys may come late: JSON has no order
     except InputError:
         return None
-
-
-def _read(path: Path) -> object:
-    try:
-        return json.loads(path.read_bytes().decode("utf-8-sig"))
-    except ValueError as error:
-        raise InputError(f"not readable JSON ({error}); it may be truncated") from None
 
 
 def _kind(content: object) -> str | None:

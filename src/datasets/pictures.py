@@ -6,6 +6,7 @@ Everything here, and every command, speaks of a picture as people see it: turned
 import contextlib
 import math
 import os
+import struct
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -21,7 +22,7 @@ from src.files import check_regular
 from src.geometry import letterbox
 
 # What Pillow may open: of all that it knows, some start other programs (PostScript) or were never meant.
-PICTURE_FORMATS = ("JPEG", "PNG", "BMP", "WEBP", "TIFF", "GIF")
+PICTURE_FORMATS = ("JPEG", "PNG", "BMP", "WEBP", "TIFF", "GIF", "AVIF", "JPEG2000")
 SQUARE_SIZE = 192  # pixels of a decoded square: half a challenge picture, so its JPEG decodes at half scale
 _EXIF_ORIENTATION = 0x0112
 _TIFF_SIDES = (256, 257)  # tags of the stored width and height
@@ -35,9 +36,12 @@ _TURNS = {  # from the stored to the shown picture
     8: Image.Transpose.ROTATE_90,
 }
 _LYING = (5, 6, 7, 8)  # orientations of pictures that are stored on their side
+_FARTHEST = 1e6  # pixels from a picture's corner: a crop beyond it is a mistake
 MIN_SIDE = 16  # pixels: below this a face has no landmarks to see
 MAX_SIDE = 16384  # pixels: beyond this a "cropped face" is a mistake
 MAX_PIXELS = 64_000_000  # decoding more on every core would fill the memory
+# What Pillow raises for damaged files.
+DAMAGED = (OSError, SyntaxError, ValueError, LookupError, TypeError, ArithmeticError, EOFError, struct.error)
 
 
 @dataclass(frozen=True)
@@ -81,8 +85,8 @@ def read_crop(
     width) in pixels. Raises InputError for a tiny crop, too.
     """
     left, top, side = crop
-    if side < MIN_SIDE:
-        raise InputError(f"expected a crop of at least {MIN_SIDE} pixels, found {side:.1f}")
+    if not (side >= MIN_SIDE and max(map(abs, crop)) <= _FARTHEST):  # NaN is not
+        raise InputError(f"expected a crop of at least {MIN_SIDE} pixels around a face, found {side:.6g}")
 
     def needed(sides: tuple[int, int]) -> tuple[int, int]:
         return tuple(math.ceil(length * size / side) for length in sides)
@@ -107,7 +111,7 @@ def read_crop(
 
 def picture_shape(path: str | Path) -> Shape:
     """How a picture is stored and shown, without decoding it. Raises InputError as `read_square`."""
-    with _opened(path) as image:
+    with open_picture(path) as image:
         return _shape(image)
 
 
@@ -133,11 +137,36 @@ def picture_sizes(paths: Sequence[Path]) -> np.ndarray:
     return np.array([shape.shown for shape in shapes]).reshape(-1, 2)
 
 
+@contextlib.contextmanager
+def open_picture(source: str | Path | BinaryIO) -> Iterator[Image.Image]:
+    """An open, not yet decoded picture of a known format and a sane size; source: its file, or the bytes of one.
+
+    Whatever goes wrong with it, also later and while the block lasts, becomes an InputError that does not name it.
+    """
+    try:
+        if isinstance(source, str | Path):
+            check_regular(source)
+        with Image.open(source, formats=PICTURE_FORMATS) as image:
+            _check_sides(*image.size)
+            yield image
+    except FileNotFoundError:
+        raise InputError("no such picture") from None
+    except UnidentifiedImageError:
+        is_empty = isinstance(source, str | Path) and Path(source).stat().st_size == 0
+        raise InputError("the file is empty" if is_empty else "not a picture in a known format") from None
+    except Image.DecompressionBombError as error:
+        raise InputError(f"the picture is too large ({error})") from None
+    except InputError:
+        raise
+    except DAMAGED as error:
+        raise InputError(f"the picture cannot be decoded ({error})") from None
+
+
 def upright(image: Image.Image) -> Image.Image:
     """Any open PIL image as RGB and as people see it: its EXIF orientation applied, 16 bits scaled, transparency black.
 
     An image that was turned by hand and still carries the orientation is turned once more; `ImageOps.exif_transpose`
-    removes it. Raises OSError, SyntaxError or ValueError where the file behind the image is damaged.
+    removes it. Raises one of `DAMAGED` where the file behind the image is.
     """
     image.load()  # Pillow turns a TIFF by itself while it loads
     orientation = _orientation(image)
@@ -158,8 +187,7 @@ def _decode(
 
     needed: from the file's (width, height), what a JPEG may be reduced to.
     """
-    with _opened(path) as image:
-        _shape(image)  # checks the size
+    with open_picture(path) as image:
         width, height = image.size
         reduced = image.draft("RGB", needed((width, height)))
         rgb = _to_rgb(image)
@@ -171,24 +199,11 @@ def _decode(
     return rgb, extent, orientation, (width, height)
 
 
-@contextlib.contextmanager
-def _opened(path: str | Path) -> Iterator[Image.Image]:
-    """An open picture; whatever goes wrong with it becomes an InputError."""
-    try:
-        check_regular(path)
-        with Image.open(path, formats=PICTURE_FORMATS) as image:
-            yield image
-    except FileNotFoundError:
-        raise InputError("no such picture") from None
-    except UnidentifiedImageError:
-        empty = Path(path).stat().st_size == 0
-        raise InputError("the file is empty" if empty else "not a picture in a known format") from None
-    except Image.DecompressionBombError as error:
-        raise InputError(f"the picture is too large ({error})") from None
-    except InputError:
-        raise
-    except (OSError, SyntaxError, ValueError) as error:
-        raise InputError(f"the picture cannot be decoded ({error})") from None
+def _check_sides(width: int, height: int) -> None:
+    if min(width, height) < MIN_SIDE or max(width, height) > MAX_SIDE:
+        raise InputError(f"expected sides of {MIN_SIDE} to {MAX_SIDE} pixels, found {width} x {height}")
+    if width * height > MAX_PIXELS:
+        raise InputError(f"expected at most {MAX_PIXELS // 1_000_000} megapixels, found {width} x {height}")
 
 
 def _shape(image: Image.Image) -> Shape:
@@ -197,10 +212,6 @@ def _shape(image: Image.Image) -> Shape:
         width, height = (int(image.tag_v2[tag]) for tag in _TIFF_SIDES)
     else:
         width, height = image.size
-    if min(width, height) < MIN_SIDE or max(width, height) > MAX_SIDE:
-        raise InputError(f"expected sides of {MIN_SIDE} to {MAX_SIDE} pixels, found {width} x {height}")
-    if width * height > MAX_PIXELS:
-        raise InputError(f"expected at most {MAX_PIXELS // 1_000_000} megapixels, found {width} x {height}")
     orientation = 1 if image.format == "PNG" and not _has_metadata(image.fp) else _orientation(image)
     return Shape((width, height), (height, width) if orientation in _LYING else (width, height), orientation)
 

@@ -12,12 +12,12 @@ from pathlib import Path
 from types import ModuleType
 
 import numpy as np
-from PIL import Image, ImageSequence, UnidentifiedImageError
+from PIL import Image, ImageSequence
 
 from src.datasets.listing import list_pictures, natural_order
-from src.datasets.pictures import PICTURE_FORMATS, upright
-from src.errors import InputError
-from src.files import atomic_path
+from src.datasets.pictures import DAMAGED, MAX_PIXELS, PICTURE_FORMATS, open_picture, upright
+from src.errors import InputError, about
+from src.files import atomic_path, check_regular
 from src.predict.picture_input import read_picture
 
 _INSTALL = "install the optional video library: pip install av"
@@ -26,9 +26,13 @@ _CAMERAS = {  # platform -> what FFmpeg opens, and as what
     "darwin": ("{}", "avfoundation"),
     "win32": ("video={}", "dshow"),
 }
+# No playlists, which lead to other files, and no addresses.
+_FILES_ALONE = {"format_whitelist": "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpeg,mpegts,flv,ogg,asf,dv,h264,hevc",
+                "protocol_whitelist": "file"}  # fmt: skip
 _ANIMATED = (".gif", ".webp")
 _FRAME_SECONDS = 0.1  # of an animated picture that names no duration
-MAX_ANIMATED = 500  # frames of a written animated picture, which Pillow holds in memory
+MAX_ANIMATED = 500  # frames of an animated picture, all of which Pillow holds in memory when it writes one
+MAX_ANIMATED_PIXELS = 250_000_000  # of all its frames together
 
 
 @dataclass(frozen=True)
@@ -81,9 +85,9 @@ def is_animated(path: Path) -> bool:
     if path.suffix.lower() not in _ANIMATED:
         return False
     try:
-        with Image.open(path, formats=PICTURE_FORMATS) as image:
+        with open_picture(path) as image:
             return getattr(image, "n_frames", 1) > 1
-    except OSError:
+    except InputError:
         return False  # reading it as a picture says what is wrong
 
 
@@ -106,26 +110,32 @@ def write_video(path: str | Path, seconds: float) -> Iterator[Callable[[Image.Im
 
 @contextlib.contextmanager
 def _open_animated(path: Path) -> Iterator[Video]:
-    try:
-        with Image.open(path, formats=PICTURE_FORMATS) as image:
-            seconds = image.info.get("duration", 0) / 1000 or _FRAME_SECONDS
-            frames = (upright(frame) for frame in ImageSequence.Iterator(image))
-            yield Video(_readable(frames, path, (OSError, SyntaxError, ValueError)), seconds, image.n_frames)
-    except UnidentifiedImageError:
-        raise InputError(f"{path}: expected an animated picture, found another format") from None
+    with about(path), open_picture(path) as image:
+        count, pixels = getattr(image, "n_frames", 1), image.width * image.height
+        seconds = image.info.get("duration", 0) / 1000 or _FRAME_SECONDS
+    _check_length(count, count * pixels, path)
+    with Image.open(path, formats=PICTURE_FORMATS) as image:
+        frames = (upright(frame) for frame in ImageSequence.Iterator(image))
+        yield Video(_readable(frames, path, (*DAMAGED, Image.DecompressionBombError)), seconds, count)
 
 
 @contextlib.contextmanager
 def _open_container(path: Path) -> Iterator[Video]:
     av = _av()
     try:
-        container = av.open(str(path))
+        check_regular(path)
+        container = av.open(str(path), options=_FILES_ALONE)
     except (av.FFmpegError, ValueError) as error:
-        raise InputError(f"{path}: not a readable video ({error})") from None
+        raise InputError(f"{path}: not a readable video ({getattr(error, 'strerror', error)})") from None
     with container:
         if not container.streams.video:
             raise InputError(f"{path}: expected a video, found a file without pictures")
         stream = container.streams.video[0]
+        if stream.width * stream.height > MAX_PIXELS:
+            raise InputError(
+                f"{path}: expected frames of at most {MAX_PIXELS // 1_000_000} megapixels, found {stream.width} x "
+                f"{stream.height}"
+            )
         frames = (_upright(frame) for frame in container.decode(stream))
         rate = stream.average_rate or Fraction(25)
         yield Video(_readable(frames, path, (av.FFmpegError,)), float(1 / rate), stream.frames)
@@ -158,9 +168,17 @@ def _readable(frames: Iterator[Image.Image], path: Path, errors: tuple[type[Exce
         raise InputError(f"{path}: expected a video, found no frames in it")
 
 
+def _check_length(count: int, pixels: int, path: Path) -> None:
+    if count > MAX_ANIMATED or pixels > MAX_ANIMATED_PIXELS:
+        raise InputError(
+            f"{path}: expected at most {MAX_ANIMATED} frames and {MAX_ANIMATED_PIXELS // 1_000_000} megapixels in an "
+            f"animated picture, found {count} and {pixels / 1e6:.0f}; give a video file"
+        )
+
+
 def _append(frames: list[Image.Image], frame: Image.Image, path: Path) -> None:
-    if len(frames) == MAX_ANIMATED:
-        raise InputError(f"{path}: expected at most {MAX_ANIMATED} frames for an animated picture; give a video file")
+    count = len(frames) + 1
+    _check_length(count, count * frame.width * frame.height, path)
     frames.append(frame.quantize())  # a third of the memory, and a palette of each frame's own
 
 

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Union
 
 import numpy as np
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 
-from src.datasets.pictures import PICTURE_FORMATS, picture_shape, read_square, upright
+from src.datasets.pictures import DAMAGED, open_picture, picture_shape, read_square, upright
 from src.errors import InputError
 from src.geometry import letterbox
 
@@ -40,7 +40,8 @@ def read_picture(picture: Picture, *, channels: Channels = "RGB") -> Image.Image
     if isinstance(picture, str | Path):
         return _read_file(Path(picture))
     if isinstance(picture, Encoded):
-        return _from_image(_decoded(bytes(picture)))
+        with open_picture(io.BytesIO(picture)) as image:
+            return upright(image)
     if isinstance(picture, Image.Image):
         return _from_image(picture)
     if _is_tensor(picture):
@@ -63,19 +64,8 @@ def _read_file(path: Path) -> Image.Image:
 def _from_image(picture: Image.Image) -> Image.Image:
     try:
         return upright(picture)
-    except (OSError, SyntaxError, ValueError) as error:  # an image that was opened, but not decoded yet
+    except DAMAGED as error:  # an image that was opened, but not decoded yet
         raise InputError(f"the picture cannot be decoded ({error})") from None
-
-
-def _decoded(encoded: bytes) -> Image.Image:
-    try:
-        picture = Image.open(io.BytesIO(encoded), formats=PICTURE_FORMATS)
-        picture.load()
-    except UnidentifiedImageError:
-        raise InputError(f"expected the bytes of a picture file, found {len(encoded)} bytes of another kind") from None
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        raise InputError(f"the picture cannot be decoded ({error})") from None
-    return picture
 
 
 def _is_tensor(picture: object) -> bool:

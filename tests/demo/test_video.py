@@ -70,6 +70,34 @@ def test_too_long_an_animated_picture_is_refused(tmp_path: Path, monkeypatch: py
         _write(tmp_path / "film.gif")
 
 
+def test_an_animated_bomb_is_refused_before_it_is_decoded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    first, *others = (Image.new("P", (3000, 2500), i) for i in range(40))
+    first.save(tmp_path / "film.gif", save_all=True, append_images=others)
+    assert is_animated(tmp_path / "film.gif")
+    with pytest.raises(InputError, match="film.gif: expected at most 500 frames and 250 megapixels.*found 40 and 300"):
+        _colors(tmp_path / "film.gif")
+    monkeypatch.setattr(video, "MAX_ANIMATED_PIXELS", 3 * 64 * 48)
+    with pytest.raises(InputError, match="give a video file"):
+        _write(tmp_path / "long.gif")
+
+
+@pytest.mark.parametrize(("name", "form"), [("large.gif", "GIF"), ("large.webp", "PNG"), ("film.webp", "PPM")])
+def test_pictures_that_are_too_large_or_of_another_format_are_no_videos(name: str, form: str, tmp_path: Path) -> None:
+    Image.new("L", (15_000, 15_000)).save(tmp_path / name, form)
+    assert not is_animated(tmp_path / name)
+    with pytest.raises(InputError, match=rf"{name}: (the picture is too large|expected at most|not a picture)"):
+        _colors(tmp_path / name)
+
+
+@pytest.mark.parametrize("text", ["#EXTM3U\n#EXTINF:1,\n{}\n", "ffconcat version 1.0\nfile '{}'\n"])
+def test_a_list_that_leads_to_other_files_is_no_video(text: str, tmp_path: Path) -> None:
+    pytest.importorskip("av")
+    _write(tmp_path / "film.mp4")
+    (tmp_path / "list.mp4").write_text(text.format("film.mp4"))
+    with pytest.raises(InputError, match=r"list\.mp4: not a readable video"):
+        _colors(tmp_path / "list.mp4")
+
+
 def test_files_that_are_no_videos_are_refused(tmp_path: Path) -> None:
     pytest.importorskip("av")
     (tmp_path / "text.mp4").write_text("no video")

@@ -8,8 +8,9 @@ from pathlib import Path
 import numpy as np
 
 from src.datasets.faces import Faces
-from src.datasets.folder import Folder, read_text
+from src.datasets.folder import Folder
 from src.errors import InputError
+from src.files import read_text
 from src.markup import NUM_POINTS
 
 _ENDING = "_ldmks.txt"

@@ -8,9 +8,10 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 
 from src.datasets.faces import Faces
-from src.datasets.folder import Folder, read_text
+from src.datasets.folder import Folder
 from src.datasets.formats.point_maps import LAPA_106, dense_faults, to_68
 from src.errors import InputError
+from src.files import read_text
 
 _COUNT = 106
 _PARTS = ("train", "val", "test")

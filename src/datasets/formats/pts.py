@@ -12,13 +12,14 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 
 from src.datasets.faces import Convention, Faces
-from src.datasets.folder import Folder, read_text
-from src.errors import InputError
+from src.datasets.folder import Folder
+from src.errors import InputError, about
+from src.files import read_head, read_text
 from src.markup import INNER_51, NUM_POINTS
 
 ENDING = ".pts"
 MATLAB_ORIGIN = 0.5  # what a coordinate of MATLAB's exceeds ours by
-_COUNT = re.compile(r"n_points:\s*(\d+)")
+_COUNT = re.compile(r"n_points:\s*(\d{1,9})")
 _HEAD = 100  # bytes that hold the first header
 _TEST_FOLDERS = {("helen", "testset"), ("lfpw", "testset")}
 _TRAIN_FOLDERS = {("helen", "trainset"), ("lfpw", "trainset"), ("afw",)}
@@ -42,8 +43,11 @@ def write(faces: Faces, out: Path) -> None:
 
 def holds_inner_points(folder: Folder) -> bool:
     """Whether the folder's first .pts is one of 51 points; a damaged file is none."""
-    heads = [(folder.root / name).read_bytes()[:_HEAD] for name in folder.ending(ENDING)[:1]]
-    return any(int(count) == len(INNER_51) for head in heads for count in _COUNT.findall(head.decode(errors="replace")))
+    for name in folder.ending(ENDING)[:1]:
+        with about(folder.root / name):
+            head = read_head(folder.root / name, _HEAD).decode(errors="replace")
+        return any(int(count) == len(INNER_51) for count in _COUNT.findall(head))
+    return False
 
 
 def read_faces(folder: Folder, *, num_points: int, origin: float) -> Faces:

@@ -10,10 +10,10 @@ import numpy as np
 
 from src.datasets.cropping import face_boxes
 from src.datasets.faces import Faces, stack_points
-from src.datasets.folder import Folder, read_text
+from src.datasets.folder import Folder
 from src.datasets.stated_paths import PictureFinder, Statement
 from src.errors import InputError
-from src.files import write_text
+from src.files import read_text, write_text
 
 FILE = "faces.tsv"
 _SIDE_PER_SCALE = 200 / 1.05  # pixels

@@ -10,10 +10,11 @@ from pathlib import PurePosixPath
 import numpy as np
 
 from src.datasets.faces import Faces
-from src.datasets.folder import Folder, read_text
+from src.datasets.folder import Folder
 from src.datasets.formats.point_maps import WFLW_98, dense_faults, to_68
 from src.datasets.stated_paths import PictureFinder, Statement
 from src.errors import InputError
+from src.files import read_text
 
 SUBSETS = ("largepose", "expression", "illumination", "makeup", "occlusion", "blur")
 _PREFIX = "list_98pt"

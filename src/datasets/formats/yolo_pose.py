@@ -11,10 +11,10 @@ import numpy as np
 
 from src.datasets.cropping import face_boxes
 from src.datasets.faces import Convention, Faces, stack_points
-from src.datasets.folder import Folder, read_text
+from src.datasets.folder import Folder
 from src.datasets.pictures import picture_sizes
-from src.errors import InputError
-from src.files import write_text
+from src.errors import InputError, about
+from src.files import read_text, write_text
 from src.markup import FLIP_PERMUTATION, INNER_51, NUM_POINTS
 
 PICTURES = "images"
@@ -107,13 +107,16 @@ def _parse(path: Path, shape: tuple[int, int] | None) -> list[tuple[np.ndarray, 
 
 def _is_no_label(path: Path) -> bool:
     """Whether a text begins with a word, as the lists of classes do that labeling tools put beside the labels."""
-    first = read_text(path).split(maxsplit=1)[:1]
+    with about(path):
+        first = read_text(path).split(maxsplit=1)[:1]
     return bool(first) and not re.match(r"[-+.\d]", first[0])
 
 
 def _stated_shape(folder: Folder) -> tuple[int, int] | None:
     for name in (*folder.ending(".yaml"), *folder.ending(".yml")):
-        if match := _SHAPE.search(read_text(folder.root / name)):
+        with about(folder.root / name):
+            match = _SHAPE.search(read_text(folder.root / name))
+        if match:
             count, columns = (int(group) for group in match.groups() if group)
             return count, columns
     return None

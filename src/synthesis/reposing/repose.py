@@ -15,13 +15,13 @@ from functools import cached_property
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 from tqdm import tqdm
 
 from src.datasets.challenge import ANNOTATIONS, read_annotations, write_annotations
-from src.datasets.pictures import PICTURE_FORMATS
+from src.datasets.pictures import open_picture, upright
 from src.devices import born_deaf, end_with_parent, process_pool
-from src.errors import InputError
+from src.errors import InputError, about
 from src.files import alone_in
 from src.geometry import apply_affine
 from src.synthesis.owned_folder import claim, finish, finished
@@ -244,10 +244,7 @@ def _run(job: _Job, indices: Iterable[int], workers: int | None) -> Iterator[lis
 
 def _read_photo(path: Path) -> np.ndarray:
     """(S, S, 3) uint8 RGB; a picture that is not square is filled with black on the right or below."""
-    try:
-        with Image.open(path, formats=PICTURE_FORMATS) as image:
-            pixels = np.asarray(image.convert("RGB"))
-    except (UnidentifiedImageError, FileNotFoundError, SyntaxError) as error:
-        raise InputError(f"{path}: listed in the annotations, but not a readable picture there ({error})") from error
+    with about(f"{path}, which is listed in the annotations"), open_picture(path) as image:
+        pixels = np.asarray(upright(image))
     side = max(pixels.shape[:2])
     return np.pad(pixels, ((0, side - pixels.shape[0]), (0, side - pixels.shape[1]), (0, 0)))
