@@ -90,6 +90,8 @@ def prepare_challenge(arguments: argparse.Namespace) -> None:
     train_dirs = arguments.train_dirs or [arguments.data_root / "synthetics_train"]
     if arguments.repose is None and (arguments.full_renders or arguments.occluded):
         raise InputError("--full_renders and --occluded go with --repose K")
+    if arguments.face_model is None and (arguments.adapt or arguments.sources or arguments.repose is not None):
+        raise InputError("--repose, --adapt and --sources expect --face_model DIR, a copy of ICT-FaceKit")
     made = {"face_model": arguments.face_model, "seed": arguments.seed}
     if arguments.adapt and arguments.repose is not None:
         raise InputError("expected --adapt or --repose, found both; --repose adapts too")

@@ -12,7 +12,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from src.errors import InputError
+from src.errors import InputError, about
+from src.files import check_regular
 
 # Measured on the challenge's 199 validation crops. A share is sqrt(width * height) of the points' box relative to the
 # crop's side. Faces with |yaw| below 45 degrees have a median of 0.512 and a mean of 0.518. Crops of annotated pictures
@@ -24,6 +25,7 @@ PROFILE_SHARE, PROFILE_YAW = 0.46, (45.0, 80.0)  # a profile's narrow box; betwe
 CENTER = (0.50, 0.58)  # of the points' box in the crop
 INNER_SHARE, INNER_PROFILE_SHARE, INNER_CENTER = 0.39, 0.28, (0.50, 0.53)  # the same of the 51 points without the jaw
 
+_MOST_BYTES = 64_000_000  # of a table of boxes: a million rows
 _SMALLEST = 4.0  # pixels: a smaller box shows no face
 BOX_COLUMNS = ("picture", "left", "top", "right", "bottom")
 _LARGEST = 4.0  # of the picture's longer side: a larger box is a mistake in its unit
@@ -78,6 +80,8 @@ def read_boxes(path: Path) -> dict[str, list[np.ndarray]]:
         raise InputError(f"{path}: no such file; expected a CSV with the header {','.join(BOX_COLUMNS)}")
     boxes: dict[str, list[np.ndarray]] = {}
     try:
+        with about(path):
+            check_regular(path, most=_MOST_BYTES)
         with open(path, newline="", encoding="utf-8-sig") as file:
             rows = csv.DictReader(file, skipinitialspace=True)
             if not rows.fieldnames or not set(BOX_COLUMNS) <= set(rows.fieldnames):

@@ -2,6 +2,7 @@
 
 import argparse
 import io
+import logging
 import os
 import signal
 import sys
@@ -12,7 +13,7 @@ from typing import TypeVar
 from src.errors import InputError
 
 Item = TypeVar("Item")
-_LONGEST = 300  # characters of an error
+_LONGEST, _LEFT_OUT = 300, " ... "  # characters of an error; what stands for its middle
 
 
 class HelpFormatter(argparse.ArgumentDefaultsHelpFormatter):
@@ -28,6 +29,13 @@ def end_import(_number: int, _frame: object) -> None:
     os._exit(130)
 
 
+def quiet_libraries() -> None:
+    """Let libraries not speak of odd files and numbers: broken ones raise as well, and an error is one line."""
+    warnings.filterwarnings("ignore", module=r"(PIL|torch)\.")
+    warnings.filterwarnings("ignore", category=RuntimeWarning)
+    logging.getLogger("PIL").setLevel(logging.CRITICAL + 1)
+
+
 def run_command(main: Callable[[], None]) -> None:
     """Run a script's `main` and turn foreseeable failures into one line and an exit code.
 
@@ -36,9 +44,7 @@ def run_command(main: Callable[[], None]) -> None:
     """
     if signal.getsignal(signal.SIGINT) is end_import:
         signal.signal(signal.SIGINT, signal.default_int_handler)
-    # About odd files and numbers; broken ones raise as well.
-    warnings.filterwarnings("ignore", module=r"(PIL|torch)\.")
-    warnings.filterwarnings("ignore", category=RuntimeWarning)
+    quiet_libraries()
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # a path may have letters that the terminal does not know
@@ -65,13 +71,20 @@ def progress(items: Iterable[Item], *, desc: str, unit: str, total: int | None =
 
 
 def _report(message: str) -> int:
-    message = " ".join(message.split())
-    if len(message) > _LONGEST:  # what was wrong stands first, what to do last
-        message = f"{message[: _LONGEST // 2]} ... {message[-_LONGEST // 2 :]}"
-    return _say(f"error: {message}", code=2)
+    return _say(one_line(f"error: {message}"), code=2)
 
 
 def _say(line: str, *, code: int) -> int:
     if os.environ.get("RANK", "0") == "0":  # of several processes of one command the first speaks
         print(line, file=sys.stderr)
     return code
+
+
+def one_line(message: str) -> str:
+    """A message as one line of at most 300 characters, none of which a terminal would take for a command."""
+    message = " ".join(message.split())
+    message = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in message)
+    if len(message) <= _LONGEST:
+        return message
+    half = (_LONGEST - len(_LEFT_OUT)) // 2
+    return message[:half] + _LEFT_OUT + message[-half:]  # what was wrong stands first, what to do last

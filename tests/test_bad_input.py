@@ -138,7 +138,7 @@ def test_weights_of_another_architecture_are_refused(trained: Run, challenge: Pa
     other = run(*training(trained.prepared, tmp_path, "--resume", snapshot, "--backbone", "shufflenet_v2_x1_0"))
     assert_refused(other, "belongs to another network")
     assert_refused(run(*training(trained.prepared, tmp_path, "--resume", trained.best)), "found a model file")
-    assert_refused(run(*training(trained.prepared, tmp_path, "--resume")), "found none; train without --resume")
+    assert_refused(run(*training(trained.prepared, tmp_path, "--resume")), "found none; start a new run")
 
 
 def test_bad_test_folders_are_refused(trained: Run, tmp_path: Path) -> None:

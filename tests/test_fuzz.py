@@ -1,5 +1,6 @@
 """A few seconds of tests/fuzz.py, and that it would notice what it looks for."""
 
+import json
 import os
 import random
 import signal
@@ -7,9 +8,22 @@ from pathlib import Path
 
 import fuzz
 import pytest
+from fuzz_damage import damage, damage_bytes, damage_value
+from fuzz_targets import Target
 
 SECONDS = 10
-OURS = ["annotations", "model", "solution", "solution_zip", "prepared", "picture_jpg", "picture_png"]
+OURS = [
+    "annotations",
+    "model",
+    "solution",
+    "solution_zip",
+    "prepared",
+    "onnx",
+    "sources",
+    "boxes",
+    "picture_jpg",
+    "picture_png",
+]
 
 
 @pytest.mark.slow
@@ -23,15 +37,21 @@ def _raise(_: Path) -> None:
     raise ZeroDivisionError("a defect")
 
 
+def _speak(_: Path) -> None:
+    os.write(2, b"a library's warning")
+
+
 def _crash(_: Path) -> None:
     os.kill(os.getpid(), signal.SIGSEGV)
 
 
-@pytest.mark.parametrize(("read", "words"), [(_raise, "a defect"), (_crash, "ended with status")])
+@pytest.mark.parametrize(
+    ("read", "words"), [(_raise, "a defect"), (_crash, "ended with status"), (_speak, "a library's warning")]
+)
 def test_a_defect_and_a_crash_are_found_and_their_file_is_kept(
     read: object, words: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    target = fuzz.Target(lambda folder: (folder / "file").write_bytes(b"1 2 3" * 20), "*", read)
+    target = Target(lambda folder: (folder / "file").write_bytes(b"1 2 3" * 20), "*", read)
     monkeypatch.setitem(fuzz.TARGETS, "toy", target)
     _, problems = fuzz.run(["toy"], seconds=0.01, seed=3, keep=tmp_path)
     assert problems
@@ -41,6 +61,17 @@ def test_a_defect_and_a_crash_are_found_and_their_file_is_kept(
 
 def test_the_same_number_damages_in_the_same_way() -> None:
     content = b"0123456789 " * 20
-    damaged = [fuzz.damage(content, random.Random(number)) for number in range(50)]
-    assert damaged == [fuzz.damage(content, random.Random(number)) for number in range(50)]
+    damaged = [damage_bytes(content, random.Random(number)) for number in range(50)]
+    assert damaged == [damage_bytes(content, random.Random(number)) for number in range(50)]
     assert sum(found != content for found in damaged) > 40
+
+
+def test_values_are_damaged_in_files_that_stay_whole(tmp_path: Path) -> None:
+    whole = {"a": [1, 2, {"b": None}], "c": "text"}
+    assert all(damage_value(whole, random.Random(number)) != whole for number in range(50))
+    found = set()
+    for number in range(50):
+        (tmp_path / "a.json").write_text(json.dumps(whole))
+        damage(tmp_path / "a.json", random.Random(number))
+        found.add((tmp_path / "a.json").read_bytes())
+    assert len(found) > 30

@@ -8,10 +8,12 @@ import torch
 
 from src.autolabel.agreement import predict_pictures
 from src.errors import InputError
-from src.files import atomic_path
+from src.files import atomic_path, open_zip
+from src.markup import NUM_POINTS
 from src.metrics import nme, point_errors
 from src.network.checkpoint import load_model
 
+_MOST_BYTES = 4_000_000_000  # of labels: a million pictures and more
 _LEAST_LIMIT = 1e-6  # percent; keeps a ratio finite where all views agree exactly
 
 
@@ -42,8 +44,13 @@ class Labels:
 def load_labels(path: Path) -> Labels:
     """Read what `save` wrote. Raises InputError where the file is missing or damaged."""
     try:
-        with np.load(path, allow_pickle=False) as content:
-            return Labels(content["points_image"], content["certainty"], content["size"])
+        with open_zip(path, most=_MOST_BYTES), np.load(path, allow_pickle=False) as content:
+            labels = Labels(content["points_image"], content["certainty"], content["size"])
+        count = len(labels.points_image)
+        shapes = [(count, NUM_POINTS, 2), (count,), (count, 2)]
+        if [values.shape for values in (labels.points_image, labels.certainty, labels.size)] != shapes:
+            raise InputError("its arrays do not fit each other")
+        return labels
     except Exception as error:  # NumPy raises anything from EOFError to zipfile.BadZipFile for a damaged file
         raise InputError(f"{path}: expected labels of a finished round ({error}); delete its folder") from None
 

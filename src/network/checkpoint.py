@@ -71,7 +71,7 @@ def latest_snapshot(folder: Path) -> Path:
     """The snapshot written last. Raises InputError where there is none."""
     snapshots = [*folder.glob(epoch_name("*")), *folder.glob(INTERRUPTED)]
     if not snapshots:
-        raise InputError(f"{folder}: expected snapshots of an earlier run, found none; train without --resume")
+        raise InputError(f"{folder}: expected snapshots of an earlier run, found none; start a new run")
     return max(snapshots, key=lambda path: path.stat().st_mtime_ns)
 
 
@@ -126,7 +126,7 @@ def load_model(
     if points not in (None, config.points):
         raise InputError(
             f"{path}: expected a model of {points} points, found one of {config.points}; "
-            f"give another one or train with --points {points}"
+            f"give another one or train one of {points} points"
         )
     model = build_model(config)
     _load_weights(model, content, path)

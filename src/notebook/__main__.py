@@ -19,12 +19,13 @@ from tqdm import tqdm
 
 from src.command_line import HelpFormatter, run_command
 from src.errors import InputError
-from src.files import check_writable, write_text
+from src.files import check_writable, read_json, read_text, write_text
 from src.notebook.data import ROOT
 from src.training.interruption import ONE_REQUEST
 
 NOTEBOOKS = ROOT / "notebooks"
 OUTPUT = ROOT / "output" / "notebooks"
+_MOST_BYTES = 1_000_000  # of a file of parameters
 Parameters = dict[str, object]
 
 
@@ -99,10 +100,10 @@ def find_notebook(name: str) -> Path:
 def notebook_parameters(path: Path) -> Parameters:
     """Names and default values of a notebook's `parameters` cell. Raises InputError unless it has exactly one."""
     try:
-        cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
-    except (OSError, ValueError, KeyError, TypeError):
+        cells = read_json(path)["cells"]
+        tagged = [cell for cell in cells if "parameters" in cell.get("metadata", {}).get("tags", [])]
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
         raise InputError(f"{path}: not a readable notebook") from None
-    tagged = [cell for cell in cells if "parameters" in cell.get("metadata", {}).get("tags", [])]
     if len(tagged) != 1:
         raise InputError(f"{path}: expected one cell tagged 'parameters', found {len(tagged)}")
     parameters = {}
@@ -117,10 +118,16 @@ def read_parameters(path: Path) -> Parameters:
     import yaml  # comes with papermill
 
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        text = read_text(path, most=_MOST_BYTES)
+        # A few lines of references to each other can stand for gigabytes.
+        if any(isinstance(event, yaml.AliasEvent) for event in yaml.parse(text, yaml.SafeLoader)):
+            raise InputError("expected plain values, found a reference (*name)")
+        content = yaml.safe_load(text)
+    except RecursionError:
+        raise InputError(f"{path}: expected a few levels, found a deeper nesting") from None
+    except (OSError, ValueError, LookupError, TypeError, AttributeError, yaml.YAMLError) as error:  # of odd tags, too
         raise InputError(f"{path}: not a readable YAML file ({error})") from None
-    if not isinstance(content, dict):
+    if not isinstance(content, dict) or not all(isinstance(name, str) for name in content):
         raise InputError(f"{path}: expected lines of 'name: value'")
     known = set().union(*(notebook_parameters(notebook) for notebook in list_notebooks()))
     _refuse_unknown(content, known, f"{path}: no notebook has")
@@ -139,7 +146,7 @@ def choose_parameters(path: Path, given: Parameters, shared: Parameters) -> Para
         expected = type(defaults[name])
         if type(value) is not expected and not (expected is float and type(value) is int):
             raise InputError(
-                f"{path.stem}: expected {name} of type {expected.__name__} like {defaults[name]!r}, found {value!r}"
+                f"{path.stem}: expected {name} of type {expected.__name__} like {defaults[name]!r}, found {value!r:.60}"
             )
     return chosen
 
@@ -229,7 +236,7 @@ def _value(text: str) -> object:
     """A Python literal, else the text itself."""
     try:
         return ast.literal_eval(text)
-    except (ValueError, SyntaxError):
+    except (ValueError, SyntaxError, MemoryError, RecursionError):
         return text
 
 

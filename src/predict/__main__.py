@@ -17,7 +17,7 @@ from src.datasets.formats.ivslab import right_to_left
 from src.datasets.formats.pts import face_block
 from src.datasets.listing import folded, match_names, spell_out
 from src.errors import InputError, about
-from src.files import alone_in, check_writable, write_text
+from src.files import alone_in, check_writable, read_bytes, write_text
 from src.markup import INNER_51, NUM_POINTS, select_points
 from src.predict.predictor import Predictor
 
@@ -65,7 +65,8 @@ def read_list(path: Path) -> list[Path]:
     """The pictures of a list. Raises InputError for a missing picture, and for two whose text files would be one."""
     if not path.is_file():
         raise InputError(f"{path}: no such file; expected a list of pictures, one path a line")
-    lines = path.read_text(encoding="utf-8", errors="surrogateescape").splitlines()
+    with about(path):
+        lines = read_bytes(path).decode("utf-8", errors="surrogateescape").splitlines()
     pictures = [_locate(Path(line.strip()), path.parent) for line in lines if line.strip()]
     if not pictures:
         raise InputError(f"{path}: expected one picture's path a line, found an empty file")

@@ -6,7 +6,7 @@ import numpy as np
 
 from src.errors import InputError
 from src.predict.detector import BlazeFace, Network
-from src.predict.exported_files import open_onnx, open_tflite
+from src.predict.exported_files import open_onnx, open_tflite, run_onnx
 from src.predict.shipped import DETECTOR_PATH
 
 _INPUT, _RAW, _LOGITS = (1, 256, 256, 3), (1, 896, 16), (1, 896, 1)  # shapes of the network
@@ -45,7 +45,7 @@ def _onnx_network(path: Path, threads: int) -> Network:
     _check_shapes(path, tuple(source.shape), outputs)
 
     def run(image: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        raw, logits = session.run([outputs[_RAW], outputs[_LOGITS]], {source.name: image[None]})
+        raw, logits = run_onnx(session, [outputs[_RAW], outputs[_LOGITS]], {source.name: image[None]}, path)
         return raw[0], logits[0, :, 0]
 
     return run

@@ -126,6 +126,14 @@ def open_tflite(path: str | Path, *, threads: int = 1) -> "Interpreter":
     return interpreter
 
 
+def run_onnx(session: "InferenceSession", outputs: list[str] | None, inputs: dict, path: str | Path) -> list:
+    """What an opened file's network computes. Raises InputError where its pieces do not fit each other or the input."""
+    try:
+        return session.run(outputs, inputs)
+    except Exception as error:  # as above
+        raise InputError(_unusable(path, "an ONNX file", error)) from None
+
+
 def onnx_metadata(session: "InferenceSession", path: str | Path) -> Metadata:
     """The properties of an opened .onnx file. Raises InputError where they are missing or damaged."""
     try:
@@ -183,4 +191,5 @@ def _check_file(path: str | Path) -> None:
 
 
 def _unusable(path: str | Path, kind: str, error: Exception) -> str:
-    return f"{path}: expected {kind} that this runtime can run ({str(error).strip().splitlines()[0]}); export it again"
+    reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+    return f"{path}: expected {kind} that this runtime can run ({reason}); export it again"

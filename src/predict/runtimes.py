@@ -13,7 +13,7 @@ import numpy as np
 from src.config import ModelConfig
 from src.errors import InputError
 from src.geometry import apply_affine, crop_affine, invert_affine
-from src.predict.exported_files import onnx_metadata, open_onnx, open_tflite, tflite_metadata
+from src.predict.exported_files import onnx_metadata, open_onnx, open_tflite, run_onnx, tflite_metadata
 from src.predict.looks import look
 from src.predict.resampling import crop_batch
 
@@ -64,8 +64,8 @@ class _OnnxModel:
         self.session = open_onnx(path, threads=threads)
         metadata = onnx_metadata(self.session, path)
         if metadata.looks > 1:
-            raise InputError(f"{path} looks {metadata.looks} times by itself; export it with --looks 1 or --input crop")
-        self.config, self.takes_pictures = metadata.config, metadata.input == "picture"
+            raise InputError(f"{path} looks {metadata.looks} times by itself; export it with one look, or for crops")
+        self.path, self.config, self.takes_pictures = path, metadata.config, metadata.input == "picture"
         self.input_name = self.session.get_inputs()[0].name
 
     def predict(self, images: np.ndarray) -> np.ndarray:
@@ -78,16 +78,17 @@ class _OnnxModel:
         return _predict_unit(self, squares)
 
     def _run(self, batch: np.ndarray) -> np.ndarray:
-        return self.session.run(None, {self.input_name: batch})[0]
+        found = run_onnx(self.session, None, {self.input_name: batch}, self.path)[0]
+        return _checked(found, len(batch), self.config, self.path)
 
 
 class _TfliteModel:
     """One picture a call, channels last; a full-integer file speaks integers, the others speak float32."""
 
     def __init__(self, path: Path, threads: int) -> None:
+        self.path, self.config = path, tflite_metadata(path).config  # first: a damaged file stops at its digest
         self.interpreter = open_tflite(path, threads=threads)
         self.lock = threading.Lock()  # an interpreter keeps one input and one output
-        self.config = tflite_metadata(path).config
         self.input, self.output = self.interpreter.get_input_details()[0], self.interpreter.get_output_details()[0]
 
     def predict(self, images: np.ndarray) -> np.ndarray:
@@ -102,7 +103,16 @@ class _TfliteModel:
         with self.lock:
             self.interpreter.set_tensor(self.input["index"], _quantize(image, self.input))
             self.interpreter.invoke()
-            return _dequantize(self.interpreter.get_tensor(self.output["index"]), self.output)
+            found = _dequantize(self.interpreter.get_tensor(self.output["index"]), self.output)
+        return _checked(found, len(image), self.config, self.path)
+
+
+def _checked(points: np.ndarray, count: int, config: ModelConfig, path: Path) -> np.ndarray:
+    """The points (B, K, 2) of a file's network. Raises InputError for another shape, NaN and infinity."""
+    if points.shape != (count, config.points, 2) or not np.isfinite(points).all():
+        found = points.shape if points.shape != (count, config.points, 2) else "NaN or infinity"
+        raise InputError(f"{path}: expected finite points ({count}, {config.points}, 2) from it, found {found}")
+    return points
 
 
 def _predict_unit(network: _OnnxModel | _TfliteModel, squares: np.ndarray) -> np.ndarray:

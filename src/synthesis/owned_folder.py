@@ -5,9 +5,10 @@ from pathlib import Path
 
 from src.datasets.challenge import ANNOTATIONS
 from src.errors import InputError
-from src.files import write_text
+from src.files import read_json, write_text
 
 MARKER = "made_by.json"
+_MOST_BYTES = 1_000_000
 
 
 def claim(folder: Path, marker: dict) -> None:
@@ -49,7 +50,7 @@ def _write_marker(folder: Path, marker: dict) -> None:
 def _read_marker(folder: Path) -> dict:
     """What the marker says; nothing where there is none, or one that is not ours."""
     try:
-        content = json.loads((folder / MARKER).read_text(encoding="utf-8"))
+        content = read_json(folder / MARKER, most=_MOST_BYTES)
     except (OSError, ValueError):
         return {}
     return content if isinstance(content, dict) else {}

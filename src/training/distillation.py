@@ -74,7 +74,7 @@ class Peer(nn.Module):
     ) -> None:
         super().__init__()
         if kind == "feature":
-            raise InputError("--mutual expects --distill heatmap or landmark, found feature")
+            raise InputError("expected heatmap or landmark as the distillation between peers (mutual), found feature")
         self.peer = build_model(student.config, seed=seed)
         if kind == "heatmap":
             _check_same_maps(student, self.peer)
@@ -101,11 +101,11 @@ def build_companion(
     if config.distill not in DISTILLATIONS:
         raise InputError(f"unknown distillation {config.distill!r}; expected one of {', '.join(DISTILLATIONS)}")
     if config.teacher and config.mutual:
-        raise InputError("expected --teacher or --mutual, found both")
+        raise InputError("expected a teacher or a peer (mutual), found both")
     if bool(config.teacher or config.mutual) != (config.distill != "none"):
-        raise InputError("--teacher PATH or --mutual goes with --distill heatmap, landmark or feature: both or none")
+        raise InputError("expected a teacher or mutual, with distill heatmap, landmark or feature: both or none")
     if not config.distill_weight > 0:
-        raise InputError(f"expected --distill_weight above 0, found {config.distill_weight}")
+        raise InputError(f"expected distill_weight above 0, found {config.distill_weight}")
     how = {"kind": config.distill, "weight": config.distill_weight}
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.seed)  # the adapters' weights depend on the seed alone
@@ -127,8 +127,8 @@ def _check_same_maps(student: LandmarkNet, teacher: LandmarkNet) -> None:
             for network in (student, teacher)
         )
         raise InputError(
-            "--distill heatmap expects two heads with the same maps at the same input size, found "
-            f"{student_form} and {teacher_form}; --distill landmark fits any"
+            "the distillation heatmap expects two heads with the same maps at the same input size, found "
+            f"{student_form} and {teacher_form}; landmark fits any"
         )
 
 

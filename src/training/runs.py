@@ -15,13 +15,14 @@ from src.config import TrainingConfig
 from src.datasets.prepared import PreparedFaces
 from src.devices import World
 from src.errors import InputError
-from src.files import write_text
+from src.files import read_json, write_text
 from src.network import checkpoint
 from src.network.model import LandmarkNet
 from src.training.loop import Result, RunFiles, fit
 
 BEST_MODEL = "best.pth.tar"
 _SNAPSHOTS = "snapshot"
+_MOST_BYTES = 1_000_000  # of a record
 Record = TypeVar("Record")
 
 
@@ -80,7 +81,7 @@ def load_record(path: Path, cls: type[Record], **known: object) -> Record | None
     if not path.is_file():
         return None
     try:
-        content = json.loads(path.read_text(encoding="utf-8")) | known
+        content = read_json(path, most=_MOST_BYTES) | known
         return cls(**{field.name: content[field.name] for field in fields(cls)})
     except (ValueError, KeyError, TypeError):
         raise InputError(f"{path}: expected a finished result, found something else; delete its folder") from None

@@ -57,7 +57,7 @@ def test_the_predictor_refuses_a_file_that_looks_twice_by_itself(monkeypatch: py
     metadata = SimpleNamespace(config=ModelConfig(), input="picture", looks=2)
     monkeypatch.setattr(runtimes, "open_onnx", lambda path, threads: session)
     monkeypatch.setattr(runtimes, "onnx_metadata", lambda session, path: metadata)
-    with pytest.raises(InputError, match="looks 2 times by itself; export it with --looks 1 or --input crop"):
+    with pytest.raises(InputError, match="looks 2 times by itself; export it with one look"):
         Predictor("any.onnx")
 
 

@@ -177,7 +177,7 @@ def test_a_peer_is_another_network_of_the_same_form() -> None:
         ({"teacher": "absent.pth.tar", "distill": "landmark"}, "absent.pth.tar: no such checkpoint"),
         ({"teacher": "absent.pth.tar", "mutual": True, "distill": "landmark"}, "found both"),
         ({"mutual": True, "distill": "feature"}, "found feature"),
-        ({"mutual": True, "distill": "heatmap", "distill_weight": 0.0}, "--distill_weight above 0"),
+        ({"mutual": True, "distill": "heatmap", "distill_weight": 0.0}, "distill_weight above 0"),
         ({"mutual": True, "distill": "logits"}, "expected one of none, heatmap"),
     ],
 )
@@ -196,7 +196,7 @@ def test_contradictions_are_refused(changes: dict, words: str) -> None:
     ],
 )
 def test_maps_that_cannot_be_compared_are_refused(student: ModelConfig, teacher: ModelConfig) -> None:
-    with pytest.raises(InputError, match=r"same maps at the same input size, found .*--distill landmark fits any"):
+    with pytest.raises(InputError, match=r"same maps at the same input size, found .*; landmark fits any"):
         Teacher(build_model(student), build_model(teacher), kind="heatmap", weight=1.0)
 
 

@@ -6,22 +6,24 @@ from one packed `ict_face_model.npz` or from a clone of its repository, whose sh
 Model frame: centimeters, x to the picture's right, y up, z towards the viewer.
 """
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from src.errors import InputError
+from src.files import open_zip, read_json, read_text
 from src.markup import NUM_POINTS
 
 PACKED = "ict_face_model.npz"
 _INDICES = "vertex_indices.json"
 _NEUTRAL = "generic_neutral_mesh.obj"
-_ARRAYS = ("neutral", "identity", "expression", "expression_names", "quads", "landmark68")
+_KINDS = {"neutral": "f", "identity": "f", "expression": "f", "quads": "iu", "landmark68": "iu"}  # NumPy's
+_ARRAYS = (*_KINDS, "expression_names")
 
 # ICT-FaceKit lists face, head and neck first; eyeballs, teeth, tongue, lashes and the like follow.
 _HEAD_VERTICES = 11248
+_MOST_BYTES = 500_000_000  # of the packed model
 
 
 @dataclass(frozen=True)
@@ -67,7 +69,7 @@ def load_face_model(folder: str | Path, *, max_identities: int = 40) -> FaceMode
 
 def _read_packed(path: Path) -> dict[str, np.ndarray]:
     try:
-        with np.load(path) as file:
+        with open_zip(path, most=_MOST_BYTES), np.load(path, allow_pickle=False) as file:
             return {name: file[name] for name in _ARRAYS}
     except KeyError as error:
         raise InputError(
@@ -79,15 +81,21 @@ def _read_packed(path: Path) -> dict[str, np.ndarray]:
 
 def _read_clone(folder: Path, max_identities: int) -> dict[str, np.ndarray]:
     try:
-        indices = json.loads((folder / _INDICES).read_text(encoding="utf-8"))
+        indices = read_json(folder / _INDICES)
         names, landmarks = indices["expressions"], np.array(indices["idx_to_landmark_verts"])
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise InputError(f"{folder / _INDICES}: not ICT-FaceKit's list of vertices ({error})") from error
     neutral, quads = _read_obj(folder / _NEUTRAL)
-    modes = {
-        kind: np.stack([_read_obj(folder / f"{name}.obj")[0] - neutral for name in files])
-        for kind, files in (("identity", [f"identity{i:03d}" for i in range(max_identities)]), ("expression", names))
-    }
+    identities = [f"identity{i:03d}" for i in range(max_identities)]
+    try:
+        modes = {
+            kind: np.stack([_read_obj(folder / f"{name}.obj")[0] - neutral for name in files])
+            for kind, files in (("identity", identities), ("expression", names))
+        }
+    except InputError:
+        raise
+    except (ValueError, TypeError) as error:
+        raise InputError(f"{folder}: the face model's shapes do not fit each other ({error})") from None
     return {"neutral": neutral, "quads": quads, "landmark68": landmarks, "expression_names": np.array(names), **modes}
 
 
@@ -95,16 +103,15 @@ def _read_obj(path: Path) -> tuple[np.ndarray, np.ndarray]:
     """Vertices (V, 3) and quads (Q, 4), counted from 0, of a Wavefront OBJ file."""
     vertices, quads = [], []
     try:
-        with open(path, encoding="utf-8") as file:
-            for line in file:
-                if line.startswith("v "):
-                    vertices.append([float(word) for word in line.split()[1:4]])
-                elif line.startswith("f "):
-                    quads.append([int(word.split("/")[0]) - 1 for word in line.split()[1:5]])
+        for line in read_text(path).splitlines():
+            if line.startswith("v "):
+                vertices.append([float(word) for word in line.split()[1:4]])
+            elif line.startswith("f "):
+                quads.append([int(word.split("/")[0]) - 1 for word in line.split()[1:5]])
         return np.array(vertices, np.float32).reshape(-1, 3), np.array(quads, np.int32).reshape(-1, 4)
     except FileNotFoundError:
         raise InputError(f"{path}: not found; expected a complete clone of ICT-FaceKit there") from None
-    except (ValueError, OSError) as error:
+    except (ValueError, OverflowError, OSError) as error:
         raise InputError(f"{path}: not a readable OBJ file of quads ({error})") from error
 
 
@@ -115,13 +122,17 @@ def _check(folder: Path, arrays: dict[str, np.ndarray], max_identities: int) -> 
     shapes_fit = (
         neutral.shape == (count, 3)
         and identity.shape[1:] == expression.shape[1:] == (count, 3)
-        and len(arrays["expression_names"]) == len(expression)
+        and arrays["expression_names"].shape == expression.shape[:1]
         and quads.shape[1:] == (4,)
+        and len(quads) > 0
         and landmarks.shape == (NUM_POINTS,)
     )
-    if not shapes_fit or min(quads.min(), landmarks.min()) < 0 or max(quads.max(), landmarks.max()) >= count:
-        found = ", ".join(f"{name} {arrays[name].shape}" for name in _ARRAYS)
+    fits = shapes_fit and all(arrays[name].dtype.kind in kinds for name, kinds in _KINDS.items())
+    if not fits or min(quads.min(), landmarks.min()) < 0 or max(quads.max(), landmarks.max()) >= count:
+        found = ", ".join(f"{name} {arrays[name].shape} of {arrays[name].dtype}" for name in _ARRAYS)
         raise InputError(f"{folder}: the face model's arrays do not fit each other; found {found}")
+    if not all(np.isfinite(values).all() for values in (neutral, identity, expression)):
+        raise InputError(f"{folder}: expected finite coordinates in the face model, found NaN or infinity")
     return FaceModel(
         neutral=neutral.astype(np.float32),
         identity=identity[:max_identities].astype(np.float32),

@@ -9,10 +9,10 @@ from src.errors import InputError
 from src.synthesis.reposing.sources import Source
 
 
-def adapt_folders(folders: list[Path], out_root: Path, *, face_model: Path | None, seed: int) -> list[Path]:
+def adapt_folders(folders: list[Path], out_root: Path, *, face_model: Path, seed: int) -> list[Path]:
     """Write `out_root/adapted/NAME` for each folder by `adapt_folder` and print its counts. Returns the new folders.
 
-    Raises InputError without a face model, and as `adapt_folder` does.
+    Raises InputError as `adapt_folder` does.
     """
     from src.synthesis.reposing.adapt import adapt_folder
 
@@ -25,7 +25,7 @@ def repose_folders(
     folders: list[Path],
     out_root: Path,
     *,
-    face_model: Path | None,
+    face_model: Path,
     seed: int,
     per_photo: int,
     renders: int = 0,
@@ -33,13 +33,13 @@ def repose_folders(
 ) -> list[Path]:
     """Write `out_root/reposed/NAME` for each folder by `repose_folder` and print its counts.
 
-    Returns the faces' folders by kind: all relabeled, all turned, then full renders, if any. Raises InputError without
-    a face model, for numbers out of range, and as `repose_folder` does.
+    Returns the faces' folders by kind: all relabeled, all turned, then full renders, if any. Raises InputError for
+    numbers out of range, and as `repose_folder` does.
     """
     from src.synthesis.reposing.repose import FOLDERS, Making, repose_folder
 
     if per_photo < 1 or renders < 0 or not 0 <= occluded <= 1:
-        raise InputError("expected --repose of at least 1, --full_renders of at least 0 and --occluded of 0 to 1")
+        raise InputError("expected 1 turned face a photograph or more, 0 full renders or more, and a share to cover")
     making = Making(per_photo=per_photo, renders=renders, occluded=occluded, seed=seed)
     outs = _outs(out_root / "reposed", folders)
     _make_each(partial(repose_folder, making=making), folders, outs, face_model=face_model)
@@ -47,12 +47,12 @@ def repose_folders(
 
 
 def make_sources(
-    sources: list[Source], out_root: Path, *, face_model: Path | None, seed: int
+    sources: list[Source], out_root: Path, *, face_model: Path, seed: int
 ) -> tuple[list[Path], tuple[float, ...]]:
     """Write `out_root/reposed/NAME` for each training source (`src.synthesis.reposing.sources`) and print its counts.
 
     Returns the faces' folders, all photographs and then all turned faces, and their shares of a batch. Raises
-    InputError without a face model, and as `repose_folder` does.
+    InputError as `repose_folder` does.
     """
     from src.synthesis.reposing.repose import FOLDERS, Making, repose_folder
 
@@ -74,11 +74,7 @@ def _outs(parent: Path, folders: list[Path]) -> list[Path]:
     return [parent / name for name in distinct_names(folders)]
 
 
-def _make_each(
-    make: Callable[..., dict[str, int]], folders: list[Path], outs: list[Path], *, face_model: Path | None
-) -> None:
-    if face_model is None:
-        raise InputError("--repose, --adapt and --sources expect --face_model DIR, a copy of ICT-FaceKit")
+def _make_each(make: Callable[..., dict[str, int]], folders: list[Path], outs: list[Path], *, face_model: Path) -> None:
     for folder, out in zip(folders, outs, strict=True):
         counts = make(folder, out, face_model=face_model)
         print(f"{out}: " + ", ".join(f"{count} {what}" for what, count in counts.items()))

@@ -16,10 +16,12 @@ import tomllib
 from dataclasses import MISSING, dataclass, fields
 from pathlib import Path
 
-from src.errors import InputError
+from src.errors import InputError, about
+from src.files import read_text
 from src.synthesis.reposing.relabel import LABELS
 
 _MOST_TURNS = 20
+_MOST_BYTES = 1_000_000
 _KINDS = {Path: (str,), str: (str,), int: (int,), float: (float, int)}  # what TOML may hold for a field
 
 
@@ -38,10 +40,13 @@ def read_sources(path: str | Path) -> list[Source]:
     """The sources of a file, in its order. Raises InputError where it cannot be read or says what makes no sense."""
     path = Path(path)
     try:
-        content = tomllib.loads(path.read_text(encoding="utf-8"))
+        with about(path):
+            content = tomllib.loads(read_text(path, most=_MOST_BYTES))
     except OSError as error:
         raise InputError(f"{path}: expected a file of training sources ({error.strerror})") from None
-    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+    except InputError:
+        raise
+    except (ValueError, RecursionError) as error:  # of TOML, of numbers with thousands of digits, of deep nesting
         raise InputError(f"{path}: expected TOML text ({error})") from None
     tables = content.get("source")
     if content.keys() != {"source"} or not isinstance(tables, list) or not tables:
@@ -59,7 +64,7 @@ def read_sources(path: str | Path) -> list[Source]:
 def _read(table: object, where: str, base: Path) -> Source:
     known = {field.name: field for field in fields(Source)}
     if not isinstance(table, dict) or not table.keys() <= known.keys():
-        found = ", ".join(sorted(table.keys() - known.keys())) if isinstance(table, dict) else repr(table)
+        found = ", ".join(sorted(table.keys() - known.keys())) if isinstance(table, dict) else f"{table!r:.60}"
         raise InputError(f"{where}: expected {', '.join(known)}, found {found}")
     missing = [name for name, field in known.items() if field.default is MISSING and name not in table]
     if missing:
@@ -68,7 +73,7 @@ def _read(table: object, where: str, base: Path) -> Source:
         kinds = _KINDS[known[name].type]
         if not isinstance(value, kinds) or isinstance(value, bool):
             raise InputError(
-                f"{where}: {name}: expected {' or '.join(kind.__name__ for kind in kinds)}, found {value!r}"
+                f"{where}: {name}: expected {' or '.join(kind.__name__ for kind in kinds)}, found {value!r:.60}"
             )
     source = Source(**table | {"folder": base / table["folder"]})
     if source.labels not in LABELS:
