@@ -64,6 +64,13 @@ def _kind(content: object) -> str | None:
     return COCO if sum(key in content for key in _COCO_KEYS) > 1 else None
 
 
+def stated_path(value: object) -> str:
+    """A picture's path as a label file states it. Raises InputError for anything but text."""
+    if not isinstance(value, str):
+        raise InputError(f"expected a picture's path as text, found {value!r:.60}")
+    return value
+
+
 def stated_size(width: object, height: object) -> np.ndarray:
     """(2,) what a label file says of its picture's size, NaN where it says nothing or nonsense."""
     try:

@@ -12,7 +12,7 @@ import numpy as np
 from src.datasets.cropping import face_boxes
 from src.datasets.faces import Convention, Faces, stack_points
 from src.datasets.folder import Folder
-from src.datasets.json_files import COCO, has_kind, read_kind, stated_size
+from src.datasets.json_files import COCO, has_kind, read_kind, stated_path, stated_size
 from src.datasets.pictures import picture_sizes
 from src.datasets.stated_paths import PictureFinder, Statement
 from src.errors import InputError
@@ -95,7 +95,7 @@ def _parse(content: dict) -> _Content:
         raise InputError(f"expected lists called images and annotations, found no {missing[0]}")
     pictures, sizes = {}, {}
     for image in content["images"]:
-        if pictures.setdefault(image["id"], image["file_name"]) != image["file_name"]:
+        if pictures.setdefault(image["id"], stated_path(image["file_name"])) != image["file_name"]:
             raise InputError(
                 f"expected an id for each image, found {image['id']!r} for {pictures[image['id']]} and "
                 f"{image['file_name']}; number them anew"
@@ -112,7 +112,7 @@ def _parse(content: dict) -> _Content:
         if len(rows) == 0 or (rows[:, 2] == 0).any():
             unmarked.append(pictures[image])
             continue
-        left, top, width, height = annotation.get("bbox") or [np.nan] * 4
+        left, top, width, height = np.array(annotation.get("bbox") or [np.nan] * 4, np.float64)
         faces.append((pictures[image], sizes[image], rows[:, :2], np.array([left, top, left + width, top + height])))
     annotated = {annotation["image_id"] for annotation in content["annotations"]}
     return _Content(faces, unmarked, [name for image, name in pictures.items() if image not in annotated])

@@ -10,7 +10,7 @@ import numpy as np
 from src.datasets.cropping import face_boxes
 from src.datasets.faces import Convention, Faces, stack_points
 from src.datasets.folder import Folder
-from src.datasets.json_files import SHAPES, has_kind, read_kind, stated_size
+from src.datasets.json_files import SHAPES, has_kind, read_kind, stated_path, stated_size
 from src.datasets.listing import spell_out
 from src.datasets.pictures import picture_sizes
 from src.datasets.stated_paths import PictureFinder, Statement
@@ -112,7 +112,7 @@ def _parse(content: dict) -> _Content:
         (np.array([face[i] for i in range(len(face))]), boxes.get(group, nowhere)) for group, face in points.items()
     ]
     size = stated_size(content.get("imageWidth"), content.get("imageHeight"))
-    return _Content(faces, content.get("imagePath") or "", size)
+    return _Content(faces, stated_path(content.get("imagePath") or ""), size)
 
 
 def _shapes(points: np.ndarray, box: np.ndarray, group: int) -> list[dict]:
