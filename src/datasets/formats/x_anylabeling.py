@@ -97,6 +97,10 @@ def _parse(content: dict) -> _Content:
     boxes: dict[object, np.ndarray] = {}
     for shape in content["shapes"]:
         group, corners = shape.get("group_id"), np.array(shape["points"], np.float64)
+        if shape["shape_type"] in ("rectangle", "point") and corners.shape[1:] != (2,):
+            raise InputError(
+                f"expected points x, y of a {shape['shape_type']}, found an array of shape {corners.shape}"
+            )
         if shape["shape_type"] == "rectangle":
             boxes[group] = np.concatenate([corners.min(axis=0), corners.max(axis=0)])
         elif shape["shape_type"] == "point" and str(shape["label"]).isdigit():
