@@ -149,6 +149,7 @@ def onnx_metadata(session: "InferenceSession", path: str | Path) -> Metadata:
 
 def tflite_metadata(path: str | Path) -> Metadata:
     """The properties of a .tflite file. Raises InputError where they are missing or damaged."""
+    _check_file(path)
     values: dict[str, str] = {}
     with (
         contextlib.suppress(InputError, KeyError, ValueError, RecursionError),

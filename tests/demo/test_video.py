@@ -78,7 +78,7 @@ def _claim_size(path: Path, width: int, height: int) -> None:
 
 
 def test_an_animated_bomb_is_refused_before_it_is_decoded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    first, *others = (Image.new("P", (20, 20), i) for i in range(40))
+    first, *others = (Image.new("RGB", (20, 20), (6 * i, 0, 0)) for i in range(40))
     first.save(tmp_path / "film.gif", save_all=True, append_images=others)
     _claim_size(tmp_path / "film.gif", 6000, 6000)
     assert is_animated(tmp_path / "film.gif")

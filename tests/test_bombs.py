@@ -1,0 +1,148 @@
+"""Small files that stand for much more than they hold, and files without an end: one line each, at once."""
+
+import contextlib
+import json
+import os
+import shutil
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from fuzz import ALLOWED
+from fuzz_targets import TARGETS
+from sample_folders import sample
+
+from src.autolabel.labels import load_labels
+from src.datasets.folder import Folder
+from src.datasets.formats import read_faces
+from src.errors import InputError
+from src.files import read_json, read_text
+from src.notebook.__main__ import read_parameters
+from src.synthesis.reposing.face_model import load_face_model
+from src.synthesis.reposing.sources import read_sources
+
+DEEP = 100_000
+LAUGHS = "a0: &a0 [1, 1, 1, 1, 1, 1, 1, 1, 1, 1]\n" + "".join(
+    f"a{i + 1}: &a{i + 1} [{', '.join([f'*a{i}'] * 10)}]\n" for i in range(9)
+)
+LIGHT = sorted(set(TARGETS) - {"snapshot", "model"})
+
+
+class _BlockedError(Exception):
+    pass
+
+
+@pytest.fixture
+def no_waiting() -> Iterator[None]:
+    """A test that waits for a pipe's other end fails instead."""
+
+    def stop(*_: object) -> None:
+        raise _BlockedError
+
+    before = signal.signal(signal.SIGALRM, stop)
+    signal.alarm(300)  # far more than any of them takes on a busy machine
+    yield
+    signal.alarm(0)
+    signal.signal(signal.SIGALRM, before)
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("no_waiting")
+@pytest.mark.parametrize("name", LIGHT)
+def test_pipes_and_devices_in_the_place_of_any_file_stop_nobody(name: str, tmp_path: Path) -> None:
+    target = TARGETS[name]
+    (tmp_path / "whole").mkdir()
+    target.make(tmp_path / "whole")
+    files = sorted(path.relative_to(tmp_path / "whole") for path in (tmp_path / "whole").glob(target.files))
+    for file in files[:6]:
+        for replace in (os.mkfifo, lambda path: os.symlink("/dev/zero", path), os.mkdir):
+            shutil.rmtree(tmp_path / "work", ignore_errors=True)
+            shutil.copytree(tmp_path / "whole", tmp_path / "work")
+            path = tmp_path / "work" / file
+            if path.is_dir():
+                continue
+            path.unlink()
+            replace(path)
+            with contextlib.suppress(*ALLOWED):  # some readers do without a file
+                target.read(tmp_path / "work")
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        (LAUGHS, r"found a reference \(\*name\)"),
+        ("a: " + "[" * DEEP, "deeper nesting|not a readable YAML"),
+        ("1: 2\n", "expected lines of 'name: value'"),
+        ("epochs: 2001-99-99\n", "not a readable YAML"),
+        ("epochs: !!python/name:os.system\n", "not a readable YAML"),
+        ("epochs: " + "9" * 5000, "not a readable YAML"),
+        ("x" * 1_000_001, "expected at most 1 MB"),
+    ],
+    ids=["laughs", "nested", "number as a name", "date", "code", "digits", "long"],
+)
+def test_a_file_of_parameters_stays_small(text: str, words: str, tmp_path: Path) -> None:
+    (tmp_path / "parameters.yaml").write_text(text)
+    with pytest.raises(InputError, match=words):
+        read_parameters(tmp_path / "parameters.yaml")
+
+
+@pytest.mark.parametrize("text", ["[" * DEEP, '{"a":' * DEEP, "9" * 5000, '{"a": ', "\x00", "NaN,"])
+def test_json_that_is_deep_long_or_damaged_is_refused(text: str, tmp_path: Path) -> None:
+    (tmp_path / "a.json").write_text(text)
+    with pytest.raises(InputError, match="JSON"):
+        read_json(tmp_path / "a.json")
+
+
+def test_text_may_have_any_line_end_but_must_be_text(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_bytes(b"\xef\xbb\xbfa\r\nb\rc\n")
+    assert read_text(tmp_path / "a.txt") == "a\nb\nc\n"
+    (tmp_path / "a.txt").write_bytes(b"\xff\xfe")
+    with pytest.raises(InputError, match="expected text in UTF-8"):
+        read_text(tmp_path / "a.txt")
+
+
+@pytest.mark.parametrize("odd", [True, None, [], {}, 7, "", "\0", [[1]], 1e308], ids=repr)
+@pytest.mark.parametrize("name", ["coco", "x_anylabeling"])
+def test_anything_in_any_place_of_a_json_is_read_or_refused(name: str, odd: object, tmp_path: Path) -> None:
+    sample(name, tmp_path / "set")
+    path = next((tmp_path / "set").glob("*.json"))
+    whole = json.loads(path.read_text())
+    for place in _places(whole, []):
+        content = json.loads(json.dumps(whole))
+        inner = content
+        for key in place[:-1]:
+            inner = inner[key]
+        inner[place[-1]] = odd
+        path.write_text(json.dumps(content))
+        try:
+            faces = read_faces(Folder(tmp_path / "set"), name)
+        except InputError:
+            continue
+        assert np.isfinite(faces.points_image).all()
+
+
+def _places(value: object, place: list) -> Iterator[list]:
+    """The keys that lead to every part of a nested value; of a list to its first two."""
+    parts = list(value.items()) if isinstance(value, dict) else list(enumerate(value))[:2]
+    for key, inner in parts:
+        yield [*place, key]
+        if isinstance(inner, dict | list):
+            yield from _places(inner, [*place, key])
+
+
+def test_toml_that_is_deep_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "sources.toml").write_text("source = " + "[" * DEEP)
+    with pytest.raises(InputError, match="expected TOML text"):
+        read_sources(tmp_path / "sources.toml")
+
+
+def test_arrays_that_do_not_fit_each_other_are_refused(tmp_path: Path) -> None:
+    np.savez(tmp_path / "labels.npz", points_image=np.zeros((2, 68, 2)), certainty=np.zeros(3), size=np.zeros((2, 2)))
+    with pytest.raises(InputError, match="do not fit each other"):
+        load_labels(tmp_path / "labels.npz")
+    np.savez(tmp_path / "ict_face_model.npz", **dict.fromkeys(("neutral", "identity", "expression"), np.zeros(3)),
+             quads=np.array("text"), landmark68=np.zeros(0), expression_names=np.float64(1))  # fmt: skip
+    with pytest.raises(InputError, match="do not fit each other"):
+        load_face_model(tmp_path)
