@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 from concurrent.futures import Future, ThreadPoolExecutor
+from itertools import accumulate
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -18,14 +19,14 @@ from jupyter_client.kernelspec import KernelSpec
 from tqdm import tqdm
 
 from src.command_line import HelpFormatter, run_command
-from src.errors import InputError
+from src.errors import InputError, about
 from src.files import check_writable, read_json, read_text, write_text
 from src.notebook.data import ROOT
 from src.training.interruption import ONE_REQUEST
 
 NOTEBOOKS = ROOT / "notebooks"
 OUTPUT = ROOT / "output" / "notebooks"
-_MOST_BYTES = 1_000_000  # of a file of parameters
+_MOST_BYTES, _MOST_LEVELS = 64_000, 20  # of a file of parameters
 Parameters = dict[str, object]
 
 
@@ -115,23 +116,33 @@ def notebook_parameters(path: Path) -> Parameters:
 
 def read_parameters(path: Path) -> Parameters:
     """A YAML file of parameters. Raises InputError for anything else, or for a name that no notebook has."""
-    import yaml  # comes with papermill
-
-    try:
-        text = read_text(path, most=_MOST_BYTES)
-        # A few lines of references to each other can stand for gigabytes.
-        if any(isinstance(event, yaml.AliasEvent) for event in yaml.parse(text, yaml.SafeLoader)):
-            raise InputError("expected plain values, found a reference (*name)")
-        content = yaml.safe_load(text)
-    except RecursionError:
-        raise InputError(f"{path}: expected a few levels, found a deeper nesting") from None
-    except (OSError, ValueError, LookupError, TypeError, AttributeError, yaml.YAMLError) as error:  # of odd tags, too
-        raise InputError(f"{path}: not a readable YAML file ({error})") from None
+    with about(path):
+        content = _read_yaml(path)
     if not isinstance(content, dict) or not all(isinstance(name, str) for name in content):
         raise InputError(f"{path}: expected lines of 'name: value'")
     known = set().union(*(notebook_parameters(notebook) for notebook in list_notebooks()))
     _refuse_unknown(content, known, f"{path}: no notebook has")
     return content
+
+
+def _read_yaml(path: Path) -> object:
+    import yaml  # comes with papermill
+
+    try:
+        text = read_text(path, most=_MOST_BYTES)
+        levels = max(accumulate((letter in "[{") - (letter in "]}") for letter in text), default=0)
+        if levels > _MOST_LEVELS:  # its parser takes hours for many
+            raise InputError(f"expected at most {_MOST_LEVELS} levels of brackets, found {levels}")
+        # A few lines of references to each other can stand for gigabytes.
+        if any(isinstance(event, yaml.AliasEvent) for event in yaml.parse(text, yaml.SafeLoader)):
+            raise InputError("expected plain values, found a reference (*name)")
+        return yaml.safe_load(text)
+    except InputError:
+        raise
+    except RecursionError:
+        raise InputError("expected a few levels, found a deeper nesting") from None
+    except (OSError, ValueError, LookupError, TypeError, AttributeError, yaml.YAMLError) as error:  # of odd tags, too
+        raise InputError(f"not a readable YAML file ({error})") from None
 
 
 def choose_parameters(path: Path, given: Parameters, shared: Parameters) -> Parameters:
