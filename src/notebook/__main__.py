@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import nullcontext
 from itertools import accumulate
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -165,11 +166,14 @@ def choose_parameters(path: Path, given: Parameters, shared: Parameters) -> Para
 def execute(path: Path, target: Path, parameters: Parameters, *, progress: bool = True) -> None:
     """Run a notebook in a kernel of this very Python, from the repository's root, and write it with its outputs.
 
+    progress: show a bar of its cells; else a line every half minute says what it does.
     Raises InputError where a cell fails; the notebook then ends with the error. Ctrl-C interrupts the cell, which saves
     what it trains.
     """
     import papermill
     from jupyter_client.manager import AsyncKernelManager
+
+    from src.notebook.heartbeat import Heartbeat
 
     kernels = []
 
@@ -187,6 +191,7 @@ def execute(path: Path, target: Path, parameters: Parameters, *, progress: bool 
 
     with TemporaryDirectory() as folder, ThreadPoolExecutor(1) as thread:
         executed = Path(folder) / path.name
+        cells = len(json.loads(path.read_text(encoding="utf-8"))["cells"])
         run = thread.submit(  # papermill would take Ctrl-C for itself in the main thread
             papermill.execute_notebook,
             path,
@@ -194,10 +199,12 @@ def execute(path: Path, target: Path, parameters: Parameters, *, progress: bool 
             parameters,
             cwd=ROOT,
             progress_bar=progress,
+            log_output=not progress,
             kernel_manager_class=ThisPython,
         )
         try:
-            run.result()
+            with nullcontext() if progress else Heartbeat(path.stem, cells=cells):
+                run.result()
         except KeyboardInterrupt:
             _interrupt(run, kernels)
             raise

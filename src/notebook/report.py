@@ -9,6 +9,7 @@ from bs4 import BeautifulSoup
 from nbformat import NotebookNode
 
 from src.files import atomic_path, write_text
+from src.notebook.study import COST
 
 _FIGURES = {"image/png": "png", "image/jpeg": "jpg"}
 
@@ -16,7 +17,7 @@ _FIGURES = {"image/png": "png", "image/jpeg": "jpg"}
 def write_report(executed: Path, folder: Path, *, command: str, tables: list[Path]) -> Path:
     """Write `folder/<name>.md`, its figures beside it, and copies of the tables. Returns the page's path.
 
-    Of the code, only parameters that were set are shown.
+    Of the code, only parameters that were set are shown; what the runs cost stands under the command.
     executed: a notebook with outputs. command: what ran it, shown at the top. tables: CSV files that it saved.
     """
     folder.mkdir(parents=True, exist_ok=True)
@@ -40,7 +41,9 @@ def write_report(executed: Path, folder: Path, *, command: str, tables: list[Pat
                 temporary.write_bytes(base64.b64decode(output.data[kind]))
             parts.append(f"![{heading.lstrip('# ')}]({name})")
     below_title = 1 if parts and parts[0].startswith("#") else 0
-    parts.insert(below_title, f"```sh\n{command}\n```")
+    costs = [part for part in parts if part.startswith(COST)]
+    parts = [part for part in parts if part not in costs]
+    parts[below_title:below_title] = [f"```sh\n{command}\n```", *costs]
     for table in tables:
         with atomic_path(folder / table.name) as temporary:
             temporary.write_bytes(table.read_bytes())

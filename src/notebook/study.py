@@ -14,8 +14,9 @@ same run at the same time the second one stops; one after the other they share i
 import hashlib
 import io
 import json
+import time
 from collections.abc import Iterable, Iterator
-from contextlib import ExitStack, redirect_stdout
+from contextlib import ExitStack, contextmanager, redirect_stdout
 from dataclasses import dataclass, fields, replace
 from functools import cache, cached_property
 from itertools import repeat
@@ -38,7 +39,8 @@ from src.training.interruption import stop_on_interrupt
 from src.training.runs import BEST_MODEL, load_record, load_snapshot, remove_snapshots, save_record, train_in
 
 RUNS = Path(__file__).resolve().parents[2] / "checkpoint" / "runs"
-_RESULT, _MODEL = "result.json", "model.pth.tar"
+COST = "Cost: "  # what the line of `cost` begins with
+_RESULT, _MODEL, _SPENT = "result.json", "model.pth.tar", "cpu_seconds.json"
 
 
 @dataclass(frozen=True)
@@ -102,6 +104,11 @@ class Trained:
         """The model file, as test.py takes it."""
         return self.run.folder / _MODEL
 
+    @property
+    def cpu_seconds(self) -> float:
+        """Processor time of the whole run; of results from before it was measured, the time spent in steps."""
+        return json.loads((self.run.folder / _RESULT).read_text(encoding="utf-8")).get("cpu_seconds", self.seconds)
+
     @cached_property
     def history(self) -> pd.DataFrame:
         """One row an epoch, as in summary.csv."""
@@ -152,6 +159,14 @@ def read(run: Run) -> Trained:
     return trained
 
 
+def cost(trained: Iterable[Trained]) -> str:
+    """What runs took, as a line that pages show at their top. A run counts once."""
+    runs = {one.run.folder: one for one in trained}.values()
+    hours = sum(one.cpu_seconds for one in runs) / 3600
+    steps = sum(one.steps for one in runs)
+    return f"{COST}{len(runs)} training runs, {steps:,} steps, {hours:.2g} CPU-hours; finished runs are kept."
+
+
 def draw_faces(faces: PreparedFaces, count: int, *, seed: int) -> PreparedFaces:
     """A random part of the faces, in memory; a larger part of the same seed contains a smaller one."""
     if count > len(faces):
@@ -193,9 +208,25 @@ def _train(run: Run, folder: Path, device: torch.device) -> None:
     with alone_in(folder):
         if _is_finished(folder):  # by another study, meanwhile
             return
-        with redirect_stdout(io.StringIO()):  # its lines stand in train.logs as well
+        with redirect_stdout(io.StringIO()), _processor_time(folder):  # its lines stand in train.logs as well
             train_in(folder, network, training, validation, config=run.training, device=device)
         _finish(run, folder, len(training))
+
+
+@contextmanager
+def _processor_time(folder: Path) -> Iterator[None]:
+    """Add the processor time of what is done within to that of earlier parts of the same run, also after Ctrl-C."""
+    start, earlier = time.process_time(), _read_seconds(folder)
+    try:
+        yield
+    finally:
+        save_record(folder / _SPENT, {"cpu_seconds": round(earlier + time.process_time() - start, 1)})
+
+
+def _read_seconds(folder: Path) -> float:
+    return (
+        json.loads((folder / _SPENT).read_text(encoding="utf-8"))["cpu_seconds"] if (folder / _SPENT).is_file() else 0
+    )
 
 
 def _finish(run: Run, folder: Path, faces: int) -> None:
@@ -216,13 +247,15 @@ def _finish(run: Run, folder: Path, faces: int) -> None:
         "best_nme": min(row["validation_nme"] for row in history),
         "steps": state["step_count"],
         "seconds": round(state["seconds"], 1),
+        "cpu_seconds": _read_seconds(folder),
         "trained_faces": faces,
         "torch": torch.__version__,
         "run": run.identity(),
     }
     save_record(folder / _RESULT, result)
     remove_snapshots(folder)
-    (folder / BEST_MODEL).unlink(missing_ok=True)
+    for name in (BEST_MODEL, _SPENT):
+        (folder / name).unlink(missing_ok=True)
 
 
 def _data_identity(folder: Path) -> str:

@@ -19,6 +19,7 @@ def _executed(path: Path) -> Path:
         nbformat.v4.new_output("display_data", {"image/png": base64.b64encode(PNG).decode(), "text/plain": "<Figure>"}),
         nbformat.v4.new_output("execute_result", {"text/plain": "7"}),
         nbformat.v4.new_output("execute_result", {"text/html": frame.set_index("head").to_html()}),
+        nbformat.v4.new_output("stream", text="Cost: 2 training runs\n"),
     ]
     cells = [
         nbformat.v4.new_markdown_cell("# 01 Question"),
@@ -38,7 +39,8 @@ def test_a_page_has_text_tables_and_figures_and_no_code(tmp_path: Path) -> None:
         _executed(tmp_path / "01_question.ipynb"), tmp_path / "out", command="python3 -m x", tables=[table]
     )
     text = page.read_text(encoding="utf-8")
-    assert text.startswith("# 01 Question\n\n```sh\npython3 -m x\n```\n")
+    assert text.startswith("# 01 Question\n\n```sh\npython3 -m x\n```\n\nCost: 2 training runs\n")
+    assert text.count("Cost: ") == 1
     assert "|  | head | nme |\n|---|---|---|\n| 0 | pip | 2.50 |\n| 1 | a\\|b | 3.25 |" in text
     assert "| head | nme |\n|---|---|\n| pip | 2.50 |" in text
     assert "- 3 runs" in text

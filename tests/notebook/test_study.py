@@ -16,7 +16,7 @@ from src.evaluation.evaluate import evaluate
 from src.metrics import nme
 from src.network.checkpoint import load_model
 from src.notebook import study
-from src.notebook.study import Run, draw_faces, train, train_all
+from src.notebook.study import Run, cost, draw_faces, train, train_all
 from src.training import loop as engine
 
 pytestmark = pytest.mark.slow
@@ -48,6 +48,23 @@ def test_a_run_leaves_a_model_its_history_and_nothing_else(run: Run) -> None:
     assert trained.nme == pytest.approx(nme(trained.errors()), rel=1e-5)
     deployed, _ = load_model(trained.model_path)
     assert nme(evaluate(deployed, load_prepared(run.validation_data))) == pytest.approx(trained.nme, rel=1e-5)
+
+
+def test_what_runs_cost_is_measured_and_each_counts_once(run: Run) -> None:
+    trained = train(run)
+    assert 0 < trained.cpu_seconds < 600
+    assert cost([trained, trained]).startswith("Cost: 1 training runs, 10 steps, ")
+
+
+def test_a_teacher_is_known_by_its_run_wherever_the_runs_lie(
+    run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    def folder() -> str:
+        return run.vary(teacher=str(study.RUNS / "abc" / "model.pth.tar"), distill="landmark").folder.name
+
+    here = folder()
+    monkeypatch.setattr(study, "RUNS", tmp_path / "elsewhere")
+    assert folder() == here
 
 
 def test_the_euler_branch_comes_back_trained(run: Run) -> None:

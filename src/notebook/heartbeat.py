@@ -1,0 +1,59 @@
+"""What a running notebook is doing, every half minute: for a run without a terminal, which shows no progress bar."""
+
+import logging
+import re
+import sys
+import threading
+import time
+from types import TracebackType
+from typing import Self
+
+from papermill.log import logger
+
+SECONDS = 30.0
+_CELL = re.compile(r"(Executing|Ending) Cell (\d+)")
+_LONGEST = 100  # characters of the last line
+
+
+class Heartbeat(logging.Handler):
+    """Listens to papermill, which must log outputs, and writes a line to stderr every `seconds` while it is entered."""
+
+    def __init__(self, name: str, *, cells: int, seconds: float = SECONDS) -> None:
+        super().__init__(logging.INFO)
+        self.notebook, self.cells, self.seconds = name, cells, seconds
+        self.start, self.cell, self.doing = time.monotonic(), "0", "starting"
+        self.ended = threading.Event()
+        self.thread = threading.Thread(target=self._beat, daemon=True)
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Take note of a cell that begins, and of the last line of what a cell writes, its progress bars included."""
+        text = record.getMessage()
+        if found := _CELL.match(text):
+            self.cell, self.doing = found[2], ""
+        elif lines := [line.strip() for line in re.split(r"[\r\n]", text) if line.strip()]:
+            self.doing = lines[-1][:_LONGEST]
+
+    def line(self) -> str:
+        """How long the notebook has run, in which cell it is, and what that cell wrote last."""
+        minutes = (time.monotonic() - self.start) / 60
+        return f"{self.notebook}: {minutes:.1f} min, cell {self.cell} of {self.cells}: {self.doing}".rstrip(": ")
+
+    def _beat(self) -> None:
+        while not self.ended.wait(self.seconds):
+            print(self.line(), file=sys.stderr, flush=True)
+
+    def __enter__(self) -> Self:
+        self.before = logger.level, logger.propagate
+        logger.setLevel(logging.INFO)
+        logger.propagate = False  # only the heartbeat listens
+        logger.addHandler(self)
+        self.thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.ended.set()
+        self.thread.join()
+        logger.removeHandler(self)
+        logger.level, logger.propagate = self.before
