@@ -17,6 +17,7 @@ from src.errors import InputError
 LEVEL = 0.05  # of the p values, and 1 - LEVEL of the intervals
 NEAR_MEAN_FACE = 0.8  # of the mean face's error: a best row above it has learned too little to compare
 HALF_MEAN_FACE = 0.5  # of it: a row above that has learned nothing worth a rank
+_SINGLE = 3  # comparisons that get a sentence each
 WITHIN_NOISE, NO_VERDICT, LEARNED_NOTHING = "within noise", "no verdict", "learned nothing"
 
 
@@ -57,16 +58,30 @@ def compare(
     return result
 
 
-def sentences(compared: pd.DataFrame, *, unit: str = "points") -> list[str]:
-    """What `compare` found, a line for each comparison, in words that claim no more. Begins with "- "."""
-    by, corrected = compared.columns[0], f", Holm over {len(compared)}" if len(compared) > 1 else ""
+def sentences(compared: pd.DataFrame) -> list[str]:
+    """What `compare` found, in words that claim no more, each beginning with "- ".
+
+    Up to three comparisons get a line each, more are grouped by their verdict.
+    """
+    by, rows = compared.columns[0], compared.to_dict("records")
     if (compared["verdict"] == NO_VERDICT).all():
-        return ["- No verdict: the best row lies within 20 % of the mean face, so nothing was learned to compare."]
-    return [
-        f"- {row[by]} against {row['against']}: {row['difference']:+.2f} {unit} (95 % interval {row['low']:+.2f} to "
-        f"{row['high']:+.2f}, p = {row['p']:.2g}{corrected}, {row['seeds']} seeds): {row['verdict']}."
-        for row in compared.to_dict("records")
-    ]
+        return ["- No verdict: no row lies 20 % below the mean face, so nothing was learned that could be compared."]
+    corrected = f"Holm over {len(rows)}, {rows[0]['seeds']} seeds" if len(rows) > 1 else f"{rows[0]['seeds']} seeds"
+    if len(rows) <= _SINGLE:
+        return [
+            f"- {row[by]} against {row['against']}: {row['difference']:+.2f} (95 % interval {row['low']:+.2f} to "
+            f"{row['high']:+.2f}; p = {row['p']:.2g}, {corrected}): {row['verdict']}."
+            for row in rows
+        ]
+    other = rows[0]["against"] if compared["against"].nunique() == 1 else "the row above"
+    lines = []
+    for verdict, start in (("lower", "Lower than"), ("higher", "Higher than"), (WITHIN_NOISE, "Within noise of")):
+        found = [
+            f"{row[by]} ({row['difference']:+.2f}, p = {row['p']:.2g})" for row in rows if row["verdict"] == verdict
+        ]
+        if found:
+            lines.append(f"- {start} {other} ({corrected}): {'; '.join(found)}.")
+    return lines
 
 
 def judge(rows: pd.DataFrame, **how: object) -> list[str]:
@@ -82,7 +97,8 @@ def with_mean_face(table: pd.DataFrame, *, by: str, mean_face: float, value: str
     A row has learned something where its `value` lies below half of the mean face's.
     """
     noted = table.assign(note=np.where(table[value] > HALF_MEAN_FACE * mean_face, LEARNED_NOTHING, ""))
-    return pd.concat([noted, pd.DataFrame([{by: "mean face", value: mean_face, "note": ""}])], ignore_index=True)
+    result = pd.concat([noted, pd.DataFrame([{by: "mean face", value: mean_face, "note": ""}])], ignore_index=True)
+    return result.astype({"n": "Int64"}) if "n" in result else result  # seeds stay whole numbers beside none
 
 
 def order_without_each_seed(rows: pd.DataFrame, *, by: str, value: str = "nme") -> dict[object, list[str]]:

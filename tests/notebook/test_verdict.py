@@ -67,6 +67,15 @@ def test_a_large_gap_that_seeds_do_not_share_is_noise() -> None:
     assert "within noise" in sentences(compared)[0]
 
 
+def test_many_comparisons_are_grouped_by_their_verdict() -> None:
+    rows = _rows(a=[3, 4, 5], b=[1, 2, 3.01], c=[7, 8, 9.01], d=[3.1, 4.1, 4.8], e=[3.3, 3.8, 5])
+    lower, higher, noise = sentences(compare(rows, by="way", mean_face=None, against="a"))
+    assert lower.startswith("- Lower than a (Holm over 4, 3 seeds): b (-2.00, p = ")
+    assert higher.startswith("- Higher than a (Holm over 4, 3 seeds): c (+4.00, p = ")
+    assert noise.startswith("- Within noise of a (")
+    assert all(f"{name} (" in noise for name in "de")
+
+
 def test_nothing_is_said_near_the_mean_face() -> None:
     rows = _rows(a=[9.0, 9.1, 9.0], b=[8.5, 8.6, 8.5])
     compared = compare(rows, by="way", mean_face=10.0, against="a")
