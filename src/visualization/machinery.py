@@ -43,8 +43,9 @@ def show_votes(axes: Axes, picture: np.ndarray, score: np.ndarray, votes: np.nda
     shade[..., :3] = _rgb(0)
     shade[..., 3] = 0.7 * np.clip(score / score.max(), 0, 1)
     axes.imshow(shade, extent=(0, 1, 1, 0), interpolation="nearest")
-    axes.set_xticks(np.arange(side + 1) / side, minor=False)
-    axes.set_yticks(np.arange(side + 1) / side, minor=False)
+    edges = np.arange(side + 1) / side
+    axes.set(xticks=edges, yticks=edges)
+    axes.tick_params(length=0, labelbottom=False, labelleft=False)
     axes.grid(visible=True, color="white", linewidth=0.6, alpha=0.8)
     center = np.array([column + 0.5, row + 0.5]) / side
     for place, vote in enumerate(votes / side):

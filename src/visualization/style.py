@@ -57,14 +57,15 @@ def color(name: str, position: int = 0) -> str:
     return str(plot_style(name, position)["color"])
 
 
-def mark_mean_face(axes: Axes, nme: float | None, *, along: str = "y") -> None:
+def mark_mean_face(axes: Axes, nme: float | None, *, along: str = "y", of: str = "") -> None:
     """The error of the mean face, which is what a network has that learned nothing, as a line across the plot.
 
-    nme: percent; None draws nothing. along: the axis that shows the error, x or y.
+    nme: percent; None draws nothing. along: the axis that shows the error, x or y. of: which faces, where not all that
+    are drawn.
     """
     if nme is not None:
         draw = axes.axhline if along == "y" else axes.axvline
-        draw(nme, color="0.35", linestyle=(0, (6, 3)), linewidth=1.2, zorder=1, label=f"mean face ({nme:.2f})")
+        draw(nme, color="0.35", linestyle=(0, (6, 3)), linewidth=1.2, zorder=1, label=f"mean face{of} ({nme:.2f})")
 
 
 def caption(drawing: Figure, text: str) -> None:

@@ -106,7 +106,7 @@ def grouped_bars(
             places = np.arange(len(groups)) + (position - (len(names) - 1) / 2) * width
             shape = {"color": color(one, position), "hatch": _HATCHES[position % len(_HATCHES)], "edgecolor": "white"}
             axes.bar(places, rows["nme"], width, yerr=rows["nme_std"], capsize=2, label=one, **shape)
-        mark_mean_face(axes, mean_face)
+        mark_mean_face(axes, mean_face, of=", all groups")
         axes.set_xticks(range(len(groups)), groups)
         axes.set(xlabel=xlabel, ylabel=NME, title=title)
         axes.grid(axis="x", visible=False)
