@@ -98,7 +98,8 @@ def with_mean_face(table: pd.DataFrame, *, by: str, mean_face: float, value: str
     """
     noted = table.assign(note=np.where(table[value] > HALF_MEAN_FACE * mean_face, LEARNED_NOTHING, ""))
     result = pd.concat([noted, pd.DataFrame([{by: "mean face", value: mean_face, "note": ""}])], ignore_index=True)
-    return result.astype({"n": "Int64"}) if "n" in result else result  # seeds stay whole numbers beside none
+    whole = table.select_dtypes("integer").columns.drop(by, errors="ignore")
+    return result.astype(dict.fromkeys(whole, "Int64"))  # numbers of seeds or parameters stay whole beside a gap
 
 
 def order_without_each_seed(rows: pd.DataFrame, *, by: str, value: str = "nme") -> dict[object, list[str]]:

@@ -49,8 +49,9 @@ def show_votes(axes: Axes, picture: np.ndarray, score: np.ndarray, votes: np.nda
     axes.grid(visible=True, color="white", linewidth=0.6, alpha=0.8)
     center = np.array([column + 0.5, row + 0.5]) / side
     for place, vote in enumerate(votes / side):
-        shape = {"color": color("", 4 if place else 1), "width": 0.012 if place == 0 else 0.006}
-        axes.arrow(*center, *vote, length_includes_head=True, head_width=0.03, **shape)
+        width, above = (0.004, 2) if place else (0.01, 3)  # the vote for the point itself lies on top
+        shape = {"color": color("", 4 if place else 1), "width": width, "head_width": 3 * width, "zorder": above}
+        axes.arrow(*center, *vote, length_includes_head=True, **shape)
     axes.set(xlim=(0, 1), ylim=(1, 0))
 
 

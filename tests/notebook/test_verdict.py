@@ -108,7 +108,8 @@ def test_false_alarms_are_as_rare_as_promised() -> None:
 
 
 def test_the_mean_face_is_a_row_and_marks_what_learned_nothing() -> None:
-    table = with_mean_face(pd.DataFrame({"way": ["a", "b"], "nme": [4.0, 6.0]}), by="way", mean_face=10.0)
+    table = with_mean_face(pd.DataFrame({"way": ["a", "b"], "nme": [4.0, 6.0], "n": 3}), by="way", mean_face=10.0)
+    assert table["n"].tolist() == [3, 3, pd.NA]
     assert table["way"].tolist() == ["a", "b", "mean face"]
     assert table["nme"].tolist() == [4.0, 6.0, 10.0]
     assert table["note"].tolist() == ["", LEARNED_NOTHING, ""]
