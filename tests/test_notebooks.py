@@ -22,7 +22,7 @@ LARGEST = 700_000  # bytes
 LONGEST_FUNCTION = 15  # lines; a longer one belongs into src
 ABSOLUTE = re.compile(r"(?<![\w.])/(?:home|work|tmp|Users|mnt|root)/")
 
-DISCUSSED = ("01_data", "07_errors", "08_submission")  # by hand; those of the others are to be written
+UNDISCUSSED = ("06_training", "10_autolabel", "11_eyes", "12_compression")  # whose discussions are to be written
 
 _SMALL = {"faces": 16, "epochs": 1, "batch_size": 8, "seeds": [0]}
 TINY: dict[str, dict[str, object]] = {
@@ -158,7 +158,7 @@ def _sections(path: Path) -> list[str]:
 
 @ALL
 def test_its_discussion_is_followed_by_the_conclusion_and_two_exercises(path: Path) -> None:
-    if path.stem not in DISCUSSED:
+    if path.stem in UNDISCUSSED:
         pytest.skip("has no discussion by hand yet")
     assert _sections(path)[-3:] == ["Discussion", "What we learned", "Exercises"]
     assert _cells(path)[-1]["metadata"]["jupyter"]["source_hidden"] is True
