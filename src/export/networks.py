@@ -12,8 +12,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from src.datasets.pictures import SQUARE_SIZE
+from src.export.rearranged import rearrange
 from src.export.second_look import SecondLook
-from src.export.unshuffled import unshuffle
 from src.network.model import LandmarkNet
 from src.predict.confidence import SHIPPED, Calibration
 
@@ -21,13 +21,13 @@ from src.predict.confidence import SHIPPED, Calibration
 class CropNetwork(nn.Module):
     """A float32 copy of a network on the CPU, without what only training needs; `predict` is its forward."""
 
-    def __init__(self, model: LandmarkNet, *, unshuffled: bool = True) -> None:
-        """unshuffled: see `src.export.unshuffled`; made for ONNX Runtime."""
+    def __init__(self, model: LandmarkNet, *, rearranged: bool = True) -> None:
+        """rearranged: see `src.export.rearranged`; made for ONNX Runtime."""
         super().__init__()
         self.model = copy.deepcopy(model).cpu().float().eval()
         self.model.auxiliary = None
-        if unshuffled:
-            unshuffle(self.model)
+        if rearranged:
+            rearrange(self.model)
 
     def forward(self, images: Tensor) -> Tensor:
         """images (B, 3, R, R) in [0, 1] -> points_input (B, 68, 2)."""

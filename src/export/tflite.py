@@ -52,7 +52,7 @@ def export_tflite(
     if form == "int8" and (crops is None or len(crops) == 0):
         raise InputError("int8 needs calibration crops to take its ranges from: expected some, found none")
     size = model.config.input_size
-    network = CropNetwork(model, unshuffled=False)
+    network = CropNetwork(model, rearranged=False)
     if crops is None:
         crops = torch.rand(_CHECKED, 3, size, size, generator=torch.Generator().manual_seed(0))
     with tempfile.TemporaryDirectory() as folder:

@@ -8,19 +8,11 @@ computes at a time; the odd widths of the published network make it change the l
 """
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
-from torchvision.models.shufflenetv2 import InvertedResidual
 
-_LANES = 16  # channels in a block of ONNX Runtime's layout on AVX-512; 8 on AVX2, which divides it
-
-
-def unshuffle(network: nn.Module) -> None:
-    """Replace, in place, the ShuffleNetV2 stages of a network in evaluation mode; another network stays as it is."""
-    for parent in list(network.modules()):
-        for name, child in list(parent.named_children()):
-            if _is_stage(child):
-                setattr(parent, name, UnshuffledStage(child))
+LANES = 16  # channels in a block of ONNX Runtime's layout on AVX-512; 8 on AVX2, which divides it
 
 
 class UnshuffledStage(nn.Module):
@@ -28,42 +20,54 @@ class UnshuffledStage(nn.Module):
 
     Its tensors are made by: the first unit's shortcut (0), the first unit's branch (1), the second unit's branch (2),
     and so on. They are read by: the second unit (0), the third (1), ..., and what follows the stage (-1).
+    `order` says which channel of the stage that it replaces each of its own channels is.
     """
 
-    def __init__(self, stage: nn.Sequential) -> None:
+    def __init__(self, stage: nn.Sequential, order: list[int]) -> None:
+        """stage: its units, in evaluation mode. order: of the channels that it is given, as of `reading`."""
         super().__init__()
-        layers = [_without_normalization(stage[0].branch1), *(_without_normalization(unit.branch2) for unit in stage)]
+        layers = [without_normalization(stage[0].branch1), *(without_normalization(unit.branch2) for unit in stage)]
         half = layers[0][-2].out_channels
         made, reads = _journeys(len(layers), half)
         reader = {channel: index for index, channels in enumerate(reads) for channel in channels}
         made = [sorted(channels, key=reader.__getitem__) for channels in made]  # channels that part late come late
         arriving = [[c for channels in made for c in channels if reader[c] == index] for index in range(len(reads))]
         for maker, channels in enumerate(made):
-            layers[maker][-2] = _select(layers[maker][-2], rows=[channel - maker * half for channel in channels])
+            layers[maker][-2] = _making(layers[maker][-2], [channel - maker * half for channel in channels])
+        layers[0][:2] = reading(layers[0][0], order), reading(layers[0][1], order)
+        layers[1][0] = reading(layers[1][0], order)
         for branch, expected, found in zip(layers[2:], reads, arriving, strict=False):
-            branch[0] = _select(branch[0], columns=[expected.index(channel) for channel in found])
+            branch[0] = reading(branch[0], [expected.index(channel) for channel in found])
         self.makers = nn.ModuleList(nn.Sequential(*_aligned(branch)) for branch in layers)
         self.readers = [sorted({reader[channel] for channel in channels}) for channels in made]
         self.sizes = [
             [sum(reader[channel] == index for channel in channels) for index in readers]
             for channels, readers in zip(made, self.readers, strict=True)
         ]
-        restored = torch.tensor([arriving[-1].index(channel) for channel in reads[-1]])
-        self.register_buffer("restored", restored, persistent=False)
+        self.order = [reads[-1].index(channel) for channel in arriving[-1]]
 
     def forward(self, features: Tensor) -> Tensor:
-        """features (B, C, H, W) -> (B, C', H / 2, W / 2), as the stage that it replaces."""
+        """features (B, C, H, W) -> (B, C', H / 2, W / 2), as the stage that it replaces but for `order`."""
         parts: list[list[Tensor]] = [[] for _ in self.makers[1:]]  # by reader
         for maker, (branch, readers, sizes) in enumerate(zip(self.makers, self.readers, self.sizes, strict=True)):
             made = branch(features if maker < 2 else torch.cat(parts[maker - 2], dim=1))
             for reader, part in zip(readers, made.split(sizes, dim=1), strict=True):
                 parts[reader].append(part)
-        return torch.cat(parts[-1], dim=1).index_select(1, self.restored)
+        return torch.cat(parts[-1], dim=1)
 
 
-def _is_stage(module: nn.Module) -> bool:
-    is_sequence = isinstance(module, nn.Sequential) and len(module) > 0
-    return is_sequence and all(isinstance(unit, InvertedResidual) for unit in module) and module[0].stride > 1
+def reading(conv: nn.Conv2d, order: list[int]) -> nn.Conv2d:
+    """A copy of a convolution whose inputs come in another order; -1 is a channel of zeros."""
+    if conv.groups > 1:
+        new = resized(conv, len(order), len(order))
+        weight, bias = F.pad(conv.weight, [0] * 7 + [1])[order], F.pad(conv.bias, [0, 1])[order]
+    else:
+        new = resized(conv, len(order), conv.out_channels)
+        weight, bias = F.pad(conv.weight, [0] * 5 + [1])[:, order], conv.bias
+    with torch.no_grad():
+        new.weight.copy_(weight)
+        new.bias.copy_(bias)
+    return new
 
 
 def _journeys(makers: int, half: int) -> tuple[list[list[int]], list[list[int]]]:
@@ -81,8 +85,8 @@ def _shuffle(channels: list[int]) -> list[int]:
     return [channel for pair in zip(channels[:half], channels[half:], strict=True) for channel in pair]
 
 
-def _without_normalization(branch: nn.Sequential) -> list[nn.Module]:
-    """The branch's layers, its batch normalizations folded into copies of the convolutions before them."""
+def without_normalization(branch: nn.Sequential) -> list[nn.Module]:
+    """Layers, their batch normalizations folded into copies of the convolutions before them."""
     layers: list[nn.Module] = []
     for layer in branch:
         if isinstance(layer, nn.BatchNorm2d):
@@ -93,34 +97,31 @@ def _without_normalization(branch: nn.Sequential) -> list[nn.Module]:
 
 
 def _aligned(branch: list[nn.Module]) -> list[nn.Module]:
-    """A branch 1x1, depthwise, 1x1 with zero channels inside up to a multiple of _LANES; a shortcut as it is."""
+    """A branch 1x1, depthwise, 1x1 with zero channels inside up to a multiple of LANES; a shortcut as it is."""
     convolutions = [index for index, layer in enumerate(branch) if isinstance(layer, nn.Conv2d)]
     if len(convolutions) != 3:
         return branch
     expand, depthwise, project = (branch[index] for index in convolutions)
-    width = -(-expand.out_channels // _LANES) * _LANES
+    width = -(-expand.out_channels // LANES) * LANES
     replaced = (
-        _resized(expand, expand.in_channels, width),
-        _resized(depthwise, width, width),
-        _resized(project, width, project.out_channels),
+        resized(expand, expand.in_channels, width),
+        resized(depthwise, width, width),
+        resized(project, width, project.out_channels),
     )
     new = dict(zip(convolutions, replaced, strict=True))
     return [new.get(index, layer) for index, layer in enumerate(branch)]
 
 
-def _select(conv: nn.Conv2d, *, rows: list[int] | None = None, columns: list[int] | None = None) -> nn.Conv2d:
-    """A copy of a convolution with its outputs (rows) or inputs (columns) in another order."""
-    new = _resized(conv, conv.in_channels, conv.out_channels)
+def _making(conv: nn.Conv2d, rows: list[int]) -> nn.Conv2d:
+    """A copy of a convolution whose outputs come in another order."""
+    new = resized(conv, conv.in_channels, conv.out_channels)
     with torch.no_grad():
-        if rows is not None:
-            new.weight.copy_(conv.weight[rows])
-            new.bias.copy_(conv.bias[rows])
-        if columns is not None:
-            new.weight.copy_(conv.weight[:, columns])
+        new.weight.copy_(conv.weight[rows])
+        new.bias.copy_(conv.bias[rows])
     return new
 
 
-def _resized(conv: nn.Conv2d, inputs: int, outputs: int) -> nn.Conv2d:
+def resized(conv: nn.Conv2d, inputs: int, outputs: int) -> nn.Conv2d:
     """A copy of a convolution with more channels, whose weights are zero; a depthwise one stays depthwise."""
     groups = outputs if conv.groups > 1 else 1
     new = nn.Conv2d(inputs, outputs, conv.kernel_size, conv.stride, conv.padding, groups=groups)

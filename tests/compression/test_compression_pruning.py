@@ -14,7 +14,7 @@ from src.config import ModelConfig, TrainingConfig, from_dict, to_dict
 from src.datasets.loader import TrainingBatches
 from src.datasets.prepared import load_prepared
 from src.errors import InputError
-from src.export.unshuffled import unshuffle
+from src.export.rearranged import rearrange
 from src.network.channels import channel_groups
 from src.network.checkpoint import load, load_model, model_content, save
 from src.network.model import LandmarkNet, build_model
@@ -85,7 +85,7 @@ def test_a_pruned_model_is_an_ordinary_model_file(tmp_path: Path) -> None:
     with torch.inference_mode():
         expected = model.predict(images)
         assert torch.allclose(loaded.predict(images), expected, atol=1e-6)
-        unshuffle(loaded)  # what an exported file is made from
+        rearrange(loaded)  # what an exported file is made from
         assert torch.allclose(loaded.predict(images), expected, atol=1e-5)
 
 
