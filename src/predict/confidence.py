@@ -6,6 +6,7 @@ logistic function of the logarithm of their disagreement (Platt, "Probabilistic 
 """
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
@@ -41,8 +42,13 @@ def disagreement(found_unit: np.ndarray) -> np.ndarray:
     point; of several such distances the mean of their square roots, squared, so that one pair that agrees by chance
     does not hide another that does not.
     """
-    apart = 100 * np.linalg.norm(np.diff(found_unit, axis=0), axis=-1).mean(axis=-1)  # (looks - 1, B)
-    return np.sqrt(apart).mean(axis=0) ** 2
+    return _together([_apart(first, second) for first, second in pairwise(found_unit)])
+
+
+def doubt(found_unit: np.ndarray, points_unit: np.ndarray, tilted_unit: np.ndarray) -> np.ndarray:
+    """`disagreement` that counts in how far a tilted look's points lie from the looks' mean, both (B, 68, 2)."""
+    apart = [_apart(first, second) for first, second in pairwise(found_unit)]
+    return _together([*apart, _apart(points_unit, tilted_unit)])
 
 
 def fit_calibration(disagreements: np.ndarray, is_good: np.ndarray) -> Calibration:
@@ -80,6 +86,14 @@ def reliability(score: np.ndarray, is_good: np.ndarray, *, bins: int = 5) -> lis
 def calibration_error(bins: list[ReliabilityBin]) -> float:
     """Mean |score - share of good predictions| over the faces (expected calibration error)."""
     return sum(part.count * abs(part.score - part.good) for part in bins) / sum(part.count for part in bins)
+
+
+def _apart(first_unit: np.ndarray, second_unit: np.ndarray) -> np.ndarray:
+    return 100 * np.linalg.norm(second_unit - first_unit, axis=-1).mean(axis=-1)  # (B,)
+
+
+def _together(apart: list[np.ndarray]) -> np.ndarray:
+    return np.sqrt(apart).mean(axis=0) ** 2
 
 
 def _logarithm(disagreements: np.ndarray) -> np.ndarray:

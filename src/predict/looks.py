@@ -4,6 +4,9 @@ What the first look finds says how the head is tilted, how large it is and where
 turned upright, enlarged and centered, so that the network meets a face as it knows it best, with more pixels on it: a
 cascade (Sun et al., "Deep Convolutional Network Cascade for Facial Point Detection", 2013) whose stages are all the
 same network. Frames are those of `src.geometry`; every look's points come back in the first look's frame.
+
+Looks that agree may agree on a face that is not there: the network knows upright heads so well that it sees one in a
+head that hangs. A tilted look tells: a face turns with the picture, an imagined one stays upright.
 """
 
 from collections.abc import Callable, Sequence
@@ -15,7 +18,7 @@ import numpy as np
 from src.boxes import box_of_points
 from src.config import ModelConfig
 from src.errors import InputError
-from src.geometry import apply_affine, invert_affine
+from src.geometry import apply_affine, compose_affine, invert_affine
 from src.markup import INNER_51, NUM_POINTS, flip_permutation
 from src.pose import fit_pose
 from src.predict.resampling import warp_squares
@@ -25,6 +28,7 @@ if TYPE_CHECKING:
 
 MOST_LOOKS = 3
 SMALLEST = 0.1  # of the square: points that lie closer together are no face to be enlarged
+_TILT = np.radians(30)  # the network knows heads that are tilted twice as far
 
 SecondLook = tuple[float, float, float, float]  # `ModelConfig.second_look`
 Squares = Union[np.ndarray, "Tensor"]  # (B, S, S, 3) uint8, on any device
@@ -61,13 +65,26 @@ def look_mirrored(predict: Predict, squares: Squares) -> np.ndarray:
     return found[:, flip_permutation(found.shape[1])] * [-1, 1] + [1, 0]
 
 
-def come_closer(squares: Squares, points_unit: np.ndarray, second_look: SecondLook) -> tuple[Squares, np.ndarray]:
+def look_tilted(predict: Predict, squares: Squares, points_unit: np.ndarray, second_look: SecondLook) -> np.ndarray:
+    """points_unit (B, K, 2) found from closer by in squares (B, S, S, 3), in which points_unit are tilted by _TILT."""
+    closer, affine = come_closer(squares, points_unit, second_look, tilt=_TILT)
+    return apply_affine(invert_affine(affine), predict(closer))
+
+
+def come_closer(
+    squares: Squares, points_unit: np.ndarray, second_look: SecondLook, *, tilt: float = 0.0
+) -> tuple[Squares, np.ndarray]:
     """Squares that show the same faces upright, centered and larger, and the maps to them from the given squares.
 
-    squares: (B, S, S, 3) uint8. points_unit: (B, 68 or 51, 2). Returns (B, S, S, 3) uint8 and affine (B, 2, 3).
+    squares: (B, S, S, 3) uint8. points_unit: (B, 68 or 51, 2). tilt: clockwise from upright about the faces' middle, in
+    radians. Returns (B, S, S, 3) uint8 and affine (B, 2, 3).
     """
     check_points(points_unit.shape[1])
     affine = upright_affine(points_unit, second_look)
+    if tilt:
+        cos, sin, middle = np.cos(tilt), np.sin(tilt), np.array(second_look[:2])
+        turn = np.array([[cos, -sin], [sin, cos]])
+        affine = compose_affine(np.column_stack([turn, middle - turn @ middle]), affine)
     if isinstance(squares, np.ndarray):
         return warp_squares(squares, affine), affine
     from src.transforms import warp_squares as warp_tensors  # PyTorch is there where a tensor is

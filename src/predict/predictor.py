@@ -15,14 +15,14 @@ from PIL import Image
 
 from src.boxes import KINDS, BoxKind, box_of_points, check_boxes, crop_of_picture
 from src.errors import InputError
-from src.predict.confidence import SHIPPED, Calibration, disagreement
+from src.predict.confidence import SHIPPED, Calibration, disagreement, doubt
 from src.predict.detector import Detector, detect_hanging, merge
 from src.predict.detector_file import open_detector
 from src.predict.face import NOTHING_BELOW, Face, make_face
 from src.predict.looks import combine
 from src.predict.picture_input import Channels, Picture, is_one_picture, read_picture
-from src.predict.runtimes import look_repeatedly, open_model
-from src.predict.search import Region, Search, crop_region
+from src.predict.runtimes import look_once_tilted, look_repeatedly, open_model
+from src.predict.search import Region, Search, Seen, crop_region
 from src.predict.shipped import MODEL_PATH
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ class Predictor:
     """Points of faces from a model file.
 
     box_kind: what the boxes hold, a name of `src.boxes.KINDS` or a BoxKind of your detector. turns: look again at faces
-    of a low score with the picture turned by 90, 180 and 270 degrees. looks: how often each view is looked at
+    in doubt with the picture turned by 90, 180 and 270 degrees. looks: how often each view is looked at
     (`src.predict.looks`), 2 or 3. calibration: what turns agreement into the score; None is the shipped model's.
     detector: of whole pictures, an object (`src.predict.detector`) or its file; None is the one that `make detector`
     fetches, opened when it is needed. threads: of all computing, in every runtime. device: of checkpoints. Raises
@@ -160,9 +160,15 @@ class Predictor:
             for box, roll in zip(found.boxes, found.roll, strict=True)
         ]
 
-    def _look(self, squares: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def _look(self, squares: np.ndarray) -> Seen:
         found = look_repeatedly(self.runtime, squares, self.looks)
-        return combine(found, self.runtime.config.second_look), self.calibration.score(disagreement(found))
+        points_unit = combine(found, self.runtime.config.second_look)
+
+        def doubt_of(rows: np.ndarray) -> np.ndarray:
+            tilted = look_once_tilted(self.runtime, squares[rows], points_unit[rows])
+            return doubt(found[:, rows], points_unit[rows], tilted)
+
+        return Seen(points_unit, self.calibration.score(disagreement(found)), doubt_of)
 
 
 def _paired(

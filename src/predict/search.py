@@ -1,4 +1,4 @@
-"""From regions of pictures to points and scores: views are cut, looked at, and turned where the score is low.
+"""From regions of pictures to points and scores: views are cut, looked at, and turned where they are in doubt.
 
 What looks is given as a function of squares, so that every runtime shares this file.
 """
@@ -13,12 +13,25 @@ from src.boxes import BoxKind
 from src.datasets.pictures import SQUARE_SIZE
 from src.geometry import apply_affine, invert_affine
 from src.markup import NUM_POINTS
-from src.predict.turns import QUARTERS, RETRY_BELOW, affine_of_view, cut_view, is_better, view_of_box
+from src.predict.turns import QUARTERS, RETRY_ABOVE, RETRY_BELOW, affine_of_view, cut_view, is_better, view_of_box
 
 _BATCH = 32  # views that are looked at together
 _WHOLE = BoxKind(1.0, (0.5, 0.5))  # a box that is the crop itself
 
-Look = Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]  # squares (B, S, S, 3) -> points_unit (B, 68, 2), score
+
+@dataclass(frozen=True)
+class Seen:
+    """What squares show: points_unit (B, 68, 2), score (B,), and at the cost of one more look the doubt of some rows.
+
+    doubt: rows (M,) -> percent of the side (M,), as `src.predict.turns` compares it.
+    """
+
+    points_unit: np.ndarray
+    score: np.ndarray
+    doubt: Callable[[np.ndarray], np.ndarray]
+
+
+Look = Callable[[np.ndarray], Seen]  # of squares (B, S, S, 3) uint8
 
 
 @dataclass(frozen=True)
@@ -66,25 +79,33 @@ class Search:
 
     def at_roll(self, regions: Sequence[Region]) -> Found:
         """What regions show at their own roll, without another try."""
+        return self._see(regions)[0]
+
+    def _find(self, regions: Sequence[Region]) -> Found:
+        found, seen = self._see(regions)
+        low = np.flatnonzero(found.score < RETRY_BELOW) if self.turns else np.empty(0, int)
+        doubt = seen.doubt(low) if len(low) else np.empty(0)  # (low,)
+        low, doubt = low[doubt > RETRY_ABOVE], doubt[doubt > RETRY_ABOVE]
+        if len(low) == 0:
+            return found
+        again, doubts = [], []
+        for turn in QUARTERS:
+            turned, seen = self._see([replace(regions[i], roll=regions[i].roll + turn) for i in low])
+            again.append(turned)
+            doubts.append(seen.doubt(np.arange(len(low))))
+        best = np.argmin(doubts, axis=0)  # (low,)
+        for row in np.flatnonzero(is_better(np.min(doubts, axis=0), doubt)):
+            turned, i = again[best[row]], low[row]
+            found.points_image[i], found.score[i] = turned.points_image[row], turned.score[row]
+            found.roll[i] = turned.roll[row]
+        return found
+
+    def _see(self, regions: Sequence[Region]) -> tuple[Found, Seen]:
         pictures = [region.picture for region in regions]
         roll = np.array([region.roll for region in regions])
         views = np.stack([view_of_box(region.box, region.kind, region.roll) for region in regions])
-        points_unit, score = self.look(_cut(pictures, views))
-        return Found(_to_image(views, points_unit), np.array(score, np.float64), roll)
-
-    def _find(self, regions: Sequence[Region]) -> Found:
-        found = self.at_roll(regions)
-        low = np.flatnonzero(found.score < RETRY_BELOW) if self.turns else []
-        if len(low) == 0:
-            return found
-        again = [self.at_roll([replace(regions[i], roll=regions[i].roll + turn) for i in low]) for turn in QUARTERS]
-        best = np.argmax([turned.score for turned in again], axis=0)  # (low,)
-        for row, (i, turn) in enumerate(zip(low, best, strict=True)):
-            turned = again[turn]
-            if is_better(turned.score[row], found.score[i]):
-                found.points_image[i], found.score[i] = turned.points_image[row], turned.score[row]
-                found.roll[i] = turned.roll[row]
-        return found
+        seen = self.look(_cut(pictures, views))
+        return Found(_to_image(views, seen.points_unit), np.array(seen.score, np.float64), roll), seen
 
 
 def _cut(pictures: Sequence[Image.Image], views: np.ndarray) -> np.ndarray:

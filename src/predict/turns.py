@@ -1,9 +1,10 @@
 """Square views of a picture in which a face stands upright: a crop, turned by the head's roll, and the quarter turns.
 
 The network knows heads that are tilted by up to about 60 degrees. A face that lies or hangs in the picture scores low,
-so it is looked at again with the view turned by 90, 180 and 270 degrees, and the best score wins. A view is
-(center x, center y, side, roll): a square of the picture in pixels, and by how many degrees the head in it is turned
-counterclockwise, as in `src.pose`.
+so it is looked at once more, tilted (`src.predict.looks.look_tilted`). Where its looks then disagree, the view is
+turned by 90, 180 and 270 degrees, and that with the least doubt wins: their disagreement, the tilted look's included.
+A view is (center x, center y, side, roll): a square of the picture in pixels, and by how many degrees the head in it
+is turned counterclockwise, as in `src.pose`.
 """
 
 import numpy as np
@@ -12,9 +13,12 @@ from PIL import Image
 from src.boxes import BoxKind, cut_crop
 
 QUARTERS = (90.0, 180.0, 270.0)
-RETRY_BELOW = 0.7  # score: surer faces are not looked at again
-_MARGIN = 1.0  # of log-odds: most faces stand upright, and a turned view that is a little better is noise
-_LEAST = 0.2  # score of a turned view that wins: below it all views are wrong alike
+RETRY_BELOW = 0.85  # score: surer faces are not looked at again
+RETRY_ABOVE = 1.4  # doubt, percent of the view's side: with less the face stands upright, though it may be hard to see
+# Most faces stand upright, and a turned view that is a little better is noise: the doubt must fall by a fifth from 1,
+# by two fifths from 10, and above the last number all views are wrong alike. Chosen, as the two numbers above, on
+# damaged and turned photographs of the training set and on rendered faces.
+_FACTOR, _POWER, _MOST = 0.82, 0.85, 3.3
 _WIDER = 1.5  # a square of sqrt(2) times the side holds the turned one
 
 
@@ -56,9 +60,9 @@ def turned(points_image: np.ndarray, roll: np.ndarray | float) -> np.ndarray:
     return points_image @ np.swapaxes(_turn(roll), -1, -2)
 
 
-def is_better(turned_score: np.ndarray, score: np.ndarray) -> np.ndarray:
-    """Whether turned views win against the first ones. Both scores in (0, 1), of one shape."""
-    return (turned_score > _LEAST) & (_log_odds(turned_score) > _log_odds(score) + _MARGIN)
+def is_better(turned_doubt: np.ndarray, doubt: np.ndarray) -> np.ndarray:
+    """Whether turned views win against the first ones. Both doubts in percent of the view's side, of one shape."""
+    return turned_doubt < np.minimum(_FACTOR * doubt**_POWER, _MOST)
 
 
 def _view(side: np.ndarray, middle: np.ndarray, kind: BoxKind, roll: np.ndarray | float) -> np.ndarray:
@@ -72,8 +76,3 @@ def _turn(roll: np.ndarray | float) -> np.ndarray:
     angle = np.radians(roll)
     cos, sin = np.cos(angle), np.sin(angle)
     return np.stack([np.stack([cos, -sin], axis=-1), np.stack([sin, cos], axis=-1)], axis=-2)
-
-
-def _log_odds(score: np.ndarray) -> np.ndarray:
-    score = np.clip(score, 1e-12, 1 - 1e-12)
-    return np.log(score / (1 - score))

@@ -10,6 +10,7 @@ from src.predict.confidence import (
     ReliabilityBin,
     calibration_error,
     disagreement,
+    doubt,
     fit_calibration,
     reliability,
 )
@@ -22,6 +23,13 @@ def test_disagreement_is_a_mean_distance_in_percent() -> None:
     np.testing.assert_allclose(disagreement(np.stack([first, second])), [5, 0])
     third = second + np.array([[[0, 0.2]], [[0, 0]]])
     np.testing.assert_allclose(disagreement(np.stack([first, second, third])), [((5**0.5 + 20**0.5) / 2) ** 2, 0])
+
+
+def test_doubt_counts_the_tilted_look_as_one_distance_more() -> None:
+    found = np.zeros((2, 1, 68, 2))
+    tilted = found[0] + [0.03, 0.04]
+    np.testing.assert_allclose(doubt(found, found[0], found[0]), [0])
+    np.testing.assert_allclose(doubt(found, found[0], tilted), [5 / 4])
 
 
 def test_the_shipped_score_falls_as_views_disagree() -> None:

@@ -11,7 +11,7 @@ from src.errors import InputError
 from src.geometry import apply_affine
 from src.markup import FLIP_PERMUTATION, MEAN_SHAPE, NUM_POINTS
 from src.pose import fit_pose, rotation_matrix
-from src.predict.looks import combine, come_closer, look, look_mirrored, upright_affine
+from src.predict.looks import combine, come_closer, look, look_mirrored, look_tilted, upright_affine
 
 SECOND_LOOK = (0.5, 0.53, 0.63, 0.7)
 
@@ -86,6 +86,17 @@ def test_a_mirrored_look_gives_points_of_the_picture_as_it_is() -> None:
     found = look_mirrored(predict, squares)
     assert torch.equal(seen[0].flip(2), squares)
     np.testing.assert_allclose(found[0, FLIP_PERMUTATION] * [-1, 1] + [1, 0], points_unit[0])
+
+
+def test_a_tilted_look_tells_a_face_from_an_imagined_one() -> None:
+    """A network that sees what is there gives the same points; one that always sees an upright face does not."""
+    truth = _face(euler=(3, 25, -35))
+    closer = apply_affine(upright_affine(truth, SECOND_LOOK), truth)
+    middle, cos, sin = np.array(SECOND_LOOK[:2]), np.cos(np.pi / 6), np.sin(np.pi / 6)
+    tilted = (closer - middle) @ np.array([[cos, sin], [-sin, cos]]) + middle  # clockwise, as y points down
+    np.testing.assert_allclose(look_tilted(lambda _: tilted, _black(), truth, SECOND_LOOK), truth, atol=1e-9)
+    imagined = look_tilted(lambda _: closer, _black(), truth, SECOND_LOOK)
+    assert np.linalg.norm(imagined - truth, axis=-1).mean() > 0.03
 
 
 @pytest.mark.parametrize(("looks", "points", "words"), [(0, 68, "1 to 3"), (4, 68, "1 to 3"), (2, 12, "68 or 51")])

@@ -44,10 +44,6 @@ def test_a_box_that_lies_is_turned_about_its_middle() -> None:
     np.testing.assert_allclose(middle[0, 0], KINDS["landmarks"].center)
 
 
-def test_a_turn_must_be_clearly_better() -> None:
-    assert list(is_better(np.array([0.9, 0.35, 0.15, 0.5]), np.array([0.3, 0.3, 0.01, 1.0]))) == [
-        True,
-        False,
-        False,
-        False,
-    ]
+def test_a_turn_must_be_clearly_better_and_believable() -> None:
+    turned, first = np.array([0.7, 0.9, 1.5, 1.6, 3.2, 3.4]), np.array([1.0, 1.0, 2.1, 2.1, 10.0, 10.0])
+    assert list(is_better(turned, first)) == [True, False] * 3
