@@ -7,6 +7,7 @@ EXPORT_VENV := .venv-export
 WEB_VENV := .venv-web
 WORKERS ?= 2
 MINUTES ?= 2
+KILLS ?= 300
 PACKAGES := import sysconfig; print(sysconfig.get_path('purelib'))
 DETECTOR := data/detector/face_detection_back.tflite
 DETECTOR_SHA := e376cf6b168d5ece8a3cedb94acc4eb168a136aede125ccc3d903ef38f5beda8
@@ -14,7 +15,7 @@ FETCH_PY := $(if $(MODEL),$(WEB_VENV)/bin/python,$(PY))
 FETCH_READY := $(if $(MODEL),$(WEB_VENV)/.installed,$(READY))
 WEB_RUNTIME := ort.wasm.min.mjs ort-wasm-simd-threaded.mjs ort-wasm-simd-threaded.wasm
 
-.PHONY: setup constraints demo test quick fuzz lint bench lab notebooks export-env detector wheel web web-lock clean
+.PHONY: setup constraints demo test quick fuzz kills lint bench lab notebooks export-env detector wheel web web-lock clean
 
 setup: $(READY)
 
@@ -53,6 +54,10 @@ quick: setup lint
 # Damaged files through every reader for MINUTES; what it finds is kept in output/fuzz.
 fuzz: setup
 	PYTHONPATH=. $(PY) tests/fuzz.py --minutes $(MINUTES)
+
+# Commands killed at KILLS random moments: what they leave is whole, and they go on to the same end.
+kills: setup
+	PYTHONPATH=. $(PY) tests/kills.py --kills $(KILLS)
 
 lint: setup
 	$(VENV)/bin/ruff check .

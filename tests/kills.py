@@ -96,7 +96,7 @@ def jobs(inputs: Path) -> list[Job]:
             for part in ("src", "notebooks"):
                 shutil.copytree(ROOT / part, folder / part)
             shutil.copy(ROOT / "train.py", folder)
-        few = ("-p", "faces", "16", "-p", "backbones", "['shufflenet_v2_x0_5']", "-p", "epochs", "2")
+        few = ("-p", "faces", "16", "-p", "backbones", "['shufflenet_v2_x0_5', 'pfld']", "-p", "epochs", "1")
         return [sys.executable, "-m", "src.notebook", "03", *few, "-p", "seeds", "[0]", "-p", "with_onnx", "False"]
 
     for argv in (prepare(arrays), train(inputs / "model")):

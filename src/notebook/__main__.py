@@ -2,6 +2,7 @@
 
 import argparse
 import ast
+import contextlib
 import json
 import logging
 import os
@@ -224,7 +225,8 @@ def _interrupt(run: Future, kernels: list[subprocess.Popen]) -> None:
     while not run.done():
         try:
             if kernels and number is not None:
-                os.killpg(kernels[0].pid, number)
+                with contextlib.suppress(ProcessLookupError):  # it has ended
+                    os.killpg(kernels[0].pid, number)
                 number = None
             time.sleep(0.1)
         except KeyboardInterrupt:

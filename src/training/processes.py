@@ -21,19 +21,19 @@ _PATIENCE = 10.0  # seconds for the others, once one has failed
 def run_in_processes(main: Callable[[], None], count: int) -> int:
     """Run a command's `main` in so many processes that find each other by `src.devices.join_world`.
 
-    Returns the exit code: of the first process if it failed, else of any that did.
+    This process then only waits. Returns the exit code: of the first process if it failed, else of any that did.
     """
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     context = get_context("spawn")  # a forked PyTorch may hang
     processes = [context.Process(target=_run, args=(main, rank, count, port)) for rank in range(count)]
-    handler = signal.signal(signal.SIGINT, signal.SIG_IGN)  # the terminal sends Ctrl-C to them as well
     with born_deaf():
         for process in processes:
             process.start()
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the terminal sends Ctrl-C to them as well, but nobody a polite kill
+    signal.signal(signal.SIGTERM, lambda *_: [process.terminate() for process in processes])
     _wait(processes)
-    signal.signal(signal.SIGINT, handler)
     return next((process.exitcode for process in processes if process.exitcode), 0) & 0xFF
 
 

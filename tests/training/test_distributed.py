@@ -47,7 +47,9 @@ def test_processes_without_torchrun_speak_with_one_voice(prepared: Path, tmp_pat
     assert_refused(run_process(ROOT / "train.py", *absent, timeout=200), "no prepared faces there")
 
 
-def test_ctrl_c_stops_all_processes_and_they_save(prepared: Path, tmp_path: Path) -> None:
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("polite_kill", [False, True])
+def test_ctrl_c_stops_all_processes_and_they_save(polite_kill: bool, prepared: Path, tmp_path: Path) -> None:
     done = Run(tmp_path, prepared)
     command = [ROOT / "train.py", *SMALL, "--processes", 2, "--end_epoch", 1000, *done.flags]
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
@@ -57,8 +59,11 @@ def test_ctrl_c_stops_all_processes_and_they_save(prepared: Path, tmp_path: Path
     ) as process:
         while "epoch 1:" not in process.stdout.readline():
             assert process.poll() is None
-        os.killpg(process.pid, signal.SIGINT)
-        out, err = process.communicate(timeout=100)
+        if polite_kill:
+            process.terminate()
+        else:
+            os.killpg(process.pid, signal.SIGINT)  # as a terminal does
+        out, err = process.communicate(timeout=300)
     assert (process.returncode, err) == (130, "")
     assert "stopped and saved; go on with: python3 train.py --resume" in out
     assert "--processes 2" in out
