@@ -53,7 +53,7 @@ def test_ctrl_c_stops_all_processes_and_they_save(polite_kill: bool, prepared: P
     done = Run(tmp_path, prepared)
     command = [ROOT / "train.py", *SMALL, "--processes", 2, "--end_epoch", 1000, *done.flags]
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
-    environment = os.environ | {"OMP_NUM_THREADS": "1"}
+    environment = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONUNBUFFERED": "1"}
     with subprocess.Popen(
         [sys.executable, *map(str, command)], cwd=ROOT, env=environment, start_new_session=True, **pipes
     ) as process:
