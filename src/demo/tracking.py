@@ -28,7 +28,7 @@ _NEAR = 1.5  # face sizes: a face that comes back this close to where it should 
 _COASTING = 25  # frames for which a lost face is expected to move on
 _KEPT = 0.7  # of the old velocity in the new one
 _TILTED = 30.0  # degrees between a head and its view: then the view turns after it
-_HURRY = 10  # frames after a loss in which every frame is searched
+_HURRY = 25  # frames after a loss in which every frame is searched: a face passes behind another in a second
 _SMOOTHING = Smoothing()
 _FORGOTTEN = 250  # frames after which a lost face that was detected is given up
 

@@ -30,9 +30,8 @@ if TYPE_CHECKING:
 
 Boxes = np.ndarray | Sequence | None
 _TOGETHER = 16  # pictures that are held at once
-_SAME_FACE = (
-    0.3  # IoU of the points' boxes: two detections that led to one face, or to an upright one in a hanging head
-)
+_SAME_FACE = 0.3  # IoU of the points' boxes: detections that led to one face, or to an imagined one over it
+_HANGING_ABOVE = 0.7  # score of a face that was detected upside down: of nothing, such are imagined more often
 
 
 class Predictor:
@@ -133,7 +132,8 @@ class Predictor:
             again = [i for i, faces in enumerate(distinct) if not given[i] and _may_hang(faces)]
             hanging = self._search([self._detected(images[i], tiles=tiles, is_hanging=True) for i in again])
             for i, faces in zip(again, hanging, strict=True):
-                distinct[i] = _distinct(distinct[i] + faces, least_score)
+                sure = [face for face in faces if face.score >= max(_HANGING_ABOVE, least_score)]
+                distinct[i] = _distinct(distinct[i] + sure, least_score)
             result += distinct
         return result[0] if is_one_picture(pictures) else result
 
