@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 Boxes = np.ndarray | Sequence | None
 _TOGETHER = 16  # pictures that are held at once
 _SAME_FACE = 0.3  # IoU of the points' boxes: detections that led to one face, or to an imagined one over it
-_HANGING_ABOVE = 0.7  # score of a face that was detected upside down: of nothing, such are imagined more often
+_HANGING_ABOVE = 0.7  # score of a detected face that hangs: where no face is, such are imagined most often
 
 
 class Predictor:
@@ -132,8 +132,7 @@ class Predictor:
             again = [i for i, faces in enumerate(distinct) if not given[i] and _may_hang(faces)]
             hanging = self._search([self._detected(images[i], tiles=tiles, is_hanging=True) for i in again])
             for i, faces in zip(again, hanging, strict=True):
-                sure = [face for face in faces if face.score >= max(_HANGING_ABOVE, least_score)]
-                distinct[i] = _distinct(distinct[i] + sure, least_score)
+                distinct[i] = _distinct(distinct[i] + faces, least_score)
             result += distinct
         return result[0] if is_one_picture(pictures) else result
 
@@ -192,7 +191,7 @@ def _may_hang(faces: list[Face]) -> bool:
 
 def _distinct(faces: list[Face], least_score: float) -> list[Face]:
     """Faces that are any, each once: of those whose points lie on each other the best."""
-    faces = [face for face in faces if face.score >= least_score]
+    faces = [face for face in faces if face.score >= max(least_score, _HANGING_ABOVE * face.is_hanging)]
     if not faces:
         return []
     boxes = np.stack([box_of_points(face.points) for face in faces])
