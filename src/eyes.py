@@ -3,7 +3,6 @@ Landmarks" (2016).
 """
 
 import numpy as np
-from scipy.stats import rankdata
 
 # Of each eye, the picture's left one first: its left corner, two points of the upper lid, its right corner, two points
 # of the lower lid from right to left.
@@ -50,6 +49,8 @@ def roc_auc(openness: np.ndarray, is_closed: np.ndarray) -> float:
     Half is a coin's. openness: (N, 2), NaN for hidden eyes, which do not count. is_closed: (N, 2). NaN where either
     kind is absent. Ties count half (Hanley and McNeil, "The Meaning and Use of the Area under a ROC Curve", 1982).
     """
+    from scipy.stats import rankdata  # here, because the light package has no SciPy and no use for it
+
     is_seen = np.isfinite(openness)
     values, closed = openness[is_seen], is_closed[is_seen]
     if closed.all() or not closed.any():

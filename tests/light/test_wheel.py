@@ -1,5 +1,6 @@
 """The light package: its wheel, installed where PyTorch is not, finds the points that the Predictor finds."""
 
+import ast
 import importlib.util
 import json
 import os
@@ -102,6 +103,17 @@ def test_its_command_draws_and_tells(installed: Installed, tmp_path: Path) -> No
     assert np.shape(entry["faces"][0]["points"]) == (68, 2)
     assert (tmp_path / "drawn/face.png.png").is_file()
     assert "-m src" not in _run([installed.command, "--help"], tmp_path)
+
+
+def test_the_package_imports_what_it_asks_for_and_no_more() -> None:
+    source = ROOT / "src"
+    own = [source / "light" / name for name in ("__init__.py", "__main__.py")]
+    for module in (*own, *needed_modules(own, source)):
+        nodes = ast.parse(module.read_text(encoding="utf-8")).body
+        imported = [alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names]
+        imported += [node.module for node in nodes if isinstance(node, ast.ImportFrom)]
+        roots = {name.split(".")[0] for name in imported} - sys.stdlib_module_names
+        assert roots <= {"numpy", "PIL", "src"}, module
 
 
 def test_modules_are_found_by_what_runs_on_import(tmp_path: Path) -> None:
