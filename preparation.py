@@ -109,9 +109,11 @@ def prepare_challenge(arguments: argparse.Namespace) -> None:
     settings = {"image_size": arguments.image_size, "skip_broken": arguments.skip_broken}
     for folders, name, weights in ((train_dirs, "AFLW_train_data", shares), ([val_dir], "AFLW_validation_data", ())):
         out = arguments.out_root / name
-        report_faces(out, prepare(folders, out, shares=weights, **settings))
-        if arguments.check_labels is not None:
-            report_labels(out, arguments.check_labels, most=None)
+        report = prepare(folders, out, shares=weights, **settings)
+        if report["remarks"]:
+            print(report["remarks"])
+        report_faces(out, report)
+        run_label_check(out, arguments.check_labels, is_new=report["redone"])
 
 
 def prepare_data_set(arguments: argparse.Namespace) -> None:
@@ -121,26 +123,22 @@ def prepare_data_set(arguments: argparse.Namespace) -> None:
 
     if arguments.out is None:
         raise InputError("--root expects --out DIR, where its faces go")
+    if arguments.to is not None and arguments.check_labels is not None:
+        raise InputError("--check_labels goes with arrays for train.py, without --to")
     folder = Folder(arguments.root)
     name = arguments.format or detect_format(folder)
     faces = read_faces(folder, name, frame=arguments.frame, rescale=arguments.rescale)
-    left_out = [f"{len(names)} {what} left out ({spell_out(names)})" for what, names in faces.left_out.items() if names]
-    found = [f"{len(faces)} faces of {faces.num_points} points", *left_out, *faces.remarks]
-    print(f"{arguments.root}: {name}, " + ", ".join(found))
+    print(f"{arguments.root}: {name}, {faces.describe()}")
     if arguments.subset is not None:
         faces = faces.subset(arguments.subset)
     settings = {"image_size": arguments.image_size, "skip_broken": arguments.skip_broken}
     if arguments.to is None:
-        report = prepare([faces], arguments.out, crop=arguments.crop or FORMATS[name].crop, **settings)
+        report = prepare([faces], arguments.out, crop_rule=arguments.crop or FORMATS[name].crop_rule, **settings)
     else:
-        report = convert(faces, arguments.out, to=arguments.to, crop=arguments.crop or WHOLE, **settings)
+        report = convert(faces, arguments.out, to=arguments.to, crop_rule=arguments.crop or WHOLE, **settings)
     report_faces(arguments.out, report)
-    if arguments.check_labels is not None:
-        if arguments.to is not None:
-            raise InputError("--check_labels goes with arrays for train.py, without --to")
-        report_labels(arguments.out, arguments.check_labels, most=None)
-    elif arguments.to is None and report["redone"] and Path(MODEL).is_file():
-        report_labels(arguments.out, Path(MODEL), most=FIRST_CHECKED)
+    if arguments.to is None:
+        run_label_check(arguments.out, arguments.check_labels, is_new=report["redone"])
 
 
 def report_faces(out: Path, report: dict[str, int | str | bool]) -> None:
@@ -151,6 +149,17 @@ def report_faces(out: Path, report: dict[str, int | str | bool]) -> None:
     if report["outside"]:
         parts.append(f"{report['outside']} with points outside their picture")
     print(f"{out}: " + ", ".join(parts) + ("" if report.get("redone", True) else " (unchanged, kept)"))
+
+
+def run_label_check(out: Path, model_path: Path | None, *, is_new: bool) -> None:
+    """Check all labels of a prepared folder by a model, or, without one named, the first ones by the model at hand."""
+    if model_path is not None:
+        report_labels(out, model_path, most=None)
+    elif is_new and MODEL.is_file():
+        try:
+            report_labels(out, MODEL, most=FIRST_CHECKED)
+        except InputError as error:  # nobody asked for the check: it must not undo what is done
+            print(f"label check: left out ({error})")
 
 
 def report_labels(out: Path, model_path: Path, *, most: int | None) -> None:

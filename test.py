@@ -9,7 +9,7 @@ import numpy as np
 from src.command_line import HelpFormatter, run_command
 from src.config import MAX_MODEL_MB, TrainingConfig
 from src.datasets.challenge import load_annotations
-from src.datasets.listing import compare_names, left_out_pictures, list_pictures, spell_out
+from src.datasets.listing import compare_names, describe_left_out, list_pictures
 from src.datasets.pictures import picture_sizes
 from src.devices import choose_device
 from src.errors import InputError
@@ -100,8 +100,8 @@ def predict(
         model, arguments.test_dataroot, batch_size=arguments.batch_size, flip=arguments.flip, looks=looks
     )
     seconds = time.perf_counter() - start
-    if others := left_out_pictures(arguments.test_dataroot):
-        print(f"{len(others)} pictures left out, in formats that cannot be read or in subfolders: {spell_out(others)}")
+    if left_out := describe_left_out(arguments.test_dataroot):
+        print(left_out)
     solution = arguments.out_dir / "solution.txt"
     write_solution(solution, names, points_image, size=size)
     check_solution(solution, names=names, size=size)

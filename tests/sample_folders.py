@@ -1,6 +1,7 @@
 """A tiny folder of every format, written as its makers write it and independently of our writers."""
 
 import json
+import pickle
 from pathlib import Path
 
 import numpy as np
@@ -13,12 +14,20 @@ from src.datasets.formats.point_maps import LAPA_106, WFLW_98
 COUNT = 3
 SIZE = (160, 120)  # pixels, width and height
 MATLAB = 0.5  # what coordinates counted from 1 exceed ours by
+ORIGINS = {"pts": MATLAB, "aflw2000": MATLAB, "cofw68": MATLAB}
+SCALES = {"yolo_pose": SIZE}
+UNMARKED = 40  # of 68 points
 
 
-def sample(name: str, root: Path) -> np.ndarray:
-    """Write COUNT faces in the format `name`. Returns the points_image (COUNT, K, 2) that a reader must find."""
+def sample(name: str, root: Path, *, placeholder: float | None = None) -> np.ndarray:
+    """Write COUNT faces in the format `name`. Returns the points_image (COUNT, K, 2) that a reader must find.
+
+    placeholder: what the file of the last face has for the x and y of point 40, which is not marked.
+    """
     root.mkdir(parents=True)
     points = project(random_euler(COUNT)) * min(SIZE) + (20, 0)
+    if placeholder is not None:
+        points[-1, UNMARKED] = np.array(placeholder) * SCALES.get(name, 1) - ORIGINS.get(name, 0)
     return SAMPLES[name](root, points)
 
 
@@ -36,13 +45,20 @@ def rows(points: np.ndarray) -> str:
 
 
 def dense(points: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """Points (N, 98 or 106, 2) that map to points (N, 68, 2): the solution of least length."""
+    """Points (N, 98 or 106, 2) that map to points (N, 68, 2): the solution of least length; placeholders stay so."""
     inverse = np.linalg.pinv(weights)  # (2, count, 68)
-    return np.einsum("cjk,nkc->njc", inverse, points)
+    found = np.einsum("cjk,nkc->njc", inverse, points)
+    for face, point in zip(*np.nonzero(np.isin(points, (-1, 0)).all(axis=2)), strict=True):
+        found[face, weights[0, point] != 0] = points[face, point]
+    return found
 
 
-def _challenge(root: Path, _: np.ndarray) -> np.ndarray:
-    return write_faces(root, COUNT, size=SIZE)[1]
+def _challenge(root: Path, points: np.ndarray) -> np.ndarray:
+    names = write_faces(root, COUNT, size=SIZE, annotated=False)[0]
+    (root / "annot.pkl").write_bytes(
+        pickle.dumps((names, [[tuple(point) for point in face] for face in points.tolist()]))
+    )
+    return points
 
 
 def _pts(root: Path, points: np.ndarray) -> np.ndarray:
@@ -149,7 +165,8 @@ def _x_anylabeling(root: Path, points: np.ndarray) -> np.ndarray:
         shapes = [{"label": "new_face", "shape_type": "rectangle", "group_id": 5, "points": [[30, 20], [130, 110]]}]
         for j, point in reversed(list(enumerate(face.tolist()))):
             shapes.append({"label": str(j), "shape_type": "point", "group_id": 5, "points": [point], "difficult": True})
-        (root / f"{i}.json").write_text(json.dumps({"version": "2.3.1", "flags": {}, "shapes": shapes}))
+        size = {"imageWidth": SIZE[0], "imageHeight": SIZE[1]}
+        (root / f"{i}.json").write_text(json.dumps({"version": "2.3.1", "flags": {}, "shapes": shapes, **size}))
     return points
 
 

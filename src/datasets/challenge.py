@@ -13,7 +13,7 @@ import numpy as np
 from src.datasets import numbers_pickle
 from src.datasets.faces import Faces
 from src.datasets.folder import Folder
-from src.datasets.frames import settle
+from src.datasets.frames import describe_placeholders, find_placeholders, settle
 from src.datasets.listing import plain
 from src.errors import InputError, about
 from src.files import atomic_path
@@ -27,19 +27,34 @@ def read_annotations(folder: str | Path) -> tuple[list[str], np.ndarray]:
     """Read `folder/annot.pkl`: names (N) and points_image (N, 68, 2) float64, pixels of each source picture.
 
     Raises InputError where the file is missing, is not such a pickle, would run code, or holds anything but one finite
-    68-point face for every distinct name inside the folder.
+    68-point face, all of whose points are marked, for every distinct name inside the folder.
     """
+    return load_annotations(_find(folder))
+
+
+def load_annotations(path: str | Path) -> tuple[list[str], np.ndarray]:
+    """Like `read_annotations`, for the path of the pickle itself."""
+    names, points_image = _load(path)
+    faults = describe_placeholders(find_placeholders(points_image), len(names))
+    faulty = [i for i, fault in enumerate(faults) if fault]
+    if faulty:
+        raise InputError(
+            f"{path}: {names[faulty[0]]}: {faults[faulty[0]]} ({len(faulty)} such faces); mend them or take them out"
+        )
+    return names, points_image
+
+
+def _find(folder: str | Path) -> Path:
     folder = Path(folder)
     path = folder / ANNOTATIONS
     if not folder.is_dir():
         raise InputError(f"{folder}: no such folder; expected pictures and {ANNOTATIONS} there")
     if not path.is_file():
         raise InputError(f"{path}: not found; expected a pickle of (names, landmarks) beside the pictures")
-    return load_annotations(path)
+    return path
 
 
-def load_annotations(path: str | Path) -> tuple[list[str], np.ndarray]:
-    """Like `read_annotations`, for the path of the pickle itself."""
+def _load(path: str | Path) -> tuple[list[str], np.ndarray]:
     with about(path):
         try:
             content = numbers_pickle.load(path)
@@ -57,13 +72,13 @@ def detect(folder: Folder) -> bool:
 
 
 def read(folder: Folder) -> Faces:
-    names, points_image = read_annotations(folder.root)
+    names, points_image = _load(_find(folder.root))
     return Faces(folder.root, np.array(names), points_image)
 
 
 def read_folder(folder: str | Path) -> Faces:
     """The faces of a folder in the challenge's format, settled in the frame of `Faces`."""
-    names, points_image = read_annotations(folder)
+    names, points_image = _load(_find(folder))
     return settle(Faces(Path(folder), np.array(names), points_image))
 
 

@@ -2,7 +2,7 @@
 
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
@@ -29,14 +29,15 @@ _Broken = list[tuple[Path, InputError]]
 
 
 def convert(
-    faces: Faces, out: str | Path, *, to: str, image_size: int, crop: str = WHOLE, skip_broken: bool = False
+    faces: Faces, out: str | Path, *, to: str, image_size: int, crop_rule: str = WHOLE, skip_broken: bool = False
 ) -> dict[str, int | str]:
     """Write `faces` into the new folder `out` in the format `to`, or nothing at all.
 
-    crop: `whole` copies the pictures as they are; any other rule of `src.datasets.cropping` writes a JPEG of image_size
-    pixels a face. Returns {"faces", "broken", "outside", "left_out"}; outside counts the faces with a point beyond
-    their picture, which are kept, and left_out says which are broken. Raises InputError for a folder that already holds
-    something, for pictures or labels that would overwrite each other and, unless `skip_broken`, for broken pictures.
+    crop_rule: `whole` copies the pictures as they are; any other one of `src.datasets.cropping` writes a JPEG of
+    image_size pixels a face. Returns {"faces", "broken", "outside", "left_out"}; outside counts the faces with a point
+    beyond their picture, which are kept, and left_out says which are broken. Raises InputError for a folder that
+    already holds something, for pictures or labels that would overwrite each other and, unless `skip_broken`, for
+    broken pictures.
     """
     if to not in WRITABLE:
         raise InputError(f"expected a format that can be written ({', '.join(WRITABLE)}), found {to!r}")
@@ -45,13 +46,13 @@ def convert(
     if len(faulty) == len(faces):
         raise _all_broken(faces, faulty)
     sound = faces.take(faces.faults == "")
-    if crop == WHOLE:
+    if crop_rule == WHOLE:
         _check_names(sound, to=to, by_stem=form.by_stem)
     with _new_folder(Path(out)) as folder:
-        if crop == WHOLE:
+        if crop_rule == WHOLE:
             placed, outside, broken = _copy_pictures(sound, folder, form.pictures)
         else:
-            placed, outside, broken = _crop_pictures(sound, folder, form.pictures, crop=crop, size=image_size)
+            placed, outside, broken = _crop_pictures(sound, folder, form.pictures, crop_rule=crop_rule, size=image_size)
         broken = [*faulty, *broken]
         if broken and not skip_broken:
             raise InputError(describe_broken(broken, len(faces)))
@@ -118,11 +119,11 @@ def _copy_pictures(faces: Faces, out: Path, inside: str) -> tuple[Faces, int, _B
     return replace(replace(faces, names=names).take(is_kept), root=out), int(is_outside.sum()), broken
 
 
-def _crop_pictures(faces: Faces, out: Path, inside: str, *, crop: str, size: int) -> tuple[Faces, int, _Broken]:
+def _crop_pictures(faces: Faces, out: Path, inside: str, *, crop_rule: str, size: int) -> tuple[Faces, int, _Broken]:
     """Like `_copy_pictures`, with a picture of `size` pixels for every face."""
-    names, affines = _crop_names(faces.names, inside), np.zeros((len(faces), 2, 3))
+    names, affines = crop_names(faces.names.tolist(), inside), np.zeros((len(faces), 2, 3))
     kept, outside, broken = [], 0, []
-    for row, square in enumerate(decode_faces([faces], size, crop=crop, description="cropping")):
+    for row, square in enumerate(decode_faces([faces], size, crop_rule=crop_rule, description="cropping")):
         if isinstance(square, InputError):
             broken.append((faces.path(row), square))
             continue
@@ -143,9 +144,9 @@ def _all_broken(faces: Faces, broken: _Broken) -> InputError:
     return InputError(f"{faces.root}: all {len(faces)} pictures are broken; first: {broken[0][1]}")
 
 
-def _crop_names(names: np.ndarray, inside: str) -> list[str]:
-    """A .jpg for every face: the picture's own name, or NAME.png.jpg where that is taken; the second face of a picture
-    is NAME.face2.jpg. Case does not tell two names apart."""
+def crop_names(names: Sequence[str], inside: str = "") -> list[str]:
+    """A .jpg for every face by its picture's name: NAME.jpg, or NAME.png.jpg where that is taken; the second face of a
+    picture is NAME.face2.jpg. Case does not tell two names apart."""
     taken: set[str] = set()
     stems: dict[str, str] = {}
 
@@ -155,12 +156,12 @@ def _crop_names(names: np.ndarray, inside: str) -> list[str]:
         taken.add(folded(stem))
         return stem
 
-    for name in dict.fromkeys(names.tolist()):  # first faces first: no further face takes another picture's name
+    for name in dict.fromkeys(names):  # first faces first: no further face takes another picture's name
         path = PurePosixPath(inside, name)
         stems[name] = take(str(path.with_suffix("")), str(path))
     faces_of = dict.fromkeys(stems, 0)
     crops = []
-    for name in names.tolist():
+    for name in names:
         faces_of[name] += 1
         crops.append(f"{stems[name] if faces_of[name] == 1 else take(f'{stems[name]}.face{faces_of[name]}')}.jpg")
     return crops

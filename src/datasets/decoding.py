@@ -30,13 +30,15 @@ class Square:
     has_points_outside: bool
 
 
-def decode_faces(tables: Sequence[Faces], size: int, *, crop: str, description: str) -> Iterator[Square | InputError]:
+def decode_faces(
+    tables: Sequence[Faces], size: int, *, crop_rule: str, description: str
+) -> Iterator[Square | InputError]:
     """Every face of the tables in order, as a square of `size` pixels, or what is wrong with it.
 
-    crop: a rule of `src.datasets.cropping`. Pillow releases the lock while it decodes, so threads use all cores; a
+    crop_rule: one of `src.datasets.cropping`. Pillow releases the lock while it decodes, so threads use all cores; a
     block of faces is finished before the next one begins, which bounds the memory.
     """
-    crops = [crop_squares(table, crop) for table in tables]
+    crops = [crop_squares(table, crop_rule) for table in tables]
     faces = [(table, part, row) for table, part in zip(tables, crops, strict=True) for row in range(len(table))]
     block = max(os.cpu_count() or 1, _BLOCK_BYTES // (3 * size**2))
     progress = tqdm(total=len(faces), desc=description, unit="face", disable=None)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
+from src.datasets.listing import spell_out
 from src.errors import InputError
 
 
@@ -81,6 +82,13 @@ class Faces:
     def path(self, row: int) -> Path:
         """The picture of one face."""
         return self.root / self.names[row]
+
+    def describe(self) -> str:
+        """How many faces were read, what was left out and what was decided, in words."""
+        left_out = [
+            f"{len(names)} {what} left out ({spell_out(names)})" for what, names in self.left_out.items() if names
+        ]
+        return ", ".join([f"{len(self)} faces of {self.num_points} points", *left_out, *self.remarks])
 
     def take(self, rows: np.ndarray) -> "Faces":
         """Some of the faces: rows are indices or a (N) bool mask."""

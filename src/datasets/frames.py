@@ -4,13 +4,16 @@ Here a format's origin and shares are resolved, the size that labels state is he
 stored pixels of a turned picture are turned with it, and placeholders for points that nobody marked are found.
 """
 
+import os
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 
 from src.datasets.faces import OURS, Faces
-from src.datasets.listing import spell_out
+from src.datasets.listing import folded, is_picture, spell_out
 from src.datasets.pictures import Shape, picture_shapes
 from src.errors import InputError
 from src.geometry import apply_affine, compose_affine, orientation_affine
@@ -37,7 +40,7 @@ def settle(faces: Faces, *, frame: str | None = None, rescale: bool = False) -> 
     if faces.convention.unmarked and placeholder.any():
         faces, placeholder = _without_unmarked(faces, placeholder.any(axis=1)), np.zeros((1, 1), bool)
     unique, picture_of = np.unique(faces.names, return_inverse=True)
-    shapes = picture_shapes([faces.root / name for name in unique])
+    shapes = _with_namesakes(faces.root, unique, picture_shapes([faces.root / name for name in unique]))
     stated = faces.convention.stated_size
     settled = [
         _settle_one(
@@ -66,6 +69,22 @@ def settle(faces: Faces, *, frame: str | None = None, rescale: bool = False) -> 
         remarks=(*faces.remarks, *_remarks(counts, frame)),
         convention=OURS,
     )
+
+
+def _with_namesakes(root: Path, names: Sequence[str], shapes: list[Shape | InputError]) -> list[Shape | InputError]:
+    """The shapes; for an absent picture that of its folder is named which differs in case or ending alone."""
+    hinted = list(shapes)
+    folders: dict[Path, dict[str, str]] = {}
+    for i, name in enumerate(names):
+        path = root / name
+        if not isinstance(shapes[i], InputError) or path.exists() or not path.parent.is_dir():
+            continue
+        if path.parent not in folders:
+            others = [other for other in sorted(os.listdir(path.parent)) if is_picture(other)]
+            folders[path.parent] = {folded(os.path.splitext(other)[0]): other for other in others}
+        if near := folders[path.parent].get(folded(path.stem)):
+            hinted[i] = InputError(f"{shapes[i]}; is it {near}?")
+    return hinted
 
 
 def find_placeholders(points: np.ndarray) -> np.ndarray:

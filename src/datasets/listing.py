@@ -11,8 +11,11 @@ from src.errors import InputError
 EXTENSIONS = frozenset(
     {".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".bmp", ".webp", ".tif", ".tiff", ".gif", ".avif", ".jp2"}
 )
-# Pictures that Pillow does not read: telephones' and cameras' own formats.
-_UNREADABLE = frozenset({".heic", ".heif", ".hif", ".jxl", ".dng", ".cr2", ".cr3", ".nef", ".arw", ".raf", ".orf"})
+# Pictures that we do not read: telephones' and cameras' own formats, and what was never a photograph's.
+_UNREADABLE = frozenset(
+    {".heic", ".heif", ".hif", ".jxl", ".dng", ".cr2", ".cr3", ".nef", ".arw", ".raf", ".orf", ".rw2", ".pef", ".srw"}
+    | {".ppm", ".pgm", ".pnm", ".tga", ".psd", ".j2k", ".jpx", ".jpf", ".jxr", ".apng", ".mpo"}
+)
 _MOST_SPELLED_OUT = 5
 _NUMBER = re.compile(r"(\d+)")
 
@@ -45,14 +48,27 @@ def list_pictures(folder: str | Path) -> list[str]:
 
 def left_out_pictures(folder: str | Path) -> list[str]:
     """Sorted names of the pictures that `list_pictures` leaves out: unreadable formats, and all in subfolders."""
-    names = []
-    for place, folders, files in os.walk(folder):
-        folders[:] = [name for name in folders if not name.startswith(".") and name != "__MACOSX"]
+    names, visited = [], set()
+    for place, folders, files in os.walk(folder, followlinks=True):
+        real = os.path.realpath(place)
+        is_known = real in visited  # a link that leads back
+        visited.add(real)
+        folders[:] = [name for name in folders if not (is_known or name.startswith(".") or name == "__MACOSX")]
+        if is_known:
+            continue
         inside = Path(place).relative_to(folder)
         for name in files:
             if not name.startswith(".") and (is_unreadable(name) or (is_picture(name) and inside.parts)):
                 names.append((inside / name).as_posix())
     return sorted(names)
+
+
+def describe_left_out(folder: str | Path) -> str:
+    """What `list_pictures` leaves out, in words; "" where that is nothing."""
+    names = left_out_pictures(folder)
+    if not names:
+        return ""
+    return f"{len(names)} pictures left out, in formats that cannot be read or in subfolders: {spell_out(names)}"
 
 
 def natural_order(names: Iterable[str]) -> list[str]:

@@ -72,16 +72,17 @@ def prepare(
     *,
     image_size: int,
     skip_broken: bool = False,
-    crop: str = WHOLE,
+    crop_rule: str = WHOLE,
     shares: tuple[float, ...] = (),
 ) -> dict[str, int | str | bool]:
     """Decode annotated pictures into one prepared folder; a no-op where nothing changed.
 
-    sources: tables of faces, or folders in the challenge's format. crop: a rule of `src.datasets.cropping`.
+    sources: tables of faces, or folders in the challenge's format. crop_rule: one of `src.datasets.cropping`.
     shares: of each source in a training batch, kept with the faces.
-    Returns {"faces", "broken", "outside", "left_out", "redone"}; outside counts the faces with a point beyond their
-    picture, which are kept, and left_out says which are broken. Raises InputError for bad annotations and, unless
-    `skip_broken`, for broken pictures, before anything of `out` is replaced.
+    Returns {"faces", "broken", "outside", "left_out", "remarks", "redone"}; outside counts the faces with a point
+    beyond their picture, which are kept, left_out says which are broken, and remarks what was decided while reading.
+    Raises InputError for bad annotations and, unless `skip_broken`, for broken pictures, before anything of `out` is
+    replaced.
     """
     tables, out = [source if isinstance(source, Faces) else read_folder(source) for source in sources], Path(out)
     num_points = _common_count(tables)
@@ -89,16 +90,19 @@ def prepare(
     folders = list(dict.fromkeys(table.root for table in tables))  # several tables may be parts of one folder
     names = dict(zip(folders, distinct_names(folders), strict=True))
     roots = [names[table.root] for table in tables]
-    check_rule(crop)
-    fingerprint = _fingerprint(tables, f"{VERSION} {image_size} {crop}" + f" {shares}" * bool(shares))
+    remarks = "; ".join(
+        f"{root}: {remark}" for root, table in zip(roots, tables, strict=True) for remark in table.remarks
+    )
+    check_rule(crop_rule)
+    fingerprint = _fingerprint(tables, f"{VERSION} {image_size} {crop_rule}" + f" {shares}" * bool(shares))
     with alone_in(out):
         meta = _read_meta(out)
         unchanged = meta is not None and meta.get("fingerprint") == fingerprint
         if unchanged and (skip_broken or meta.get("broken") == 0) and _is_whole(out):
             counts = {name: meta[name] for name in ("faces", "broken", "outside")}
-            return {**counts, "left_out": meta.get("left_out", ""), "redone": False}
+            return {**counts, "left_out": meta.get("left_out", ""), "remarks": remarks, "redone": False}
         with atomic_path(out / "images.npy") as temporary:
-            written = _write_squares(temporary, tables, image_size, crop=crop, description=out.name)
+            written = _write_squares(temporary, tables, image_size, crop_rule=crop_rule, description=out.name)
             if written.broken and not skip_broken:
                 raise InputError(describe_broken(written.broken, len(written.kept)))
             if not written.kept.any():
@@ -111,12 +115,12 @@ def prepare(
             **counts,
             "points": num_points,
             "image_size": image_size,
-            "crop": crop,
+            "crop": crop_rule,
             "sources": roots,
             "fingerprint": fingerprint,
         }
         write_text(out / "meta.json", json.dumps(meta, indent=2) + "\n")
-    return {**counts, "redone": True}
+    return {**counts, "remarks": remarks, "redone": True}
 
 
 @dataclass(frozen=True)
@@ -130,13 +134,13 @@ class _Written:
     broken: list[tuple[Path, InputError]]
 
 
-def _write_squares(path: Path, tables: list[Faces], image_size: int, *, crop: str, description: str) -> _Written:
+def _write_squares(path: Path, tables: list[Faces], image_size: int, *, crop_rule: str, description: str) -> _Written:
     """Decode all faces into the array file `path`, which leaves the broken ones out."""
     paths = [table.path(row) for table in tables for row in range(len(table))]
     affine, size, kept = np.zeros((len(paths), 2, 3)), np.zeros((len(paths), 2)), np.zeros(len(paths), bool)
     outside, broken = 0, []
     with SquaresFile(path, len(paths), image_size) as images:
-        for i, square in enumerate(decode_faces(tables, image_size, crop=crop, description=description)):
+        for i, square in enumerate(decode_faces(tables, image_size, crop_rule=crop_rule, description=description)):
             if isinstance(square, InputError):
                 broken.append((paths[i], square))
                 continue

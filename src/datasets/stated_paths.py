@@ -1,8 +1,9 @@
 """The pictures that annotation files call by path: relative to another folder, absolute, or from another computer.
 
 A label on the wrong picture is worse than a missing picture. So a path that is not found as it stands is matched by
-its end only where nothing speaks against it: not the part (train, val, test) that the file or path names, not another
-path that claims the same picture, not other paths that are found with their folders.
+its end only where nothing speaks against it: not the part (train, val, test) that the file or path names, not a folder
+numbered otherwise, not another path that claims the same picture, not other paths that are found with their folders.
+And two folders of different names are one only where a name says no more than "images", or below a foreign root.
 """
 
 import os
@@ -20,6 +21,11 @@ from src.errors import InputError
 _PARTS = {"train": "train", "training": "train", "trainset": "train", "val": "val", "valid": "val", "dev": "val",
           "validation": "val", "valset": "val", "test": "test", "testing": "test", "testset": "test"}  # fmt: skip
 _WORDS = re.compile(r"[a-z]+")
+_DIGITS = re.compile(r"\d+")
+# Names of folders that say nothing about which pictures they hold.
+_ANY_PICTURES = {"image", "images", "img", "imgs", "picture", "pictures", "pic", "pics", "photo", "photos", "jpg",
+                 "jpeg", "jpegs", "jpegimages", "png", "pngs", "face", "faces", "crop", "crops", "frame", "frames",
+                 "file", "files", "data", "dataset", "set", "upload", "uploads", "export", "raw", "input"}  # fmt: skip
 
 
 class Statement(NamedTuple):
@@ -56,7 +62,7 @@ class PictureFinder:
         self._files = {PurePosixPath(statement.file).stem for statement in distinct}
         found = {statement: self._match(statement) for statement in distinct}
         is_foreign = all(match is None for match in found.values())
-        renamed = []
+        renamed, namesakes = [], []
         for statement, match in found.items():
             if match is None:
                 found[statement] = self._match(statement, by_name=True) if is_foreign else None
@@ -64,17 +70,26 @@ class PictureFinder:
                     renamed.append(f"{statement.path} -> {found[statement].name}")
             if found[statement] is None:
                 found[statement] = _Match(_inside(statement.path), is_missing=True)
+                if others := self._by_file.get(_normal(statement.path)[-1]):
+                    namesakes.append(f"{statement.path}, not {others[0]}")
         self._check_claims(found)
         names = [self._exact.get(found[statement].name, found[statement].name) for statement in statements]
-        remark = f"{len(renamed)} pictures found by their file name alone, in another folder ({spell_out(renamed)})"
-        return names, (remark,) if renamed else ()
+        remarks = [
+            f"{len(paths)} {what} ({spell_out(paths)})"
+            for paths, what in (
+                (renamed, "pictures found by their file name alone, in another folder"),
+                (namesakes, "stated pictures are absent, those of that name lie elsewhere"),
+            )
+            if paths
+        ]
+        return names, tuple(remarks)
 
     def is_known(self, path: str) -> bool:
         """Whether some picture has this path's file name."""
         return _normal(path)[-1] in self._by_file
 
     def _match(self, statement: Statement, *, by_name: bool = False) -> _Match | None:
-        """by_name: let a picture fit of which no folder agrees."""
+        """by_name: let a picture fit of which no folder agrees, if one of the two folders may hold any pictures."""
         parts = _normal(statement.path)
         beside = PurePosixPath(statement.file).parent / PurePosixPath(*parts)
         for exact in (os.path.normpath(beside), os.path.normpath(PurePosixPath(*parts))):
@@ -88,7 +103,9 @@ class PictureFinder:
             agreement = _common_ending(parts, own)
             own_parts = _part_words(os.path.dirname(name)) | self._files.intersection(own[:-1])
             contradicts = own_parts and not stated_parts & own_parts
-            if not contradicts and (by_name or agreement in (len(parts), len(own))):
+            contradicts = contradicts or _are_siblings(own_file, *own[-2:-1])
+            is_ending = agreement in (len(parts), len(own))
+            if not contradicts and (is_ending or (by_name and _may_be_one(parts, own, agreement))):
                 fitting.append((agreement, bool(stated_parts & own_parts), name))
         best = [name for *rank, name in fitting if rank == max(rank for *rank, _ in fitting)]
         if len(best) > 1:
@@ -126,6 +143,22 @@ def _inside(path: str) -> str:
 
 def _part_words(path: str) -> set[str]:
     return {_PARTS[word] for word in _WORDS.findall(path.lower()) if word in _PARTS}
+
+
+def _may_be_one(first: tuple[str, ...], second: tuple[str, ...], agreement: int) -> bool:
+    """Whether a stated path and a picture's that disagree in a folder may be one: renamed, or on another computer."""
+    folders = [path[-agreement - 1].lower() for path in (first, second)]
+    if _are_siblings(*folders):
+        return False
+    is_of_elsewhere = agreement > 1 and (first[0] == "/" or first[0].endswith(":"))
+    return is_of_elsewhere or any(_DIGITS.sub("", name).strip("_- ") in _ANY_PICTURES for name in folders)
+
+
+def _are_siblings(first: str, second: str = "") -> bool:
+    """Whether two names differ in their numbers alone: part1 and part2."""
+    first, second = first.lower(), second.lower()
+    words, others = (_DIGITS.sub("0", name) for name in (first, second))
+    return first != second and words == others != "0"
 
 
 def _common_ending(first: tuple[str, ...], second: tuple[str, ...]) -> int:

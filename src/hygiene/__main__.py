@@ -19,6 +19,7 @@ from src.datasets.conversion import convert
 from src.datasets.faces import Faces
 from src.datasets.folder import Folder
 from src.datasets.formats import FORMATS, detect_format, read_faces
+from src.datasets.frames import FRAMES
 from src.errors import InputError
 from src.files import check_writable, write_text
 from src.hygiene.duplicates import (
@@ -43,19 +44,30 @@ class _Labels:
     """The faces of a folder and the crop rule of its format."""
 
     faces: Faces
-    crop: str
+    crop_rule: str
+    skip_broken: bool
 
     @classmethod
-    def read(cls, folder: Folder) -> "_Labels":
+    def read(cls, folder: Folder, *, frame: str | None, skip_broken: bool) -> "_Labels":
         name = detect_format(folder)
-        return cls(read_faces(folder, name), FORMATS[name].crop)
+        faces = read_faces(folder, name, frame=frame)
+        print(f"{folder.root}: {name}, {faces.describe()}")
+        return cls(faces, FORMATS[name].crop_rule, skip_broken)
 
     def write(self, chosen: np.ndarray, out: Path) -> None:
         """Some faces (N,) bool into a new folder in the challenge's format."""
         if not chosen.any():
             raise InputError(f"{out}: expected faces to write, found none left")
-        counts = convert(self.faces.take(chosen), out, to="challenge", image_size=_CROP_SIZE, crop=self.crop)
-        print(f"{out}: {counts['faces']} faces")
+        counts = convert(
+            self.faces.take(chosen),
+            out,
+            to="challenge",
+            image_size=_CROP_SIZE,
+            crop_rule=self.crop_rule,
+            skip_broken=self.skip_broken,
+        )
+        broken = f", {counts['broken']} broken pictures left out ({counts['left_out']})" if counts["broken"] else ""
+        print(f"{out}: {counts['faces']} faces{broken}")
 
 
 def parse_arguments() -> argparse.Namespace:
@@ -69,6 +81,8 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--clean", type=Path, metavar="DIR", help="write the first folder without them")
     parser.add_argument("--split", type=float, metavar="SHARE", help="write OUT/train and OUT/validation of one folder")
     parser.add_argument("--seed", type=int, default=0, help="of the split")
+    parser.add_argument("--frame", choices=FRAMES, help="what labels on pictures turned by EXIF speak of (shown)")
+    parser.add_argument("--skip_broken", action="store_true", help="leave out broken faces instead of stopping")
     parser.add_argument("--out", type=Path, help="where the split goes")
     parser.add_argument("--sheet", type=Path, default="output/contact_sheet.png", help="the pairs, to look at")
     parser.add_argument("--pairs", type=int, default=24, help="how many of them; 0 is none")
@@ -79,7 +93,9 @@ def main() -> None:
     arguments = parse_arguments()
     _check(arguments)
     folders = [Folder(root) for root in arguments.root]
-    labels = _Labels.read(folders[0]) if arguments.clean or arguments.split is not None else None
+    labels = None
+    if arguments.clean or arguments.split is not None:
+        labels = _Labels.read(folders[0], frame=arguments.frame, skip_broken=arguments.skip_broken)
     pictures = read_pictures(folders)
     pairs = look_alikes(pictures.hashes, arguments.distance)
     groups = connect(len(pictures), pairs)

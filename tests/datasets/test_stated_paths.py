@@ -93,3 +93,33 @@ def test_one_picture_never_serves_two_paths(tmp_path: Path) -> None:
 def test_composed_and_decomposed_letters_are_one_name(tmp_path: Path) -> None:
     finder = _finder(tmp_path, "a\u0308.jpg")
     assert _locate(finder, "\u00e4.jpg") == ["a\u0308.jpg"]
+
+
+@pytest.mark.parametrize(
+    ("stated", "picture_name", "is_found"),
+    [
+        ("part2/1.jpg", "part1/1.jpg", False),
+        ("images2/1.jpg", "images1/1.jpg", False),
+        ("lfpw/1.jpg", "helen/1.jpg", False),
+        ("helen/images/1.jpg", "afw/images/1.jpg", False),
+        ("D:\\sets\\lfpw\\1.jpg", "pics/1.jpg", True),
+        ("/data/anna/export/Images/1.jpg", "helen/1.jpg", True),
+        ("/data/anna/pictures/1.jpg", "a part/pictures/1.jpg", True),
+        ("lfpw/1.jpg", "1.jpg", True),
+    ],
+)
+def test_a_single_part_takes_no_pictures_of_a_folder_that_is_called_otherwise(
+    stated: str, picture_name: str, is_found: bool, tmp_path: Path
+) -> None:
+    finder = _finder(tmp_path, picture_name)
+    names, remarks = finder.locate_all([Statement("faces.json", stated)])
+    assert (names == [picture_name]) == is_found
+    if not is_found:
+        assert f"{stated}, not {picture_name}" in remarks[0]
+
+
+def test_the_file_of_another_numbered_part_takes_no_pictures(tmp_path: Path) -> None:
+    finder = _finder(tmp_path, "part1/1.jpg")
+    assert _locate(finder, "1.jpg", file="part2.json") == ["1.jpg"]
+    assert _locate(finder, "1.jpg", file="part1.json") == ["part1/1.jpg"]
+    assert _locate(finder, "1.jpg", file="json/1.json") == ["part1/1.jpg"]

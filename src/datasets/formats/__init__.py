@@ -31,7 +31,7 @@ class Format:
     """detect: cheap, by the names of files and the beginnings of a few. read and write speak the frame of `Faces`.
 
     write: labels for pictures that already lie below the same folder, inside `pictures`; None where we only read.
-    crop: the rule that fits the format's pictures. by_stem: labels are named as their picture less its ending.
+    crop_rule: that that fits the format's pictures. by_stem: labels are named as their picture less its ending.
     is_other_picture: whether a picture of the format is no face's, such as a map of its parts.
     """
 
@@ -39,19 +39,19 @@ class Format:
     read: Callable[[Folder], Faces]
     write: Callable[[Faces, Path], None] | None
     pictures: str
-    crop: str
+    crop_rule: str
     by_stem: bool
     is_other_picture: Callable[[str], bool]
 
 
-def _format(module: ModuleType, crop: str = cropping.CHALLENGE) -> Format:
+def _format(module: ModuleType, crop_rule: str = cropping.CHALLENGE) -> Format:
     write, pictures = getattr(module, "write", None), getattr(module, "PICTURES", "")
     is_other = getattr(module, "is_other_picture", lambda name: False)
-    return Format(module.detect, module.read, write, pictures, crop, getattr(module, "BY_STEM", False), is_other)
+    return Format(module.detect, module.read, write, pictures, crop_rule, getattr(module, "BY_STEM", False), is_other)
 
 
 FORMATS: dict[str, Format] = {
-    "challenge": _format(challenge, crop=cropping.WHOLE),
+    "challenge": _format(challenge, crop_rule=cropping.WHOLE),
     "pts": _format(pts),
     "wflw": _format(wflw),
     "aflw2000": _format(aflw2000),

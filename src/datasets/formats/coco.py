@@ -20,7 +20,7 @@ from src.files import atomic_path
 
 PICTURES = "images"
 FILE = "faces.json"
-_MARKED = 2  # visibility of a marked and visible point
+_UNMARKED, _MARKED = 0, 2  # visibility of a point without a place, and of a marked and visible one
 
 
 class _Content(NamedTuple):
@@ -93,14 +93,17 @@ def _parse(content: dict) -> _Content:
     missing = [key for key in ("images", "annotations") if not isinstance(content.get(key), list)]
     if missing:
         raise InputError(f"expected lists called images and annotations, found no {missing[0]}")
-    pictures, sizes = {}, {}
+    pictures: dict[object, str] = {}
+    sizes: dict[object, np.ndarray] = {}
     for image in content["images"]:
         if pictures.setdefault(image["id"], stated_path(image["file_name"])) != image["file_name"]:
             raise InputError(
                 f"expected an id for each image, found {image['id']!r} for {pictures[image['id']]} and "
                 f"{image['file_name']}; number them anew"
             )
-        sizes[image["id"]] = stated_size(image.get("width"), image.get("height"))
+        size = stated_size(image.get("width"), image.get("height"))
+        if not np.array_equal(sizes.setdefault(image["id"], size), size, equal_nan=True):
+            raise InputError(f"expected one size of {image['file_name']}, found {sizes[image['id']]} and {size}")
     faces, unmarked = [], []
     for annotation in content["annotations"]:
         rows, image = np.array(annotation.get("keypoints", []), np.float64), annotation["image_id"]
@@ -109,7 +112,12 @@ def _parse(content: dict) -> _Content:
                 f"expected x, y, visibility of a listed image, found {rows.size} numbers for image {image}"
             )
         rows = rows.reshape(-1, 3)
-        if len(rows) == 0 or (rows[:, 2] == 0).any():
+        if len(rows) and not (rows[:, 2] >= _UNMARKED).all() & (rows[:, 2] <= _MARKED).all():
+            raise InputError(
+                f"expected x, y, visibility of each point, found the visibility {np.abs(rows[:, 2]).max():g} in "
+                f"{pictures[image]}; are visibilities missing?"
+            )
+        if len(rows) == 0 or (rows[:, 2] == _UNMARKED).any():
             unmarked.append(pictures[image])
             continue
         left, top, width, height = np.array(annotation.get("bbox") or [np.nan] * 4, np.float64)

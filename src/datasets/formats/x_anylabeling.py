@@ -1,6 +1,7 @@
 """X-AnyLabeling: a .json beside each picture, with a rectangle and numbered points a face, tied by their group_id."""
 
 import json
+import os
 from collections import defaultdict
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
@@ -84,12 +85,31 @@ def _find_pictures(folder: Folder, files: dict[str, _Content]) -> tuple[dict[str
     stated = {file: content.path for file, content in files.items() if content.path and finder.is_known(content.path)}
     names, remarks = finder.locate_all([Statement(file, path) for file, path in stated.items()])
     pictures = dict(zip(stated, names, strict=True))
+    _check_renamed(folder, pictures)
     others = [file for file in files if file not in stated]
     pictures |= {file: folder.picture(str(PurePosixPath(file).with_suffix(""))) for file in others}
     taken = [f"{files[file].path} -> {pictures[file]}" for file in others if files[file].path]
     if taken:
         remarks = (*remarks, f"{len(taken)} absent pictures taken to be those beside their labels ({spell_out(taken)})")
     return pictures, remarks
+
+
+def _check_renamed(folder: Folder, pictures: dict[str, str]) -> None:
+    """Raise InputError for a file that states another file's picture and lies beside one of its own name: renamed with
+    its picture, but not inside."""
+    files_of: dict[str, list[str]] = defaultdict(list)
+    for file, picture in pictures.items():
+        files_of[picture].append(file)
+    known = {os.path.splitext(name)[0]: name for name in folder.pictures}
+    for picture, files in files_of.items():
+        for file in files if len(files) > 1 else ():
+            beside = known.get(os.path.splitext(file)[0], picture)
+            if os.path.splitext(beside)[0] != os.path.splitext(picture)[0]:
+                other = next(name for name in files if name != file)
+                raise InputError(
+                    f"{folder.root}: expected a picture for each file, found {picture} stated in {other} and {file}, "
+                    f"beside which lies {beside}; correct its imagePath"
+                )
 
 
 def _parse(content: dict) -> _Content:

@@ -19,6 +19,7 @@ from PIL import Image
 from tqdm import tqdm
 
 from src.datasets.challenge import ANNOTATIONS, read_annotations, write_annotations
+from src.datasets.conversion import crop_names
 from src.datasets.pictures import open_picture, upright
 from src.devices import born_deaf, end_with_parent, process_pool
 from src.errors import InputError, about
@@ -123,6 +124,7 @@ def _repose(
         source=source,
         out=out,
         names=names,
+        stems=[Path(name).stem for name in crop_names([name.replace("/", "_") for name in names])],
         model=model,
         relabeled=relabeled,
         turns=_if_turned(relabeled, turns_per_photo(names, making.per_photo)),
@@ -178,6 +180,7 @@ class _Job:
     source: Path
     out: Path
     names: list[str]
+    stems: list[str]  # (N) of the files made of each photograph
     model: FaceModel
     relabeled: Relabeled
     turns: np.ndarray  # (N) turned faces of each photograph
@@ -193,7 +196,7 @@ class _Job:
         name = self.names[index]
         rng = np.random.default_rng([self.making.seed, zlib.crc32(name.encode())])
         photo = _read_photo(self.source / name)
-        stem = str(Path(name).with_suffix("")).replace("/", "_")
+        stem = self.stems[index]
         points = self.relabeled.points_camera[index, :, :2]
         affine = frame(points, self.making.image_size, self.relabeled.fits.euler[index, 1], rng)
         picture = cut_photo(photo, affine, self.making.image_size, extended=rng.random() < _EXTENDED)
@@ -243,7 +246,7 @@ def _run(job: _Job, indices: Iterable[int], workers: int | None) -> Iterator[lis
 
 
 def _read_photo(path: Path) -> np.ndarray:
-    """(S, S, 3) uint8 RGB; a picture that is not square is filled with black on the right or below."""
+    """(S, S, 3) uint8 RGB of a picture as people see it; what is not square is filled with black, right or below."""
     with about(f"{path}, which is listed in the annotations"), open_picture(path) as image:
         pixels = np.asarray(upright(image))
     side = max(pixels.shape[:2])

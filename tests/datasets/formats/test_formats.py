@@ -53,7 +53,7 @@ def test_the_command_prepares_every_format(name: str, tmp_path: Path) -> None:
 def test_what_is_written_is_read_again(name: str, crop: str, tmp_path: Path) -> None:
     sample("ivslab" if name == "ivslab" else "x_anylabeling", tmp_path / "set")
     faces = read_faces(Folder(tmp_path / "set"), "ivslab" if name == "ivslab" else "x_anylabeling")
-    report = convert(faces, tmp_path / "out", to=name, crop=crop, image_size=96)
+    report = convert(faces, tmp_path / "out", to=name, crop_rule=crop, image_size=96)
     assert report == {"faces": COUNT, "broken": 0, "outside": 0, "left_out": ""}
     assert detect_format(Folder(tmp_path / "out")) == name
     again = _read(tmp_path / "out", name)
@@ -80,7 +80,7 @@ def _flat(faces: Faces, crop: str) -> list[str]:
 def test_boxes_are_written_too(name: str, crop: str, tmp_path: Path) -> None:
     sample("wflw", tmp_path / "set")
     faces = _read(tmp_path / "set", "wflw")
-    convert(faces, tmp_path / "out", to=name, crop=crop, image_size=96)
+    convert(faces, tmp_path / "out", to=name, crop_rule=crop, image_size=96)
     expected = faces.boxes_image if crop == "whole" else np.tile([16, 19.2, 80, 76.8], (COUNT, 1))
     rows = np.argsort([Path(picture).name for picture in faces.names])
     np.testing.assert_allclose(_read(tmp_path / "out", name).boxes_image, expected[rows], atol=1e-3)
@@ -105,7 +105,7 @@ def test_several_faces_in_a_picture_need_a_crop_to_become_the_challenges(tmp_pat
     with pytest.raises(InputError, match="--crop challenge"):
         convert(faces, tmp_path / "out", to="challenge", image_size=96)
     assert [path.name for path in tmp_path.iterdir()] == ["set"]
-    convert(faces, tmp_path / "out", to="challenge", crop="challenge", image_size=96)
+    convert(faces, tmp_path / "out", to="challenge", crop_rule="challenge", image_size=96)
     assert _read(tmp_path / "out", "challenge").names.tolist() == [
         "afw/face.jpg", "afw/face.face2.jpg", "helen/testset/face.jpg"
     ]  # fmt: skip
