@@ -9,6 +9,8 @@ import numpy as np
 from src.command_line import HelpFormatter, run_command
 from src.config import MAX_MODEL_MB, TrainingConfig
 from src.datasets.challenge import load_annotations
+from src.datasets.faces import Faces
+from src.datasets.frames import settle
 from src.datasets.listing import compare_names, describe_left_out, list_pictures
 from src.datasets.pictures import picture_sizes
 from src.devices import choose_device
@@ -111,6 +113,8 @@ def predict(
     print(f"  {solution}  {solution.with_suffix('.zip')}")
     if true_points is not None:
         names, points_image, size, true_image = _annotated(names, points_image, size, true_points)
+        truth = settle(Faces(arguments.test_dataroot, np.array(names), true_image))
+        print("".join(f"{remark}\n" for remark in truth.remarks), end="")
         errors = point_errors(points_image, true_image, size)
         if arguments.normalize == "interocular":
             errors = interocular_errors(points_image, true_image)

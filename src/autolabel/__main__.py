@@ -10,6 +10,7 @@ from src.autolabel.rounds import Settings, best_round, run_rounds
 from src.autolabel.task import Task, hide_labels, open_task
 from src.autolabel.training import Setup
 from src.command_line import HelpFormatter, run_command
+from src.datasets.listing import describe_left_out
 from src.devices import choose_device, set_threads
 from src.errors import InputError
 from src.files import alone_in, check_writable
@@ -83,6 +84,8 @@ def main() -> None:
     settings = Settings(own.rounds, own.accept, own.copies, own.finetune)
     task = choose_task(own, seed=train.seed)
     print(f"{len(task.human)} labeled, {len(task.held_out)} held-out, {len(task.names)} unlabeled faces")
+    if own.unlabeled is not None and (left_out := describe_left_out(own.unlabeled)):
+        print(left_out)
     with alone_in(own.out):
         rounds = run_rounds(task, setup, settings, own.out)
         write_output(task, rounds, own.out, review=own.review)

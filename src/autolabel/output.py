@@ -11,6 +11,7 @@ from src.autolabel.labels import Labels, load_labels
 from src.autolabel.rounds import LABELS, Round, best_round, round_folder
 from src.autolabel.task import Task, picture_paths
 from src.datasets.challenge import write_annotations
+from src.datasets.listing import folded
 from src.files import atomic_path, write_text
 from src.training.runs import BEST_MODEL
 from src.visualization.sheet import contact_sheet, save_picture
@@ -90,13 +91,13 @@ def _first_certain(history: list[Labels]) -> np.ndarray:
 
 
 def _free_names(names: list[str], human: set[str]) -> list[str]:
-    """The names, those that a human-labeled picture has with a prefix. `names` differ from each other."""
-    taken, free = human | set(names), []
+    """The names, those that a human-labeled picture has with a prefix. `names` differ; case tells no two apart."""
+    known, taken, free = set(map(folded, human)), set(map(folded, human | set(names))), []
     for name in names:
-        if name in human:
-            while name in taken:
+        if folded(name) in known:
+            while folded(name) in taken:
                 name = f"pseudo_{name}"
-            taken.add(name)
+            taken.add(folded(name))
         free.append(name)
     return free
 

@@ -13,16 +13,19 @@ from pathlib import Path
 import numpy as np
 
 from src.datasets.faces import OURS, Faces
-from src.datasets.listing import folded, is_picture, spell_out
+from src.datasets.listing import folded, is_picture, is_unreadable, spell_out
 from src.datasets.pictures import Shape, picture_shapes
 from src.errors import InputError
 from src.geometry import apply_affine, compose_affine, orientation_affine
+from src.markup import INNER_51, NUM_POINTS
+from src.pose import fit_pose, rotation_matrix
 
 SHOWN, STORED = "shown", "stored"
 FRAMES = (SHOWN, STORED)
 _PLACEHOLDERS = (-1.0, 0.0)  # x = y = one of these: not a point but the lack of one
 _UNMARKED = "faces with unmarked points"
 _ROUNDING = 1.0  # pixels by which a stated size may differ without meaning another picture
+_UPRIGHT = 0.5  # of a head's height in the picture that points upward
 _TURNED, _UNSAID, _RESCALED = "turned", "unsaid", "rescaled"
 
 
@@ -30,9 +33,10 @@ def settle(faces: Faces, *, frame: str | None = None, rescale: bool = False) -> 
     """The same faces in the frame of `Faces`: pixels of each picture as people see it.
 
     frame: `shown` or `stored`, what labels of pictures with an EXIF orientation speak of where their stated size does
-    not tell; `shown` unless given. rescale: labels that state another size of the same shape are scaled to the
-    picture's own instead of counted as broken. A face that cannot be settled gets a fault. Raises InputError for an
-    unknown frame, and where some labels of a set are of stored pixels, others do not tell and `frame` is not given.
+    not tell; `shown` unless given, if that shows most of these faces upright. rescale: labels that state another size
+    of the same shape are scaled to the picture's own instead of counted as broken. A face that cannot be settled gets
+    a fault. Raises InputError for an unknown frame, and without a `frame` where some labels of a set are of stored
+    pixels and others do not tell, or most of these show upright faces only in the stored pixels.
     """
     if frame is not None and frame not in FRAMES:
         raise InputError(f"expected a frame ({' or '.join(FRAMES)}), found {frame!r}")
@@ -42,22 +46,28 @@ def settle(faces: Faces, *, frame: str | None = None, rescale: bool = False) -> 
     unique, picture_of = np.unique(faces.names, return_inverse=True)
     shapes = _with_namesakes(faces.root, unique, picture_shapes([faces.root / name for name in unique]))
     stated = faces.convention.stated_size
-    settled = [
-        _settle_one(
-            shapes[picture],
-            None if stated is None or np.isnan(stated[row]).any() else stated[row],
-            in_shares=faces.convention.in_shares,
-            frame=frame or SHOWN,
-            rescale=rescale,
-        )
-        for row, picture in enumerate(picture_of)
-    ]
+
+    def settle_each(frame: str) -> list[_Settled]:
+        return [
+            _settle_one(
+                shapes[picture],
+                None if stated is None or np.isnan(stated[row]).any() else stated[row],
+                in_shares=faces.convention.in_shares,
+                frame=frame,
+                rescale=rescale,
+            )
+            for row, picture in enumerate(picture_of)
+        ]
+
+    settled = settle_each(frame or SHOWN)
     counts = Counter(what for one in settled for what in one.remarks)
     if counts[_TURNED] and counts[_UNSAID] and frame is None:
         raise InputError(
             f"{faces.root}: {counts[_TURNED]} faces are labeled in the stored pixels of turned pictures, and "
             f"{counts[_UNSAID]} do not tell; say which with the setting frame ({' or '.join(FRAMES)})"
         )
+    if counts[_UNSAID] and frame is None:
+        _check_upright(faces, settled, settle_each(STORED))
     affines = np.array([one.affine for one in settled])
     faults = [old or one.fault for old, one in zip(faces.faults, settled, strict=True)]
     faults = [old or new for old, new in zip(faults, describe_placeholders(placeholder, len(faces)), strict=True)]
@@ -80,7 +90,7 @@ def _with_namesakes(root: Path, names: Sequence[str], shapes: list[Shape | Input
         if not isinstance(shapes[i], InputError) or path.exists() or not path.parent.is_dir():
             continue
         if path.parent not in folders:
-            others = [other for other in sorted(os.listdir(path.parent)) if is_picture(other)]
+            others = [other for other in sorted(os.listdir(path.parent)) if is_picture(other) or is_unreadable(other)]
             folders[path.parent] = {folded(os.path.splitext(other)[0]): other for other in others}
         if near := folders[path.parent].get(folded(path.stem)):
             hinted[i] = InputError(f"{shapes[i]}; is it {near}?")
@@ -160,6 +170,24 @@ def _fitting(shape: Shape, stated: np.ndarray, *, any_scale: bool = False) -> tu
         if np.abs(size - expected).max() <= _ROUNDING:
             found.append(frame)
     return tuple(found)
+
+
+def _check_upright(faces: Faces, shown: list[_Settled], stored: list[_Settled]) -> None:
+    """Raise InputError where most of the faces whose labels do not tell their frame stand upright only as stored."""
+    if faces.num_points not in (NUM_POINTS, len(INNER_51)):
+        return
+    rows = [row for row, one in enumerate(shown) if _UNSAID in one.remarks]
+    points = faces.points_image[rows] - faces.convention.origin
+    upright = [
+        rotation_matrix(fit_pose(apply_affine(np.array([way[row].affine for row in rows]), points)))[:, 1, 1] > _UPRIGHT
+        for way in (shown, stored)
+    ]
+    only_stored = int((upright[1] & ~upright[0]).sum())
+    if only_stored > len(rows) / 2:
+        raise InputError(
+            f"{faces.root}: {only_stored} of {len(rows)} faces on pictures turned by EXIF stand upright in the stored "
+            f"pixels alone; say what their labels speak of with the setting frame ({' or '.join(FRAMES)})"
+        )
 
 
 def _move_boxes(affines: np.ndarray, boxes: np.ndarray) -> np.ndarray:

@@ -7,9 +7,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from sample_folders import picture
 from stand_in import distinct_points
 
-from src.datasets.challenge import load_annotations, read_annotations, write_annotations
+from src.datasets.challenge import load_annotations, read_annotations, read_folder, write_annotations
 from src.errors import InputError
 
 NAMES = ["a.jpg", "b.jpg", "sub/c.png"]
@@ -39,6 +40,18 @@ def test_every_honest_form_is_read(kind: str, protocol: int, tmp_path: Path) -> 
     assert names == NAMES
     assert all(type(name) is str for name in names)
     np.testing.assert_allclose(points_image, POINTS, atol=1e-4)
+
+
+@pytest.mark.parametrize("value", [-1.0, 0.0])
+def test_labels_with_placeholders_stop_but_where_they_are_settled(value: float, tmp_path: Path) -> None:
+    points = POINTS.copy()
+    points[1, 40] = value
+    (tmp_path / "annot.pkl").write_bytes(pickle.dumps((NAMES, points)))
+    for read in (read_annotations, lambda folder: load_annotations(folder / "annot.pkl")):
+        with pytest.raises(InputError, match=r"b\.jpg: expected marked points, found placeholders .* at 40 \(1 such"):
+            read(tmp_path)
+    picture(tmp_path / "b.jpg")
+    assert "placeholders" in read_folder(tmp_path).faults[1]
 
 
 def test_names_of_older_numpy_are_read(tmp_path: Path) -> None:

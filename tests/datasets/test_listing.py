@@ -7,6 +7,7 @@ from sample_folders import picture
 
 from src.datasets.listing import (
     compare_names,
+    describe_left_out,
     distinct_names,
     left_out_pictures,
     list_pictures,
@@ -25,7 +26,14 @@ def test_what_is_left_out_is_named(tmp_path: Path) -> None:
     for name in ("5.HEIC", "notes.txt"):
         (tmp_path / name).write_bytes(b"")
     assert list_pictures(tmp_path) == ["1.jpg", "4.jfif"]
-    assert left_out_pictures(tmp_path) == ["5.HEIC", "more/2.jpg"]
+    (tmp_path / "far").mkdir()
+    picture(tmp_path / "far" / "6.jpg")
+    (tmp_path / "far").rename(tmp_path / ".far")
+    (tmp_path / "linked").symlink_to(tmp_path / ".far")
+    (tmp_path / "more" / "back").symlink_to(tmp_path)
+    assert left_out_pictures(tmp_path) == ["5.HEIC", "linked/6.jpg", "more/2.jpg"]
+    assert describe_left_out(tmp_path).endswith("in subfolders: 5.HEIC, linked/6.jpg, more/2.jpg")
+    assert describe_left_out(tmp_path / ".hidden") == ""
 
 
 def test_a_folder_of_unreadable_pictures_says_what_it_holds(tmp_path: Path) -> None:

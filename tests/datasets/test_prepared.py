@@ -54,7 +54,7 @@ def test_angles_are_those_that_the_faces_were_projected_with(faces: Path, out: P
 
 def test_the_folder_holds_what_its_docstring_says(faces: Path, out: Path) -> None:
     report = prepare([faces], out, image_size=64)
-    assert report == {"faces": COUNT, "broken": 0, "outside": 0, "left_out": "", "redone": True}
+    assert report == {"faces": COUNT, "broken": 0, "outside": 0, "left_out": "", "remarks": "", "redone": True}
     assert _files(out) == ["images.npy", "labels.npz", "list.txt", "meta.json"]
     prepared = load_prepared(out)
     assert len(prepared) == COUNT

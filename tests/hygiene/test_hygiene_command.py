@@ -54,6 +54,33 @@ def test_copies_by_name_are_leakage(folders: tuple[Path, Path]) -> None:
     assert "6 and 5 are copies by name: LEAKAGE" in outcome.out
 
 
+def test_broken_faces_stop_the_cleaning_or_are_left_out_and_named(folders: tuple[Path, Path], tmp_path: Path) -> None:
+    train, _ = folders
+    (train / "face_7_0.png").write_bytes(b"")
+    command = ("src/hygiene/__main__.py", "--root", train, "--clean", tmp_path / "clean", "--pairs", 0)
+    assert_refused(run(*command), "1 of 19 pictures are broken", "face_7_0.png: the file is empty", "--skip_broken")
+    outcome = run(*command, "--skip_broken")
+    assert "18 faces, 1 broken pictures left out (" in outcome.out
+    assert len(read_annotations(tmp_path / "clean")[0]) == 18
+
+
+def test_the_frame_of_turned_pictures_is_said_and_chosen(folders: tuple[Path, Path], tmp_path: Path) -> None:
+    train, _ = folders
+    exif = Image.Exif()
+    exif[0x0112] = 3
+    with Image.open(train / "face_7_0.png") as picture:
+        picture.save(train / "face_7_0.png", exif=exif)
+    stated = dict(zip(*read_annotations(train), strict=True))["face_7_0.png"]
+    for frame, expected in (("shown", stated), ("stored", 128 - stated)):
+        command = ("--root", train, "--clean", tmp_path / frame, "--pairs", 0, "--frame", frame)
+        outcome = run("src/hygiene/__main__.py", *command)
+        assert (
+            f"1 faces on pictures turned by EXIF whose labels do not tell their frame, read as {frame}" in outcome.out
+        )
+        written = dict(zip(*read_annotations(tmp_path / frame), strict=True))["face_7_0.png"]
+        np.testing.assert_allclose(written, expected, atol=1e-3)
+
+
 def test_the_cleaned_folder_leaks_no_more(folders: tuple[Path, Path], tmp_path: Path) -> None:
     clean, sheet = tmp_path / "clean", tmp_path / "none.png"
     assert run("src/hygiene/__main__.py", "--root", *folders, "--clean", clean, "--pairs", 0).code == 0

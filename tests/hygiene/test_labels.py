@@ -5,11 +5,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from commands import run
+from commands import Outcome, load, run
 from PIL import Image
 from stand_in import project, random_euler, write_faces
 
 from src.config import ModelConfig
+from src.datasets.challenge import read_annotations, write_annotations
 from src.datasets.prepared import PreparedFaces, load_prepared, prepare
 from src.hygiene import labels
 from src.hygiene.labels import check_labels, describe_check, write_sheet
@@ -115,6 +116,54 @@ def test_swapped_sides_are_found_without_a_network(faces: PreparedFaces) -> None
 
 def test_a_mean_head_has_no_residual() -> None:
     assert shape_residual(project(random_euler(5))).max() < 1e-6
+
+
+@pytest.fixture
+def challenge(tmp_path: Path) -> Path:
+    for folder in ("synthetics_train", "aflw_val"):
+        write_faces(tmp_path / "data" / folder, COUNT)
+    return tmp_path / "data"
+
+
+def _prepare_challenge(challenge: Path, *flags: object) -> Outcome:
+    return run("preparation.py", "--data_root", challenge, "--out_root", challenge / "out", "--image_size", 64, *flags)
+
+
+def test_new_arrays_are_checked_without_being_asked(challenge: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = []
+    monkeypatch.setattr(
+        load("preparation.py"), "report_labels", lambda out, model, most: asked.append((out.name, most))
+    )
+    assert _prepare_challenge(challenge).code == 0
+    assert asked == [("AFLW_train_data", 200), ("AFLW_validation_data", 200)]
+    assert _prepare_challenge(challenge).code == 0
+    assert len(asked) == 2  # nothing new
+    assert _prepare_challenge(challenge, "--check_labels").code == 0
+    assert asked[2:] == [("AFLW_train_data", None), ("AFLW_validation_data", None)]
+    names, points_image = read_annotations(challenge / "aflw_val")
+    write_annotations(challenge / "aflw_val", names, points_image + 0.5)
+    monkeypatch.setattr(load("preparation.py"), "MODEL", challenge / "absent.pth.tar")
+    assert _prepare_challenge(challenge).code == 0
+    assert len(asked) == 4
+
+
+def test_a_model_that_cannot_check_undoes_nothing(challenge: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(load("preparation.py"), "MODEL", challenge / "broken.pth.tar")
+    (challenge / "broken.pth.tar").write_bytes(b"no model")
+    outcome = _prepare_challenge(challenge)
+    assert outcome.code == 0, outcome
+    assert outcome.out.count("label check: left out (") == 2
+    assert len(load_prepared(challenge / "out" / "AFLW_validation_data")) == COUNT
+
+
+def test_the_frame_of_turned_pictures_is_said(challenge: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(load("preparation.py"), "MODEL", challenge / "absent.pth.tar")
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    Image.new("RGB", (96, 96)).save(challenge / "synthetics_train" / "face000.png", exif=exif)
+    words = "synthetics_train: 1 faces on pictures turned by EXIF whose labels do not tell their frame, read as shown"
+    assert words in _prepare_challenge(challenge).out
+    assert words in _prepare_challenge(challenge).out  # and once more where nothing has changed
 
 
 def test_the_command_checks_labels_where_asked(faces: PreparedFaces, tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from commands import ROOT
 from PIL import Image
 from small_head import SIZE, UNTURNED, projections, psnr, save_packed, save_photos, small_model
 
-from src.datasets.challenge import read_annotations
+from src.datasets.challenge import read_annotations, write_annotations
 from src.errors import InputError
 from src.markup import FLIP_PERMUTATION, MEAN_SHAPE, NUM_POINTS, REGIONS
 from src.pose import rotation_matrix
@@ -177,6 +177,33 @@ def test_folders_are_complete_repeatable_and_ours_alone(tmp_path: Path) -> None:
     (photos / "some_002.png").unlink()
     with pytest.raises(InputError, match="some_002"):
         repose_folder(photos, tmp_path / "e", **arguments)
+
+
+def test_photographs_are_taken_as_shown_and_never_overwrite_each_other(tmp_path: Path) -> None:
+    model = small_model()
+    face_model = save_packed(tmp_path / "model", model)
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    for name in ("upright", "stored"):
+        photos = save_photos(tmp_path / name, model, 2)
+        names, points = read_annotations(photos)
+        names = [names[0], f"{Path(names[0]).stem}.tif"]
+        (photos / "some_001.png").rename(photos / names[1])
+        write_annotations(photos, names, points)
+        for path in photos.glob("some*") if name == "stored" else ():
+            with Image.open(path) as photo:
+                turned = photo.transpose(Image.Transpose.ROTATE_90)
+            turned.save(path, format="PNG", exif=exif)
+        making = Making(per_photo=1, seed=2, image_size=64)
+        counts = repose_folder(photos, tmp_path / f"{name}_made", making, face_model=face_model, workers=1)
+        assert counts["relabeled"] == 2
+    for folder in FOLDERS[:2]:
+        made, other = (
+            {path.name: path.read_bytes() for path in (tmp_path / f"{name}_made" / folder).glob("*.jpg")}
+            for name in ("upright", "stored")
+        )
+        assert len(made) == 2
+        assert made == other
 
 
 def test_photographs_of_rare_sources_are_turned_more_often() -> None:

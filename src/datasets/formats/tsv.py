@@ -14,6 +14,7 @@ from src.datasets.folder import Folder
 from src.datasets.stated_paths import PictureFinder, Statement
 from src.errors import InputError
 from src.files import read_text, write_text
+from src.markup import NUM_POINTS
 
 FILE = "faces.tsv"
 _SIDE_PER_SCALE = 200 / 1.05  # pixels
@@ -68,6 +69,10 @@ def _read_lines(path: Path) -> list[tuple[str, np.ndarray, np.ndarray]]:
             raise InputError(f"line {number}: expected numbers after the picture's name, found other text") from None
         if len(values) % 2:
             raise InputError(f"line {number}: expected pairs of coordinates, found {len(values)} numbers")
+        if len(values) == 3 * NUM_POINTS:
+            raise InputError(
+                f"line {number}: expected x and y of each point, found {len(values)} numbers, as x y z are"
+            )
         center, half = placement[1:], placement[0] * _SIDE_PER_SCALE / 2
         rows.append((columns[0], values.reshape(-1, 2), np.array([*(center - half), *(center + half)])))
     return rows

@@ -6,11 +6,12 @@ import numpy as np
 import pytest
 from dotted import assert_dots_and_points_stay_together, store
 from PIL import Image
-from stand_in import gaussian_dot
+from stand_in import gaussian_dot, project, random_euler
 
 from src.datasets.faces import Convention, Faces
 from src.datasets.frames import settle
 from src.errors import InputError
+from src.geometry import apply_affine, invert_affine, orientation_affine
 
 
 # What a label file states of its picture's size; the picture is stored as 160 x 120 and shown as said.
@@ -68,6 +69,27 @@ def test_where_the_size_does_not_tell_the_frame_is_asked_for(tmp_path: Path) -> 
         settle(mixed)
     with pytest.raises(InputError, match="shown or stored"):
         settle(read, frame="raw")
+
+
+@pytest.mark.parametrize("orientation", range(2, 9))
+def test_faces_that_stand_upright_in_the_stored_pixels_alone_stop_until_the_frame_is_said(
+    orientation: int, tmp_path: Path
+) -> None:
+    upright = project(random_euler(3)) * 100
+    shape = (160, 120) if orientation > 4 else (120, 160)
+    for i in range(3):
+        store(tmp_path / f"{i}.png", Image.new("RGB", (120, 160)), orientation)
+    back = invert_affine(orientation_affine(orientation, *shape)[None])
+    names = np.array([f"{i}.png" for i in range(3)])
+    assert len(settle(Faces(tmp_path, names, upright))) == 3
+    stored = Faces(tmp_path, names, apply_affine(back, upright))
+    if orientation == 2:  # a mirrored face stands upright, too
+        assert "read as shown" in settle(stored).remarks[0]
+    else:
+        with pytest.raises(InputError, match=r"3 of 3 faces .* upright in the stored pixels alone"):
+            settle(stored)
+    np.testing.assert_allclose(settle(stored, frame="stored").points_image, upright, atol=1e-6)
+    settle(stored, frame="shown")
 
 
 @pytest.mark.parametrize("value", [-1.0, 0.0])

@@ -84,6 +84,22 @@ def test_two_coco_images_of_one_id_are_refused(tmp_path: Path) -> None:
     assert len(_read(tmp_path, "coco")) == 1
 
 
+def test_contradictions_between_coco_images_of_one_id_are_refused(tmp_path: Path) -> None:
+    image = {"id": 1, "file_name": "a.jpg"}
+    _coco(tmp_path, [{**image, "width": 160, "height": 120}, {**image, "width": 320, "height": 240}], [(1, FACE)])
+    with pytest.raises(InputError, match=r"expected one size of a\.jpg"):
+        _read(tmp_path, "coco")
+
+
+def test_coco_points_without_visibility_are_no_third_as_many_points(tmp_path: Path) -> None:
+    picture(tmp_path / "a.jpg")
+    inner = FACE[17:].ravel().tolist()  # 51 x 2 = 34 x 3
+    content = {"images": [{"id": 1, "file_name": "a.jpg"}], "annotations": [{"image_id": 1, "keypoints": inner}]}
+    (tmp_path / "faces.json").write_text(json.dumps({**content, "categories": []}))
+    with pytest.raises(InputError, match="visibilities missing"):
+        _read(tmp_path, "coco")
+
+
 def test_a_coco_part_without_its_pictures_takes_no_others(tmp_path: Path) -> None:
     picture(tmp_path / "set" / "train" / "1.jpg")
     for part in ("train", "val"):
@@ -121,6 +137,18 @@ def test_the_stated_picture_is_taken_of_two_of_one_stem(tmp_path: Path) -> None:
     faces = _read(tmp_path, "x_anylabeling")
     assert faces.names[0] == "0.jpg"
     assert "gone.jpg -> 0.jpg" in faces.remarks[0]
+
+
+def test_a_file_that_was_renamed_with_its_picture_but_not_inside_is_refused(tmp_path: Path) -> None:
+    tmp_path = tmp_path / "set"
+    sample("x_anylabeling", tmp_path)
+    for i in range(COUNT):
+        content = json.loads((tmp_path / f"{i}.json").read_text())
+        (tmp_path / f"{i}.json").write_text(json.dumps({**content, "imagePath": "0.jpg" if i == 2 else f"{i}.jpg"}))
+    with pytest.raises(InputError, match=r"0\.jpg stated in 0\.json and 2\.json, beside which lies 2\.jpg"):
+        _read(tmp_path, "x_anylabeling")
+    (tmp_path / "2.jpg").unlink()  # two files about one picture
+    assert _read(tmp_path, "x_anylabeling").names.tolist() == ["0.jpg", "1.jpg", "0.jpg"]
 
 
 @pytest.mark.parametrize("row", ["{x:.3f} {y:.3f} 1.0", "{x:.3f}", "{x:.3f} {y:.3f} 0 0"])
