@@ -34,7 +34,7 @@ def test_the_stated_size_is_held_against_the_pictures(
     orientation: int, stated: tuple[float, float], words: str, tmp_path: Path
 ) -> None:
     shown_size = (120, 160) if orientation > 4 else (160, 120)
-    face = np.random.default_rng(0).uniform(30, 90, size=(68, 2))
+    face = project(random_euler(1))[0] * 100 + 5
     dot = gaussian_dot(shown_size, tuple(face[30]), sigma=2.0)
     store(tmp_path / "a.png", Image.fromarray(dot).convert("RGB"), orientation)
     written = face
