@@ -11,7 +11,7 @@ from src.config import MAX_MODEL_MB
 from src.datasets.prepared import PreparedFaces, load_prepared
 from src.devices import choose_device, is_first, join_world, leave_world, set_threads
 from src.errors import InputError
-from src.files import alone_in, check_writable
+from src.files import alone_in, check_writable, remove_left_over
 from src.network import checkpoint
 from src.network.model import build_model
 from src.network.profiling import profile
@@ -43,6 +43,8 @@ def main() -> None:
     with ExitStack() as held:
         if is_first():
             held.enter_context(alone_in(flags.snapshot, flags.best_model))
+            for folder in {flags.log_file.parent, flags.summary.parent}:
+                remove_left_over(folder)
         world = join_world(device.type)  # after all that can be refused: a process alone here would wait for the others
         held.callback(leave_world, world)
         device = world.own(device)

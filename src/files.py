@@ -72,7 +72,7 @@ def alone_in(*folders: str | os.PathLike) -> Iterator[None]:
             held.callback(os.close, descriptor)
             if not _take_lock(descriptor):
                 raise InputError(f"{folder}: another run is writing here; wait for its end or name another folder")
-            _remove_left_over(folder)
+            remove_left_over(folder)
         yield
 
 
@@ -94,8 +94,9 @@ def _remove_empty(folders: list[Path]) -> None:
             folder.rmdir()
 
 
-def _remove_left_over(folder: Path) -> None:
-    for path in folder.glob(".*.partial"):
+def remove_left_over(folder: str | os.PathLike) -> None:
+    """Remove what killed writers left half-written in a folder; files that somebody writes stay."""
+    for path in Path(folder).glob(".*.partial"):
         if not path.is_file() or path.is_symlink():
             continue
         descriptor = os.open(path, os.O_RDONLY)

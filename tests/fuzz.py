@@ -71,23 +71,32 @@ def run(names: list[str], *, seconds: float, seed: int, keep: Path | None = None
     return count, problems
 
 
+def _try_cases(name: str, numbers: range, place: Path, keep: Path | None, writing: int) -> None:
+    """What the child of `_run_batch` does; `writing` takes a line a case that begins and a line a problem."""
+    quiet_libraries()
+    work = place / "work"
+    noise = os.open(place / "noise", os.O_RDWR | os.O_CREAT | os.O_TRUNC)
+    os.dup2(noise, sys.__stderr__.fileno())  # nothing may stand beside the one line of an error
+    for number in numbers:
+        shutil.rmtree(work, ignore_errors=True)
+        os.write(writing, f"{number} begun\n".encode())
+        problem = try_case(name, number, place / name, work) or _said(noise)
+        if problem:
+            _keep(work, keep, f"{name}_{number}")
+            os.write(writing, f"{number} {' '.join(problem.split())[:200]}\n".encode())
+
+
 def _run_batch(name: str, numbers: range, place: Path, keep: Path | None) -> tuple[int, list[str]]:
     """Cases in a process of their own, which may crash. Returns how many were done, and what went wrong."""
     reading, writing = os.pipe()
     work = place / "work"
     child = os.fork()
     if child == 0:
-        quiet_libraries()
-        noise = os.open(place / "noise", os.O_RDWR | os.O_CREAT | os.O_TRUNC)
-        os.dup2(noise, sys.__stderr__.fileno())  # nothing may stand beside the one line of an error
-        for number in numbers:
-            shutil.rmtree(work, ignore_errors=True)
-            os.write(writing, f"{number} begun\n".encode())
-            problem = try_case(name, number, place / name, work) or _said(noise)
-            if problem:
-                _keep(work, keep, f"{name}_{number}")
-                os.write(writing, f"{number} {' '.join(problem.split())[:200]}\n".encode())
-        os._exit(0)
+        try:
+            _try_cases(name, numbers, place, keep, writing)
+            os._exit(0)
+        finally:
+            os._exit(1)  # a child never returns into the parent's program, whatever happens
     os.close(writing)
     _, status = os.waitpid(child, 0)
     with open(reading, encoding="utf-8", errors="replace") as file:

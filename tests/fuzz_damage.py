@@ -73,7 +73,7 @@ def damage_value(value: object, draw: random.Random) -> object:
 
 def _damage_array(values: torch.Tensor | np.ndarray, draw: random.Random) -> object:
     is_tensor = isinstance(values, torch.Tensor)
-    array = values.detach().numpy() if is_tensor else values
+    array = np.atleast_1d(values.detach().numpy() if is_tensor else values)
     kind = draw.choice(("type", "cut", "flat", "axis", "fill", "empty", "one"))
     if kind == "type":
         array = np.zeros_like(array, draw.choice(("i1", "i8", "f2", "f8", "c8", "?")))

@@ -107,7 +107,7 @@ def test_a_new_format(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         return Faces(folder.root, np.array(names), np.array(points))
 
     module = SimpleNamespace(detect=lambda folder: bool(folder.ending(".npy")), read=read)
-    monkeypatch.setitem(formats.FORMATS, "toy", formats._format(module, crop="whole"))
+    monkeypatch.setitem(formats.FORMATS, "toy", formats._format(module, crop_rule="whole"))
     outcome = run("preparation.py", "--root", root, "--out", tmp_path / "out", "--image_size", 96)
     assert outcome.code == 0, outcome
     faces = load_prepared(tmp_path / "out")

@@ -120,4 +120,4 @@ def test_the_plot_takes_rows_without_times_or_intervals() -> None:
     baseline = {"model": "baseline", "form": "float32", "megabytes": 17.0, "ms_1": 30.0, "ms_2": 20.0}
     drawing = _plot(pd.DataFrame([ours | {"ms_2": 0.8}, others, baseline]), 10)
     _, labels = drawing.axes[-1].get_legend_handles_labels()
-    assert labels == ["a int8", "published"]
+    assert labels == ["Pareto front", "a int8", "published"]
