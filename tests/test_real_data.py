@@ -18,7 +18,7 @@ from src.predict.submission import read_solution
 pytestmark = pytest.mark.slow
 
 SHIPPED = ROOT / "best.pth.tar"
-PROMISED_NME = 1.53  # percent, three looks: README's 1.48 and what another version of PyTorch may change
+PROMISED_NME = 1.49  # percent, three looks: README's 1.44 and what another version of PyTorch may change
 
 
 def test_the_validation_annotations_are_read(real_data: Path) -> None:
@@ -58,7 +58,7 @@ def test_the_shipped_model_keeps_its_promise(real_data: Path, tmp_path: Path) ->
     assert _nme(prediction[[names.index(name) for name in annotated]], points_image) <= PROMISED_NME
 
 
-@pytest.mark.parametrize(("looks", "promised"), [(1, 1.74), (2, 1.55)])
+@pytest.mark.parametrize(("looks", "promised"), [(1, 1.68), (2, 1.51)])
 def test_its_file_for_whole_pictures_keeps_it(real_data: Path, tmp_path: Path, looks: int, promised: float) -> None:
     validation, path = real_data / "aflw_val", tmp_path / "best.onnx"
     export_onnx(load_model(SHIPPED)[0], path, takes="picture", looks=looks)
