@@ -58,7 +58,7 @@ def build_parser() -> argparse.ArgumentParser:
         type=int,
         nargs="+",
         default=[],
-        help="channels inside of blocks: of pruned or widened models",
+        help="channels inside of blocks; with --init that model's",
     )
     model.add_argument("--init", type=Path, help="start from this model's weights (fine-tuning)")
     model.add_argument("--auxiliary", action=argparse.BooleanOptionalAction, default=True, help="Euler-angle branch")
@@ -158,11 +158,8 @@ def configurations(flags: argparse.Namespace, start: dict | None = None) -> tupl
     if flags.start_size:
         _check_start(flags)
     model = replace(MODEL, **_given(ModelConfig, flags))
-    if start:
-        widths = read_config(ModelConfig, start["model"]).widths
-        if model.widths not in ((), widths):
-            raise InputError("--widths are those of the model that training starts from; leave the flag out")
-        model = replace(model, widths=widths)
+    if start:  # whatever a recipe says
+        model = replace(model, widths=read_config(ModelConfig, start["model"]).widths)
     training = replace(TRAINING, **_given(TrainingConfig, flags) | {"augmentation": AUGMENTATIONS[flags.augmentation]})
     return model, training
 

@@ -21,6 +21,15 @@ RECIPES: dict[str, dict[str, object]] = {
     "best": _BEST,
     # Twice the published network's channels inside of units; `src.compression.widen` makes the like of a trained model.
     "large": _BEST | {"widths": [*[116] * 4, *[232] * 8, *[464] * 4, 192, 256], "minutes": 480.0},
+    # The pruned network from scratch, with the shipped model as its teacher (a teacher rules out smaller first inputs).
+    "small": _BEST
+    | {
+        "widths": [48, 56, 56, 56, 32, 24, 32, 40, 32, 40, 40, 40, 16, 8, 8, 8, 24, 88],
+        "teacher": "best.pth.tar",
+        "distill": "heatmap",
+        "distill_weight": 5.0,
+        "start_size": 0,
+    },
     # PIPNet as published in re-implementations: 256 pixels, 120 epochs, a slow average.
     "pipnet": {
         "head": "pip",
