@@ -1,11 +1,12 @@
 """The rooms of src/ lie in layers: a module imports from its own room and from rooms below it, never from above."""
 
 import ast
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from commands import ROOT
+
+from src.light.modules import imported
 
 # From the ground up. Modules that lie in src/ itself are the ground: facts and tools that everything may use.
 LAYERS = (
@@ -29,18 +30,6 @@ def _room(parts: tuple[str, ...]) -> str:
     return parts[0] if parts and (SOURCE / parts[0]).is_dir() else "ground"
 
 
-def _imports(path: Path) -> Iterator[tuple[str, ...]]:
-    """The names below src that a module imports, wherever in the module."""
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-        if isinstance(node, ast.Import):
-            names = [alias.name for alias in node.names]
-        elif isinstance(node, ast.ImportFrom):
-            names = [f"{node.module}.{alias.name}" for alias in node.names]
-        else:
-            continue
-        yield from (tuple(name.split(".")[1:]) for name in names if name.split(".")[0] == "src")
-
-
 def test_every_room_has_its_layer() -> None:
     rooms = {path.name for path in SOURCE.iterdir() if path.is_dir() and any(path.glob("*.py"))}
     assert rooms == LEVEL.keys() - {"ground"}
@@ -53,9 +42,9 @@ def test_the_ground_stays_small() -> None:
 @pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(SOURCE)))
 def test_imports_point_downward(path: Path) -> None:
     own = _room(path.relative_to(SOURCE).with_suffix("").parts)
-    for imported in _imports(path):
-        room = _room(imported)
-        assert room == own or LEVEL[room] < LEVEL[own], f"{own} may not import src.{'.'.join(imported)}"
+    for name in imported(ast.walk(ast.parse(path.read_text(encoding="utf-8")))):
+        room = _room(name)
+        assert room == own or LEVEL[room] < LEVEL[own], f"{own} may not import src.{'.'.join(name)}"
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ from src.config import MAX_MODEL_MB, TrainingConfig
 from src.errors import InputError
 from src.files import check_writable
 from src.network import checkpoint
-from src.network.channels import channel_groups, set_widths
+from src.network.channels import WIDEST, channel_groups, set_widths
 from src.network.model import LandmarkNet
 from src.network.profiling import profile
 from src.network.stored import read_config
@@ -34,12 +34,12 @@ def widen(network: LandmarkNet, factor: float, *, seed: int = 0) -> None:
 def parse_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0], formatter_class=HelpFormatter)
     parser.add_argument("--model_path", type=Path, default="best.pth.tar", help="the model to widen")
-    parser.add_argument("--factor", type=float, default=2.0, help="of the widths inside of blocks, above 1 and up to 4")
+    parser.add_argument("--factor", type=float, default=2.0, help=f"of the widths inside of blocks, at most {WIDEST}")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--out", type=Path, default="output/wide.pth.tar", help="to go on from with train.py --init")
     arguments = parser.parse_args()
-    if not 1 < arguments.factor <= 4:
-        raise InputError(f"expected --factor above 1 and up to 4, found {arguments.factor:g}")
+    if not 1 < arguments.factor <= WIDEST:
+        raise InputError(f"expected --factor above 1 and up to {WIDEST}, found {arguments.factor:g}")
     return arguments
 
 

@@ -5,7 +5,7 @@ Imports inside of functions are not followed: that is where code names what it c
 
 import ast
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 _IMPORT = re.compile(r"^(\s*(?:from|import) )src\b", re.MULTILINE)
@@ -17,7 +17,7 @@ def needed_modules(starts: list[Path], source: Path) -> list[Path]:
     found: set[Path] = set()
     waiting = list(starts)
     while waiting:
-        new = {file for name in _imports(waiting.pop()) for file in _files(name, source)} - found - set(starts)
+        new = {file for name in _at_import(waiting.pop()) for file in _files(name, source)} - found - set(starts)
         found |= new
         waiting += new
     return sorted(found - {source / "__init__.py"})
@@ -28,9 +28,9 @@ def renamed(text: str, package: str) -> str:
     return _IMPORT.sub(rf"\g<1>{package}", text)
 
 
-def _imports(file: Path) -> Iterator[tuple[str, ...]]:
-    """The names below src that a module imports when it is imported itself."""
-    for node in ast.parse(file.read_text(encoding="utf-8")).body:
+def imported(nodes: Iterable[ast.AST]) -> Iterator[tuple[str, ...]]:
+    """The names below src that these nodes of a module import, each in its parts, such as ("network", "heads")."""
+    for node in nodes:
         if isinstance(node, ast.Import):
             names = [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
@@ -38,6 +38,11 @@ def _imports(file: Path) -> Iterator[tuple[str, ...]]:
         else:
             continue
         yield from (tuple(name.split(".")[1:]) for name in names if name.split(".")[0] == "src")
+
+
+def _at_import(file: Path) -> Iterator[tuple[str, ...]]:
+    """The names below src that a module imports when it is imported itself."""
+    return imported(ast.parse(file.read_text(encoding="utf-8")).body)
 
 
 def _files(name: tuple[str, ...], source: Path) -> Iterator[Path]:

@@ -18,7 +18,7 @@ from src.network.heads.heatmap import HeatmapHead
 
 _BRANCHES = {shufflenetv2.InvertedResidual: "branch2", mobilenetv2.InvertedResidual: "conv"}
 _BRANCHES |= {mobilenetv3.InvertedResidual: "block"}
-_WIDEST = 4  # times a network's own width
+WIDEST = 4  # times a network's own width
 
 
 @dataclass(frozen=True)
@@ -89,7 +89,7 @@ def set_widths(network: nn.Module, widths: tuple[int, ...]) -> None:
     Raises InputError for widths that are not this network's.
     """
     found = channel_groups(network)
-    limits = [_WIDEST * group.width for group in found]
+    limits = [WIDEST * group.width for group in found]
     if len(widths) != len(found) or not all(0 < width <= most for width, most in zip(widths, limits, strict=True)):
         expected = ", ".join(map(str, limits))
         raise InputError(f"expected {len(found)} widths of at most {expected}; found {', '.join(map(str, widths))}")
