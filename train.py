@@ -6,10 +6,10 @@ import sys
 from contextlib import ExitStack
 from pathlib import Path
 
-from src.command_line import run_command
+from src.command_line import is_first, run_command
 from src.config import MAX_MODEL_MB
 from src.datasets.prepared import PreparedFaces, load_prepared
-from src.devices import choose_device, is_first, join_world, leave_world, set_threads
+from src.devices import choose_device, join_world, leave_world, set_threads
 from src.errors import InputError
 from src.files import alone_in, check_writable, remove_left_over
 from src.network import checkpoint

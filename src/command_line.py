@@ -74,8 +74,13 @@ def _report(message: str) -> int:
     return _say(one_line(f"error: {message}"), code=2)
 
 
+def is_first() -> bool:
+    """Whether this process speaks for all that torchrun started; known before they join."""
+    return os.environ.get("RANK", "0") == "0"
+
+
 def _say(line: str, *, code: int) -> int:
-    if os.environ.get("RANK", "0") == "0":  # of several processes of one command the first speaks
+    if is_first():
         print(line, file=sys.stderr)
     return code
 

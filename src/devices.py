@@ -113,11 +113,6 @@ class World:
             dist.barrier()
 
 
-def is_first() -> bool:
-    """Whether this process speaks for all that torchrun started; known before they join."""
-    return os.environ.get("RANK", "0") == "0"
-
-
 def join_world(device: str) -> World:
     """Join the processes that torchrun started, if it did."""
     size = int(os.environ.get("WORLD_SIZE", "1"))

@@ -36,14 +36,14 @@ def repose_folders(
     Returns the faces' folders by kind: all relabeled, all turned, then full renders, if any. Raises InputError for
     numbers out of range, and as `repose_folder` does.
     """
-    from src.synthesis.reposing.repose import FOLDERS, Making, repose_folder
+    from src.synthesis.reposing.repose import Making, repose_folder
 
     if per_photo < 1 or renders < 0 or not 0 <= occluded <= 1:
         raise InputError("expected 1 turned face a photograph or more, 0 full renders or more, and a share to cover")
     making = Making(per_photo=per_photo, renders=renders, occluded=occluded, seed=seed)
     outs = _outs(out_root / "reposed", folders)
     _make_each(partial(repose_folder, making=making), folders, outs, face_model=face_model)
-    return [out / kind for kind in (FOLDERS if renders else FOLDERS[:2]) for out in outs]
+    return [out / kind for kind in making.folders for out in outs]
 
 
 def make_sources(

@@ -71,6 +71,11 @@ class Making:
     seed: int = 0
     image_size: int = 192
 
+    @property
+    def folders(self) -> tuple[str, ...]:
+        """Which of FOLDERS are written."""
+        return FOLDERS if self.renders else FOLDERS[:2]
+
 
 def repose_folder(
     source: Path, out: Path, making: Making, *, face_model: Path, workers: int | None = None
@@ -92,15 +97,14 @@ def repose_folder(
         "annotations": hashlib.sha256((source / ANNOTATIONS).read_bytes()).hexdigest(),
         **asdict(making),
     }
-    folders = FOLDERS if making.renders else FOLDERS[:2]
-    counts = finished([out / folder for folder in folders], marker)
+    counts = finished([out / folder for folder in making.folders], marker)
     if counts:
         return counts
-    with alone_in(*(out / folder for folder in folders)):
-        for folder in folders:
+    with alone_in(*(out / folder for folder in making.folders)):
+        for folder in making.folders:
             claim(out / folder, marker)
         counts = _repose(source, out, making, names, points_image, model=model, workers=workers)
-        for folder in folders:
+        for folder in making.folders:
             finish(out / folder, marker, counts)
     return counts
 
@@ -131,7 +135,7 @@ def _repose(
         renders=_if_turned(relabeled, turns_per_photo(names, making.renders)),
         making=making,
     )
-    written = {folder: ([], []) for folder in (FOLDERS if making.renders else FOLDERS[:2])}
+    written = {folder: ([], []) for folder in making.folders}
     for faces in tqdm(_run(job, good, workers), total=len(good), desc="reposing", unit="photo"):
         for folder, name, points in faces:
             written[folder][0].append(name)
