@@ -1,4 +1,4 @@
-"""What all commands share: help with defaults, and the one way in which they report a wrong input."""
+"""What all commands share: help with defaults, and the one way in which they report progress and wrong inputs."""
 
 import argparse
 import io
@@ -8,11 +8,15 @@ import signal
 import sys
 import warnings
 from collections.abc import Callable, Iterable
-from typing import TypeVar
+from typing import TYPE_CHECKING, TextIO, TypeVar
 
 from src.errors import InputError
 
+if TYPE_CHECKING:
+    from tqdm import tqdm
+
 Item = TypeVar("Item")
+_SECONDS = 30.0  # between lines about long work
 _LONGEST, _LEFT_OUT = 300, " ... "  # characters of an error; what stands for its middle
 
 
@@ -61,13 +65,34 @@ def run_command(main: Callable[[], None]) -> None:
         sys.exit(_say("interrupted", code=130))
 
 
-def progress(items: Iterable[Item], *, desc: str, unit: str, total: int | None = None) -> Iterable[Item]:
-    """The same items, with a bar on a terminal where tqdm is installed: the light package does not ask for it."""
+def progress(items: Iterable[Item] | None = None, **settings: object) -> "tqdm[Item]":
+    """tqdm of these settings: a bar on a terminal and in a notebook, elsewhere a line every half minute.
+
+    Without tqdm, which the light package does not ask for, the items as they are.
+    """
     try:
         from tqdm import tqdm
     except ImportError:
         return items
-    return tqdm(items, total=total, desc=desc, unit=unit, disable=None)
+    stream = sys.stderr
+    if not (stream.isatty() or type(stream).__module__.startswith("ipykernel")):
+        settings |= {"file": _Lines(stream), "delay": _SECONDS, "mininterval": _SECONDS, "maxinterval": _SECONDS}
+        settings |= {"bar_format": "{desc}: {n_fmt} of {total_fmt}, {elapsed}{postfix}", "leave": False}
+    return tqdm(items, **settings)
+
+
+class _Lines:
+    """A stream for tqdm on which what it would write over is a line of its own."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self.stream = stream
+
+    def write(self, text: str) -> None:
+        if line := text.strip():
+            self.stream.write(line + "\n")
+
+    def flush(self) -> None:
+        self.stream.flush()
 
 
 def _report(message: str) -> int:

@@ -1,12 +1,14 @@
 """What stands on a terminal when a command refuses its input: one short line, and nothing beside it."""
 
+import io
 import logging
 import os
+import sys
 import warnings
 
 import pytest
 
-from src.command_line import one_line, run_command
+from src.command_line import one_line, progress, run_command
 from src.errors import InputError
 
 
@@ -42,3 +44,26 @@ def test_libraries_do_not_speak_beside_an_error(capfd: pytest.CaptureFixture) ->
         raise FileNotFoundError(2, os.strerror(2), "a.jpg")
 
     assert _outcome(main, capfd) == (2, "error: a.jpg: No such file or directory\n")
+
+
+class _Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.mark.parametrize(("stream", "is_bar"), [(_Terminal(), True), (io.StringIO(), False)])
+def test_long_work_shows_a_bar_on_a_terminal_and_lines_elsewhere(
+    stream: io.StringIO, is_bar: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "stderr", stream)
+    monkeypatch.setattr("src.command_line._SECONDS", 0.0)
+    assert list(progress(range(3), desc="counting", unit="number")) == [0, 1, 2]
+    shown = stream.getvalue()
+    assert ("\r" in shown) == is_bar
+    assert ("counting: 2 of 3, 00:00\n" in shown) != is_bar
+
+
+def test_short_work_says_nothing_without_a_terminal(capsys: pytest.CaptureFixture) -> None:
+    with progress(total=2, desc="counting") as bar:
+        bar.update(2)
+    assert capsys.readouterr().err == ""

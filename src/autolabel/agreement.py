@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import torch
 from torch import Tensor
-from tqdm import tqdm
 
+from src.command_line import progress
 from src.datasets.pictures import SQUARE_SIZE, read_square
 from src.errors import InputError
 from src.geometry import apply_affine, compose_affine, crop_affine, invert_affine
@@ -70,13 +70,13 @@ def predict_pictures(model: LandmarkNet, paths: list[Path], *, batch_size: int =
     spread = np.full((count, len(REGIONS)), np.inf)
     size = np.ones((count, 2), np.int32)
     device = next(model.parameters()).device
-    with tqdm(total=count, desc="labeling", unit="face", disable=None) as progress:
+    with progress(total=count, desc="labeling", unit="face") as bar:
         for rows, squares, affine, sizes in _decoded(paths, batch_size):
             views = predict_views(model, torch.from_numpy(squares).to(device))  # (V, B, 68, 2)
             points_image[rows] = apply_affine(invert_affine(affine), views.mean(axis=0))
             spread[rows] = region_spread(views)
             size[rows] = sizes
-            progress.update(len(rows))
+            bar.update(len(rows))
     return Predictions(points_image, spread, size)
 
 

@@ -11,8 +11,8 @@ from pathlib import Path, PurePosixPath
 
 import numpy as np
 from PIL import Image
-from tqdm import tqdm
 
+from src.command_line import progress
 from src.datasets.cropping import WHOLE
 from src.datasets.decoding import decode_faces, describe_broken, list_broken
 from src.datasets.faces import Faces
@@ -106,7 +106,7 @@ def _copy_pictures(faces: Faces, out: Path, inside: str) -> tuple[Faces, int, _B
         return size
 
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        found = list(tqdm(pool.map(copy, unique), total=len(unique), desc="copying", unit="picture", disable=None))
+        found = list(progress(pool.map(copy, unique), total=len(unique), desc="copying", unit="picture"))
     broken = [
         (faces.root / name, size) for name, size in zip(unique, found, strict=True) if isinstance(size, InputError)
     ]

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from tqdm import tqdm
 
+from src.command_line import progress
 from src.datasets.cropping import crop_squares
 from src.datasets.faces import Faces
 from src.datasets.pictures import read_crop, read_square
@@ -41,11 +41,11 @@ def decode_faces(
     crops = [crop_squares(table, crop_rule) for table in tables]
     faces = [(table, part, row) for table, part in zip(tables, crops, strict=True) for row in range(len(table))]
     block = max(os.cpu_count() or 1, _BLOCK_BYTES // (3 * size**2))
-    progress = tqdm(total=len(faces), desc=description, unit="face", disable=None)
-    with ThreadPoolExecutor(os.cpu_count()) as pool, progress:
+    bar = progress(total=len(faces), desc=description, unit="face")
+    with ThreadPoolExecutor(os.cpu_count()) as pool, bar:
         for start in range(0, len(faces), block):
             for result in pool.map(lambda face: _decode_one(*face, size=size), faces[start : start + block]):
-                progress.update()
+                bar.update()
                 yield result
 
 

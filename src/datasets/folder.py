@@ -7,8 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path, PurePosixPath
 from typing import TypeVar
 
-from tqdm import tqdm
-
+from src.command_line import progress
 from src.datasets.listing import is_picture
 from src.errors import InputError
 
@@ -73,9 +72,9 @@ class Folder:
                 raise InputError(f"{self.root / name}: {_describe(error)}") from error
 
         with ThreadPoolExecutor(os.cpu_count()) as pool:
-            progress = tqdm(pool.map(parse_named, names), total=len(names), desc="labels", unit="file", disable=None)
+            bar = progress(pool.map(parse_named, names), total=len(names), desc="labels", unit="file")
             try:
-                return list(progress)
+                return list(bar)
             except InputError:
                 pool.shutdown(cancel_futures=True)
                 raise

@@ -11,10 +11,9 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from tqdm import tqdm
 
 from src.augmentation import augment
-from src.command_line import HelpFormatter, run_command
+from src.command_line import HelpFormatter, progress, run_command
 from src.config import AugmentationConfig
 from src.datasets.pictures import SQUARE_SIZE
 from src.datasets.prepared import PreparedFaces, load_prepared, prepare
@@ -51,7 +50,7 @@ def measure(
     with tempfile.TemporaryDirectory() as prepared:
         prepare([folder], prepared, image_size=SQUARE_SIZE)
         faces = load_prepared(prepared)
-        for start in tqdm(range(0, len(faces), _BATCH), desc="predicting", unit="batch", disable=None):
+        for start in progress(range(0, len(faces), _BATCH), desc="predicting", unit="batch"):
             part = slice(start, start + _BATCH)
             squares, points_unit = np.array(faces.images[part]), faces.points_unit[part]
             found.append(_compare(runtime, squares, points_unit, looks))

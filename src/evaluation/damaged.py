@@ -12,9 +12,8 @@ import numpy as np
 import pandas as pd
 from PIL import Image, ImageDraw, ImageFilter
 from scipy.spatial import ConvexHull
-from tqdm import tqdm
 
-from src.command_line import HelpFormatter, run_command
+from src.command_line import HelpFormatter, progress, run_command
 from src.datasets.challenge import read_annotations
 from src.metrics import FAILURE, bootstrap_interval, failure_rate, nme, point_errors
 from src.predict import Predictor
@@ -141,7 +140,7 @@ def measure(predictor: Predictor, folder: Path, *, kinds: list[str], together: i
     """
     names, points_image = read_annotations(folder)
     rows = []
-    for kind in tqdm(kinds, desc="damage", disable=None):
+    for kind in progress(kinds, desc="damage"):
         errors, scores = [], []
         for start in range(0, len(names), together):
             damaged = list(_damaged(folder, names[start : start + together], points_image[start:], kind))

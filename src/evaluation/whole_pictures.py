@@ -13,10 +13,9 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw, ImageFilter
 from skimage import data
-from tqdm import tqdm
 
 from src.boxes import KINDS, box_of_points, crop_of_picture, cut_crop
-from src.command_line import HelpFormatter, run_command
+from src.command_line import HelpFormatter, progress, run_command
 from src.errors import InputError
 from src.evaluation.box_errors import read_faces
 from src.predict.predictor import Predictor
@@ -100,7 +99,7 @@ def measure(predictor: Predictor, scenes: list[Scene], *, tiles: bool) -> dict[s
     """found: share of the faces; nme: of the found ones, true_nme: of the same with boxes of the true points, both in
     percent of their crops' sides; extra: found faces above a score of 0.5 where none is, a picture."""
     found, true_errors, extra = [], [], 0
-    for scene in tqdm(scenes, desc="finding", unit="picture", disable=None):
+    for scene in progress(scenes, desc="finding", unit="picture"):
         faces = predictor.faces(scene.picture, tiles=tiles)
         boxed, _ = predictor(scene.picture, box_of_points(scene.points_image))
         true_errors.append(_errors(boxed, scene.points_image) / scene.side)

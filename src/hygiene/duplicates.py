@@ -16,8 +16,8 @@ import numpy as np
 from PIL import Image
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
-from tqdm import tqdm
 
+from src.command_line import progress
 from src.datasets.folder import Folder
 from src.datasets.pictures import read_square
 from src.errors import InputError
@@ -64,7 +64,7 @@ def read_pictures(folders: Sequence[Folder]) -> Pictures:
         raise InputError(f"expected names of printable UTF-8, found {unprintable!r}; rename it")
     paths = [folders[index].root / name for index, name in rows]
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        found = list(tqdm(pool.map(_identify, paths), total=len(paths), desc="hashing", unit="picture", disable=None))
+        found = list(progress(pool.map(_identify, paths), total=len(paths), desc="hashing", unit="picture"))
     kept = [i for i, result in enumerate(found) if not isinstance(result, InputError)]
     for index, folder in enumerate(folders):
         if not any(rows[i][0] == index for i in kept):
@@ -114,8 +114,8 @@ def look_alikes(hashes: np.ndarray, distance: int) -> np.ndarray:
 
     starts = range(0, len(unique), step)
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        progress = tqdm(pool.map(compare, starts), total=len(starts), desc="comparing", unit="block", disable=None)
-        pairs = np.concatenate([equal, *progress])
+        bar = progress(pool.map(compare, starts), total=len(starts), desc="comparing", unit="block")
+        pairs = np.concatenate([equal, *bar])
     pairs[:, :2].sort(axis=1)
     return pairs[np.lexsort((pairs[:, 1], pairs[:, 0], pairs[:, 2]))]
 

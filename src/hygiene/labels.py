@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from tqdm import tqdm
 
+from src.command_line import progress
 from src.datasets.prepared import PreparedFaces
 from src.errors import InputError
 from src.geometry import apply_affine, orientation_affine
@@ -52,7 +52,7 @@ def check_labels(runtime: Runtime, faces: PreparedFaces, *, most: int | None = N
     """Hold the labels of the first `most` faces of every source (all unless given) against a network's points."""
     rows = np.concatenate([np.flatnonzero(faces.source == source)[:most] for source in np.unique(faces.source)])
     predicted, scores = [], []
-    for start in tqdm(range(0, len(rows), _BATCH), desc="checking labels", unit="batch", disable=None):
+    for start in progress(range(0, len(rows), _BATCH), desc="checking labels", unit="batch"):
         squares = np.array(faces.images[rows[start : start + _BATCH]])
         found = look_repeatedly(runtime, squares, _LOOKS)
         predicted.append(combine(found, runtime.config.second_look))

@@ -20,7 +20,7 @@ from tempfile import TemporaryDirectory
 from jupyter_client.kernelspec import KernelSpec
 from tqdm import tqdm
 
-from src.command_line import HelpFormatter, run_command
+from src.command_line import HelpFormatter, progress, run_command
 from src.errors import InputError, about
 from src.files import check_writable, read_json, read_text, write_text
 from src.notebook.data import ROOT
@@ -60,11 +60,12 @@ def main() -> None:
     given = {name: _value(text) for name, text in arguments.parameter}
     shared = read_parameters(arguments.file) if arguments.file else {}
     chosen = [choose_parameters(path, given, shared) for path in paths]  # all are checked before the first one runs
-    with tqdm(list(zip(paths, chosen, strict=True)), desc="notebooks", unit="notebook", disable=len(paths) == 1) as bar:
+    jobs = list(zip(paths, chosen, strict=True))
+    with progress(jobs, desc="notebooks", unit="notebook", disable=len(paths) == 1) as bar:
         for path, parameters in bar:
             bar.set_postfix_str(path.stem)
             target = path if arguments.update else arguments.out_dir / path.name
-            execute(path, target, parameters, progress=len(paths) == 1 and sys.stderr.isatty())
+            execute(path, target, parameters, show_cells=len(paths) == 1 and sys.stderr.isatty())
             tqdm.write(f"{path.stem}: {target}")
             if arguments.report:
                 tqdm.write(f"{path.stem}: {report(target, arguments.report)}")
@@ -164,10 +165,10 @@ def choose_parameters(path: Path, given: Parameters, shared: Parameters) -> Para
     return chosen
 
 
-def execute(path: Path, target: Path, parameters: Parameters, *, progress: bool = True) -> None:
+def execute(path: Path, target: Path, parameters: Parameters, *, show_cells: bool = True) -> None:
     """Run a notebook in a kernel of this very Python, from the repository's root, and write it with its outputs.
 
-    progress: show a bar of its cells; else a line every half minute says what it does.
+    show_cells: a bar of its cells; else a line every half minute says what it does.
     Raises InputError where a cell fails; the notebook then ends with the error. Ctrl-C interrupts the cell, which saves
     what it trains.
     """
@@ -199,12 +200,12 @@ def execute(path: Path, target: Path, parameters: Parameters, *, progress: bool 
             executed,
             parameters,
             cwd=ROOT,
-            progress_bar=progress,
-            log_output=not progress,
+            progress_bar=show_cells,
+            log_output=not show_cells,
             kernel_manager_class=ThisPython,
         )
         try:
-            with nullcontext() if progress else Heartbeat(path.stem, cells=cells):
+            with nullcontext() if show_cells else Heartbeat(path.stem, cells=cells):
                 run.result()
         except KeyboardInterrupt:
             _interrupt(run, kernels)

@@ -25,8 +25,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import torch
-from tqdm import tqdm
 
+from src.command_line import progress
 from src.config import ModelConfig, TrainingConfig, to_dict
 from src.datasets.prepared import PreparedFaces, load_prepared
 from src.devices import born_deaf, choose_device, end_with_parent, process_pool
@@ -135,7 +135,7 @@ def train_all(runs: Iterable[Run], *, device: str = "auto") -> list[Trained]:
     runs = list(runs)
     waiting = {run: run.folder for run in runs if not _is_finished(run.folder)}
     if waiting:
-        with tqdm(total=len(waiting), desc="training runs", unit="run") as bar:
+        with progress(total=len(waiting), desc="training runs", unit="run") as bar:
             for _ in _train_each(waiting, choose_device(device)):
                 bar.update()
     return [read(run) for run in runs]

@@ -9,10 +9,9 @@ import argparse
 from pathlib import Path
 
 import numpy as np
-from tqdm import tqdm
 
 from src.boxes import read_boxes
-from src.command_line import HelpFormatter, run_command
+from src.command_line import HelpFormatter, progress, run_command
 from src.datasets.formats.ivslab import right_to_left
 from src.datasets.formats.pts import face_block
 from src.datasets.listing import folded, match_names, spell_out
@@ -45,7 +44,7 @@ def main() -> None:
     predictor = Predictor(arguments.model)
     without = []
     with alone_in(arguments.out_dir):
-        for name, picture in zip(names, tqdm(pictures, desc="predicting", unit="picture", disable=None), strict=True):
+        for name, picture in zip(names, progress(pictures, desc="predicting", unit="picture"), strict=True):
             its_boxes = [box for key, rows in boxes.items() if name_of[key] == name for box in rows]
             if boxes and not its_boxes:
                 without.append(name)

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from tqdm import tqdm
 
+from src.command_line import progress
 from src.datasets.challenge import check_name
 from src.datasets.listing import list_pictures, plain
 from src.datasets.pictures import SQUARE_SIZE, read_square
@@ -48,12 +48,12 @@ def predict_folder(
         # a small network wait for each other most of the time, above all beside threads that decode.
         with (
             ThreadPoolExecutor(threads, initializer=torch.set_num_threads, initargs=(1,)) as pool,
-            tqdm(total=len(names), desc="predicting", unit="face", disable=None) as progress,
+            progress(total=len(names), desc="predicting", unit="face") as bar,
         ):
             how = {"flip": flip, "looks": looks}
             for result in pool.map(lambda batch: _predict_batch(model, Path(folder), batch, **how), batches):
                 results.append(result)
-                progress.update(len(result[0]))
+                bar.update(len(result[0]))
     finally:
         torch.set_num_threads(threads)  # the workers' setting is also the process's
     points_image, sizes = zip(*results, strict=True)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
+from src.command_line import progress
 from src.config import TrainingConfig
 from src.datasets.loader import TrainingBatches
 from src.datasets.prepared import PreparedFaces
@@ -102,22 +103,22 @@ def train_one_epoch(trainer: Trainer, batches: TrainingBatches, totals: Totals, 
     """Run the rest of the current epoch. Returns whether it was completed (not stopped by Ctrl-C or the clock)."""
     trainer.network.train()
     first = trainer.step_count - trainer.epoch * trainer.steps_per_epoch
-    with tqdm(
+    with progress(
         batches.epoch(trainer.epoch, first),
         total=len(batches),
         initial=first,
         desc=f"epoch {trainer.epoch + 1}",
         unit="batch",
-        disable=None if trainer.world.is_first else True,  # None: no bar where stderr is no terminal
+        disable=not trainer.world.is_first,
         leave=False,
         mininterval=1,
     ) as bar:
         for squares, points_unit, euler in bar:
             start = time.perf_counter()
-            progress = _agree(trainer, stop)
-            if progress >= 1 or stop.requested:
+            done = _agree(trainer, stop)
+            if done >= 1 or stop.requested:
                 return False
-            loss, distance, rate = trainer.step(squares, points_unit, euler, progress=progress)
+            loss, distance, rate = trainer.step(squares, points_unit, euler, progress=done)
             trainer.seconds += time.perf_counter() - start
             totals.add(loss, distance, rate)
             bar.set_postfix_str(f"loss {totals.loss:.3f}, error {totals.distance:.2f} %", refresh=False)
@@ -126,9 +127,9 @@ def train_one_epoch(trainer: Trainer, batches: TrainingBatches, totals: Totals, 
 
 def _agree(trainer: Trainer, stop: Stop) -> float:
     """The run's progress and whether to stop, the same in every process: one that left alone would block the others."""
-    progress, stopped = trainer.world.agree([trainer.progress(), float(stop.requested)])
+    done, stopped = trainer.world.agree([trainer.progress(), float(stop.requested)])
     stop.requested = stopped > 0
-    return progress
+    return done
 
 
 @dataclass(frozen=True)

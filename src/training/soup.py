@@ -13,10 +13,9 @@ from pathlib import Path
 import torch
 from torch import Tensor
 from torch.optim.swa_utils import update_bn
-from tqdm import tqdm
 
 from src.augmentation import augment
-from src.command_line import HelpFormatter, run_command
+from src.command_line import HelpFormatter, progress, run_command
 from src.config import TrainingConfig
 from src.datasets.loader import TrainingBatches
 from src.datasets.prepared import PreparedFaces, load_prepared
@@ -65,7 +64,7 @@ def _training_images(
         source_weights=config.source_weights,
     )
     generator = torch.Generator().manual_seed(config.seed)
-    steps = tqdm(range(min(batches, len(loader))), desc="statistics", unit="batch", disable=None, leave=False)
+    steps = progress(range(min(batches, len(loader))), desc="statistics", unit="batch", leave=False)
     for _, batch in zip(steps, loader.epoch(0), strict=False):
         images, _, _ = augment(
             *batch,

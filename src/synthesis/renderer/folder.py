@@ -5,8 +5,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
-from tqdm import tqdm
 
+from src.command_line import progress
 from src.datasets.challenge import ANNOTATIONS, write_annotations
 from src.errors import InputError
 from src.files import alone_in, atomic_path
@@ -58,7 +58,7 @@ def _render(folder: Path, count: int, seed: int, image_size: int, *, workers: in
         points_image[i], euler[i] = face.points_image, face.euler
 
     make(0)  # compiles the kernels before threads need them
-    with ThreadPoolExecutor(workers) as pool, tqdm(total=count, initial=1, desc=description, unit="face") as bar:
+    with ThreadPoolExecutor(workers) as pool, progress(total=count, initial=1, desc=description, unit="face") as bar:
         try:
             for _ in pool.map(make, range(1, count)):
                 bar.update()

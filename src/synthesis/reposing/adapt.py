@@ -9,8 +9,8 @@ import hashlib
 from pathlib import Path
 
 import numpy as np
-from tqdm import tqdm
 
+from src.command_line import progress
 from src.datasets.challenge import ANNOTATIONS, read_annotations, write_annotations
 from src.errors import InputError
 from src.files import alone_in
@@ -57,12 +57,12 @@ def _adapt(
     convention = learn_convention(model, points_image, np.random.default_rng(marker["seed"]))
     good = np.empty(len(names), bool)
     adapted = np.empty_like(points_image)
-    with tqdm(total=len(names), desc="adapting", unit="face", disable=None) as progress:
+    with progress(total=len(names), desc="adapting", unit="face") as bar:
         for start in range(0, len(names), _CHUNK):
             chunk = slice(start, start + _CHUNK)
             relabeled = relabel_by(model, convention, points_image[chunk])
             adapted[chunk], good[chunk] = relabeled.points_camera[..., :2], relabeled.good
-            progress.update(len(relabeled.good))
+            bar.update(len(relabeled.good))
     if not good.any():
         raise InputError(f"{source}: no face of {len(names)} fits the face model; check the annotations")
     claim(out, marker)

@@ -16,8 +16,8 @@ from pathlib import Path
 
 import numpy as np
 from PIL import Image
-from tqdm import tqdm
 
+from src.command_line import progress
 from src.datasets.challenge import ANNOTATIONS, read_annotations, write_annotations
 from src.datasets.conversion import crop_names
 from src.datasets.pictures import open_picture, upright
@@ -136,7 +136,7 @@ def _repose(
         making=making,
     )
     written = {folder: ([], []) for folder in making.folders}
-    for faces in tqdm(_run(job, good, workers), total=len(good), desc="reposing", unit="photo"):
+    for faces in progress(_run(job, good, workers), total=len(good), desc="reposing", unit="photo"):
         for folder, name, points in faces:
             written[folder][0].append(name)
             written[folder][1].append(points)
