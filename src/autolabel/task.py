@@ -89,6 +89,24 @@ def hide_labels(labeled: Path, count: int, *, val_dir: Path | None, held_out: fl
     return Task(human, validation, val_dir is None, labeled, pool.names, pool.points_image)
 
 
+def hide_pictures(labeled: Path, count: int, pictures: Path, *, held_out: float, seed: int) -> Task:
+    """An experiment with a shift of domain: `count` labels of one folder, pictures of another one, labels hidden.
+
+    held_out: share (from 1 on: count) of the pictures that keep their labels and decide when to stop: the question is
+    what labels from elsewhere are worth *there*. Raises InputError as `hide_labels` does, and where the folders share a
+    picture.
+    """
+    refuse_challenge(labeled, "labeled")
+    refuse_challenge(pictures, "unlabeled")
+    faces, others = _read_sorted(labeled), _read_sorted(pictures)
+    _refuse_overlap(_hashes(picture_paths(faces)), _hashes(picture_paths(others)), f"{labeled}: the labeled folder")
+    if not 0 < count <= len(faces):
+        raise InputError(f"expected 1 to {len(faces)} labels of {labeled}, found {count}")
+    chosen = np.sort(np.random.default_rng((seed, 1)).permutation(len(faces))[:count])
+    pool, validation = split_off(others, held_out, seed=seed)
+    return Task(faces.take(chosen), validation, True, pictures, pool.names, pool.points_image)
+
+
 def split_off(faces: Faces, held_out: float, *, seed: int) -> tuple[Faces, Faces]:
     """Training and held-out faces. Neighbors by name are drawn together, so that videos are parted at few places."""
     count = round(held_out * len(faces)) if held_out < 1 else round(held_out)

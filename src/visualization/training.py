@@ -1,15 +1,18 @@
 """Figures of training studies: learning curves, cost against error, bars, amount of data."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
+from scipy.stats import linregress, t
 
 from src.visualization.style import caption, color, figure, legend_beside, mark_mean_face, plot_style
 
 NME = "NME (% of sqrt(H W))"
 SPREAD = "{}: mean over the seeds; whisker: one standard deviation to each side"
+_LEAST_SIZES, _LEAST_RUNS = 3, 2  # of each size; fewer allow no law
 _HATCHES = ("", "//", "..", "xx", "\\\\", "++", "oo", "--")
 
 
@@ -115,22 +118,57 @@ def grouped_bars(
     return drawing
 
 
+@dataclass(frozen=True)
+class PowerLaw:
+    """error = factor * size^power, fitted to single runs; low and high: the 95 % interval of the power."""
+
+    factor: float
+    power: float
+    low: float
+    high: float
+
+    @property
+    def is_certain(self) -> bool:
+        """Whether the runs tell the power from 0, that is: whether the size matters at all."""
+        return self.low > 0 or self.high < 0
+
+
+def fit_power_law(size: np.ndarray, error: np.ndarray) -> PowerLaw | None:
+    """Least squares of the logarithms, with a t interval. size, error: (N,), one entry a run.
+
+    None unless three sizes or more were run twice or more: a line through two points fits whatever they are.
+    """
+    sizes, runs = np.unique(size, return_counts=True)
+    if len(sizes) < _LEAST_SIZES or runs.min() < _LEAST_RUNS:
+        return None
+    fitted = linregress(np.log(size), np.log(error))
+    reach = t.ppf(0.975, len(size) - 2) * fitted.stderr
+    return PowerLaw(float(np.exp(fitted.intercept)), fitted.slope, fitted.slope - reach, fitted.slope + reach)
+
+
 def error_by_size(
-    table: pd.DataFrame, *, size: str, xlabel: str, title: str, by: str = "", mean_face: float | None = None
+    table: pd.DataFrame,
+    *,
+    size: str,
+    xlabel: str,
+    title: str,
+    by: str = "",
+    law: PowerLaw | None = None,
+    mean_face: float | None = None,
 ) -> Figure:
     """NME against a size or a length, both logarithmic. Columns: `size`, "nme", "nme_std".
 
-    by: a column whose names get a line each. From three sizes on, a single line also gets the power law that fits it.
+    by: a column whose names get a line each. law: of a single line; drawn where its power differs from 0 for certain.
     """
     groups = dict(list(table.groupby(by, sort=False))) if by else {"measured": table}
     with figure(width=8.2) as (drawing, axes):
         for position, (label, rows) in enumerate(groups.items()):
             style = plot_style(label, position)
             axes.errorbar(rows[size], rows["nme"], yerr=rows["nme_std"], capsize=3, label=label, **style)
-        if not by and len(table) > 2:
-            factor, power = fit_power_law(table[size].to_numpy(), table["nme"].to_numpy())
-            fitted = factor * table[size].astype(float) ** power
-            axes.plot(table[size], fitted, color="0.4", linestyle="--", label=f"NME = {factor:.3g} N$^{{{power:.2f}}}$")
+        if law is not None and law.is_certain:
+            fitted = law.factor * table[size].astype(float) ** law.power
+            label = f"{law.factor:.3g} N$^{{{law.power:.2f}}}$\n(power {law.low:.2f} to {law.high:.2f})"
+            axes.plot(table[size], fitted, color="0.4", linestyle="--", label=label)
         mark_mean_face(axes, mean_face)
         axes.set(xscale="log", yscale="log", xlabel=xlabel, ylabel=NME, title=title)
         sizes = list(dict.fromkeys(table[size]))
@@ -141,12 +179,6 @@ def error_by_size(
         legend_beside(axes)
         caption(drawing, SPREAD.format("marker"))
     return drawing
-
-
-def fit_power_law(size: np.ndarray, error: np.ndarray) -> tuple[float, float]:
-    """Factor and power of error = factor * size^power, by least squares of the logarithms. Needs two sizes."""
-    power, offset = np.polyfit(np.log(size), np.log(error), deg=1)
-    return float(np.exp(offset)), float(power)
 
 
 def learning_rates(rates: Mapping[str, np.ndarray], *, title: str) -> Figure:

@@ -15,7 +15,7 @@ from stand_in import write_faces
 from src.autolabel import rounds, training
 from src.autolabel.agreement import predict_pictures, predict_views
 from src.autolabel.labels import load_labels
-from src.autolabel.task import hide_labels, open_task
+from src.autolabel.task import hide_labels, hide_pictures, open_task
 from src.datasets.challenge import read_annotations
 from src.errors import InputError
 from src.network.checkpoint import load_model
@@ -89,6 +89,20 @@ def test_hidden_labels_are_those_of_the_unlabeled_pictures(photos: Path) -> None
     assert (len(task.human), len(task.held_out), len(task.names)) == (10, 5, 15)
     assert len({*task.human.names, *task.held_out.names, *task.names}) == 30
     np.testing.assert_array_equal(task.truth[3], points_image[names.index(task.names[3])])
+
+
+def test_labels_come_from_one_folder_and_pictures_from_another(photos: Path, tmp_path: Path) -> None:
+    write_faces(tmp_path / "elsewhere", 12, seed=5)
+    task = hide_pictures(photos / "labeled", 8, tmp_path / "elsewhere", held_out=4, seed=0)
+    names, points_image = read_annotations(tmp_path / "elsewhere")
+    assert (len(task.human), len(task.held_out), len(task.names)) == (8, 4, 8)
+    assert task.human.root == photos / "labeled"
+    assert {*task.held_out.names, *task.names} == set(names)
+    np.testing.assert_array_equal(task.truth[3], points_image[names.index(task.names[3])])
+    with pytest.raises(InputError, match="validation pictures"):
+        hide_pictures(photos / "labeled", 8, photos / "labeled", held_out=4, seed=0)
+    with pytest.raises(InputError, match="1 to 30 labels"):
+        hide_pictures(photos / "labeled", 31, tmp_path / "elsewhere", held_out=4, seed=0)
 
 
 def test_human_labels_stay_and_pseudo_labels_join_them(finished: tuple[Path, Outcome], photos: Path) -> None:

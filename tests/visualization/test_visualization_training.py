@@ -93,11 +93,6 @@ def test_the_mean_face_is_a_level_in_every_figure_of_errors() -> None:
         assert drawing.dpi >= 110
 
 
-def test_two_sizes_get_no_power_law() -> None:
-    axes = error_by_size(TABLE.head(2), size="cost", xlabel="x", title="t").axes[0]
-    assert not [line for line in axes.lines if "NME =" in str(line.get_label())]
-
-
 def test_grouped_bars_leave_a_gap_where_a_value_is_missing() -> None:
     table = pd.DataFrame({"yaw": ["0-30", "0-30", "30-60"], "way": ["x", "y", "x"], "nme": [1.0, 2.0, 3.0]})
     axes = grouped_bars(table.assign(nme_std=0.0), group="yaw", name="way", title="t", xlabel="yaw").axes[0]
@@ -106,13 +101,23 @@ def test_grouped_bars_leave_a_gap_where_a_value_is_missing() -> None:
     assert np.isnan(heights[3])
 
 
-def test_a_power_law_is_found_and_drawn() -> None:
-    sizes = np.array([100, 200, 400])
-    factor, power = fit_power_law(sizes, 50 * sizes**-0.3)
-    assert (factor, power) == (pytest.approx(50), pytest.approx(-0.3))
-    table = pd.DataFrame({"faces": sizes, "nme": 50 * sizes**-0.3, "nme_std": 0.1})
-    axes = error_by_size(table, size="faces", xlabel="faces", title="t").axes[0]
-    assert (axes.get_xscale(), axes.get_yscale()) == ("log", "log")
+def test_a_power_law_is_found_and_drawn_where_the_size_matters() -> None:
+    sizes = np.repeat([100, 200, 400], 2)
+    law = fit_power_law(sizes, 50 * sizes**-0.3 * np.tile([1.01, 0.99], 3))
+    assert (law.factor, law.power) == (pytest.approx(50, rel=0.01), pytest.approx(-0.3, abs=0.01))
+    assert law.low < -0.3 < law.high < 0
+    noise = fit_power_law(sizes, np.array([5.0, 4.0, 4.1, 5.2, 4.9, 4.2]))
+    assert not noise.is_certain
+    table = pd.DataFrame({"faces": [100, 200, 400], "nme": [12.6, 10.2, 8.3], "nme_std": 0.1})
+    for of_runs, legend in ((law, 2), (noise, 1), (None, 1)):
+        axes = error_by_size(table, size="faces", xlabel="faces", title="t", law=of_runs).axes[0]
+        assert (axes.get_xscale(), axes.get_yscale()) == ("log", "log")
+        assert len(axes.get_legend().get_texts()) == legend
+
+
+@pytest.mark.parametrize("sizes", [[100, 100, 200, 200], [100, 200, 400], [100, 100, 200, 200, 400]])
+def test_two_sizes_or_single_runs_allow_no_law(sizes: list[int]) -> None:
+    assert fit_power_law(np.array(sizes), 50 * np.array(sizes) ** -0.3) is None
 
 
 def test_angles_get_a_panel_each() -> None:
