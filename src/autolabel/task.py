@@ -104,7 +104,7 @@ def hide_pictures(labeled: Path, count: int, pictures: Path, *, held_out: float,
         raise InputError(f"expected 1 to {len(faces)} labels of {labeled}, found {count}")
     chosen = np.sort(np.random.default_rng((seed, 1)).permutation(len(faces))[:count])
     pool, validation = split_off(others, held_out, seed=seed)
-    return Task(faces.take(chosen), validation, True, pictures, pool.names, pool.points_image)
+    return Task(faces.take(chosen), validation, False, pictures, pool.names, pool.points_image)
 
 
 def split_off(faces: Faces, held_out: float, *, seed: int) -> tuple[Faces, Faces]:
