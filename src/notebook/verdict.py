@@ -85,7 +85,12 @@ def sentences(compared: pd.DataFrame) -> list[str]:
 
 
 def judge(rows: pd.DataFrame, **how: object) -> list[str]:
-    """`sentences` of `compare`, or the reason why there is none: notebooks also run with one seed, to be read."""
+    """`sentences` of `compare`, or why there is none: notebooks also run with one seed or one row, to be read.
+
+    how: `by`, `against`, `mean_face` and `value` of `compare`.
+    """
+    if rows[how["by"]].nunique() < 2:
+        return ["- No verdict: a single row has nothing to be compared with."]
     if rows["seed"].nunique() < 2:
         return ["- No verdict: one seed cannot tell a difference from chance; set seeds to several."]
     return sentences(compare(rows, **how))
@@ -110,6 +115,8 @@ def order_without_each_seed(rows: pd.DataFrame, *, by: str, value: str = "nme") 
 
 def stability(rows: pd.DataFrame, *, by: str, value: str = "nme") -> str:
     """One line: whether the order of the rows stays when any one seed is left out. Begins with "- "."""
+    if rows[by].nunique() < 2:
+        return "- A single row has no order."
     if rows["seed"].nunique() < 2:
         return "- The order is that of one seed."
     whole = list(_by_seed(rows, by=by, value=value).mean().sort_values(kind="stable").index)

@@ -96,7 +96,14 @@ def test_one_seed_and_lacking_seeds_are_refused() -> None:
         compare(_rows(a=[3.0, 4.0]), by="way", mean_face=10.0, against="a")
     with pytest.raises(InputError, match="one value for each"):
         compare(pd.concat([_rows(a=[3.0, 4.0], b=[1.0, 2.0])] * 2), by="way", mean_face=10.0, against="a")
-    assert "one seed" in judge(_rows(a=[3.0], b=[2.0]), by="way", mean_face=10.0, against="a")[0]
+
+
+def test_a_study_to_be_read_also_runs_with_one_seed_or_one_row() -> None:
+    one_seed, one_row = _rows(a=[3.0], b=[2.0]), _rows(a=[3.0, 4.0])
+    assert "one seed" in judge(one_seed, by="way", mean_face=10.0, against="a")[0]
+    assert "single row" in judge(one_row, by="way", mean_face=10.0, against="a")[0]
+    assert "one seed" in stability(one_seed, by="way")
+    assert "single row" in stability(one_row, by="way")
 
 
 def test_false_alarms_are_as_rare_as_promised() -> None:
