@@ -27,6 +27,7 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--out_root", type=Path, default="data", help="where the prepared folders go")
     parser.add_argument("--image_size", type=int, default=SQUARE_SIZE, help="pixels of the decoded squares")
     parser.add_argument("--skip_broken", action="store_true", help="leave out broken pictures instead of stopping")
+    parser.add_argument("--frame", choices=FRAMES, help="what labels on pictures turned by EXIF speak of (shown)")
     parser.add_argument(
         "--demo", type=int, nargs="?", const=3000, metavar="N", help="first render N faces into DATA_ROOT (bare: 3000)"
     )
@@ -64,7 +65,6 @@ def parse_arguments() -> argparse.Namespace:
     other.add_argument("--format", metavar="NAME", help="its format (detected)")
     other.add_argument("--subset", metavar="NAME", help="one of its own parts, such as train or challenge (all)")
     other.add_argument("--crop", metavar="RULE", help="whole, box, box:FACTOR or challenge (what fits the format)")
-    other.add_argument("--frame", choices=FRAMES, help="what labels on pictures turned by EXIF speak of (shown)")
     other.add_argument("--rescale", action="store_true", help="scale labels made at another size of the picture")
     other.add_argument("--to", metavar="NAME", help="write a folder in that format instead of arrays for train.py")
     return parser.parse_args()
@@ -76,7 +76,7 @@ def main() -> None:
         raise InputError(f"expected --image_size of 32 to 1024 pixels, found {arguments.image_size}")
     has_root = arguments.root is not None
     for_challenge = ("demo", "repose", "adapt", "full_renders", "occluded", "train_dirs", "val_dir", "sources")
-    for flag in for_challenge if has_root else ("out", "format", "subset", "crop", "frame", "rescale", "to"):
+    for flag in for_challenge if has_root else ("out", "format", "subset", "crop", "rescale", "to"):
         if getattr(arguments, flag) not in (None, False):
             raise InputError(f"--{flag} goes {'without' if has_root else 'with'} --root DIR, the folder of a data set")
     (prepare_data_set if has_root else prepare_challenge)(arguments)
@@ -96,6 +96,11 @@ def prepare_challenge(arguments: argparse.Namespace) -> None:
     if arguments.adapt and arguments.repose is not None:
         raise InputError("expected --adapt or --repose, found both; --repose adapts too")
     shares: tuple[float, ...] = ()
+    if arguments.frame and (arguments.adapt or arguments.sources or arguments.repose is not None):
+        raise InputError(
+            "--frame goes without --adapt, --repose and --sources; make a copy with labels of the shown pixels first: "
+            "--root DIR --frame stored --to challenge --out COPY"
+        )
     if arguments.sources and (arguments.adapt or arguments.repose is not None or arguments.train_dirs):
         raise InputError("--sources lists folders and turns by itself: leave out --train_dirs, --adapt and --repose")
     if arguments.sources:
@@ -106,7 +111,9 @@ def prepare_challenge(arguments: argparse.Namespace) -> None:
         counts = {"per_photo": arguments.repose, "renders": arguments.full_renders, "occluded": arguments.occluded}
         train_dirs = repose_folders(train_dirs, arguments.out_root, **counts, **made)
     val_dir = arguments.val_dir or arguments.data_root / "aflw_val"
-    settings = {"image_size": arguments.image_size, "skip_broken": arguments.skip_broken}
+    if val_dir.resolve() in {folder.resolve() for folder in train_dirs}:
+        print(f"{val_dir}: its faces are trained on, too; they measure nothing")
+    settings = {name: getattr(arguments, name) for name in ("image_size", "skip_broken", "frame")}
     for folders, name, weights in ((train_dirs, "AFLW_train_data", shares), ([val_dir], "AFLW_validation_data", ())):
         out = arguments.out_root / name
         report = prepare(folders, out, shares=weights, **settings)

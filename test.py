@@ -10,7 +10,7 @@ from src.command_line import HelpFormatter, run_command
 from src.config import MAX_MODEL_MB, TrainingConfig
 from src.datasets.challenge import load_annotations
 from src.datasets.faces import Faces
-from src.datasets.frames import settle
+from src.datasets.frames import FRAMES, settle
 from src.datasets.listing import compare_names, describe_left_out, list_pictures
 from src.datasets.pictures import picture_sizes
 from src.devices import choose_device
@@ -40,6 +40,7 @@ def parse_arguments() -> argparse.Namespace:
     views.add_argument("--looks", type=int, choices=range(1, MOST_LOOKS + 1), help=LOOKS_HELP)
     views.add_argument("--flip", action="store_true", help="one look, averaged with that at the mirrored picture")
     parser.add_argument("--annotations", type=Path, help="an annot.pkl of these pictures: print the NME")
+    parser.add_argument("--frame", choices=FRAMES, help="what annotations of pictures turned by EXIF speak of (shown)")
     parser.add_argument(
         "--normalize", choices=("image", "box", "interocular"), default="image", help="what the NME is in percent of"
     )
@@ -66,11 +67,33 @@ def main() -> None:
     check_writable(arguments.out_dir)  # before the work, not after it
     model, content = load_model(arguments.model_path, choose_device(arguments.device))
     print(f"{arguments.model_path}: {describe_model(model, stores_float32(content))}")
-    true_points = dict(zip(*load_annotations(arguments.annotations), strict=True)) if arguments.annotations else None
+    if arguments.frame and not arguments.annotations:
+        raise InputError("--frame goes with --annotations: it says what they speak of")
+    true_points = read_truth(arguments.annotations, arguments.test_dataroot, arguments.frame)
     knows_sizes = read_config(TrainingConfig, content["training"]).augmentation.scale > 0
     looks = 1 if arguments.flip else arguments.looks or (MOST_LOOKS if knows_sizes else 1)
     with alone_in(arguments.out_dir):
         predict(model, arguments, looks=looks, true_points=true_points)
+
+
+def read_truth(annotations: Path | None, folder: Path, frame: str | None) -> dict[str, np.ndarray] | None:
+    """The true points (68, 2) of the annotated pictures of a folder, as these are shown; says what does not fit."""
+    if annotations is None:
+        return None
+    labeled, points = load_annotations(annotations)
+    pictures = list_pictures(folder)
+    difference = compare_names(pictures, labeled)
+    rows = np.flatnonzero(np.isin(labeled, pictures))
+    if not len(rows):
+        raise InputError(f"{annotations}: expected points of the pictures in {folder}, found other names: {difference}")
+    if difference:
+        print(difference)
+    truth = settle(Faces(folder, np.array(labeled)[rows], points[rows]), frame=frame)
+    for name, fault in zip(truth.names, truth.faults, strict=True):
+        if fault:
+            raise InputError(f"{annotations}: {name}: {fault}")
+    print("".join(f"{remark}\n" for remark in truth.remarks), end="")
+    return dict(zip(truth.names.tolist(), truth.points_image, strict=True))
 
 
 def check(solution: Path, folder: Path | None) -> None:
@@ -112,9 +135,9 @@ def predict(
     )
     print(f"  {solution}  {solution.with_suffix('.zip')}")
     if true_points is not None:
-        names, points_image, size, true_image = _annotated(names, points_image, size, true_points)
-        truth = settle(Faces(arguments.test_dataroot, np.array(names), true_image))
-        print("".join(f"{remark}\n" for remark in truth.remarks), end="")
+        known = [i for i, name in enumerate(names) if name in true_points]
+        names, points_image, size = [names[i] for i in known], points_image[known], size[known]
+        true_image = np.stack([true_points[name] for name in names])
         errors = point_errors(points_image, true_image, size)
         if arguments.normalize == "interocular":
             errors = interocular_errors(points_image, true_image)
@@ -132,22 +155,6 @@ def predict(
         )
         save_picture(sheet, arguments.out_dir / "preview.png")
         print(f"  {arguments.out_dir / 'preview.png'}: predicted points green" + (", true white" * bool(true_points)))
-
-
-def _annotated(
-    names: list[str], points_image: np.ndarray, size: np.ndarray, true_points: dict[str, np.ndarray]
-) -> tuple[list[str], np.ndarray, np.ndarray, np.ndarray]:
-    """The predictions whose picture is annotated, and the true points."""
-    difference = compare_names(names, list(true_points))
-    known = [i for i, name in enumerate(names) if name in true_points]
-    if not known:
-        raise InputError(
-            f"--annotations: expected points of the test folder's pictures, found other names: {difference}"
-        )
-    if difference:
-        print(difference)
-    names = [names[i] for i in known]
-    return names, points_image[known], size[known], np.stack([true_points[name] for name in names])
 
 
 if __name__ == "__main__":

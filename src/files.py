@@ -7,6 +7,7 @@ they end with the process that holds them. What is read is a regular file of a s
 import contextlib
 import errno
 import fcntl
+import io
 import json
 import os
 import secrets
@@ -22,6 +23,10 @@ from src.errors import InputError
 _LONGEST_NAME = 60  # characters of a target that its temporary name repeats
 _WITHOUT_LOCKS = (errno.ENOTSUP, errno.ENOSYS, errno.ENOLCK, errno.EBADF)
 MOST_LABELS = 512_000_000  # bytes of one file of labels: 200,000 faces
+MOST_OF_A_PICTURE = 4_000_000  # bytes of the labels of one picture
+_LONGEST_LINE, _MOST_LINES = 100_000, 1_000_000
+_JSON_BYTES = {"[": 64, "{": 232, ",": 40}  # of Python's objects for a list, a dictionary, one more value
+_MOST_JSON = 2_500_000_000
 _METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 
 
@@ -153,10 +158,31 @@ def read_text(path: str | os.PathLike, *, most: int = MOST_LABELS) -> str:
     return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
+def read_lines(path: str | os.PathLike, *, most: int = MOST_LABELS) -> Iterator[tuple[int, str]]:
+    """The lines of a text of labels that hold anything, a face each, and their numbers from 1, one at a time.
+
+    Raises as `read_text`, and InputError for a line longer than a face's and for more faces than memory holds.
+    """
+    count = 0
+    for number, line in enumerate(io.StringIO(read_text(path, most=most)), 1):
+        if not line.strip():
+            continue
+        count += 1
+        if len(line) > _LONGEST_LINE:
+            raise InputError(f"line {number}: expected at most {_LONGEST_LINE} characters, found {len(line)}")
+        if count > _MOST_LINES:
+            raise InputError(f"expected at most {_MOST_LINES:,} faces, found more; divide the file")
+        yield number, line.rstrip("\n")
+
+
 def read_json(path: str | os.PathLike, *, most: int = MOST_LABELS) -> object:
     """What a JSON file holds. Raises as `read_text`, and InputError where it is no JSON."""
+    text = read_text(path, most=most)
+    needed = len(text) + sum(size * text.count(sign) for sign, size in _JSON_BYTES.items())
+    if needed > _MOST_JSON:
+        raise InputError(f"expected JSON that takes at most {_MOST_JSON / 1e9:g} GB, found {needed / 1e9:.1f}")
     try:
-        return json.loads(read_text(path, most=most))
+        return json.loads(text, object_pairs_hook=_distinct)
     except RecursionError:
         raise InputError("expected JSON of a few levels, found a deeper nesting") from None
     except json.JSONDecodeError as error:
@@ -165,6 +191,15 @@ def read_json(path: str | os.PathLike, *, most: int = MOST_LABELS) -> object:
         raise
     except ValueError:  # of int(), which refuses thousands of digits
         raise InputError("not readable JSON: expected numbers of a sane length") from None
+
+
+def _distinct(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    content = dict(pairs)
+    if len(content) < len(pairs):
+        keys = [key for key, _ in pairs]
+        twice = next(key for key in keys if keys.count(key) > 1)
+        raise InputError(f"not readable JSON: expected each key once, found {twice[:60]!r} more than once")
+    return content
 
 
 @contextlib.contextmanager

@@ -75,9 +75,7 @@ def select_points(points: np.ndarray, count: int) -> np.ndarray:
     """
     held, wanted = POINT_SETS.get(points.shape[-2], ()), POINT_SETS[count]
     if not set(wanted) <= set(held):
-        raise InputError(
-            f"expected faces with the {count} points of the model, found {points.shape[-2]}; give --points"
-        )
+        raise InputError(f"expected faces with the {count} points of the model, found {points.shape[-2]}; lower points")
     return points[..., np.searchsorted(held, wanted), :]
 
 

@@ -43,7 +43,7 @@ BAD_VALUES = {
     ("--input_size", "32"): "64 to 512 pixels",
     ("--train_batchsize", "0"): "--train_batchsize above 0",
     ("--train_batchsize", "1"): "--train_batchsize of at least 2",
-    ("--train_batchsize", "41"): "lower --train_batchsize",
+    ("--train_batchsize", "41"): "lower train_batchsize",
     ("--val_batchsize", "-1"): "--val_batchsize",
     ("--end_epoch", "0"): "--end_epoch",
     ("--base_lr", "0"): "--base_lr",

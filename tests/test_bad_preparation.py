@@ -65,7 +65,6 @@ BAD_ANNOTATIONS = {
     "annot.pkl holds code": (lambda root: _annotate(root, (["a"], [RunsCode()])), "expected only names and numbers"),
     "annot.pkl holds one list": (lambda root: _annotate(root, ["a", "b", "c"]), "expected a pair"),
     "a face of 67 points": (_with_face(np.zeros((67, 2))), "(67, 2)"),
-    "a face with NaN": (_with_face(np.full((68, 2), np.nan)), "face003.png: expected finite"),
     "more names than faces": (
         lambda root: _annotate(root, (_content(root)[0], _content(root)[1][:3])),
         "4 names and 3",
@@ -102,12 +101,20 @@ def test_bad_annotations_stop_the_preparation(kind: str, root: Path) -> None:
 def test_a_bad_picture_stops_the_preparation_or_is_skipped_and_counted(kind: str, root: Path) -> None:
     damage, words = BAD_PICTURES[kind]
     damage(root)
-    assert_refused(run(*preparation(root)), words, "face001.png", "1 of 4 pictures", "--skip_broken")
+    assert_refused(run(*preparation(root)), words, "face001.png", "1 of 4 pictures", "set skip_broken")
     assert not [path for path in (root.parent / "out").rglob("*") if path.is_file()]
     outcome = run(*preparation(root, "--skip_broken"))
     assert outcome.code == 0, outcome
     assert outcome.err == ""
     assert "AFLW_train_data: 3 faces, 1 broken pictures left out (" in outcome.out
+
+
+def test_a_face_with_nan_stops_the_preparation_or_is_skipped_and_named(root: Path) -> None:
+    _with_face(np.full((68, 2), np.nan))(root)
+    words = "face003.png: expected finite numbers, found NaN or infinity"
+    assert_refused(run(*preparation(root)), words, "1 of 4 pictures")
+    outcome = run(*preparation(root, "--skip_broken"))
+    assert f"AFLW_train_data: 3 faces, 1 broken pictures left out ({root / 'synthetics_train' / words})" in outcome.out
 
 
 @pytest.mark.parametrize("size", [0, 31, 1025, -5])

@@ -18,7 +18,7 @@ from src.autolabel.labels import load_labels
 from src.datasets.folder import Folder
 from src.datasets.formats import read_faces
 from src.errors import InputError
-from src.files import read_json, read_text
+from src.files import read_json, read_lines, read_text
 from src.notebook.__main__ import read_parameters
 from src.synthesis.reposing.face_model import load_face_model
 from src.synthesis.reposing.sources import read_sources
@@ -131,6 +131,24 @@ def _places(value: object, place: list) -> Iterator[list]:
         yield [*place, key]
         if isinstance(inner, dict | list):
             yield from _places(inner, [*place, key])
+
+
+def test_json_of_too_many_values_is_refused_before_it_is_parsed(tmp_path: Path) -> None:
+    with open(tmp_path / "a.json", "wb") as file:
+        file.write(b'{"images": [' + b"[]," * 25_000_000 + b"[]]}")
+    with pytest.raises(InputError, match=r"expected JSON that takes at most 2\.5 GB, found 2\.7"):
+        read_json(tmp_path / "a.json")
+
+
+def test_lines_are_read_one_at_a_time_and_none_is_endless(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text("a b\n\n  \nc\n")
+    assert list(read_lines(tmp_path / "a.txt")) == [(1, "a b"), (4, "c")]
+    (tmp_path / "a.txt").write_text("1," * 100_000)
+    with pytest.raises(InputError, match="line 1: expected at most 100000 characters, found 200000"):
+        list(read_lines(tmp_path / "a.txt"))
+    (tmp_path / "a.txt").write_text("a\n" * 1_000_001)
+    with pytest.raises(InputError, match="at most 1,000,000 faces"):
+        list(read_lines(tmp_path / "a.txt"))
 
 
 def test_toml_that_is_deep_is_refused(tmp_path: Path) -> None:

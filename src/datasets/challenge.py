@@ -12,8 +12,9 @@ import numpy as np
 
 from src.datasets import numbers_pickle
 from src.datasets.faces import Faces
+from src.datasets.faults import describe_placeholders, find_placeholders, join_faults
 from src.datasets.folder import Folder
-from src.datasets.frames import describe_placeholders, find_placeholders, settle
+from src.datasets.frames import settle
 from src.datasets.listing import plain
 from src.errors import InputError, about
 from src.files import atomic_path
@@ -27,15 +28,18 @@ def read_annotations(folder: str | Path) -> tuple[list[str], np.ndarray]:
     """Read `folder/annot.pkl`: names (N) and points_image (N, 68, 2) float64, pixels of each source picture.
 
     Raises InputError where the file is missing, is not such a pickle, would run code, or holds anything but one finite
-    68-point face, all of whose points are marked, for every distinct name inside the folder.
+    68-point face, all of whose points are marked, for every distinct name inside the folder; and as `settle`, which
+    looks at pictures that EXIF turns.
     """
-    return load_annotations(_find(folder))
+    names, points_image = load_annotations(_find(folder))
+    return names, settle(Faces(Path(folder), np.array(names), points_image)).points_image
 
 
 def load_annotations(path: str | Path) -> tuple[list[str], np.ndarray]:
-    """Like `read_annotations`, for the path of the pickle itself."""
+    """Like `read_annotations`, for the path of the pickle itself, without a look at the pictures."""
     names, points_image = _load(path)
-    faults = describe_placeholders(find_placeholders(points_image), len(names))
+    marked = describe_placeholders(find_placeholders(points_image), len(names))
+    faults = join_faults(Faces(Path(path).parent, np.array(names), points_image).faults, marked)
     faulty = [i for i, fault in enumerate(faults) if fault]
     if faulty:
         raise InputError(
@@ -76,22 +80,26 @@ def read(folder: Folder) -> Faces:
     return Faces(folder.root, np.array(names), points_image)
 
 
-def read_folder(folder: str | Path) -> Faces:
-    """The faces of a folder in the challenge's format, settled in the frame of `Faces`."""
+def read_folder(folder: str | Path, *, frame: str | None = None) -> Faces:
+    """The faces of a folder in the challenge's format, settled in the frame of `Faces`; frame: as in `settle`."""
     names, points_image = _load(_find(folder))
-    return settle(Faces(Path(folder), np.array(names), points_image))
+    return settle(Faces(Path(folder), np.array(names), points_image), frame=frame)
 
 
 def write(faces: Faces, out: Path) -> None:
     """annot.pkl beside the pictures. Raises InputError for pictures with several faces."""
     if len(set(faces.names.tolist())) < len(faces):
-        raise InputError(f"expected one face a picture, found more; {ANNOTATIONS} holds one: pass --crop challenge")
+        raise InputError(
+            f"expected one face a picture, found more; {ANNOTATIONS} holds one: crop the faces (challenge)"
+        )
     write_annotations(out, faces.names.tolist(), faces.points_image)
 
 
 def write_annotations(folder: str | Path, names: list[str], points_image: np.ndarray) -> None:
     """Write `folder/annot.pkl` atomically. points_image: (N, 68, 2), pixels of each picture."""
     names, points_image = _check((list(names), points_image))
+    if not np.isfinite(points_image).all():
+        raise InputError(f"{Path(folder) / ANNOTATIONS}: expected finite coordinates, found NaN or infinity")
     with atomic_path(Path(folder) / ANNOTATIONS) as path, open(path, "wb") as file:
         pickle.dump((names, list(points_image.astype(np.float32))), file, protocol=4)
 
@@ -139,8 +147,6 @@ def _check_face(name: str, face: object) -> np.ndarray:
         raise InputError(f"{name}: expected {NUM_POINTS} (x, y) pairs, found {_describe(face)}") from None
     if points.shape != (NUM_POINTS, 2):
         raise InputError(f"{name}: expected {NUM_POINTS} (x, y) pairs, found an array of shape {points.shape}")
-    if not np.isfinite(points).all():
-        raise InputError(f"{name}: expected finite coordinates, found NaN or infinity")
     return points
 
 

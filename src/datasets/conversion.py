@@ -78,7 +78,7 @@ def _check_names(faces: Faces, *, to: str, by_stem: bool) -> None:
 def _new_folder(out: Path) -> Iterator[Path]:
     """A folder under a temporary name, renamed to `out` when all went well and removed when not."""
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise InputError(f"{out}: expected a new or empty folder, found files in it; choose another --out")
+        raise InputError(f"{out}: expected a new or empty folder, found files in it; choose another one")
     check_writable(out.absolute().parent)
     temporary = out.with_name(f".{out.name}.partial")
     with alone_in(out):

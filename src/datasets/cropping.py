@@ -69,7 +69,7 @@ def _challenge_squares(faces: Faces) -> np.ndarray:
     if faces.num_points not in _SHARES:
         raise InputError(
             f"{faces.root}: expected faces of 68 or 51 points for the challenge's crop, found {faces.num_points}; "
-            "pass --crop box:1.5"
+            "crop by a box (box:1.5)"
         )
     boxes = box_of_points(faces.points_image)
     low, high = boxes[:, :2], boxes[:, 2:]

@@ -51,7 +51,7 @@ def decode_faces(
 
 def describe_broken(broken: Sequence[tuple[Path, InputError]], count: int) -> str:
     """One line about the broken ones of `count` pictures, which spells out the first few."""
-    return f"{len(broken)} of {count} pictures are broken ({list_broken(broken)}); mend them or pass --skip_broken"
+    return f"{len(broken)} of {count} pictures are broken ({list_broken(broken)}); mend them or set skip_broken"
 
 
 def list_broken(broken: Sequence[tuple[Path, InputError]]) -> str:
@@ -107,8 +107,6 @@ def _decode_one(faces: Faces, crops: np.ndarray | None, row: int, *, size: int) 
     except InputError as error:
         return error
     shares = faces.points_image[row] / (width, height)
-    if shares.min() < -1 or shares.max() > 2:
-        return InputError(f"its points lie far outside the picture ({width} x {height} pixels)")
     return Square(pixels, affine, shown, bool(shares.min() < 0 or shares.max() > 1))
 
 
@@ -116,4 +114,4 @@ def _why_without_crop(faces: Faces, row: int) -> InputError:
     if np.ptp(faces.points_image[row], axis=0).min() == 0:
         return InputError("its points lie in one place or on one line")
     box = faces.boxes_image[row].round(1).tolist()
-    return InputError(f"its box {box} does not fit its points; mend it or pass --crop challenge")
+    return InputError(f"its box {box} does not fit its points; mend it or crop by the points (challenge)")

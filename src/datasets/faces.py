@@ -26,6 +26,7 @@ class Convention:
 
 
 OURS = Convention()
+_NOT_FINITE = "expected finite numbers, found NaN or infinity"
 
 
 @dataclass(frozen=True)
@@ -40,7 +41,8 @@ class Faces:
     subsets: the data set's own parts, name -> (N) bool; a face may belong to several.
     left_out: what the folder holds and the table does not, in words -> names.
     faults: (N,) str, why a face's labels cannot be trusted, "" where nothing is known against them; such a face counts
-    as broken. remarks: what a reader decided and its user should know.
+    as broken, and so does one whose points or pose are not finite: they become zeros. remarks: what a reader decided
+    and its user should know.
     convention: what is still to be settled; `OURS` everywhere but between a reader and `src.datasets.frames`.
     """
 
@@ -59,15 +61,18 @@ class Faces:
         names, points_image = np.asarray(self.names, dtype=str), np.asarray(self.points_image, np.float64)
         count = len(names)
         if count == 0:
-            raise InputError(f"{self.root}: expected at least one annotated face, found none; check --format")
+            raise InputError(f"{self.root}: expected at least one annotated face, found none; check the format")
         if points_image.ndim != 3 or points_image.shape[::2] != (count, 2):
             raise InputError(f"{self.root}: expected points ({count}, K, 2), found {points_image.shape}")
-        finite = np.isfinite(points_image).all(axis=(1, 2))
-        if not finite.all():
-            raise InputError(f"{self.root}: {names[~finite][0]}: expected finite coordinates, found NaN or infinity")
         boxes = np.full((count, 4), np.nan) if self.boxes_image is None else np.asarray(self.boxes_image, np.float64)
         faults = np.full(count, "") if self.faults is None else np.asarray(self.faults, dtype=str)
-        columns = {"names": names, "points_image": points_image, "boxes_image": boxes, "faults": faults}
+        columns = {"names": names, "points_image": points_image, "boxes_image": boxes}
+        if self.euler is not None:
+            columns["euler"] = np.asarray(self.euler, np.float64)
+        for name in {"points_image", "euler"} & columns.keys():
+            columns[name], is_broken = _without_nan(columns[name])
+            faults = np.where((faults == "") & is_broken, _NOT_FINITE, faults)
+        columns["faults"] = faults
         for name, value in columns.items():
             object.__setattr__(self, name, value)
         object.__setattr__(self, "root", Path(self.root))
@@ -108,6 +113,16 @@ class Faces:
             known = ", ".join(sorted(self.subsets)) or "none"
             raise InputError(f"{self.root}: expected one of its subsets ({known}), found {name!r}")
         return self.take(self.subsets[name])
+
+
+def _without_nan(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The rows of `values` (N, ...), those with NaN or infinity as zeros, and which these are (N) bool."""
+    is_broken = ~np.isfinite(values).all(axis=tuple(range(1, values.ndim)))
+    if not is_broken.any():
+        return values, is_broken
+    values = values.copy()
+    values[is_broken] = 0
+    return values, is_broken
 
 
 def stack_points(root: Path, names: Sequence[str], faces: Sequence[np.ndarray]) -> np.ndarray:

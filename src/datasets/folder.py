@@ -8,7 +8,7 @@ from pathlib import Path, PurePosixPath
 from typing import TypeVar
 
 from src.command_line import progress
-from src.datasets.listing import is_picture
+from src.datasets.listing import is_picture, part_words
 from src.errors import InputError
 
 Parsed = TypeVar("Parsed")
@@ -50,9 +50,14 @@ class Folder:
         """
         return self._only(self._by_stem.get(stem, []), stem)
 
-    def locate_stem(self, stem: str) -> str:
-        """The picture whose file name less its extension is `stem`, in whichever folder; otherwise as above."""
-        return self._only(self._by_bare_stem.get(stem, []), stem)
+    def has_picture(self, stem: str) -> bool:
+        return stem in self._by_stem
+
+    def locate_stem(self, stem: str, *, part: str) -> str:
+        """The picture whose file name less its extension is `stem`, in whichever folder but one of another part of the
+        data set; otherwise as above."""
+        candidates = self._by_bare_stem.get(stem, [])
+        return self._only([name for name in candidates if part_words(os.path.dirname(name)) <= {part}], stem)
 
     def _only(self, candidates: list[str], stem: str) -> str:
         if len(candidates) > 1:
@@ -78,6 +83,16 @@ class Folder:
             except InputError:
                 pool.shutdown(cancel_futures=True)
                 raise
+
+
+def swap_folder(stem: str, folder: str, other: str) -> str:
+    """A path with the last `folder` in it replaced by `other`: from labels/ to images/, and back.
+
+    Raises ValueError where it has no such folder.
+    """
+    parts = list(PurePosixPath(stem).parts)
+    last = len(parts) - 1 - parts[::-1].index(folder)
+    return str(PurePosixPath(*parts[:last], other, *parts[last + 1 :]))
 
 
 def _describe(error: Exception) -> str:

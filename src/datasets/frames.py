@@ -13,7 +13,8 @@ from pathlib import Path
 import numpy as np
 
 from src.datasets.faces import OURS, Faces
-from src.datasets.listing import folded, is_picture, is_unreadable, spell_out
+from src.datasets.faults import describe_placeholders, find_placeholders, join_faults, pixel_faults
+from src.datasets.listing import folded, is_picture, is_unreadable
 from src.datasets.pictures import Shape, picture_shapes
 from src.errors import InputError
 from src.geometry import apply_affine, compose_affine, orientation_affine
@@ -22,7 +23,6 @@ from src.pose import fit_pose, rotation_matrix
 
 SHOWN, STORED = "shown", "stored"
 FRAMES = (SHOWN, STORED)
-_PLACEHOLDERS = (-1.0, 0.0)  # x = y = one of these: not a point but the lack of one
 _UNMARKED = "faces with unmarked points"
 _ROUNDING = 1.0  # pixels by which a stated size may differ without meaning another picture
 _UPRIGHT = 0.5  # of a head's height in the picture that points upward
@@ -40,7 +40,7 @@ def settle(faces: Faces, *, frame: str | None = None, rescale: bool = False) -> 
     """
     if frame is not None and frame not in FRAMES:
         raise InputError(f"expected a frame ({' or '.join(FRAMES)}), found {frame!r}")
-    placeholder = find_placeholders(faces.points_image)
+    placeholder = find_placeholders(faces.points_image) & (faces.faults == "")[:, None]
     if faces.convention.unmarked and placeholder.any():
         faces, placeholder = _without_unmarked(faces, placeholder.any(axis=1)), np.zeros((1, 1), bool)
     unique, picture_of = np.unique(faces.names, return_inverse=True)
@@ -69,11 +69,17 @@ def settle(faces: Faces, *, frame: str | None = None, rescale: bool = False) -> 
     if counts[_UNSAID] and frame is None:
         _check_upright(faces, settled, settle_each(STORED))
     affines = np.array([one.affine for one in settled])
-    faults = [old or one.fault for old, one in zip(faces.faults, settled, strict=True)]
-    faults = [old or new for old, new in zip(faults, describe_placeholders(placeholder, len(faces)), strict=True)]
+    points_image = apply_affine(affines, faces.points_image - faces.convention.origin)
+    sizes = np.array([(np.nan, np.nan) if isinstance(shape, InputError) else shape.shown for shape in shapes])
+    faults = join_faults(
+        faces.faults,
+        [one.fault for one in settled],
+        describe_placeholders(placeholder, len(faces)),
+        pixel_faults(points_image, sizes[picture_of]),
+    )
     return replace(
         faces,
-        points_image=apply_affine(affines, faces.points_image - faces.convention.origin),
+        points_image=points_image,
         boxes_image=_move_boxes(affines, faces.boxes_image),
         faults=np.array(faults),
         remarks=(*faces.remarks, *_remarks(counts, frame)),
@@ -92,26 +98,9 @@ def _with_namesakes(root: Path, names: Sequence[str], shapes: list[Shape | Input
         if path.parent not in folders:
             others = [other for other in sorted(os.listdir(path.parent)) if is_picture(other) or is_unreadable(other)]
             folders[path.parent] = {folded(os.path.splitext(other)[0]): other for other in others}
-        if near := folders[path.parent].get(folded(path.stem)):
+        if (near := folders[path.parent].get(folded(path.stem), path.name)) != path.name:
             hinted[i] = InputError(f"{shapes[i]}; is it {near}?")
     return hinted
-
-
-def find_placeholders(points: np.ndarray) -> np.ndarray:
-    """Which points (N, K, 2), as a file holds them, are no points but exactly -1 -1 or 0 0: (N, K) bool."""
-    return np.any([(points == value).all(axis=2) for value in _PLACEHOLDERS], axis=0)
-
-
-def describe_placeholders(placeholder: np.ndarray, count: int) -> list[str]:
-    """A fault for each of `count` faces by their placeholders (N, K) bool, "" for faces without any."""
-    if not placeholder.any():
-        return [""] * count
-    return [
-        f"expected marked points, found placeholders (-1 -1 or 0 0) at {spell_out(np.flatnonzero(row).astype(str))}"
-        if row.any()
-        else ""
-        for row in placeholder
-    ]
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,9 @@ _UNREADABLE = frozenset(
     | {".ppm", ".pgm", ".pnm", ".tga", ".psd", ".j2k", ".jpx", ".jpf", ".jxr", ".apng", ".mpo"}
 )
 _MOST_SPELLED_OUT = 5
+_PARTS = {"train": "train", "training": "train", "trainset": "train", "val": "val", "valid": "val", "dev": "val",
+          "validation": "val", "valset": "val", "test": "test", "testing": "test", "testset": "test"}  # fmt: skip
+_WORDS = re.compile(r"[a-z]+")
 _NUMBER = re.compile(r"(\d+)")
 
 
@@ -164,6 +167,20 @@ def distinct_names(folders: Sequence[Path]) -> list[str]:
         if deeper == depths:
             raise InputError(f"{folders[clashing.index(True)]}: expected a name of its own; rename the folder")
         depths = deeper
+
+
+def part_words(path: str) -> set[str]:
+    """The parts of a data set (train, val, test) that a name or path speaks of."""
+    return {_PARTS[word] for word in _WORDS.findall(path.lower()) if word in _PARTS}
+
+
+def distinct_stems(files: Sequence[str]) -> list[str]:
+    """The name of each file less its ending, with its folder where two would be equal."""
+    stems = [PurePosixPath(file).stem for file in files]
+    return [
+        stem if stems.count(stem) == 1 else str(PurePosixPath(file).with_suffix(""))
+        for file, stem in zip(files, stems, strict=True)
+    ]
 
 
 def _is_ending(first: tuple[str, ...], second: tuple[str, ...]) -> bool:

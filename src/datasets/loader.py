@@ -47,7 +47,7 @@ class TrainingBatches:
         if len(faces) < batch_size * world_size:
             raise InputError(
                 f"expected at least one batch of {batch_size} x {world_size} faces, found {len(faces)}; "
-                "lower --train_batchsize"
+                "lower train_batchsize"
             )
         self.faces, self.batch_size, self.seed, self.device = faces, batch_size, seed, device
         self.source_weights, self.rank, self.world_size = source_weights, rank, world_size

@@ -74,17 +74,20 @@ def prepare(
     skip_broken: bool = False,
     crop_rule: str = WHOLE,
     shares: tuple[float, ...] = (),
+    frame: str | None = None,
 ) -> dict[str, int | str | bool]:
     """Decode annotated pictures into one prepared folder; a no-op where nothing changed.
 
     sources: tables of faces, or folders in the challenge's format. crop_rule: one of `src.datasets.cropping`.
-    shares: of each source in a training batch, kept with the faces.
+    shares: of each source in a training batch, kept with the faces. frame: what the labels of those folders speak of,
+    as in `src.datasets.frames.settle`.
     Returns {"faces", "broken", "outside", "left_out", "remarks", "redone"}; outside counts the faces with a point
     beyond their picture, which are kept, left_out says which are broken, and remarks what was decided while reading.
     Raises InputError for bad annotations and, unless `skip_broken`, for broken pictures, before anything of `out` is
     replaced.
     """
-    tables, out = [source if isinstance(source, Faces) else read_folder(source) for source in sources], Path(out)
+    out = Path(out)
+    tables = [source if isinstance(source, Faces) else read_folder(source, frame=frame) for source in sources]
     num_points = _common_count(tables)
     distinct_names([Path(source) for source in sources if not isinstance(source, Faces)])  # a folder given twice stops
     folders = list(dict.fromkeys(table.root for table in tables))  # several tables may be parts of one folder

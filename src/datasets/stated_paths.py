@@ -15,12 +15,9 @@ from pathlib import PurePosixPath
 from typing import NamedTuple
 
 from src.datasets.folder import Folder
-from src.datasets.listing import spell_out
+from src.datasets.listing import part_words, spell_out
 from src.errors import InputError
 
-_PARTS = {"train": "train", "training": "train", "trainset": "train", "val": "val", "valid": "val", "dev": "val",
-          "validation": "val", "valset": "val", "test": "test", "testing": "test", "testset": "test"}  # fmt: skip
-_WORDS = re.compile(r"[a-z]+")
 _DIGITS = re.compile(r"\d+")
 # Names of folders that say nothing about which pictures they hold.
 _ANY_PICTURES = {"image", "images", "img", "imgs", "picture", "pictures", "pic", "pics", "photo", "photos", "jpg",
@@ -47,7 +44,11 @@ class PictureFinder:
     def __init__(self, folder: Folder) -> None:
         self.root = folder.root
         self._files: set[str] = set()  # the label files' own names: a folder called like another file is not ours
-        self._exact = {unicodedata.normalize("NFC", name): name for name in folder.pictures}
+        self._exact: dict[str, str] = {}
+        for name in folder.pictures:
+            other = self._exact.setdefault(unicodedata.normalize("NFC", name), name)
+            if other != name:
+                raise InputError(f"{self.root}: expected names that differ to the eye, found {name!a} and {other!a}")
         self._by_file: dict[str, list[str]] = defaultdict(list)
         for name in self._exact:
             self._by_file[PurePosixPath(name).name].append(name)
@@ -61,11 +62,13 @@ class PictureFinder:
         distinct = list(dict.fromkeys(statements))
         self._files = {PurePosixPath(statement.file).stem for statement in distinct}
         found = {statement: self._match(statement) for statement in distinct}
+        strays = self._strays(found)
+        found |= dict.fromkeys(strays)
         is_foreign = all(match is None for match in found.values())
         renamed, namesakes = [], []
         for statement, match in found.items():
             if match is None:
-                found[statement] = self._match(statement, by_name=True) if is_foreign else None
+                found[statement] = self._match(statement, by_name=True) if is_foreign and not strays else None
                 if found[statement] is not None:
                     renamed.append(f"{statement.path} -> {found[statement].name}")
             if found[statement] is None:
@@ -77,12 +80,33 @@ class PictureFinder:
         remarks = [
             f"{len(paths)} {what} ({spell_out(paths)})"
             for paths, what in (
+                (self._far(found), "pictures stated without a folder, found in one"),
                 (renamed, "pictures found by their file name alone, in another folder"),
                 (namesakes, "stated pictures are absent, those of that name lie elsewhere"),
             )
             if paths
         ]
         return names, tuple(remarks)
+
+    def _strays(self, found: dict[Statement, _Match | None]) -> list[Statement]:
+        """Names without a folder that are found in some folder, although others of such files lie where they say."""
+        bare = {statement: match for statement, match in found.items() if match and len(_normal(statement.path)) == 1}
+        beside = {PurePosixPath(statement.file).parent for statement, match in bare.items() if match.is_exact}
+        return [
+            statement
+            for statement, match in bare.items()
+            if not match.is_exact and PurePosixPath(statement.file).parent in beside
+        ]
+
+    def _far(self, found: dict[Statement, _Match]) -> list[str]:
+        """Names without a folder and the pictures they are taken for, where these lie in a folder with a meaning."""
+        return [
+            f"{statement.path} -> {match.name}"
+            for statement, match in found.items()
+            if len(_normal(statement.path)) == 1
+            and not (match.is_exact or match.is_missing)
+            and not all(_says_nothing(part) or part_words(part) for part in PurePosixPath(match.name).parts[:-1])
+        ]
 
     def is_known(self, path: str) -> bool:
         """Whether some picture has this path's file name."""
@@ -96,12 +120,12 @@ class PictureFinder:
             if exact in self._exact:
                 return _Match(exact, is_exact=True)
         own_file = PurePosixPath(statement.file).stem
-        stated_parts = {own_file} | _part_words(f"{statement.file}/{statement.path}")
+        stated_parts = {own_file} | part_words(f"{statement.file}/{statement.path}")
         fitting = []
         for name in self._by_file.get(parts[-1], []):
             own = PurePosixPath(name).parts
             agreement = _common_ending(parts, own)
-            own_parts = _part_words(os.path.dirname(name)) | self._files.intersection(own[:-1])
+            own_parts = part_words(os.path.dirname(name)) | self._files.intersection(own[:-1])
             contradicts = own_parts and not stated_parts & own_parts
             contradicts = contradicts or _are_siblings(own_file, *own[-2:-1])
             is_ending = agreement in (len(parts), len(own))
@@ -141,17 +165,17 @@ def _inside(path: str) -> str:
     return str(PurePosixPath(*parts))
 
 
-def _part_words(path: str) -> set[str]:
-    return {_PARTS[word] for word in _WORDS.findall(path.lower()) if word in _PARTS}
-
-
 def _may_be_one(first: tuple[str, ...], second: tuple[str, ...], agreement: int) -> bool:
     """Whether a stated path and a picture's that disagree in a folder may be one: renamed, or on another computer."""
     folders = [path[-agreement - 1].lower() for path in (first, second)]
     if _are_siblings(*folders):
         return False
     is_of_elsewhere = agreement > 1 and (first[0] == "/" or first[0].endswith(":"))
-    return is_of_elsewhere or any(_DIGITS.sub("", name).strip("_- ") in _ANY_PICTURES for name in folders)
+    return is_of_elsewhere or any(map(_says_nothing, folders))
+
+
+def _says_nothing(folder: str) -> bool:
+    return _DIGITS.sub("", folder.lower()).strip("_- ") in _ANY_PICTURES
 
 
 def _are_siblings(first: str, second: str = "") -> bool:

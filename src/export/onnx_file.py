@@ -45,7 +45,7 @@ def export_onnx(
     where that exceeds TOLERANCE (ten times it with two looks); the old file then stays.
     """
     if not 1 <= looks <= MOST_LOOKS[takes]:
-        raise InputError(f"expected 1 look at a crop, 1 or 2 at a picture, found --looks {looks} --input {takes}")
+        raise InputError(f"expected 1 look at a crop, 1 or 2 at a picture, found {looks} at a {takes}")
     network = CropNetwork(model) if takes == "crop" else PictureNetwork(model, looks=looks)
     outputs = (FRAMES[takes], "score")[:looks]
     examples = _examples(takes, model.config.input_size)

@@ -92,7 +92,7 @@ class Trainer:
         if not math.isfinite(value):
             raise InputError(
                 f"the loss became {value} at step {self.step_count + 1} (learning rate {rate:.2g}); "
-                "lower --base_lr and --resume from the last snapshot"
+                "lower base_lr and resume from the last snapshot"
             )
         self.optimizer.zero_grad(set_to_none=True)
         self.scaler.scale(loss).backward()

@@ -119,7 +119,7 @@ def test_weights_that_are_all_zero_are_refused() -> None:
 
 
 def test_fewer_faces_than_a_batch_are_refused() -> None:
-    with pytest.raises(InputError, match="4 x 2 faces, found 7; lower --train_batchsize"):
+    with pytest.raises(InputError, match="4 x 2 faces, found 7; lower train_batchsize"):
         _batches(7, rank=1, world_size=2)
 
 

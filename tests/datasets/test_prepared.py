@@ -117,7 +117,7 @@ def test_a_broken_picture_stops_before_anything_is_replaced(faces: Path, out: Pa
     prepare([faces], out, image_size=64)
     _break(faces / "face002.png")
     (faces / "face004.png").unlink()
-    with pytest.raises(InputError, match=r"2 of 6 pictures are broken \(.*face002.*face004.*--skip_broken"):
+    with pytest.raises(InputError, match=r"2 of 6 pictures are broken \(.*face002.*face004.*set skip_broken"):
         prepare([faces], out, image_size=64)
     assert len(load_prepared(out)) == COUNT
     assert _files(out) == ["images.npy", "labels.npz", "list.txt", "meta.json"]

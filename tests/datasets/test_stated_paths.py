@@ -123,3 +123,19 @@ def test_the_file_of_another_numbered_part_takes_no_pictures(tmp_path: Path) -> 
     assert _locate(finder, "1.jpg", file="part2.json") == ["1.jpg"]
     assert _locate(finder, "1.jpg", file="part1.json") == ["part1/1.jpg"]
     assert _locate(finder, "1.jpg", file="json/1.json") == ["part1/1.jpg"]
+
+
+def test_a_stray_name_is_taken_from_no_other_folder_where_its_neighbors_lie_beside_the_file(tmp_path: Path) -> None:
+    finder = _finder(tmp_path, "1.jpg", "old/2.jpg")
+    statements = [Statement("faces.json", f"{i}.jpg") for i in (1, 2)]
+    names, remarks = finder.locate_all(statements)
+    assert names == ["1.jpg", "2.jpg"]
+    assert "2.jpg, not old/2.jpg" in remarks[0]
+    names, remarks = finder.locate_all(statements[1:])
+    assert names == ["old/2.jpg"]
+    assert "stated without a folder, found in one (2.jpg -> old/2.jpg)" in remarks[0]
+
+
+def test_names_that_look_alike_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="differ to the eye"):
+        _finder(tmp_path, "a\u0308.jpg", "\u00e4.jpg")

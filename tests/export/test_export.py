@@ -111,7 +111,7 @@ def test_a_file_that_differs_is_refused_and_the_old_one_stays(tmp_path: Path, mo
 
 @pytest.mark.parametrize(("takes", "looks"), [("crop", 2), ("crop", 0), ("picture", 3)])
 def test_other_numbers_of_looks_are_refused(tmp_path: Path, takes: str, looks: int) -> None:
-    with pytest.raises(InputError, match=f"found --looks {looks} --input {takes}"):
+    with pytest.raises(InputError, match=f"found {looks} at a {takes}"):
         export_onnx(lively_model(*NETWORKS[0]), tmp_path / "model.onnx", takes=takes, looks=looks)
 
 

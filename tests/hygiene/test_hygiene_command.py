@@ -58,7 +58,7 @@ def test_broken_faces_stop_the_cleaning_or_are_left_out_and_named(folders: tuple
     train, _ = folders
     (train / "face_7_0.png").write_bytes(b"")
     command = ("src/hygiene/__main__.py", "--root", train, "--clean", tmp_path / "clean", "--pairs", 0)
-    assert_refused(run(*command), "1 of 19 pictures are broken", "face_7_0.png: the file is empty", "--skip_broken")
+    assert_refused(run(*command), "1 of 19 pictures are broken", "face_7_0.png: the file is empty", "set skip_broken")
     outcome = run(*command, "--skip_broken")
     assert "18 faces, 1 broken pictures left out (" in outcome.out
     assert len(read_annotations(tmp_path / "clean")[0]) == 18

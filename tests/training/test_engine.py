@@ -263,7 +263,7 @@ def test_a_loss_that_turns_non_finite_stops_with_one_line_and_keeps_the_files(tr
     broken = _run(trained.prepared, tmp_path / "broken")
     shutil.copytree(trained.folder, broken.folder)
     outcome = run("train.py", "--resume", "--end_epoch", 9, "--base_lr", 1e30, "-j", 1, *broken.flags)
-    assert_refused(outcome, "the loss became", "lower --base_lr")
+    assert_refused(outcome, "the loss became", "lower base_lr")
     _assert_equal(checkpoint.load(broken.best), checkpoint.load(trained.best))
 
 

@@ -106,7 +106,7 @@ def test_a_non_finite_loss_stops_the_run_and_leaves_the_weights() -> None:
     before = [p.clone() for p in trainer.network.parameters()]
     squares, points_unit, euler = _batch()
     points_unit[3, 5, 0] = torch.nan
-    with pytest.raises(InputError, match=r"the loss became nan at step 2 .* lower --base_lr"):
+    with pytest.raises(InputError, match=r"the loss became nan at step 2 .* lower base_lr"):
         trainer.step(squares, points_unit, euler, progress=0.5)
     assert all(torch.equal(p, old) for p, old in zip(trainer.network.parameters(), before, strict=True))
     assert trainer.step_count == 1

@@ -23,6 +23,7 @@ from src.datasets.formats import (
     yolo_pose,
 )
 from src.datasets.frames import settle
+from src.datasets.repeats import without_repeats
 from src.errors import InputError
 
 
@@ -73,7 +74,7 @@ def detect_format(folder: Folder) -> str:
     if len(found) == 1:
         return found[0]
     what = f"several ({', '.join(found)})" if found else "none of them"
-    remedy = "say which with --format" if found else "check --root"
+    remedy = "name the format" if found else "check the folder"
     raise InputError(f"{folder.root}: expected one of the formats {', '.join(FORMATS)}, found {what}; {remedy}")
 
 
@@ -95,4 +96,4 @@ def read_faces(folder: Folder, name: str, *, frame: str | None = None, rescale: 
         picture for picture in folder.pictures if picture not in known and not FORMATS[name].is_other_picture(picture)
     ]
     faces = replace(faces, left_out={**faces.left_out, "pictures without labels": unlabeled})
-    return settle(faces, frame=frame, rescale=rescale)
+    return without_repeats(settle(faces, frame=frame, rescale=rescale))

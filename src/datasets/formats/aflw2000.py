@@ -4,6 +4,7 @@ Zhu et al., "Face Alignment Across Large Poses: A 3D Solution", 2016. MATLAB cou
 is 0.5. Their pose is R = Rx Ry Rz in radians with turns of the opposite sense to ours, so it is converted as a matrix.
 """
 
+import os
 from collections import defaultdict
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
@@ -11,10 +12,10 @@ from typing import NamedTuple
 import numpy as np
 
 from src.datasets.faces import Convention, Faces
+from src.datasets.faults import find_placeholders
 from src.datasets.folder import Folder
 from src.datasets.formats.mat import read_mat
 from src.datasets.formats.pts import MATLAB_ORIGIN
-from src.datasets.frames import find_placeholders
 from src.errors import InputError
 from src.markup import NUM_POINTS
 from src.pose import euler_angles, fit_pose, rotation_matrix
@@ -42,16 +43,22 @@ def read(folder: Folder) -> Faces:
     turned.
     """
     files = _files(folder)
-    turned = {_of_points(name): name for name in folder.ending(_TURNED)}
+    turned = defaultdict(list)
+    for name in folder.ending(_TURNED):
+        turned[_of_points(name)].append(name)
     parsed = folder.parse(files, lambda path: _parse(path, folder.root, turned))
     faults = _shared_points(parsed)
     names = [folder.picture(name[: -len(".mat")]) for name in files]
+    unsure = sum(not face.is_seen and not fault for face, fault in zip(parsed, faults, strict=True) if not face.fault)
     return Faces(
         folder.root,
         np.array(names),
         np.array([face.points for face in parsed]).reshape(-1, NUM_POINTS, 2),
         euler=np.array([face.euler for face in parsed]).reshape(-1, 3),
         faults=np.array([face.fault or fault for face, fault in zip(parsed, faults, strict=True)]),
+        remarks=(f"{unsure} faces by pt2d, which 300W-LP has of the photograph before it was turned",)
+        if unsure
+        else (),
         convention=Convention(MATLAB_ORIGIN),
     )
 
@@ -70,6 +77,18 @@ def _of_points(name: str) -> tuple[str, str]:
     return path.parent.name, path.name[: -len(_TURNED if name.lower().endswith(_TURNED) else ".mat")]
 
 
+def _nearest(name: str, turned: dict[tuple[str, str], list[str]]) -> str | None:
+    """The file of points of a face's .mat; of several, that of its own tree. Raises InputError for two as near."""
+    ranked = sorted(turned.get(_of_points(name), ()), key=lambda other: -_shared_folders(name, other))
+    if len(ranked) > 1 and _shared_folders(name, ranked[0]) == _shared_folders(name, ranked[1]):
+        raise InputError(f"expected one file of its turned points, found {ranked[0]} and {ranked[1]}")
+    return ranked[0] if ranked else None
+
+
+def _shared_folders(first: str, second: str) -> int:
+    return len(PurePosixPath(os.path.commonpath([first, second])).parts)
+
+
 class _Face(NamedTuple):
     """Points (68, 2) as MATLAB counts them, our pitch, yaw, roll in degrees, whether the points are of this picture
     beyond doubt, and what is wrong with them."""
@@ -80,10 +99,10 @@ class _Face(NamedTuple):
     fault: str = ""
 
 
-def _parse(path: Path, root: Path, turned: dict[tuple[str, str], str]) -> _Face:
+def _parse(path: Path, root: Path, turned: dict[tuple[str, str], list[str]]) -> _Face:
     content = read_mat(path, "pt3d_68", "pt2d", "Pose_Para")
     points = content.get("pt3d_68")
-    own = turned.get(_of_points(path.relative_to(root).as_posix()))
+    own = _nearest(path.relative_to(root).as_posix(), turned)
     if points is None and own is not None:
         found = read_mat(root / own, "pts_3d", "pts_2d")
         points = found.get("pts_3d", found.get("pts_2d"))

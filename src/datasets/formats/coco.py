@@ -4,7 +4,9 @@ Lin et al., "Microsoft COCO: Common Objects in Context", 2014.
 """
 
 import json
-from pathlib import Path, PurePosixPath
+import re
+from collections import defaultdict
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -13,22 +15,36 @@ from src.datasets.cropping import face_boxes
 from src.datasets.faces import Convention, Faces, stack_points
 from src.datasets.folder import Folder
 from src.datasets.json_files import COCO, has_kind, read_kind, stated_path, stated_size
+from src.datasets.listing import distinct_stems, spell_out
 from src.datasets.pictures import picture_sizes
 from src.datasets.stated_paths import PictureFinder, Statement
 from src.errors import InputError
 from src.files import atomic_path
+from src.markup import INNER_51, NUM_POINTS
 
 PICTURES = "images"
 FILE = "faces.json"
+_NUMBERED = re.compile(r"(.*?)(\d{1,3})", re.DOTALL)  # a point's name that says which it is
 _UNMARKED, _MARKED = 0, 2  # visibility of a point without a place, and of a marked and visible one
 
 
-class _Content(NamedTuple):
-    """Of one file: picture, its stated size (2), points (K, 2) and box (4) of each face; the pictures left out."""
+class _Face(NamedTuple):
+    """A picture and its stated size (2), points (K, 2) and box (4) of a face, the name of its category."""
 
-    faces: list[tuple[str, np.ndarray, np.ndarray, np.ndarray]]
+    picture: str
+    size: np.ndarray
+    points: np.ndarray
+    box: np.ndarray
+    category: str
+
+
+class _Content(NamedTuple):
+    """Of one file: its faces, the pictures of those with unmarked points, of none, and categories out of order."""
+
+    faces: list[_Face]
     unmarked: list[str]
     empty: list[str]
+    reordered: list[str]
 
 
 def detect(folder: Folder) -> bool:
@@ -36,29 +52,70 @@ def detect(folder: Folder) -> bool:
 
 
 def read(folder: Folder) -> Faces:
-    """The faces of all such files, each file a subset by its name. A face with an unmarked point is left out."""
+    """The faces of all such files; each file is a subset by its name, and so are categories, where there are several.
+
+    COCO-WholeBody's people give their faces. A face with an unmarked point is left out.
+    """
     files, others = read_kind(folder, COCO, _parse)
-    faces = [(file, *face) for file, content in files.items() for face in content.faces]
+    faces, other_faces = _choose_category(
+        folder, [(file, face) for file, content in files.items() for face in content.faces]
+    )
     others_of = {
-        words: [Statement(file, stated) for file, content in files.items() for stated in getattr(content, kind)]
-        for words, kind in (("faces with unmarked points", "unmarked"), ("pictures without a face", "empty"))
+        "faces with unmarked points": [(file, name) for file, content in files.items() for name in content.unmarked],
+        "pictures without a face": [(file, name) for file, content in files.items() for name in content.empty],
+        "faces of other categories": [(file, face.picture) for file, face in other_faces],
     }
-    statements = [Statement(file, stated) for file, stated, *_ in faces]
     finder = PictureFinder(folder)
-    names, remarks = finder.locate_all(statements)
+    names, remarks = finder.locate_all([Statement(file, face.picture) for file, face in faces])
+    reordered = sorted({category for content in files.values() for category in content.reordered})
+    if reordered:
+        remarks = (*remarks, f"points of {spell_out(reordered)} put into the order of the numbers in their names")
+    categories = np.array([face.category for _, face in faces])
+    several = sorted(set(categories.tolist()) - {""})
+    if len(several) > 1:
+        remarks = (*remarks, f"faces of {len(several)} categories, each a subset ({spell_out(several)})")
     return Faces(
         folder.root,
         np.array(names),
-        stack_points(folder.root, names, [points for _, _, _, points, _ in faces]),
-        boxes_image=np.array([box for *_, box in faces]).reshape(-1, 4),
-        subsets={PurePosixPath(file).stem: np.array([face[0] == file for face in faces]) for file in files},
+        stack_points(folder.root, names, [face.points for _, face in faces]),
+        boxes_image=np.array([face.box for _, face in faces]).reshape(-1, 4),
+        subsets={
+            **{name: categories == name for name in several if len(several) > 1},
+            **{
+                name: np.array([of == file for of, _ in faces])
+                for name, file in zip(distinct_stems(list(files)), files, strict=True)
+            },
+        },
         left_out={
-            **{words: finder.locate_all(stated)[0] for words, stated in others_of.items()},
+            **{words: finder.locate_all([Statement(*one) for one in stated])[0] for words, stated in others_of.items()},
             "other .json files": others,
         },
         remarks=remarks,
-        convention=Convention(stated_size=np.array([size for _, _, size, _, _ in faces]).reshape(-1, 2)),
+        convention=Convention(stated_size=np.array([face.size for _, face in faces]).reshape(-1, 2)),
     )
+
+
+def _choose_category(folder: Folder, faces: list[tuple[str, _Face]]) -> tuple[list, list]:
+    """The faces with as many points as one category alone has of those that we know, and all others.
+
+    Raises InputError where categories differ in their number of points and none or several are faces'.
+    """
+    counts: dict[str, set[int]] = defaultdict(set)
+    for _, face in faces:
+        counts[face.category].add(len(face.points))
+    if len(counts) < 2 or len(set.union(*counts.values())) < 2:
+        return faces, []
+    chosen = [category for category, count in counts.items() if count & {NUM_POINTS, len(INNER_51)}]
+    if len(chosen) != 1:
+        found = ", ".join(
+            f"{name or 'no name'} ({spell_out(sorted(map(str, count)))})" for name, count in counts.items()
+        )
+        raise InputError(
+            f"{folder.root}: expected one category with the points of faces (68 or 51), found {found}; take the others "
+            "out of the file"
+        )
+    of_faces = [item for item in faces if item[1].category == chosen[0]]
+    return of_faces, [item for item in faces if item[1].category != chosen[0]]
 
 
 def write(faces: Faces, out: Path) -> None:
@@ -93,34 +150,72 @@ def _parse(content: dict) -> _Content:
     missing = [key for key in ("images", "annotations") if not isinstance(content.get(key), list)]
     if missing:
         raise InputError(f"expected lists called images and annotations, found no {missing[0]}")
-    pictures: dict[object, str] = {}
-    sizes: dict[object, np.ndarray] = {}
-    for image in content["images"]:
-        if pictures.setdefault(image["id"], stated_path(image["file_name"])) != image["file_name"]:
-            raise InputError(
-                f"expected an id for each image, found {image['id']!r} for {pictures[image['id']]} and "
-                f"{image['file_name']}; number them anew"
-            )
-        size = stated_size(image.get("width"), image.get("height"))
-        if not np.array_equal(sizes.setdefault(image["id"], size), size, equal_nan=True):
-            raise InputError(f"expected one size of {image['file_name']}, found {sizes[image['id']]} and {size}")
+    images, categories = _images(content["images"]), _categories(content.get("categories"))
     faces, unmarked = [], []
     for annotation in content["annotations"]:
-        rows, image = np.array(annotation.get("keypoints", []), np.float64), annotation["image_id"]
-        if rows.size % 3 or image not in pictures:
-            raise InputError(
-                f"expected x, y, visibility of a listed image, found {rows.size} numbers for image {image}"
-            )
-        rows = rows.reshape(-1, 3)
-        if len(rows) and not (rows[:, 2] >= _UNMARKED).all() & (rows[:, 2] <= _MARKED).all():
-            raise InputError(
-                f"expected x, y, visibility of each point, found the visibility {np.abs(rows[:, 2]).max():g} in "
-                f"{pictures[image]}; are visibilities missing?"
-            )
-        if len(rows) == 0 or (rows[:, 2] == _UNMARKED).any():
-            unmarked.append(pictures[image])
-            continue
-        left, top, width, height = np.array(annotation.get("bbox") or [np.nan] * 4, np.float64)
-        faces.append((pictures[image], sizes[image], rows[:, :2], np.array([left, top, left + width, top + height])))
+        face = _face(annotation, images, categories)
+        if face is None:
+            unmarked.append(images[annotation["image_id"]][0])
+        else:
+            faces.append(face)
     annotated = {annotation["image_id"] for annotation in content["annotations"]}
-    return _Content(faces, unmarked, [name for image, name in pictures.items() if image not in annotated])
+    empty = [name for image, (name, _) in images.items() if image not in annotated]
+    return _Content(faces, unmarked, empty, [name for name, order in categories.values() if order is not None])
+
+
+def _images(stated: list) -> dict[object, tuple[str, np.ndarray]]:
+    """Path and size (2) of each image by its id. Raises InputError for an id of two paths or two sizes."""
+    images: dict[object, tuple[str, np.ndarray]] = {}
+    for image in stated:
+        path, size = stated_path(image["file_name"]), stated_size(image.get("width"), image.get("height"))
+        known_path, known_size = images.setdefault(image["id"], (path, size))
+        if known_path != path:
+            raise InputError(
+                f"expected an id for each image, found {image['id']!r} for {known_path} and {path}; number them anew"
+            )
+        if not np.array_equal(known_size, size, equal_nan=True):
+            raise InputError(f"expected one size of {path}, found {known_size} and {size}")
+    return images
+
+
+def _face(annotation: dict, images: dict, categories: dict) -> _Face | None:
+    """An annotation's face; None where it has none, or one with unmarked points."""
+    image, is_whole_body = annotation["image_id"], "face_kpts" in annotation
+    keypoints, box = ("face_kpts", "face_box") if is_whole_body else ("keypoints", "bbox")
+    rows = np.array(annotation.get(keypoints, []), np.float64)
+    if rows.size % 3 or image not in images:
+        raise InputError(f"expected x, y, visibility of a listed image, found {rows.size} numbers for image {image}")
+    path, size = images[image]
+    rows = rows.reshape(-1, 3)
+    visibility = rows[np.isfinite(rows[:, 2]), 2]
+    if not (visibility >= _UNMARKED).all() & (visibility <= _MARKED).all():
+        raise InputError(
+            f"expected x, y, visibility of each point, found the visibility {np.abs(visibility).max():g} in {path}; "
+            "are visibilities missing?"
+        )
+    if len(rows) == 0 or (rows[:, 2] == _UNMARKED).any():
+        return None
+    points = rows[:, :2] + 0 * rows[:, 2:]  # a visibility of NaN spoils its point
+    category, order = categories.get(annotation.get("category_id"), ("", None))
+    if order is not None and len(order) == len(points) and not is_whole_body:
+        points = points[order]
+    left, top, width, height = np.array(annotation.get(box) or [np.nan] * 4, np.float64)
+    category = f"face of {category}" if is_whole_body else category
+    return _Face(path, size, points, np.array([left, top, left + width, top + height]), category)
+
+
+def _categories(stated: object) -> dict[object, tuple[str, np.ndarray | None]]:
+    """Each category's name and, where the numbers in its points' names are not in order, the order that they are in."""
+    if not isinstance(stated, list):
+        return {}
+    found = {}
+    for category in stated:
+        names = category.get("keypoints") or []
+        matches = [_NUMBERED.fullmatch(str(name)) for name in names]
+        order = None
+        if names and all(matches) and len({match[1] for match in matches}) == 1:
+            numbers = [int(match[2]) for match in matches]
+            is_whole = sorted(numbers) in (list(range(len(names))), list(range(1, len(names) + 1)))
+            order = np.argsort(numbers) if is_whole and sorted(numbers) != numbers else None
+        found[category.get("id")] = str(category.get("name", "")), order
+    return found

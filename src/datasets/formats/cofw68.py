@@ -25,7 +25,7 @@ def detect(folder: Folder) -> bool:
 
 def read(folder: Folder) -> Faces:
     files = folder.ending(_ENDING)
-    names = [folder.locate_stem(PurePosixPath(name).name[: -len(_ENDING)]) for name in files]
+    names = [folder.locate_stem(PurePosixPath(name).name[: -len(_ENDING)], part="test") for name in files]
     if folder.ending(_PICTURES) and not any((folder.root / name).is_file() for name in names):
         raise InputError(
             f"{folder.root}: expected pictures 1.png, 2.png, ..., found them inside {folder.ending(_PICTURES)[0]}; in "

@@ -10,7 +10,7 @@ import numpy as np
 from src.datasets.faces import Faces
 from src.datasets.folder import Folder
 from src.errors import InputError
-from src.files import read_text
+from src.files import MOST_OF_A_PICTURE, read_text
 from src.markup import NUM_POINTS
 
 _ENDING = "_ldmks.txt"
@@ -34,7 +34,7 @@ def read(folder: Folder) -> Faces:
 
 
 def _parse(path: Path) -> np.ndarray:
-    values = np.array(read_text(path).split(), np.float64)
+    values = np.array(read_text(path, most=MOST_OF_A_PICTURE).split(), np.float64)
     if len(values) != 2 * _COUNT:
         raise InputError(f"expected {_COUNT} points, found {len(values) / 2:g}; the file may be truncated")
     return values.reshape(_COUNT, 2)[:NUM_POINTS]

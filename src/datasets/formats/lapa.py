@@ -11,7 +11,7 @@ from src.datasets.faces import Faces
 from src.datasets.folder import Folder
 from src.datasets.formats.point_maps import LAPA_106, dense_faults, to_68
 from src.errors import InputError
-from src.files import read_text
+from src.files import MOST_OF_A_PICTURE, read_text
 
 _COUNT = 106
 _PARTS = ("train", "val", "test")
@@ -47,7 +47,7 @@ def _files(folder: Folder) -> list[str]:
 
 
 def _parse(path: Path) -> np.ndarray:
-    stated, *values = read_text(path).split() or [""]
+    stated, *values = read_text(path, most=MOST_OF_A_PICTURE).split() or [""]
     if stated != str(_COUNT) or len(values) != 2 * _COUNT:
         raise InputError(f"expected {_COUNT} and that many points, found {stated!r} and {len(values) / 2:g} points")
     return np.array(values, np.float64).reshape(_COUNT, 2)

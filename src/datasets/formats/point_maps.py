@@ -8,7 +8,7 @@ Dataset and Boundary-Attention Semantic Segmentation for Face Parsing", 2020.
 
 import numpy as np
 
-from src.datasets.frames import describe_placeholders, find_placeholders
+from src.datasets.faults import describe_placeholders, find_placeholders
 from src.markup import NUM_POINTS
 
 

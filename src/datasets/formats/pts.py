@@ -12,14 +12,15 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 
 from src.datasets.faces import Convention, Faces
-from src.datasets.folder import Folder
+from src.datasets.folder import Folder, swap_folder
 from src.errors import InputError, about
-from src.files import read_head, read_text
+from src.files import MOST_OF_A_PICTURE, read_head, read_text
 from src.markup import INNER_51, NUM_POINTS
 
 ENDING = ".pts"
 MATLAB_ORIGIN = 0.5  # what a coordinate of MATLAB's exceeds ours by
 _COUNT = re.compile(r"n_points:\s*(\d{1,9})")
+_LABELS, _PICTURES = "labels", "images"
 _HEAD = 100  # bytes that hold the first header
 _TEST_FOLDERS = {("helen", "testset"), ("lfpw", "testset")}
 _TRAIN_FOLDERS = {("helen", "trainset"), ("lfpw", "trainset"), ("afw",)}
@@ -54,7 +55,8 @@ def read_faces(folder: Folder, *, num_points: int, origin: float) -> Faces:
     """Every .pts of the folder; several blocks in a file are several faces. origin: see `MATLAB_ORIGIN`."""
     files = folder.ending(ENDING)
     parsed = folder.parse(files, partial(_parse, num_points=num_points))
-    names = [folder.picture(name[: -len(ENDING)]) for name, faces in zip(files, parsed, strict=True) for _ in faces]
+    pictures = [_picture(folder, name[: -len(ENDING)]) for name in files]
+    names = [picture for picture, faces in zip(pictures, parsed, strict=True) for _ in faces]
     points = [face for faces in parsed for face in faces]
     empty = [name for name, faces in zip(files, parsed, strict=True) if not faces]
     left_out = {"files without a face": empty}
@@ -76,8 +78,15 @@ def write_faces(faces: Faces, out: Path, *, origin: float) -> None:
         (out / name).write_text("".join(parts), encoding="utf-8")
 
 
+def _picture(folder: Folder, stem: str) -> str:
+    """The picture beside the labels, or that in images/ for those in labels/, as iVSLab's set has them."""
+    if _LABELS in PurePosixPath(stem).parts[:-1] and not folder.has_picture(stem):
+        return folder.picture(swap_folder(stem, _LABELS, _PICTURES))
+    return folder.picture(stem)
+
+
 def _parse(path: Path, *, num_points: int) -> list[np.ndarray]:
-    text = read_text(path)
+    text = read_text(path, most=MOST_OF_A_PICTURE)
     faces = _blocks(text.splitlines())
     stated = [int(count) for count in _COUNT.findall(text)] or [num_points] * len(faces)
     for face, count in zip(faces, stated, strict=False):

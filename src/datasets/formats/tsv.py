@@ -11,12 +11,17 @@ import numpy as np
 from src.datasets.cropping import face_boxes
 from src.datasets.faces import Faces, stack_points
 from src.datasets.folder import Folder
+from src.datasets.listing import distinct_stems
 from src.datasets.stated_paths import PictureFinder, Statement
 from src.errors import InputError
-from src.files import read_text, write_text
+from src.files import read_lines, write_text
 from src.markup import NUM_POINTS
 
 FILE = "faces.tsv"
+_NOT_PAIRS = {
+    3 * NUM_POINTS: f"{3 * NUM_POINTS} numbers, as x y z are",
+    4 * NUM_POINTS: f"{4 * NUM_POINTS} numbers, as decimal commas make them",
+}
 _SIDE_PER_SCALE = 200 / 1.05  # pixels
 
 
@@ -37,7 +42,7 @@ def read(folder: Folder) -> Faces:
         np.array(names),
         stack_points(folder.root, names, [points for _, points, _ in rows]),
         boxes_image=np.array([box for _, _, box in rows]),
-        subsets={Path(file).stem: file_of == i for i, file in enumerate(files)},
+        subsets={name: file_of == i for i, name in enumerate(distinct_stems(files))},
         remarks=remarks,
     )
 
@@ -57,9 +62,7 @@ def write(faces: Faces, out: Path) -> None:
 def _read_lines(path: Path) -> list[tuple[str, np.ndarray, np.ndarray]]:
     """Picture, points (K, 2) and box (4) of every line."""
     rows = []
-    for number, line in enumerate(read_text(path).splitlines(), 1):
-        if not line.strip():
-            continue
+    for number, line in read_lines(path):
         columns = line.split("\t")
         if len(columns) not in (6, 7):
             raise InputError(f"line {number}: expected 6 or 7 columns separated by tabs, found {len(columns)}")
@@ -69,10 +72,8 @@ def _read_lines(path: Path) -> list[tuple[str, np.ndarray, np.ndarray]]:
             raise InputError(f"line {number}: expected numbers after the picture's name, found other text") from None
         if len(values) % 2:
             raise InputError(f"line {number}: expected pairs of coordinates, found {len(values)} numbers")
-        if len(values) == 3 * NUM_POINTS:
-            raise InputError(
-                f"line {number}: expected x and y of each point, found {len(values)} numbers, as x y z are"
-            )
+        if len(values) in _NOT_PAIRS:
+            raise InputError(f"line {number}: expected x and y of each point, found {_NOT_PAIRS[len(values)]}")
         center, half = placement[1:], placement[0] * _SIDE_PER_SCALE / 2
         rows.append((columns[0], values.reshape(-1, 2), np.array([*(center - half), *(center + half)])))
     return rows

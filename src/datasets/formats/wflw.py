@@ -14,7 +14,7 @@ from src.datasets.folder import Folder
 from src.datasets.formats.point_maps import WFLW_98, dense_faults, to_68
 from src.datasets.stated_paths import PictureFinder, Statement
 from src.errors import InputError
-from src.files import read_text
+from src.files import read_lines
 
 SUBSETS = ("largepose", "expression", "illumination", "makeup", "occlusion", "blur")
 _PREFIX = "list_98pt"
@@ -30,7 +30,7 @@ def read(folder: Folder) -> Faces:
     lists = _lists(folder)
     rows: dict[tuple, int] = {}  # (picture, first coordinates) -> row: one face stands in several lists
     statements, points, boxes, parts = [], [], [], []
-    parsed = folder.parse(lists, lambda path: [_parse(line) for line in read_text(path).splitlines() if line.strip()])
+    parsed = folder.parse(lists, lambda path: [_parse(line) for _, line in read_lines(path)])
     for file, faces in sorted(zip(lists, parsed, strict=True), key=lambda item: "rect_attr" not in item[0]):
         for stated, values, box, flags in faces:
             key = (stated, *values[:4].round(2))

@@ -4,6 +4,7 @@ A label line is a face: class cx cy w h, then x y (visibility) of every point, a
 the picture's sides. `kpt_shape: [K, 3]` in the yaml states K and whether visibility is there.
 """
 
+import os
 import re
 from pathlib import Path, PurePosixPath
 
@@ -11,17 +12,18 @@ import numpy as np
 
 from src.datasets.cropping import face_boxes
 from src.datasets.faces import Convention, Faces, stack_points
-from src.datasets.folder import Folder
+from src.datasets.folder import Folder, swap_folder
+from src.datasets.listing import spell_out
 from src.datasets.pictures import picture_sizes
 from src.errors import InputError, about
-from src.files import read_text, write_text
+from src.files import MOST_OF_A_PICTURE, read_lines, read_text, write_text
 from src.markup import FLIP_PERMUTATION, INNER_51, NUM_POINTS
 
 PICTURES = "images"
 _LABELS = "labels"
 _BOX = 5  # columns before the points: class, center, size
 _MARKED = 2.0  # visibility of a marked and visible point
-_SHAPE = re.compile(r"kpt_shape:\s*(?:\[\s*(\d+)\s*,\s*(\d)\s*\]|-\s*(\d+)\s+-\s*(\d))")
+_SHAPE = re.compile(r"^[ \t]*kpt_shape:\s*(?:\[\s*(\d+)\s*,\s*(\d)\s*\]|-\s*(\d+)\s+-\s*(\d))", re.MULTILINE)
 BY_STEM = True
 
 
@@ -35,15 +37,18 @@ def read(folder: Folder) -> Faces:
     Where visibility is not written, a placeholder says that a point is unmarked.
     """
     known = set(folder.pictures)
-    texts = {file: folder.picture(_beside(file, _LABELS, PICTURES)) for file in folder.ending(".txt", inside=_LABELS)}
+    texts = {
+        file: folder.picture(swap_folder(os.path.splitext(file)[0], _LABELS, PICTURES))
+        for file in folder.ending(".txt", inside=_LABELS)
+    }
     others = [file for file, picture in texts.items() if picture not in known and _is_no_label(folder.root / file)]
     files = [file for file in texts if file not in others]
     shape = _stated_shape(folder)
     parsed = folder.parse(files, lambda path: _parse(path, shape))
     pictures = [texts[file] for file in files]
-    names, points, boxes, parts, unmarked = [], [], [], [], []
+    names, points, boxes, parts, classes, unmarked = [], [], [], [], [], []
     for file, picture, faces in zip(files, pictures, parsed, strict=True):
-        for box, face, is_marked in faces:
+        for kind, box, face, is_marked in faces:
             if not is_marked:
                 unmarked.append(picture)
                 continue
@@ -51,17 +56,23 @@ def read(folder: Folder) -> Faces:
             points.append(face)
             boxes.append(np.concatenate([box[:2] - box[2:] / 2, box[:2] + box[2:] / 2]))
             parts.append(_part(file))
+            classes.append(f"class {kind:g}")
+    several = sorted(set(classes)) if len(set(classes)) > 1 else []
     return Faces(
         folder.root,
         np.array(names),
         stack_points(folder.root, names, points),
         boxes_image=np.array(boxes).reshape(-1, 4),
-        subsets={part: np.array(parts) == part for part in sorted(set(parts)) if part},
+        subsets={
+            **{kind: np.array(classes) == kind for kind in several},
+            **{part: np.array(parts) == part for part in sorted(set(parts)) if part},
+        },
         left_out={
             "faces with unmarked points": unmarked,
             "pictures without a face": [name for name, faces in zip(pictures, parsed, strict=True) if not faces],
             "other text files": others,
         },
+        remarks=(f"faces of {len(several)} classes, each a subset ({spell_out(several)})",) if several else (),
         convention=Convention(in_shares=True, unmarked=True),
     )
 
@@ -75,7 +86,7 @@ def write(faces: Faces, out: Path) -> None:
         center, sides = (box[:2] + box[2:]) / 2 / size, (box[2:] - box[:2]) / size
         marked = np.column_stack([points / size, np.full(len(points), _MARKED)])
         row = " ".join(f"{value:.9f}" for value in (*center, *sides, *marked.ravel()))
-        lines.setdefault(_beside(name, PICTURES, _LABELS) + ".txt", []).append(f"0 {row}\n")
+        lines.setdefault(swap_folder(os.path.splitext(name)[0], PICTURES, _LABELS) + ".txt", []).append(f"0 {row}\n")
     for name, parts in lines.items():
         (out / name).parent.mkdir(parents=True, exist_ok=True)
         (out / name).write_text("".join(parts), encoding="utf-8")
@@ -90,25 +101,23 @@ def write(faces: Faces, out: Path) -> None:
     write_text(out / "data.yaml", "".join(f"{key}: {value}\n" for key, value in yaml.items()))
 
 
-def _parse(path: Path, shape: tuple[int, int] | None) -> list[tuple[np.ndarray, np.ndarray, bool]]:
-    """Box (4) and points (K, 2) in shares of the picture, and whether every point is marked, of each face."""
+def _parse(path: Path, shape: tuple[int, int] | None) -> list[tuple[float, np.ndarray, np.ndarray, bool]]:
+    """Class, box (4) and points (K, 2) in shares of the picture, and whether every point is marked, of each face."""
     faces = []
-    for line in read_text(path).splitlines():
+    for _, line in read_lines(path, most=MOST_OF_A_PICTURE):
         values = np.array(line.split(), np.float64)
-        if len(values) == 0:
-            continue
         count, columns = shape or _guess_shape(len(values) - _BOX)
         if len(values) != _BOX + count * columns:
             raise InputError(f"expected {_BOX} + {count} x {columns} columns, found {len(values)}")
         rows = values[_BOX:].reshape(count, columns)
-        faces.append((values[1:_BOX], rows[:, :2], columns == 2 or bool((rows[:, 2] > 0).all())))
+        faces.append((values[0], values[1:_BOX], rows[:, :2], columns == 2 or bool((rows[:, 2] > 0).all())))
     return faces
 
 
 def _is_no_label(path: Path) -> bool:
     """Whether a text begins with a word, as the lists of classes do that labeling tools put beside the labels."""
     with about(path):
-        first = read_text(path).split(maxsplit=1)[:1]
+        first = read_text(path, most=MOST_OF_A_PICTURE).split(maxsplit=1)[:1]
     return bool(first) and not re.match(r"[-+.\d]", first[0])
 
 
@@ -135,13 +144,6 @@ def _flip_indices(faces: Faces) -> list[int]:
     if faces.num_points == len(INNER_51):
         return (FLIP_PERMUTATION[list(INNER_51)] - INNER_51[0]).tolist()
     raise InputError(f"{faces.root}: expected faces of 68 or 51 points for yolo_pose, found {faces.num_points}")
-
-
-def _beside(name: str, folder: str, other: str) -> str:
-    """The path less its extension, with the last `folder` in it replaced by `other`."""
-    parts = list(PurePosixPath(name).with_suffix("").parts)
-    last = len(parts) - 1 - parts[::-1].index(folder)
-    return str(PurePosixPath(*parts[:last], other, *parts[last + 1 :]))
 
 
 def _part(file: str) -> str:

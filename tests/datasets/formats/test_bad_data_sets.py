@@ -87,7 +87,9 @@ WRONG = {
     "points in one place": ("facesynthetics", lambda root: (root / "000001_ldmks.txt").write_text("9 9\n" * 70),
         "000001.png: its points lie in one place"),
     "a face of few pixels": ("facesynthetics", lambda root: (root / "000001_ldmks.txt").write_text(
-        rows(distinct_points(1)[0][[*range(68), 0, 1]] + 50)), "000001.png: expected a crop of at least 16 pixels"),
+        rows(distinct_points(1)[0][[*range(68), 0, 1]] * 8 + 50)), "000001.png: expected a crop of at least 16 pixels"),
+    "shares in the place of pixels": ("facesynthetics", lambda root: (root / "000001_ldmks.txt").write_text(
+        rows(distinct_points(1)[0][[*range(68), 0, 1]])), "000001.png: its points span 0.39 pixels; are they shares"),
     "points miles away": ("facesynthetics", lambda root: (root / "000001_ldmks.txt").write_text(
         rows(distinct_points(1)[0][[*range(68), 0, 1]] * 40 + 9000)), "far outside the picture (160 x 120 pixels)"),
     "a missing picture": ("wflw", lambda root: min(root.rglob("*.jpg")).unlink(), "no such picture"),

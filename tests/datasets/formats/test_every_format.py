@@ -17,6 +17,7 @@ from src.datasets.conversion import convert
 from src.datasets.faces import Faces
 from src.datasets.folder import Folder
 from src.datasets.formats import FORMATS, WRITABLE, read_faces
+from src.datasets.prepared import prepare
 from src.errors import InputError
 
 EVERY_READER = pytest.mark.parametrize("name", FORMATS)
@@ -104,6 +105,19 @@ def test_readers_take_no_placeholder_for_a_point(name: str, placeholder: float, 
         assert len(faces.left_out["faces with unmarked points"]) == 1
     else:
         assert "placeholders (-1 -1 or 0 0) at " in faces.faults[~is_marked][0]
+
+
+@EVERY_READER
+def test_readers_leave_out_and_name_a_face_of_nan(name: str, tmp_path: Path) -> None:
+    points_image = sample(name, tmp_path / "set", placeholder=np.nan)
+    faces = _read(tmp_path / "set", name)
+    is_broken = ~np.isfinite(points_image).all(axis=(1, 2))
+    assert [bool(fault) for fault in faces.faults] == is_broken.tolist()
+    assert faces.faults[is_broken].tolist() == ["expected finite numbers, found NaN or infinity"]
+    report = prepare([faces], tmp_path / "out", image_size=32, skip_broken=True, crop_rule=FORMATS[name].crop_rule)
+    assert (report["faces"], report["broken"]) == (COUNT - 1, 1)
+    report = convert(faces, tmp_path / "tsv", to="tsv", image_size=32, skip_broken=True)
+    assert (report["faces"], report["broken"]) == (COUNT - 1, 1)
 
 
 @EVERY_READER

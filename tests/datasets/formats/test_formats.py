@@ -102,7 +102,7 @@ def test_three_faces_in_a_picture_are_three_rows(name: str, tmp_path: Path) -> N
 def test_several_faces_in_a_picture_need_a_crop_to_become_the_challenges(tmp_path: Path) -> None:
     sample("pts", tmp_path / "set")
     faces = _read(tmp_path / "set", "pts").take(np.array([0, 0, 1]))
-    with pytest.raises(InputError, match="--crop challenge"):
+    with pytest.raises(InputError, match="crop the faces"):
         convert(faces, tmp_path / "out", to="challenge", image_size=96)
     assert [path.name for path in tmp_path.iterdir()] == ["set"]
     convert(faces, tmp_path / "out", to="challenge", crop_rule="challenge", image_size=96)
@@ -115,7 +115,7 @@ def test_mixed_formats_are_told_apart_by_the_flag(tmp_path: Path) -> None:
     sample("pts", tmp_path / "set")
     sample("lapa", tmp_path / "set" / "more")
     command = ("preparation.py", "--root", tmp_path / "set", "--out", tmp_path / "out")
-    assert_refused(run(*command), "several (pts, lapa)", "--format")
+    assert_refused(run(*command), "several (pts, lapa)", "name the format")
     assert run(*command, "--format", "lapa").code == 0
 
 

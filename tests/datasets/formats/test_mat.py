@@ -57,7 +57,6 @@ def test_300w_lp_has_its_68_points_in_pt2d(tmp_path: Path) -> None:
         ({"pt3d_68": np.zeros((3, 68))}, "and Pose_Para, found pt3d_68"),
         ({"roi": np.zeros(4)}, "found none of them"),
         ({"pt2d": np.zeros((2, 68)), "Pose_Para": np.zeros((1, 2))}, "three angles, found 2 numbers"),
-        ({"pt2d": np.full((2, 68), np.nan), "Pose_Para": np.zeros((1, 7))}, "finite"),
     ],
 )
 def test_wrong_content_is_named(content: dict, words: str, tmp_path: Path) -> None:

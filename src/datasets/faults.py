@@ -1,0 +1,73 @@
+"""Why a face's labels cannot be right, told from their numbers alone and from their picture's size."""
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from src.datasets.listing import spell_out
+
+_PLACEHOLDERS = (-1.0, 0.0)  # x = y = one of these: not a point but the lack of one
+_SMALLEST = 2.0  # pixels that the points of a face span at least; shares of a picture's sides never do
+_FARTHEST = 1.0  # sides of its picture by which a point may lie beyond it
+
+
+def find_placeholders(points: np.ndarray) -> np.ndarray:
+    """Which points (N, K, 2), as a file holds them, are no points but exactly -1 -1 or 0 0: (N, K) bool."""
+    return np.any([(points == value).all(axis=2) for value in _PLACEHOLDERS], axis=0)
+
+
+def describe_placeholders(placeholder: np.ndarray, count: int) -> list[str]:
+    """A fault for each of `count` faces by their placeholders (N, K) bool, "" for faces without any."""
+    return _describe(placeholder, count, "expected marked points, found placeholders (-1 -1 or 0 0) at {}".format)
+
+
+def pixel_faults(points_image: np.ndarray, sizes: np.ndarray) -> list[str]:
+    """A fault for each of the faces (N, K, 2) that cannot be one in pixels, "" for the others.
+
+    sizes: (N, 2) width and height of each picture as shown, NaN where it is unknown.
+    """
+    count = len(points_image)
+    negated = _describe(
+        _find_negated(points_image),
+        count,
+        "expected marked points, found negated ones, as hidden points are, at {}".format,
+    )
+    span = np.ptp(points_image, axis=1).max(axis=1)
+    shares = points_image / sizes[:, None]
+    with np.errstate(invalid="ignore"):
+        is_far = (shares < -_FARTHEST).any(axis=(1, 2)) | (shares > 1 + _FARTHEST).any(axis=(1, 2))
+    faults = []
+    for row in range(count):
+        fault = negated[row]
+        if not fault and is_far[row]:
+            fault = "its points lie far outside the picture ({:g} x {:g} pixels)".format(*sizes[row])
+        elif not fault and 0 < span[row] < _SMALLEST:
+            fault = f"its points span {span[row]:.2g} pixels; are they shares of the picture's sides?"
+        faults.append(fault)
+    return faults
+
+
+def join_faults(*columns: Sequence[str]) -> list[str]:
+    """The first fault that some columns of faults (N) know about each face."""
+    return [next(filter(None, faults), "") for faults in zip(*columns, strict=True)]
+
+
+def _find_negated(points: np.ndarray) -> np.ndarray:
+    """Which points (N, K, 2) lie far from their face and among it with both signs changed, as MERL-RAV marks hidden
+    ones (Kumar et al., "LUVLi Face Alignment", 2020): (N, K) bool."""
+    is_negative = (points < 0).all(axis=2)
+    is_negative &= is_negative.mean(axis=1, keepdims=True) < 0.5
+    if not is_negative.any():
+        return is_negative
+    low = np.where(is_negative[..., None], np.inf, points).min(axis=1, keepdims=True)
+    high = np.where(is_negative[..., None], -np.inf, points).max(axis=1, keepdims=True)
+    margin = (high - low) / 2
+    is_among = ((-points > low - margin) & (-points < high + margin)).all(axis=2)
+    distance = np.linalg.norm(points - (low + high) / 2, axis=2)
+    return is_negative & is_among & (distance > np.linalg.norm(high - low, axis=2))
+
+
+def _describe(points: np.ndarray, count: int, words: Callable[[str], str]) -> list[str]:
+    if not points.any():
+        return [""] * count
+    return [words(spell_out(np.flatnonzero(row).astype(str))) if row.any() else "" for row in points]

@@ -1,0 +1,45 @@
+"""What stands in a data set more than once: equal faces of several label files, pictures of two of its parts."""
+
+from collections import defaultdict
+from dataclasses import replace
+
+import numpy as np
+
+from src.datasets.faces import Faces
+from src.datasets.listing import part_words, spell_out
+
+_TRAIN = "train"
+
+
+def without_repeats(faces: Faces) -> Faces:
+    """Each face once, in all subsets that it has anywhere: files of parts often stand beside one of the whole set.
+
+    Equal faces have the same picture and the same points. How many were repeated is remarked, and so are pictures that
+    are both to train on and to measure with.
+    """
+    first: dict[tuple[str, bytes], int] = {}
+    keys = zip(faces.names.tolist(), (points.tobytes() for points in faces.points_image), strict=True)
+    kept_of = np.array([first.setdefault(key, row) for row, key in enumerate(keys)])
+    kept = np.unique(kept_of)
+    remarks = list(faces.remarks)
+    if len(kept) < len(faces):
+        remarks.append(f"{len(faces) - len(kept)} faces are stated again, word for word, and count once")
+        subsets = {}
+        for name, mask in faces.subsets.items():
+            merged = np.zeros(len(faces), bool)
+            merged[kept_of[mask]] = True
+            subsets[name] = merged
+        faces = replace(faces, subsets=subsets).take(kept)
+    shared = _shared_pictures(faces)
+    if shared:
+        remarks.append(f"{len(shared)} pictures are of two parts, train and another ({spell_out(shared)})")
+    return replace(faces, remarks=tuple(remarks))
+
+
+def _shared_pictures(faces: Faces) -> list[str]:
+    """Pictures that subsets by their names hold for training and for validation or test."""
+    pictures: dict[bool, set[str]] = defaultdict(set)
+    for name, mask in faces.subsets.items():
+        for word in part_words(name):
+            pictures[word == _TRAIN].update(faces.names[mask].tolist())
+    return sorted(pictures[True] & pictures[False])

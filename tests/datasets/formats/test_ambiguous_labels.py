@@ -1,0 +1,203 @@
+"""Labels that can be understood in two ways: understood in the right one and said so, or refused by name."""
+
+import json
+import pickle
+from pathlib import Path
+
+import numpy as np
+import pytest
+from sample_folders import MATLAB, SIZE, picture, pts_text, sample
+from scipy.io import savemat
+from stand_in import project
+
+from src.datasets.faces import Faces
+from src.datasets.folder import Folder
+from src.datasets.formats import detect_format, read_faces
+from src.errors import InputError
+
+FACE = project(np.array([[5.0, 10, 3]]))[0] * min(SIZE) + (20, 0)
+
+
+def _read(root: Path) -> Faces:
+    folder = Folder(root)
+    return read_faces(folder, detect_format(folder))
+
+
+def _coco(path: Path, faces: dict[str, list[dict]], categories: list[dict] = ()) -> None:
+    """Write the annotations of each picture."""
+    images = [{"id": i, "file_name": name} for i, name in enumerate(faces)]
+    annotations = [{**face, "image_id": i} for i, name in enumerate(faces) for face in faces[name]]
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps({"images": images, "annotations": annotations, "categories": list(categories)}))
+
+
+def _face(points: np.ndarray = FACE, category: int = 0, **more: object) -> dict:
+    keypoints = np.column_stack([points, np.full(len(points), 2)]).ravel().tolist()
+    return {"keypoints": keypoints, "category_id": category, **more}
+
+
+def _pts(path: Path, points: np.ndarray) -> None:
+    picture(path.with_suffix(".jpg"))
+    path.write_text(pts_text(points + MATLAB))
+
+
+def _yolo(path: Path, points: np.ndarray, classes: tuple[int, ...] = (0,)) -> None:
+    shares = " ".join(f"{x:.9f} {y:.9f} 2" for x, y in points / SIZE)
+    path.parent.mkdir(parents=True)
+    path.write_text("".join(f"{number} 0.5 0.5 0.6 0.6 {shares}\n" for number in classes))
+
+
+@pytest.mark.parametrize("names", [[str(i) for i in range(68)], [f"point {i}" for i in range(1, 69)]])
+def test_numbered_points_of_a_category_are_put_into_order(names: list[str], tmp_path: Path) -> None:
+    picture(tmp_path / "a.jpg")
+    order = sorted(range(68), key=lambda i: names[i])  # 0, 1, 10, 11, ..., as text is sorted
+    _coco(tmp_path / "a.json", {"a.jpg": [_face(FACE[order])]},
+          [{"id": 0, "name": "face", "keypoints": [names[i] for i in order]}])  # fmt: skip
+    faces = _read(tmp_path)
+    np.testing.assert_allclose(faces.points_image, FACE[None])
+    assert "points of face put into the order" in faces.remarks[0]
+
+
+def test_the_faces_among_people_are_taken(tmp_path: Path) -> None:
+    picture(tmp_path / "a.jpg")
+    categories = [{"id": 0, "name": "person"}, {"id": 1, "name": "face"}, {"id": 2, "name": "cat"}]
+    people = [_face(FACE[:17]), _face(category=1)]
+    _coco(tmp_path / "a.json", {"a.jpg": people}, categories)
+    faces = _read(tmp_path)
+    np.testing.assert_allclose(faces.points_image, FACE[None])
+    assert faces.left_out["faces of other categories"] == ["a.jpg"]
+    _coco(tmp_path / "a.json", {"a.jpg": [_face(category=1), _face(FACE + 3, category=2)]}, categories)
+    faces = _read(tmp_path)
+    assert "faces of 2 categories" in faces.remarks[0]
+    np.testing.assert_allclose(faces.subset("face").points_image, FACE[None])
+    _coco(tmp_path / "a.json", {"a.jpg": [_face(FACE[:17]), _face(FACE[:5], category=2)]}, categories)
+    with pytest.raises(InputError, match=r"found person \(17\), cat \(5\)"):
+        _read(tmp_path)
+
+
+def test_people_of_coco_wholebody_give_their_faces(tmp_path: Path) -> None:
+    picture(tmp_path / "a.jpg")
+    seen = {"face_kpts": _face()["keypoints"], "face_box": [30, 20, 80, 90]}
+    hidden = {"face_kpts": [0] * 204, "face_box": [0] * 4}
+    _coco(tmp_path / "a.json", {"a.jpg": [_face(FACE[:17], **seen), _face(FACE[:17], **hidden)]})
+    faces = _read(tmp_path)
+    np.testing.assert_allclose(faces.points_image, FACE[None])
+    np.testing.assert_allclose(faces.boxes_image, [[30, 20, 110, 110]])
+    assert faces.left_out["faces with unmarked points"] == ["a.jpg"]
+
+
+def test_a_face_that_several_files_state_counts_once(tmp_path: Path) -> None:
+    for i in range(2):
+        picture(tmp_path / "images" / f"{i}.jpg")
+    _coco(tmp_path / "all.json", {"0.jpg": [_face()], "1.jpg": [_face()]})
+    _coco(tmp_path / "train.json", {"0.jpg": [_face()]})
+    _coco(tmp_path / "val.json", {"0.jpg": [_face(FACE + 1)]})
+    faces = _read(tmp_path)
+    assert len(faces) == 3
+    assert {name: int(mask.sum()) for name, mask in faces.subsets.items()} == {"all": 2, "train": 1, "val": 1}
+    assert "1 faces are stated again" in faces.remarks[0]
+    assert "1 pictures are of two parts, train and another (images/0.jpg)" in faces.remarks[1]
+
+
+def test_files_of_one_name_are_subsets_by_their_folders(tmp_path: Path) -> None:
+    for part in ("train", "valid"):
+        picture(tmp_path / part / f"{part}.jpg")
+        _coco(tmp_path / part / "_annotations.coco.json", {f"{part}.jpg": [_face()]})
+    assert {name: int(mask.sum()) for name, mask in _read(tmp_path).subsets.items()} == {
+        "train/_annotations.coco": 1, "valid/_annotations.coco": 1
+    }  # fmt: skip
+
+
+def test_keys_that_stand_twice_are_refused(tmp_path: Path) -> None:
+    picture(tmp_path / "a.jpg")
+    _coco(tmp_path / "a.json", {"a.jpg": [_face()]})
+    text = (tmp_path / "a.json").read_text()
+    (tmp_path / "a.json").write_text(text.replace("{", '{"images": [], ', 1))
+    with pytest.raises(InputError, match="found 'images' more than once"):
+        _read(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("points", "words"),
+    [
+        (np.vstack([-FACE[:5], FACE[5:]]), "negated ones, as hidden points are, at 0, 1, 2, 3, 4"),
+        (FACE / 160, "are they shares of the picture's sides?"),
+        (FACE / 80 - 1, "are they shares of the picture's sides?"),
+        (FACE * 10, "far outside the picture (160 x 120 pixels)"),
+        (FACE * 1e300, "far outside the picture"),
+        (FACE - FACE.mean(axis=0) + (10, 5), ""),  # a face at the corner, half of it outside
+    ],
+)
+def test_numbers_that_are_no_pixels_are_no_points(points: np.ndarray, words: str, tmp_path: Path) -> None:
+    _pts(tmp_path / "a.pts", points)
+    fault = _read(tmp_path).faults[0]
+    assert words in fault
+    assert bool(fault) == bool(words)
+    picture(tmp_path / "challenge" / "a.png")
+    (tmp_path / "challenge" / "annot.pkl").write_bytes(pickle.dumps((["a.png"], [points])))
+    assert _read(tmp_path / "challenge").faults[0] == fault
+
+
+def test_classes_of_yolo_are_subsets(tmp_path: Path) -> None:
+    picture(tmp_path / "images" / "a.jpg")
+    _yolo(tmp_path / "labels" / "a.txt", FACE, classes=(0, 3))
+    faces = _read(tmp_path)
+    assert len(faces) == 1  # the same points in both
+    assert "faces of 2 classes, each a subset (class 0, class 3)" in faces.remarks[0]
+    assert set(faces.subsets) == {"class 0", "class 3"}
+
+
+def test_a_comment_states_no_shape(tmp_path: Path) -> None:
+    picture(tmp_path / "images" / "a.jpg")
+    _yolo(tmp_path / "labels" / "a.txt", FACE)
+    (tmp_path / "data.yaml").write_text("# kpt_shape: [17, 3]\nkpt_shape: [68, 3]\n")
+    np.testing.assert_allclose(_read(tmp_path).points_image[0], FACE, atol=1e-6)
+
+
+def test_decimal_commas_of_a_tsv_are_refused(tmp_path: Path) -> None:
+    sample("tsv", tmp_path / "set")
+    path = tmp_path / "set" / "train.tsv"
+    columns = path.read_text().split("\t")
+    path.write_text("\t".join([*columns[:2], columns[2].replace(".", ","), *columns[3:]]))
+    with pytest.raises(InputError, match="272 numbers, as decimal commas make them"):
+        _read(tmp_path / "set")
+
+
+def test_labels_in_a_folder_of_their_own_have_their_pictures_in_images(tmp_path: Path) -> None:
+    picture(tmp_path / "300W" / "images" / "a.png")
+    (tmp_path / "300W" / "labels").mkdir()
+    (tmp_path / "300W" / "labels" / "a.pts").write_text(pts_text(FACE[17:]))
+    assert _read(tmp_path).names.tolist() == ["300W/images/a.png"]
+    picture(tmp_path / "300W" / "labels" / "a.jpg")  # beside them
+    assert _read(tmp_path).names.tolist() == ["300W/labels/a.jpg"]
+
+
+def test_cofw_takes_no_pictures_of_its_training_part(tmp_path: Path) -> None:
+    picture(tmp_path / "COFW_train" / "1.png")
+    (tmp_path / "test_annotations").mkdir()
+    savemat(tmp_path / "test_annotations" / "1_points.mat", {"Points": FACE + MATLAB})
+    assert _read(tmp_path).faults.tolist() == ["no such picture"]
+    picture(tmp_path / "COFW_test" / "1.png")
+    assert _read(tmp_path).names.tolist() == ["COFW_test/1.png"]
+
+
+def _lp(root: Path, points: np.ndarray, *, part: str = "AFW") -> None:
+    """One turned face of 300W-LP, whose pt2d is not turned, and its turned points."""
+    picture(root / part / "AFW_1_1_2.jpg")
+    still = project(np.zeros((1, 3)))[0] * min(SIZE)
+    savemat(root / part / "AFW_1_1_2.mat", {"pt2d": (still + MATLAB).T, "Pose_Para": np.array([[0, -0.1, 0]])})
+    (root / "landmarks" / "AFW").mkdir(parents=True, exist_ok=True)
+    savemat(root / "landmarks" / "AFW" / "AFW_1_1_2_pts.mat", {"pts_3d": points + MATLAB})
+
+
+def test_each_tree_of_300w_lp_has_its_own_turned_points(tmp_path: Path) -> None:
+    _lp(tmp_path / "one", FACE)
+    _lp(tmp_path / "two", FACE + 5)
+    np.testing.assert_allclose(_read(tmp_path).points_image, [FACE, FACE + 5], atol=1e-6)
+
+
+def test_flipped_faces_of_300w_lp_whose_pose_tells_nothing_are_said(tmp_path: Path) -> None:
+    _lp(tmp_path, FACE)
+    assert not _read(tmp_path).remarks
+    _lp(tmp_path, FACE, part="AFW_Flip")
+    assert "1 faces by pt2d" in _read(tmp_path).remarks[0]
