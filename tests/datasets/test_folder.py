@@ -30,7 +30,7 @@ def test_two_pictures_of_one_stem_are_refused(tmp_path: Path) -> None:
     for name in ("a/1.jpg", "a/1.png"):
         picture(tmp_path / name)
     folder = Folder(tmp_path)
-    for find in (lambda: folder.picture("a/1"), lambda: folder.locate_stem("1")):
+    for find in (lambda: folder.picture("a/1"), lambda: folder.locate_stem("1", part="test")):
         with pytest.raises(InputError, match=r"found a/1\.jpg and a/1\.png"):
             find()
 

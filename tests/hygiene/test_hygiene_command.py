@@ -10,7 +10,7 @@ from commands import assert_refused, run
 from PIL import Image
 from stand_in import project
 
-from src.datasets.challenge import read_annotations, write_annotations
+from src.datasets.challenge import load_annotations, read_annotations, write_annotations
 
 
 @pytest.fixture
@@ -70,14 +70,14 @@ def test_the_frame_of_turned_pictures_is_said_and_chosen(folders: tuple[Path, Pa
     exif[0x0112] = 3
     with Image.open(train / "face_7_0.png") as picture:
         picture.save(train / "face_7_0.png", exif=exif)
-    stated = dict(zip(*read_annotations(train), strict=True))["face_7_0.png"]
+    stated = dict(zip(*load_annotations(train / "annot.pkl"), strict=True))["face_7_0.png"]
     for frame, expected in (("shown", stated), ("stored", 128 - stated)):
         command = ("--root", train, "--clean", tmp_path / frame, "--pairs", 0, "--frame", frame)
         outcome = run("src/hygiene/__main__.py", *command)
         assert (
             f"1 faces on pictures turned by EXIF whose labels do not tell their frame, read as {frame}" in outcome.out
         )
-        written = dict(zip(*read_annotations(tmp_path / frame), strict=True))["face_7_0.png"]
+        written = dict(zip(*load_annotations(tmp_path / frame / "annot.pkl"), strict=True))["face_7_0.png"]
         np.testing.assert_allclose(written, expected, atol=1e-3)
 
 
