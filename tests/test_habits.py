@@ -52,6 +52,20 @@ def test_a_wide_function_is_found() -> None:
     assert list(_wide_functions(f"def wide(q, *, {parameters}): ...")) == [f"wide ({MOST_PARAMETERS + 1})"]
 
 
+def _flags_in_errors(source: str) -> Iterator[str]:
+    """The flags that errors of a module speak of: callers from Python have settings."""
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "InputError":
+            yield from re.findall(r"(?<![\w-])--[a-z]\w*", ast.unparse(node))
+
+
+def test_errors_speak_of_flags_only_where_flags_are_read() -> None:
+    sources = {_name(path): path.read_text(encoding="utf-8") for path in SOURCES}
+    found = {name: list(_flags_in_errors(text)) for name, text in sources.items() if "argparse" not in text}
+    assert {name: flags for name, flags in found.items() if flags} == {}
+    assert list(_flags_in_errors('raise InputError(f"found {3}; give --points")')) == ["--points"]
+
+
 def test_the_readme_is_a_door() -> None:
     assert (ROOT / "README.md").read_text(encoding="utf-8").count("\n") <= MOST_LINES_OF_README
 

@@ -32,10 +32,10 @@ def pixel_faults(points_image: np.ndarray, sizes: np.ndarray) -> list[str]:
         count,
         "expected marked points, found negated ones, as hidden points are, at {}".format,
     )
-    span = np.ptp(points_image, axis=1).max(axis=1)
-    shares = points_image / sizes[:, None]
+    low, high = points_image.min(axis=1), points_image.max(axis=1)
+    span = (high - low).max(axis=1)
     with np.errstate(invalid="ignore"):
-        is_far = (shares < -_FARTHEST).any(axis=(1, 2)) | (shares > 1 + _FARTHEST).any(axis=(1, 2))
+        is_far = (low < -_FARTHEST * sizes).any(axis=1) | (high > (1 + _FARTHEST) * sizes).any(axis=1)
     faults = []
     for row in range(count):
         fault = negated[row]

@@ -1,5 +1,6 @@
 """What stands in a data set more than once: equal faces of several label files, pictures of two of its parts."""
 
+import hashlib
 from collections import defaultdict
 from dataclasses import replace
 
@@ -17,8 +18,8 @@ def without_repeats(faces: Faces) -> Faces:
     Equal faces have the same picture and the same points. How many were repeated is remarked, and so are pictures that
     are both to train on and to measure with.
     """
-    first: dict[tuple[str, bytes], int] = {}
-    keys = zip(faces.names.tolist(), (points.tobytes() for points in faces.points_image), strict=True)
+    first: dict[bytes, int] = {}
+    keys = map(_digest, faces.names.tolist(), faces.points_image)
     kept_of = np.array([first.setdefault(key, row) for row, key in enumerate(keys)])
     kept = np.unique(kept_of)
     remarks = list(faces.remarks)
@@ -34,6 +35,10 @@ def without_repeats(faces: Faces) -> Faces:
     if shared:
         remarks.append(f"{len(shared)} pictures are of two parts, train and another ({spell_out(shared)})")
     return replace(faces, remarks=tuple(remarks))
+
+
+def _digest(name: str, points: np.ndarray) -> bytes:
+    return hashlib.blake2b(name.encode(errors="surrogateescape") + b"\0" + points.tobytes(), digest_size=16).digest()
 
 
 def _shared_pictures(faces: Faces) -> list[str]:
