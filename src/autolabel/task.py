@@ -10,9 +10,11 @@ import numpy as np
 from src.datasets.challenge import check_name, read_folder
 from src.datasets.faces import Faces
 from src.datasets.listing import list_pictures
-from src.errors import InputError
+from src.errors import InputError, about
+from src.files import read_bytes
 
 FORBIDDEN = ("aflw_test", "aflw_val")  # the challenge's measure: never trained on, not even by pseudo-labels
+_MOST_BYTES = 512_000_000  # of a picture: beyond any that can be read
 _NEIGHBORS = 10  # names that are drawn together: frames of one video have neighboring names
 
 
@@ -143,7 +145,8 @@ def _hashes(paths: Iterable[Path]) -> dict[str, Path]:
     found = {}
     for path in paths:
         try:
-            content = hashlib.sha256(path.read_bytes()).hexdigest()
+            with about(path):
+                content = hashlib.sha256(read_bytes(path, most=_MOST_BYTES)).hexdigest()
         except FileNotFoundError:
             raise InputError(f"{path}: expected an annotated picture, found none; mend the folder") from None
         found.setdefault(content, path)

@@ -260,6 +260,13 @@ def test_validation_pictures_are_refused_by_content(photos: Path, tmp_path: Path
     assert not (tmp_path / "run").exists()
 
 
+def test_a_pipe_among_the_pictures_is_refused(photos: Path, tmp_path: Path) -> None:
+    write_faces(tmp_path / "unlabeled", 2, seed=9)
+    os.mkfifo(tmp_path / "unlabeled" / "pipe.jpg")
+    with pytest.raises(InputError, match=r"pipe\.jpg: expected a file, found a device, pipe or socket"):
+        open_task(tmp_path / "unlabeled", photos / "labeled", val_dir=None, held_out=0.2, seed=0)
+
+
 @pytest.mark.parametrize(
     ("flags", "words"),
     [
