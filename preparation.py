@@ -111,8 +111,6 @@ def prepare_challenge(arguments: argparse.Namespace) -> None:
         counts = {"per_photo": arguments.repose, "renders": arguments.full_renders, "occluded": arguments.occluded}
         train_dirs = repose_folders(train_dirs, arguments.out_root, **counts, **made)
     val_dir = arguments.val_dir or arguments.data_root / "aflw_val"
-    if val_dir.resolve() in {folder.resolve() for folder in train_dirs}:
-        print(f"{val_dir}: its faces are trained on, too; they measure nothing")
     settings = {name: getattr(arguments, name) for name in ("image_size", "skip_broken", "frame")}
     for folders, name, weights in ((train_dirs, "AFLW_train_data", shares), ([val_dir], "AFLW_validation_data", ())):
         out = arguments.out_root / name
@@ -121,6 +119,16 @@ def prepare_challenge(arguments: argparse.Namespace) -> None:
             print(report["remarks"])
         report_faces(out, report)
         run_label_check(out, arguments.check_labels, is_new=report["redone"])
+    report_shared(arguments.out_root / "AFLW_train_data", out)
+
+
+def report_shared(train: Path, validation: Path) -> None:
+    """Say which validation faces are trained on, too, told by equal labels: whatever they measure, it is not errors."""
+    known = {points.tobytes() for points in load_prepared(train).points_unit}
+    faces = load_prepared(validation)
+    shared = [name for name, points in zip(faces.names, faces.points_unit, strict=True) if points.tobytes() in known]
+    if shared:
+        print(f"{validation}: {len(shared)} of {len(faces)} faces are trained on, too ({spell_out(shared)})")
 
 
 def prepare_data_set(arguments: argparse.Namespace) -> None:

@@ -48,7 +48,7 @@ def test_preparation_asks_for_the_frame_and_takes_it(turned: tuple[Path, np.ndar
     assert_refused(run(*command), "of 4 faces", "with the setting frame (shown or stored)")
     outcome = run(*command, "--frame", "stored")
     assert "read as stored" in outcome.out
-    assert f"{folder}: its faces are trained on, too" in outcome.out
+    assert "AFLW_validation_data: 4 of 4 faces are trained on, too (turned/face000.png, " in outcome.out
     faces = load_prepared(tmp_path / "AFLW_train_data")
     np.testing.assert_allclose(faces.points_image, points_shown, atol=1e-3)
     more = ("--adapt", "--face_model", tmp_path)

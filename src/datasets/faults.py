@@ -30,7 +30,7 @@ def pixel_faults(points_image: np.ndarray, sizes: np.ndarray) -> list[str]:
     negated = _describe(
         _find_negated(points_image),
         count,
-        "expected marked points, found negated ones, as hidden points are, at {}".format,
+        "expected marked points, found negated ones (-x -y, as MERL-RAV has hidden points) at {}".format,
     )
     low, high = points_image.min(axis=1), points_image.max(axis=1)
     span = (high - low).max(axis=1)

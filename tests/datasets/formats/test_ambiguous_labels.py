@@ -120,7 +120,7 @@ def test_keys_that_stand_twice_are_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("points", "words"),
     [
-        (np.vstack([-FACE[:5], FACE[5:]]), "negated ones, as hidden points are, at 0, 1, 2, 3, 4"),
+        (np.vstack([-FACE[:5], FACE[5:]]), "negated ones (-x -y, as MERL-RAV has hidden points) at 0, 1, 2, 3, 4"),
         (FACE / 160, "are they shares of the picture's sides?"),
         (FACE / 80 - 1, "are they shares of the picture's sides?"),
         (FACE * 10, "far outside the picture (160 x 120 pixels)"),
