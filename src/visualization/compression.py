@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from src.visualization.style import color, figure, plot_style
 from src.visualization.training import NME
 
-_COSTS = {"mmacs": "10^6 multiply-adds", "megabytes": "MB (float32)"}
+_COSTS = {"mmacs": "million multiply-adds", "megabytes": "MB (float32)"}
 
 
 def pruning_rounds(table: pd.DataFrame, *, limit: float, control: Sequence[float] = ()) -> Figure:
@@ -24,7 +24,7 @@ def pruning_rounds(table: pd.DataFrame, *, limit: float, control: Sequence[float
         if len(control):
             axes[0].plot(range(len(control)), control, label="unpruned, as long", **plot_style("control", 2))
         axes[0].axhline(limit, color="0.5", linestyle="--", label="limit")
-        axes[0].set(xlabel="round", ylabel=NME, ylim=(0, min(table["nme_before"].max(), 3 * limit) * 1.05))
+        axes[0].set(xlabel="round", ylabel=NME, ylim=(0, np.clip(table["nme_before"].max(), limit, 3 * limit) * 1.05))
         for panel, (column, label) in zip(axes[1:], _COSTS.items(), strict=True):
             panel.bar(table["round"], table[column], color=color("after", 0))
             panel.set(xlabel="round", ylabel=label)
