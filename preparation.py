@@ -2,6 +2,7 @@
 
 import argparse
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from src.command_line import HelpFormatter, run_command
 from src.datasets.cropping import WHOLE
@@ -12,6 +13,9 @@ from src.datasets.prepared import load_prepared, prepare
 from src.errors import InputError
 from src.synthesis.reposing.folders import adapt_folders, make_sources, repose_folders
 from src.synthesis.reposing.sources import read_sources
+
+if TYPE_CHECKING:
+    from src.predict.runtimes import Runtime
 
 MODEL = Path("best.pth.tar")
 FIRST_CHECKED = 200  # faces whose labels are checked where a model is at hand
@@ -79,10 +83,19 @@ def main() -> None:
     for flag in for_challenge if has_root else ("out", "format", "subset", "crop", "rescale", "to"):
         if getattr(arguments, flag) not in (None, False):
             raise InputError(f"--{flag} goes {'without' if has_root else 'with'} --root DIR, the folder of a data set")
-    (prepare_data_set if has_root else prepare_challenge)(arguments)
+    network = _open_network(arguments.check_labels)  # before the work, not after it
+    (prepare_data_set if has_root else prepare_challenge)(arguments, network)
 
 
-def prepare_challenge(arguments: argparse.Namespace) -> None:
+def _open_network(path: Path | None) -> "Runtime | None":
+    if path is None:
+        return None
+    from src.predict.runtimes import open_model
+
+    return open_model(path)
+
+
+def prepare_challenge(arguments: argparse.Namespace, network: "Runtime | None") -> None:
     if arguments.demo is not None:
         from src.synthesis.renderer.folder import render_demo  # compiles its renderer: only where it is wanted
 
@@ -118,7 +131,7 @@ def prepare_challenge(arguments: argparse.Namespace) -> None:
         if report["remarks"]:
             print(report["remarks"])
         report_faces(out, report)
-        run_label_check(out, arguments.check_labels, is_new=report["redone"])
+        run_label_check(out, network, is_new=report["redone"])
     report_shared(arguments.out_root / "AFLW_train_data", out)
 
 
@@ -131,7 +144,7 @@ def report_shared(train: Path, validation: Path) -> None:
         print(f"{validation}: {len(shared)} of {len(faces)} faces are trained on, too ({spell_out(shared)})")
 
 
-def prepare_data_set(arguments: argparse.Namespace) -> None:
+def prepare_data_set(arguments: argparse.Namespace, network: "Runtime | None") -> None:
     from src.datasets.conversion import convert
     from src.datasets.folder import Folder
     from src.datasets.formats import FORMATS, detect_format, read_faces
@@ -153,7 +166,7 @@ def prepare_data_set(arguments: argparse.Namespace) -> None:
         report = convert(faces, arguments.out, to=arguments.to, crop_rule=arguments.crop or WHOLE, **settings)
     report_faces(arguments.out, report)
     if arguments.to is None:
-        run_label_check(arguments.out, arguments.check_labels, is_new=report["redone"])
+        run_label_check(arguments.out, network, is_new=report["redone"])
 
 
 def report_faces(out: Path, report: dict[str, int | str | bool]) -> None:
@@ -166,27 +179,26 @@ def report_faces(out: Path, report: dict[str, int | str | bool]) -> None:
     print(f"{out}: " + ", ".join(parts) + ("" if report.get("redone", True) else " (unchanged, kept)"))
 
 
-def run_label_check(out: Path, model_path: Path | None, *, is_new: bool) -> None:
+def run_label_check(out: Path, network: "Runtime | None", *, is_new: bool) -> None:
     """Check all labels of a prepared folder by a model, or, without one named, the first ones by the model at hand."""
-    if model_path is not None:
-        report_labels(out, model_path, most=None)
+    if network is not None:
+        report_labels(out, network, most=None)
     elif is_new and MODEL.is_file():
         try:
-            report_labels(out, MODEL, most=FIRST_CHECKED)
+            report_labels(out, _open_network(MODEL), most=FIRST_CHECKED)
         except InputError as error:  # nobody asked for the check: it must not undo what is done
             print(f"label check: left out ({error})")
 
 
-def report_labels(out: Path, model_path: Path, *, most: int | None) -> None:
+def report_labels(out: Path, network: "Runtime", *, most: int | None) -> None:
     """Say which labels of a prepared folder are odd or far from a network's points; most: faces of each source."""
     from src.hygiene.labels import check_labels, describe_check, write_sheet
     from src.hygiene.shapes import odd_faces
-    from src.predict.runtimes import open_model
 
     faces = load_prepared(out)
     for what, rows in odd_faces(faces).items():
         print(f"label check: {len(rows)} of {len(faces)} faces: {what} ({spell_out(faces.names[rows])})")
-    check = check_labels(open_model(model_path), faces, most=most)
+    check = check_labels(network, faces, most=most)
     lines = describe_check(check, faces)
     if most is None and not lines:
         print(f"label check: {check.is_far.sum()} of {len(check.rows)} faces far from the network's points")

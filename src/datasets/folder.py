@@ -103,6 +103,13 @@ def _describe(error: Exception) -> str:
     return f"not in the expected form ({error})"
 
 
+def _is_folder(entry: os.DirEntry) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:  # a link to itself: whoever needs it as a file says so
+        return False
+
+
 def _walk(root: Path) -> list[str]:
     """Names of all files below a folder. Links are followed but where they lead back to a folder around them."""
     names, visited = [], set()
@@ -119,7 +126,7 @@ def _walk(root: Path) -> list[str]:
             for entry in sorted(entries, key=lambda entry: entry.name):
                 if entry.name.startswith("."):
                     continue
-                if entry.is_dir():
+                if _is_folder(entry):
                     inner = (Path(entry.path), f"{prefix}{entry.name}/", around | {real})
                     pending.append(inner) if entry.is_symlink() else pending.appendleft(inner)
                 elif is_new or is_picture(entry.name):

@@ -35,6 +35,13 @@ def test_two_pictures_of_one_stem_are_refused(tmp_path: Path) -> None:
             find()
 
 
+def test_a_link_to_itself_is_no_folder_and_stops_nobody(tmp_path: Path) -> None:
+    picture(tmp_path / "1.jpg")
+    for name in ("a.jpg", "x"):
+        (tmp_path / name).symlink_to(name)
+    assert Folder(tmp_path).names == ["1.jpg", "a.jpg", "x"]
+
+
 def test_links_are_followed_but_not_in_circles(tmp_path: Path) -> None:
     for name in ("disk/helen/1.jpg", "set/afw/2.jpg"):
         picture(tmp_path / name)

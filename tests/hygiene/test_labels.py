@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from commands import Outcome, load, run
+from commands import Outcome, assert_refused, load, run
 from PIL import Image
 from stand_in import project, random_euler, write_faces
 
@@ -171,3 +171,9 @@ def test_the_command_checks_labels_where_asked(faces: PreparedFaces, tmp_path: P
     assert outcome.code == 0, outcome
     assert "label check: " in outcome.out
     assert (tmp_path / "out" / "label_check.png").is_file()
+
+
+def test_a_model_that_is_absent_is_told_before_the_work(faces: PreparedFaces, tmp_path: Path) -> None:
+    command = ("preparation.py", "--root", tmp_path / "faces", "--out", tmp_path / "out", "--check_labels")
+    assert_refused(run(*command, tmp_path / "absent.pth.tar"), "absent.pth.tar: no such checkpoint")
+    assert not (tmp_path / "out").exists()

@@ -180,9 +180,9 @@ def _images(stated: list) -> dict[object, tuple[str, np.ndarray]]:
 
 def _face(annotation: dict, images: dict, categories: dict) -> _Face | None:
     """An annotation's face; None where it has none, or one with unmarked points."""
-    image, is_whole_body = annotation["image_id"], "face_kpts" in annotation
+    image, is_whole_body = annotation["image_id"], annotation.get("face_kpts") is not None
     keypoints, box = ("face_kpts", "face_box") if is_whole_body else ("keypoints", "bbox")
-    rows = np.array(annotation.get(keypoints, []), np.float64)
+    rows = np.array(annotation.get(keypoints) or [], np.float64)
     if rows.size % 3 or image not in images:
         raise InputError(f"expected x, y, visibility of a listed image, found {rows.size} numbers for image {image}")
     path, size = images[image]

@@ -79,11 +79,12 @@ def test_people_of_coco_wholebody_give_their_faces(tmp_path: Path) -> None:
     picture(tmp_path / "a.jpg")
     seen = {"face_kpts": _face()["keypoints"], "face_box": [30, 20, 80, 90]}
     hidden = {"face_kpts": [0] * 204, "face_box": [0] * 4}
-    _coco(tmp_path / "a.json", {"a.jpg": [_face(FACE[:17], **seen), _face(FACE[:17], **hidden)]})
+    nothing = {"image_id": 0, "keypoints": None}
+    _coco(tmp_path / "a.json", {"a.jpg": [_face(FACE[:17], **seen), _face(FACE[:17], **hidden), nothing]})
     faces = _read(tmp_path)
     np.testing.assert_allclose(faces.points_image, FACE[None])
     np.testing.assert_allclose(faces.boxes_image, [[30, 20, 110, 110]])
-    assert faces.left_out["faces with unmarked points"] == ["a.jpg"]
+    assert faces.left_out["faces with unmarked points"] == ["a.jpg"] * 2
 
 
 def test_a_face_that_several_files_state_counts_once(tmp_path: Path) -> None:
