@@ -30,7 +30,9 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--val_dir", type=Path, help="validation pictures with annot.pkl (DATA_ROOT/aflw_val)")
     parser.add_argument("--out_root", type=Path, default="data", help="where the prepared folders go")
     parser.add_argument("--image_size", type=int, default=SQUARE_SIZE, help="pixels of the decoded squares")
-    parser.add_argument("--skip_broken", action="store_true", help="leave out broken pictures instead of stopping")
+    parser.add_argument(
+        "--skip_broken", action="store_true", help="leave out broken pictures and labels instead of stopping"
+    )
     parser.add_argument("--frame", choices=FRAMES, help="what labels on pictures turned by EXIF speak of (shown)")
     parser.add_argument(
         "--demo", type=int, nargs="?", const=3000, metavar="N", help="first render N faces into DATA_ROOT (bare: 3000)"
@@ -153,7 +155,7 @@ def prepare_data_set(arguments: argparse.Namespace, network: "Runtime | None") -
         raise InputError("--root expects --out DIR, where its faces go")
     if arguments.to is not None and arguments.check_labels is not None:
         raise InputError("--check_labels goes with arrays for train.py, without --to")
-    folder = Folder(arguments.root)
+    folder = Folder(arguments.root, skip_broken=arguments.skip_broken)
     name = arguments.format or detect_format(folder)
     faces = read_faces(folder, name, frame=arguments.frame, rescale=arguments.rescale)
     print(f"{arguments.root}: {name}, {faces.describe()}")

@@ -75,7 +75,10 @@ def select_points(points: np.ndarray, count: int) -> np.ndarray:
     """
     held, wanted = POINT_SETS.get(points.shape[-2], ()), POINT_SETS[count]
     if not set(wanted) <= set(held):
-        raise InputError(f"expected faces with the {count} points of the model, found {points.shape[-2]}; lower points")
+        raise InputError(
+            f"expected faces with the {count} points of the model, found {points.shape[-2]}; "
+            "set the model's points to what they have"
+        )
     return points[..., np.searchsorted(held, wanted), :]
 
 

@@ -5,21 +5,27 @@ from collections import defaultdict, deque
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path, PurePosixPath
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 from src.command_line import progress
 from src.datasets.listing import is_picture, part_words
 from src.errors import InputError
 
 Parsed = TypeVar("Parsed")
+_ODD = (ValueError, LookupError, TypeError, AttributeError, OverflowError)  # what parsers raise for odd content
+
+
+class _Broken(NamedTuple):
+    reason: str
 
 
 class Folder:
     """All files below `root`, hidden ones left out, links followed; names are relative to it, sorted, with forward
     slashes. A file of labels that links lead to twice is listed once."""
 
-    def __init__(self, root: str | Path) -> None:
-        self.root = Path(root)
+    def __init__(self, root: str | Path, *, skip_broken: bool = False) -> None:
+        self.root, self.skip_broken = Path(root), skip_broken
+        self.broken: list[str] = []  # files of labels that `parse_each` left out, and why
         if not self.root.is_dir():
             raise InputError(f"{self.root}: no such folder; expected annotated pictures there")
         self.names = sorted(_walk(self.root))
@@ -73,7 +79,7 @@ class Folder:
         def parse_named(name: str) -> Parsed:
             try:
                 return parse_one(self.root / name)
-            except (ValueError, LookupError, TypeError, AttributeError, OverflowError) as error:
+            except _ODD as error:
                 raise InputError(f"{self.root / name}: {_describe(error)}") from error
 
         with ThreadPoolExecutor(os.cpu_count()) as pool:
@@ -83,6 +89,27 @@ class Folder:
             except InputError:
                 pool.shutdown(cancel_futures=True)
                 raise
+
+    def parse_each(self, names: list[str], parse_one: Callable[[Path], Parsed]) -> tuple[list[str], list[Parsed]]:
+        """Like `parse`, of files about a picture each: the names of those that count and what they hold.
+
+        With `skip_broken` a file that cannot be parsed does not count; `broken` says why.
+        """
+        if not self.skip_broken:
+            return names, self.parse(names, parse_one)
+
+        def attempt(path: Path) -> Parsed | _Broken:
+            try:
+                return parse_one(path)
+            except _ODD as error:
+                return _Broken(_describe(error))
+            except OSError as error:
+                return _Broken(str(error.strerror))
+
+        found = dict(zip(names, self.parse(names, attempt), strict=True))
+        self.broken += [f"{name}: {value.reason}" for name, value in found.items() if isinstance(value, _Broken)]
+        sound = {name: value for name, value in found.items() if not isinstance(value, _Broken)}
+        return list(sound), list(sound.values())
 
 
 def swap_folder(stem: str, folder: str, other: str) -> str:

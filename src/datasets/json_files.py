@@ -23,10 +23,13 @@ def has_kind(folder: Folder, kind: str) -> bool:
     return any(_peek(folder.root / name) == kind for name in folder.ending(".json")[:PEEKED])
 
 
-def read_kind(folder: Folder, kind: str, parse: Callable[[dict], Parsed]) -> tuple[dict[str, Parsed], list[str]]:
+def read_kind(
+    folder: Folder, kind: str, parse: Callable[[dict], Parsed], *, each: bool = False
+) -> tuple[dict[str, Parsed], list[str]]:
     """parse(content) of every file of a kind by its name, and the names of all other .json files.
 
-    A content is dropped once it is parsed: some hold their whole picture. Raises InputError for a damaged file.
+    A content is dropped once it is parsed: some hold their whole picture. each: files are about a picture each, as for
+    `Folder.parse_each`. Raises InputError for a damaged file.
     """
     names = folder.ending(".json")
 
@@ -34,7 +37,8 @@ def read_kind(folder: Folder, kind: str, parse: Callable[[dict], Parsed]) -> tup
         content = read_json(path)
         return parse(content) if _kind(content) == kind else None
 
-    parsed = dict(zip(names, folder.parse(names, parse_one), strict=True))
+    names, contents = folder.parse_each(names, parse_one) if each else (names, folder.parse(names, parse_one))
+    parsed = dict(zip(names, contents, strict=True))
     return (
         {name: value for name, value in parsed.items() if value is not None},
         [name for name, value in parsed.items() if value is None],
@@ -44,7 +48,7 @@ def read_kind(folder: Folder, kind: str, parse: Callable[[dict], Parsed]) -> tup
 def _peek(path: Path) -> str | None:
     try:
         head = read_head(path, _HEAD).decode("utf-8", errors="replace")
-    except InputError:
+    except (InputError, OSError):
         return None
     if '"shapes"' in head:
         return SHAPES
@@ -52,7 +56,7 @@ def _peek(path: Path) -> str | None:
         return COCO
     try:
         return _kind(read_json(path))  # the keys may come late: JSON has no order
-    except InputError:
+    except (InputError, OSError):
         return None
 
 

@@ -92,7 +92,7 @@ def parse_arguments() -> argparse.Namespace:
 def main() -> None:
     arguments = parse_arguments()
     _check(arguments)
-    folders = [Folder(root) for root in arguments.root]
+    folders = [Folder(root, skip_broken=arguments.skip_broken) for root in arguments.root]
     labels = None
     if arguments.clean or arguments.split is not None:
         labels = _Labels.read(folders[0], frame=arguments.frame, skip_broken=arguments.skip_broken)

@@ -95,5 +95,8 @@ def read_faces(folder: Folder, name: str, *, frame: str | None = None, rescale: 
     unlabeled = [
         picture for picture in folder.pictures if picture not in known and not FORMATS[name].is_other_picture(picture)
     ]
-    faces = replace(faces, left_out={**faces.left_out, "pictures without labels": unlabeled})
+    left_out = {**faces.left_out, "pictures without labels": unlabeled}
+    if folder.broken:
+        left_out["label files that cannot be read"] = folder.broken
+    faces = replace(faces, left_out=left_out)
     return without_repeats(settle(faces, frame=frame, rescale=rescale))

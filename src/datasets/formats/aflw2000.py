@@ -42,11 +42,10 @@ def read(folder: Folder) -> Faces:
     `pt2d` alone is used where it agrees with the pose: 300W-LP states there the points of the photograph before it was
     turned.
     """
-    files = _files(folder)
     turned = defaultdict(list)
     for name in folder.ending(_TURNED):
         turned[_of_points(name)].append(name)
-    parsed = folder.parse(files, lambda path: _parse(path, folder.root, turned))
+    files, parsed = folder.parse_each(_files(folder), lambda path: _parse(path, folder.root, turned))
     faults = _shared_points(parsed)
     names = [folder.picture(name[: -len(".mat")]) for name in files]
     unsure = sum(not face.is_seen and not fault for face, fault in zip(parsed, faults, strict=True) if not face.fault)

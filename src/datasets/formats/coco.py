@@ -72,7 +72,8 @@ def read(folder: Folder) -> Faces:
         remarks = (*remarks, f"points of {spell_out(reordered)} put into the order of the numbers in their names")
     categories = np.array([face.category for _, face in faces])
     several = sorted(set(categories.tolist()) - {""})
-    if len(several) > 1:
+    several = several if len(several) > 1 else []
+    if several:
         remarks = (*remarks, f"faces of {len(several)} categories, each a subset ({spell_out(several)})")
     return Faces(
         folder.root,
@@ -80,7 +81,7 @@ def read(folder: Folder) -> Faces:
         stack_points(folder.root, names, [face.points for _, face in faces]),
         boxes_image=np.array([face.box for _, face in faces]).reshape(-1, 4),
         subsets={
-            **{name: categories == name for name in several if len(several) > 1},
+            **{name: categories == name for name in several},
             **{
                 name: np.array([of == file for of, _ in faces])
                 for name, file in zip(distinct_stems(list(files)), files, strict=True)

@@ -24,15 +24,14 @@ def detect(folder: Folder) -> bool:
 
 
 def read(folder: Folder) -> Faces:
-    files = folder.ending(_ENDING)
+    files, parsed = folder.parse_each(folder.ending(_ENDING), _parse)
     names = [folder.locate_stem(PurePosixPath(name).name[: -len(_ENDING)], part="test") for name in files]
     if folder.ending(_PICTURES) and not any((folder.root / name).is_file() for name in names):
         raise InputError(
             f"{folder.root}: expected pictures 1.png, 2.png, ..., found them inside {folder.ending(_PICTURES)[0]}; in "
             "MATLAB, load it and call imwrite(IsT{i}, sprintf('%d.png', i)) for each i"
         )
-    points = folder.parse(files, _parse)
-    points = np.array(points).reshape(-1, NUM_POINTS, 2)
+    points = np.array(parsed).reshape(-1, NUM_POINTS, 2)
     return Faces(folder.root, np.array(names), points, convention=Convention(MATLAB_ORIGIN))
 
 

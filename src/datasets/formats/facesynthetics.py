@@ -27,8 +27,7 @@ def is_other_picture(name: str) -> bool:
 
 
 def read(folder: Folder) -> Faces:
-    files = folder.ending(_ENDING)
-    points = folder.parse(files, _parse)
+    files, points = folder.parse_each(folder.ending(_ENDING), _parse)
     names = [folder.picture(name[: -len(_ENDING)]) for name in files]
     return Faces(folder.root, np.array(names), np.array(points).reshape(-1, NUM_POINTS, 2))
 

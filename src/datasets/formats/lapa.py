@@ -28,8 +28,8 @@ def is_other_picture(name: str) -> bool:
 
 def read(folder: Folder) -> Faces:
     """Faces in 68 points, with the subsets train, val and test."""
-    files = _files(folder)
-    points = np.array(folder.parse(files, _parse)).reshape(-1, _COUNT, 2)
+    files, parsed = folder.parse_each(_files(folder), _parse)
+    points = np.array(parsed).reshape(-1, _COUNT, 2)
     parts = [PurePosixPath(name).parts for name in files]
     names = [folder.picture(str(PurePosixPath(*path[:-2], "images", path[-1]).with_suffix(""))) for path in parts]
     subsets = {part: np.array([path[0] == part for path in parts]) for part in _PARTS}

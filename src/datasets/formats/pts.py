@@ -53,8 +53,7 @@ def holds_inner_points(folder: Folder) -> bool:
 
 def read_faces(folder: Folder, *, num_points: int, origin: float) -> Faces:
     """Every .pts of the folder; several blocks in a file are several faces. origin: see `MATLAB_ORIGIN`."""
-    files = folder.ending(ENDING)
-    parsed = folder.parse(files, partial(_parse, num_points=num_points))
+    files, parsed = folder.parse_each(folder.ending(ENDING), partial(_parse, num_points=num_points))
     pictures = [_picture(folder, name[: -len(ENDING)]) for name in files]
     names = [picture for picture, faces in zip(pictures, parsed, strict=True) for _ in faces]
     points = [face for faces in parsed for face in faces]

@@ -28,7 +28,7 @@ def detect(folder: Folder) -> bool:
 
 def read(folder: Folder) -> Faces:
     """Every face whose points are numbered from 0 without a gap; its box is its rectangle, where it has one."""
-    files, others = read_kind(folder, SHAPES, _parse)
+    files, others = read_kind(folder, SHAPES, _parse, each=True)
     pictures, remarks = _find_pictures(folder, files)
     rows = [(file, *face) for file, content in files.items() for face in content.faces]
     names = [pictures[file] for file, _, _ in rows]

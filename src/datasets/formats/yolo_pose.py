@@ -44,7 +44,7 @@ def read(folder: Folder) -> Faces:
     others = [file for file, picture in texts.items() if picture not in known and _is_no_label(folder.root / file)]
     files = [file for file in texts if file not in others]
     shape = _stated_shape(folder)
-    parsed = folder.parse(files, lambda path: _parse(path, shape))
+    files, parsed = folder.parse_each(files, lambda path: _parse(path, shape))
     pictures = [texts[file] for file in files]
     names, points, boxes, parts, classes, unmarked = [], [], [], [], [], []
     for file, picture, faces in zip(files, pictures, parsed, strict=True):

@@ -109,6 +109,27 @@ def test_a_wrong_data_set_is_refused(kind: str, tmp_path: Path) -> None:
         assert sorted(path.name for path in tmp_path.iterdir() if path.name != "out") == ["set"]
 
 
+@pytest.mark.parametrize(
+    "name", ["pts", "ivslab", "aflw2000", "facesynthetics", "cofw68", "lapa", "yolo_pose", "x_anylabeling"]
+)
+@pytest.mark.parametrize("damage", ["cut", "gone"])
+def test_a_label_file_of_one_picture_stops_or_is_left_out_and_named(name: str, damage: str, tmp_path: Path) -> None:
+    sample(name, tmp_path / "set")
+    kinds = {".pts", ".mat", ".txt", ".json"}
+    path = sorted(path for path in (tmp_path / "set").rglob("*") if path.suffix in kinds)[-1]
+    content = path.read_bytes()[:150]
+    path.unlink()
+    if damage == "cut":
+        path.write_bytes(content)
+    else:
+        path.symlink_to("nowhere")
+    assert_refused(_prepare(tmp_path), path.name)
+    outcome = _prepare(tmp_path, "--skip_broken")
+    assert outcome.code == 0, outcome
+    assert f"1 label files that cannot be read left out ({path.relative_to(tmp_path / 'set')}: " in outcome.out
+    assert len(load_prepared(tmp_path / "out")) == COUNT - 1
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="needs a file system that takes any bytes as a name")
 def test_a_name_that_is_no_text_is_refused(tmp_path: Path) -> None:
     sample("facesynthetics", tmp_path / "set")
