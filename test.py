@@ -85,7 +85,7 @@ def read_truth(annotations: Path | None, folder: Path, frame: str | None) -> dic
     difference = compare_names(pictures, labeled)
     rows = np.flatnonzero(np.isin(labeled, pictures))
     if not len(rows):
-        raise InputError(f"{annotations}: expected points of the pictures in {folder}, found other names: {difference}")
+        raise InputError(f"{annotations}: found other names than in {folder}; expected its pictures': {difference}")
     if difference:
         print(difference)
     truth = settle(Faces(folder, np.array(labeled)[rows], points[rows]), frame=frame)
