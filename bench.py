@@ -13,7 +13,7 @@ from src.benchmark.measurements import (
     training_rows,
 )
 from src.benchmark.table import as_csv, as_text, machine
-from src.command_line import HelpFormatter, run_command
+from src.command_line import Parser, run_command
 from src.config import ModelConfig
 from src.datasets.pictures import SQUARE_SIZE
 from src.datasets.prepared import load_prepared, prepare
@@ -29,7 +29,7 @@ PARTS = ("augmentation", "training", "prediction", "preparation", "onnx")
 
 
 def parse_arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=HelpFormatter)
+    parser = Parser(description=__doc__)
     parser.add_argument("--repeats", type=int, default=5, help="turns of every measurement; medians are shown")
     parser.add_argument("--quick", action="store_true", help=f"one turn on {QUICK_PICTURES} pictures: only a trial")
     parser.add_argument("--only", choices=PARTS, nargs="+", default=list(PARTS), help="measure only these")

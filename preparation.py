@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from src.command_line import HelpFormatter, run_command
+from src.command_line import Parser, run_command
 from src.datasets.cropping import WHOLE
 from src.datasets.frames import FRAMES
 from src.datasets.listing import spell_out
@@ -22,7 +22,7 @@ FIRST_CHECKED = 200  # faces whose labels are checked where a model is at hand
 
 
 def parse_arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=HelpFormatter)
+    parser = Parser(description=__doc__)
     parser.add_argument("--data_root", type=Path, default="data/AFLW/data", help="the challenge's folder")
     parser.add_argument(
         "--train_dirs", type=Path, nargs="+", help="folders of pictures with annot.pkl (DATA_ROOT/synthetics_train)"

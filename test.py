@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from src.command_line import HelpFormatter, run_command
+from src.command_line import Parser, run_command
 from src.config import MAX_MODEL_MB, TrainingConfig
 from src.datasets.challenge import load_annotations
 from src.datasets.faces import Faces
@@ -32,7 +32,7 @@ LOOKS_HELP = "at each face, the later ones upright and from closer by (3; 1 if t
 
 
 def parse_arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=HelpFormatter)
+    parser = Parser(description=__doc__)
     parser.add_argument("--model_path", type=Path, default="best.pth.tar", help="a model file or a snapshot")
     parser.add_argument("--test_dataroot", type=Path, help=f"folder of pictures ({TEST_DATA})")
     parser.add_argument("--out_dir", type=Path, default="output")

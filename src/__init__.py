@@ -1,7 +1,7 @@
 """Light-weight facial-landmark prediction: 68 points in a cropped face, from data to submission.
 
-Before a command starts, while PyTorch is still being imported, Ctrl-C ends it as it does later: one line, exit code
-130. `src.command_line.run_command` puts the usual handler back.
+Before a command starts, while PyTorch is still being imported, Ctrl-C and a polite kill (SIGTERM) end it as they do
+later: one line, exit code 130. `src.command_line.run_command` then puts its own handlers in their place.
 """
 
 import signal
@@ -19,3 +19,4 @@ def _is_a_command() -> bool:
 
 if _is_a_command() and signal.getsignal(signal.SIGINT) is signal.default_int_handler:
     signal.signal(signal.SIGINT, end_import)
+    signal.signal(signal.SIGTERM, end_import)

@@ -1,14 +1,15 @@
-"""What all commands share: help with defaults, and the one way in which they report progress and wrong inputs."""
+"""What all commands share: flags with defaults, and the one way in which they report progress and wrong inputs."""
 
 import argparse
 import io
 import logging
+import math
 import os
 import signal
 import sys
 import warnings
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, TextIO, TypeVar
+from typing import TYPE_CHECKING, NoReturn, TextIO, TypeVar
 
 from src.errors import InputError
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
 Item = TypeVar("Item")
 _SECONDS = 30.0  # between lines about long work
+_MOST = 2**32  # of a flag's number, which arithmetic on 64 bits bears
 _LONGEST, _LEFT_OUT = 300, " ... "  # characters of an error; what stands for its middle
 
 
@@ -27,8 +29,24 @@ class HelpFormatter(argparse.ArgumentDefaultsHelpFormatter):
         return action.help if action.default in (None, False, []) else super()._get_help_string(action)
 
 
+class Parser(argparse.ArgumentParser):
+    """Flags whose mistakes are one line as all others are, and whose numbers are finite and of a sane size."""
+
+    def __init__(self, **settings: object) -> None:
+        super().__init__(**{"formatter_class": HelpFormatter} | settings)
+
+    def error(self, message: str) -> NoReturn:
+        raise InputError(f"{message}; see {self.prog} --help")
+
+    def _get_value(self, action: argparse.Action, text: str) -> object:
+        value = super()._get_value(action, text)
+        if isinstance(value, int | float) and not (math.isfinite(value) and abs(value) <= _MOST):
+            raise argparse.ArgumentError(action, f"expected a number from -2^32 to 2^32, found {text!r:.40}")
+        return value
+
+
 def end_import(_number: int, _frame: object) -> None:
-    """The handler of Ctrl-C until a command starts (`src/__init__.py`); nothing is written yet."""
+    """The handler of Ctrl-C and polite kills until a command starts (`src/__init__.py`); nothing is written yet."""
     os.write(2, b"interrupted\n")
     os._exit(130)
 
@@ -44,25 +62,48 @@ def run_command(main: Callable[[], None]) -> None:
     """Run a script's `main` and turn foreseeable failures into one line and an exit code.
 
     Exit codes: 2 for a wrong input, a failing disk or too little memory (InputError, OSError, MemoryError), 130 for
-    Ctrl-C. Anything else is a defect of this software and keeps its traceback.
+    Ctrl-C or a polite kill. Anything else is a defect of this software and keeps its traceback.
     """
-    if signal.getsignal(signal.SIGINT) is end_import:
-        signal.signal(signal.SIGINT, signal.default_int_handler)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        if signal.getsignal(number) in (end_import, signal.SIG_DFL):
+            signal.signal(number, signal.default_int_handler)
     quiet_libraries()
+    _open_streams()
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # a path may have letters that the terminal does not know
     try:
-        main()
+        try:
+            main()
+        finally:
+            _flush()
     except InputError as error:
         sys.exit(_report(str(error)))
     except OSError as error:
-        where = f"{error.filename}: " if error.filename else ""
-        sys.exit(_report(f"{where}{error.strerror or error}"))
+        place = error.filename or ("standard output" if isinstance(error, BrokenPipeError) else "")
+        sys.exit(_report(f"{place}{': ' if place else ''}{error.strerror or error}"))
     except MemoryError as error:
         sys.exit(_report(f"not enough memory ({error or 'no more could be had'}); give a smaller batch or file"))
     except KeyboardInterrupt:
         sys.exit(_say("interrupted", code=130))
+
+
+def _open_streams() -> None:
+    """Streams that were closed go nowhere: otherwise the next files to be opened would be taken for them."""
+    while (descriptor := os.open(os.devnull, os.O_RDWR)) <= 2:
+        pass
+    os.close(descriptor)
+    sys.stdout, sys.stderr = sys.stdout or os.fdopen(1, "w"), sys.stderr or os.fdopen(2, "w")
+
+
+def _flush() -> None:
+    """Write what was printed while an error can still be told: a full disk, or a reader that has gone."""
+    try:
+        sys.stdout.flush()
+    except OSError as error:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # Python tries again at its end
+        error.filename = "standard output"
+        raise
 
 
 def progress(items: Iterable[Item] | None = None, **settings: object) -> "tqdm[Item]":

@@ -7,6 +7,7 @@ from src.errors import InputError
 
 Config = TypeVar("Config")
 MAX_MODEL_MB = 15.0  # the challenge's limit for the saved model
+MOST_THREADS = 1024  # of a process: a system refuses more, and ends the process with them
 
 
 @dataclass(frozen=True)

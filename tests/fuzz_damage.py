@@ -1,16 +1,14 @@
-"""What goes wrong with a file: bytes that are flipped, cut or lost, and values that are whole but make no sense."""
+"""What goes wrong with bytes and values: flipped, cut, lost, or whole and without sense."""
 
-import json
 import random
 import re
-from pathlib import Path
 
 import numpy as np
 import torch
 
 _NUMBER = re.compile(rb"-?[0-9]+(\.[0-9]+)?")
 _WORD = re.compile(rb"[A-Za-z_]\w*")
-_VALUES = (
+VALUES = (
     *(b"-1", b"0", b"1e309", b"-1e300", b"nan", b"inf", b"99999999999999999999", b"9" * 5000, b"1_0", "٣".encode()),
     *(b"null", b"true", b"[]", b"{}", b'"', b"[" * 100_000, b"{a: " * 2000, b"\x1b[31m", b"\0", b"\r", b"../../x"),
     *(b"*a", b"&a [*a, *a]", b"!!python/name:os.system", b"!!timestamp 2001-99-99", b"!!bool x", b"? [a]"),
@@ -21,15 +19,6 @@ _ODD = (
 )
 
 
-def damage(path: Path, draw: random.Random) -> None:
-    """One file with one to four things wrong: with its values where its form is known, otherwise with its bytes."""
-    change = next((change for ending, change in _BY_ENDING.items() if path.name.endswith(ending)), None)
-    if change is None or draw.random() < 0.5:
-        path.write_bytes(damage_bytes(path.read_bytes(), draw))
-    else:
-        change(path, draw)
-
-
 def damage_bytes(content: bytes, draw: random.Random) -> bytes:
     """A file's bytes with one to four things wrong."""
     for _ in range(draw.choice((1, 1, 1, 2, 4))):
@@ -38,7 +27,7 @@ def damage_bytes(content: bytes, draw: random.Random) -> bytes:
         pattern = {"number": _NUMBER, "word": _WORD}.get(kind)
         if pattern and (places := list(pattern.finditer(content[:100_000]))):
             found = draw.choice(places)
-            content = content[: found.start()] + draw.choice(_VALUES) + content[found.end() :]
+            content = content[: found.start()] + draw.choice(VALUES) + content[found.end() :]
         elif kind == "bits" and content:
             place = start % len(content)
             content = content[:place] + bytes([content[place] ^ (1 << draw.randrange(8))]) + content[place + 1 :]
@@ -59,7 +48,7 @@ def damage_value(value: object, draw: random.Random) -> object:
     """A nested value with one of its parts replaced or removed."""
     parts = dict(enumerate(value)) if isinstance(value, list | tuple) else value
     if isinstance(value, torch.Tensor | np.ndarray) and draw.random() < 0.8:
-        return _damage_array(value, draw)
+        return damage_array(value, draw)
     if not isinstance(parts, dict) or not parts or draw.random() < 0.1:
         return draw.choice(_ODD)
     key = draw.choice(list(parts))
@@ -71,7 +60,8 @@ def damage_value(value: object, draw: random.Random) -> object:
     return changed if parts is value else type(value)(changed.values())
 
 
-def _damage_array(values: torch.Tensor | np.ndarray, draw: random.Random) -> object:
+def damage_array(values: torch.Tensor | np.ndarray, draw: random.Random) -> object:
+    """The same array with another type, shape or content."""
     is_tensor = isinstance(values, torch.Tensor)
     array = np.atleast_1d(values.detach().numpy() if is_tensor else values)
     kind = draw.choice(("type", "cut", "flat", "axis", "fill", "empty", "one"))
@@ -88,41 +78,3 @@ def _damage_array(values: torch.Tensor | np.ndarray, draw: random.Random) -> obj
 
 
 _FILLS = (0.0, -1.0, 1e30, float("nan"), float("inf"))
-
-
-def _damage_json(path: Path, draw: random.Random) -> None:
-    value = damage_value(json.loads(path.read_text(encoding="utf-8")), draw)
-    path.write_text(json.dumps(value, default=str), encoding="utf-8")
-
-
-def _damage_model(path: Path, draw: random.Random) -> None:
-    torch.save(damage_value(torch.load(path, weights_only=True), draw), path)
-
-
-def _damage_arrays(path: Path, draw: random.Random) -> None:
-    with np.load(path, allow_pickle=False) as content:
-        arrays = damage_value(dict(content), draw)
-    arrays = arrays if isinstance(arrays, dict) else {"other": np.zeros(3)}
-    with open(path, "wb") as file:
-        np.savez(file, **{name: _plain(value) for name, value in arrays.items()})
-
-
-def _damage_array_file(path: Path, draw: random.Random) -> None:
-    np.save(path, _damage_array(np.load(path), draw))
-
-
-def _plain(value: object) -> np.ndarray:
-    try:
-        array = np.asarray(value)
-    except ValueError:
-        return np.zeros(1)
-    return np.zeros(1) if array.dtype.kind == "O" else array
-
-
-_BY_ENDING = {
-    ".json": _damage_json,
-    ".ipynb": _damage_json,
-    ".pth.tar": _damage_model,
-    ".npz": _damage_arrays,
-    ".npy": _damage_array_file,
-}

@@ -53,9 +53,10 @@ class Target:
     make: Callable[[Path], object]
     files: str  # pattern
     read: Callable[[Path], object]
+    cases: int = 400  # a turn: about a quarter of a second, so fewer where one takes long
 
 
-def _write_model(folder: Path) -> None:
+def write_model(folder: Path) -> None:
     content = checkpoint.model_content(build_model(CONFIG), nme=1.0, training=TrainingConfig())
     checkpoint.save(folder / "model.pth.tar", content)
 
@@ -86,7 +87,7 @@ def _resume(folder: Path) -> None:
     _step(trainer)
 
 
-def _write_onnx(folder: Path, *, is_sealed: bool) -> None:
+def write_onnx(folder: Path, *, is_sealed: bool) -> None:
     """A network that finds its points in the mean color."""
     weights = {"weight": np.full((136, 3), 0.5, np.float32), "bias": np.zeros(136, np.float32)}
     nodes = [
@@ -152,7 +153,7 @@ def _read_film(folder: Path) -> None:
 
 
 def _write_boxes(folder: Path) -> None:
-    (folder / "boxes.csv").write_text("picture,left,top,right,bottom\na.jpg,10,20,110.5,130\n" * 2)
+    (folder / "boxes.csv").write_text("picture,left,top,right,bottom\n" + "a.jpg,10,20,110.5,130\n" * 2)
 
 
 def _read_boxes(folder: Path) -> None:
@@ -177,8 +178,7 @@ def _write_parameters(folder: Path) -> None:
 
 def _read_parameters(folder: Path) -> None:
     shared = read_parameters(folder / "parameters.yaml")
-    for path in list_notebooks():
-        choose_parameters(path, {}, shared)
+    choose_parameters(list_notebooks()[0], {}, shared)
 
 
 def _write_face_model(folder: Path) -> None:
@@ -217,16 +217,16 @@ def _read_format(folder: Path, name: str) -> None:
     detect_format(found)
 
 
-TARGETS = {
+READERS = {
     "annotations": Target(
         lambda folder: write_faces(folder, 3, size=(40, 40)),
         "annot.pkl",
         lambda folder: load_annotations(folder / "annot.pkl"),
     ),
-    "model": Target(_write_model, "*", lambda folder: checkpoint.load_model(folder / "model.pth.tar")),
-    "snapshot": Target(_write_snapshot, "*", _resume),
-    "onnx": Target(partial(_write_onnx, is_sealed=True), "*", _predict),
-    "onnx_without_digest": Target(partial(_write_onnx, is_sealed=False), "*", _predict),
+    "model": Target(write_model, "*", lambda folder: checkpoint.load_model(folder / "model.pth.tar"), 15),
+    "snapshot": Target(_write_snapshot, "*", _resume, 2),
+    "onnx": Target(partial(write_onnx, is_sealed=True), "*", _predict, 200),
+    "onnx_without_digest": Target(partial(write_onnx, is_sealed=False), "*", _predict, 200),
     "tflite_metadata": Target(_write_tflite, "*", lambda folder: tflite_metadata(folder / "model.tflite")),
     "solution": Target(_write_solution, "*.txt", lambda folder: check_solution(folder / "solution.txt")),
     "solution_zip": Target(_write_solution, "*.zip", lambda folder: check_solution(folder / "solution.zip")),
@@ -239,22 +239,23 @@ TARGETS = {
     "boxes": Target(_write_boxes, "*", _read_boxes),
     "list": Target(_write_list, "list.txt", lambda folder: read_list(folder / "list.txt")),
     "sources": Target(_write_sources, "*", lambda folder: read_sources(folder / "sources.toml")),
-    "parameters": Target(_write_parameters, "*", _read_parameters),
+    "parameters": Target(_write_parameters, "*", _read_parameters, 100),
     "notebook": Target(
         lambda folder: shutil.copy(list_notebooks()[0], folder / "notebook.ipynb"),
         "*",
         lambda folder: notebook_parameters(folder / "notebook.ipynb"),
+        cases=20,
     ),
     "face_model": Target(_write_face_model, "*", load_face_model),
     "face_model_clone": Target(_write_clone, "*", partial(load_face_model, max_identities=2)),
     "record": Target(_write_record, "*", lambda folder: load_record(folder / "result.json", Trained, run=None)),
     "marker": Target(_write_marker, "*", lambda folder: finished([folder], _MARKER)),
     **{
-        f"picture_{ending}": Target(partial(_write_picture, ending=ending), "*", _read_picture)
+        f"picture_{ending}": Target(partial(_write_picture, ending=ending), "*", _read_picture, 200)
         for ending in ("jpg", "png", "bmp", "webp", "tif", "gif", "jp2", "avif")
     },
     **{
-        f"film_{ending}": Target(partial(_write_picture, ending=ending, frames=3), "*", _read_film)
+        f"film_{ending}": Target(partial(_write_picture, ending=ending, frames=3), "*", _read_film, 200)
         for ending in ("gif", "webp")
     },
     **{
@@ -262,6 +263,7 @@ TARGETS = {
             lambda folder, name=name: sample(name, folder / "root"),
             "root/**/*",
             lambda folder, name=name: _read_format(folder, name),
+            cases=80,
         )
         for name in SAMPLES
     },

@@ -2,9 +2,10 @@
 
 python tests/kills.py --kills 300
 
-After every kill each file that stands under its own name must be readable, and no process may be left. After the last
-one the command runs to its end: its files must be those of a run that was never killed. Commands run in forks of one
-process that has PyTorch imported; notebooks run as a user runs them.
+They are killed hard, politely and by Ctrl-C in turn; the last two must end in one line and exit code 130. After every
+kill each file that stands under its own name must be readable, and no process may be left. After the last one the
+command runs to its end: its files must be those of a run that was never killed. Commands run in forks of one process
+that has PyTorch imported; notebooks, and trainings in two processes, run as a user runs them.
 """
 
 import argparse
@@ -18,26 +19,25 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import torch
-from commands import ROOT, SMALL, load
+from kills_jobs import MARK, Job, ends_within, jobs, log_of, start, wait
 from PIL import Image
-from stand_in import write_faces
 from tqdm import tqdm
 
-from src.command_line import run_command
 from src.datasets.challenge import read_annotations
 from src.datasets.prepared import load_prepared
 from src.network import checkpoint
 from src.predict.runtimes import open_model
 from src.predict.submission import check_solution
 
-_MARK = "KILLED_RUN"  # in the environment of every process of a run
 _ORPHANS_END = 30.0  # seconds
+_PATIENCE = 600.0  # seconds of a busy machine that a command may take to end politely
+_SIGNALS = (signal.SIGKILL, signal.SIGINT, signal.SIGTERM)
+_LAST_WORDS = ("interrupted", "stopped and saved")
 READERS: dict[str, Callable[[Path], object]] = {
     ".tar": checkpoint.load,
     ".onnx": open_model,
@@ -54,89 +54,54 @@ READERS: dict[str, Callable[[Path], object]] = {
 _VARIES = ("solution.zip", "summary.csv", "train.logs", "meta.json", "result.json", "preview.png", "review.png")
 
 
-@dataclass(frozen=True)
-class Job:
-    """A command that writes into `folder`. argv: of a script or module of this project, or a program if it has none."""
-
-    name: str
-    argv: Callable[[Path], list[object]]
-    share: float  # of all kills
-
-
-def jobs(inputs: Path) -> list[Job]:
-    """The commands, on small inputs that are made here."""
-    write_faces(inputs / "faces" / "synthetics_train", 40, seed=1)
-    write_faces(inputs / "faces" / "aflw_val", 12, seed=2)
-    write_faces(inputs / "faces" / "unlabeled", 10, seed=3, annotated=False)
-    faces, arrays, model = inputs / "faces", inputs / "arrays", inputs / "model" / "best_model" / "best.pth.tar"
-    data = ("--dataroot", arrays / "AFLW_train_data", "--val_dataroot", arrays / "AFLW_validation_data")
-
-    def prepare(folder: Path) -> list[object]:
-        return ["preparation.py", "--data_root", faces, "--out_root", folder, "--image_size", 64]
-
-    def train(folder: Path) -> list[object]:
-        files = ("--snapshot", folder / "snapshot", "--best_model", folder / "best_model")
-        logs = ("--log_file", folder / "train.logs", "--summary", folder / "summary.csv")
-        resume = ["--resume"] if any((folder / "snapshot").glob("*.pth.tar")) else []
-        return ["train.py", *SMALL, "--end_epoch", 3, *data, *files, *logs, *resume]
-
-    def test(folder: Path) -> list[object]:
-        return ["test.py", "--model_path", model, "--test_dataroot", faces / "unlabeled", "--out_dir", folder]
-
-    def autolabel(folder: Path) -> list[object]:
-        pictures = ("--labeled", faces / "synthetics_train", "--unlabeled", faces / "unlabeled")
-        few = ("--rounds", 1, "--end_epoch", 1, "--copies", 1, "--accept", 1, "--review", 4)
-        return ["src/autolabel/__main__.py", *pictures, "--out", folder, *SMALL, *few]
-
-    def export(folder: Path) -> list[object]:
-        return ["src/export/__main__.py", "--model_path", model, "--out", folder / "model.onnx"]
-
-    def notebook(folder: Path) -> list[object]:
-        if not (folder / "train.py").exists():  # a repository of its own: a notebook keeps its data below it
-            for part in ("src", "notebooks"):
-                shutil.copytree(ROOT / part, folder / part)
-            shutil.copy(ROOT / "train.py", folder)
-        few = ("-p", "faces", "16", "-p", "backbones", "['shufflenet_v2_x0_5', 'pfld']", "-p", "epochs", "1")
-        return [sys.executable, "-m", "src.notebook", "03", *few, "-p", "seeds", "[0]", "-p", "with_onnx", "False"]
-
-    for argv in (prepare(arrays), train(inputs / "model")):
-        if _wait(_start(argv, inputs, "inputs")):
-            raise RuntimeError(f"{argv[0]} failed without any kill: {_log(inputs).read_text()[-300:]}")
-    return [
-        Job("preparation", prepare, 0.2),
-        Job("training", train, 0.3),
-        Job("test", test, 0.2),
-        Job("auto-labeling", autolabel, 0.15),
-        Job("export", export, 0.08),
-        Job("notebook", notebook, 0.07),
-    ]
-
-
 def kill(job: Job, work: Path, kills: int, moments: random.Random) -> list[str]:
     """Kill a command so often. Returns what was damaged, left behind or different, a line each."""
     whole, folder, problems = work / f"{job.name} whole", work / job.name, []
-    start = time.monotonic()
+    began = time.monotonic()
     code = _finish(job, whole)
-    seconds = time.monotonic() - start
+    seconds = time.monotonic() - began
     if code:
-        return [f"{job.name}: exit code {code} without any kill: {_log(whole).read_text()[-300:]}"]
-    for number in tqdm(range(kills), desc=job.name, unit="kill", disable=None):
+        return [f"{job.name}: exit code {code} without any kill: {log_of(whole).read_text()[-300:]}"]
+    bar = tqdm(total=kills, desc=job.name, unit="kill", disable=None)
+    while bar.n < kills:
         folder.mkdir(exist_ok=True)
-        mark = f"{job.name} {number} {os.getpid()}"
-        child = _start(job.argv(folder), folder, mark)
-        moment = moments.uniform(0, seconds)
-        if not _ends_within(child, moment):
-            os.kill(child, signal.SIGKILL)
-            os.waitpid(child, 0)
-        where = f"{job.name}, kill {number} after {moment:.2f} s"
+        mark = f"{job.name} {bar.n} {os.getpid()}"
+        child = start(job.argv(folder), folder, mark)
+        moment, kind = moments.uniform(0, seconds), _SIGNALS[bar.n % len(_SIGNALS)]
+        has_ended = ends_within(child, moment) is not None  # it went on from what an earlier run had left
+        where = f"{job.name}, kill {bar.n} ({kind.name}) after {moment:.2f} s"
+        if not has_ended:
+            problems += [f"{where}: {problem}" for problem in _send(kind, child, log_of(folder))]
+            bar.update()
         problems += [f"{where}: process {process} is left" for process in _orphans(mark)]
         problems += [f"{where}: {problem}" for problem in _in_a_fork(lambda: damaged(folder))]
-        if number % 5 == 4:  # from time to time it comes to its end, and begins anew
+        if has_ended or bar.n % 5 == 4:  # from time to time it comes to its end, and begins anew
             problems += _compare(job, folder, whole)
             shutil.rmtree(folder)
     if folder.exists():
         problems += _compare(job, folder, whole)
     return problems
+
+
+def _send(kind: signal.Signals, child: int, log: Path) -> list[str]:
+    """End a command by a signal. Returns what is wrong with its last words and its exit code."""
+    if kind == signal.SIGINT:
+        os.killpg(child, kind)  # a terminal sends it to all processes of the command
+    else:
+        os.kill(child, kind)
+    code = ends_within(child, _PATIENCE)
+    if code is None:
+        os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)
+        return [f"it still ran {_PATIENCE:.0f} s later"]
+    if kind == signal.SIGKILL or code == 0:  # it had just come to its end
+        return []
+    said = log.read_text(errors="replace")
+    last = said.strip().rpartition("\n")[2]
+    if code == -kind and not said:
+        return []  # while Python itself was starting
+    is_right = code == 130 and last.startswith(_LAST_WORDS) and "Traceback" not in said
+    return [] if is_right else [f"expected code 130 and one line, found {code} and {said[-300:]!r}"]
 
 
 def damaged(folder: Path) -> list[str]:
@@ -175,7 +140,7 @@ def different(folder: Path, whole: Path) -> list[str]:
 def _compare(job: Job, folder: Path, whole: Path) -> list[str]:
     code = _finish(job, folder)
     if code:
-        return [f"{job.name}: exit code {code} after the kills: {_log(folder).read_text()[-300:]}"]
+        return [f"{job.name}: exit code {code} after the kills: {log_of(folder).read_text()[-300:]}"]
     left = [f"{path.name} is left over" for path in folder.rglob(".*.partial")]
     found = _in_a_fork(lambda: [*damaged(folder), *different(folder, whole)])
     return [f"{job.name}: {problem}" for problem in (*left, *found)]
@@ -192,47 +157,7 @@ def _files(folder: Path) -> list[Path]:
 
 def _finish(job: Job, folder: Path) -> int:
     folder.mkdir(exist_ok=True)
-    return _wait(_start(job.argv(folder), folder, "whole"))
-
-
-def _start(argv: list[object], folder: Path, mark: str) -> int:
-    """A command in a process of its own, which speaks into a file beside the folder. Returns its id."""
-    words = [str(word) for word in argv]
-    child = os.fork()
-    if child:
-        return child
-    os.environ[_MARK] = mark
-    said = os.open(_log(folder), os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
-    for stream in (1, 2):
-        os.dup2(said, stream)
-    if words[0] == sys.executable:
-        os.chdir(folder)
-        os.execve(words[0], words, os.environ)
-    sys.argv, code = words, 0
-    try:
-        run_command(load(words[0]).main)
-    except SystemExit as stop:
-        code = stop.code or 0
-    except BaseException:
-        code = 1
-    os._exit(code)
-
-
-def _log(folder: Path) -> Path:
-    return folder.with_name(f"{folder.name}.log")
-
-
-def _wait(child: int) -> int:
-    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
-
-
-def _ends_within(child: int, seconds: float) -> bool:
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        if os.waitpid(child, os.WNOHANG)[0]:
-            return True
-        time.sleep(0.005)
-    return False
+    return wait(start(job.argv(folder), folder, "whole"))
 
 
 def _in_a_fork(look: Callable[[], list[str]]) -> list[str]:
@@ -245,12 +170,12 @@ def _in_a_fork(look: Callable[[], list[str]]) -> list[str]:
     os.close(writing)
     with open(reading, "rb") as pipe:
         answer = pipe.read()
-    return json.loads(answer) if _wait(child) == 0 else ["the look at the folder failed"]
+    return json.loads(answer) if wait(child) == 0 else ["the look at the folder failed"]
 
 
 def _orphans(mark: str) -> list[str]:
     """Processes of a run that are alive half a minute after its end."""
-    end, wanted = time.monotonic() + _ORPHANS_END, f"{_MARK}={mark}".encode()
+    end, wanted = time.monotonic() + _ORPHANS_END, f"{MARK}={mark}".encode()
     while True:
         found = []
         for place in Path("/proc").glob("[0-9]*"):

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from fuzz import ALLOWED
-from fuzz_targets import TARGETS
+from fuzz_targets import READERS
 from sample_folders import sample
 
 from src.autolabel.labels import load_labels
@@ -27,7 +27,7 @@ DEEP = 100_000
 LAUGHS = "a0: &a0 [1, 1, 1, 1, 1, 1, 1, 1, 1, 1]\n" + "".join(
     f"a{i + 1}: &a{i + 1} [{', '.join([f'*a{i}'] * 10)}]\n" for i in range(9)
 )
-LIGHT = sorted(set(TARGETS) - {"snapshot", "model"})
+LIGHT = sorted(set(READERS) - {"snapshot", "model"})
 
 
 class _BlockedError(Exception):
@@ -52,7 +52,7 @@ def no_waiting() -> Iterator[None]:
 @pytest.mark.usefixtures("no_waiting")
 @pytest.mark.parametrize("name", LIGHT)
 def test_pipes_and_devices_in_the_place_of_any_file_stop_nobody(name: str, tmp_path: Path) -> None:
-    target = TARGETS[name]
+    target = READERS[name]
     (tmp_path / "whole").mkdir()
     target.make(tmp_path / "whole")
     files = sorted(path.relative_to(tmp_path / "whole") for path in (tmp_path / "whole").glob(target.files))

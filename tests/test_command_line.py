@@ -3,12 +3,15 @@
 import io
 import logging
 import os
+import re
+import subprocess
 import sys
 import warnings
 
 import pytest
+from commands import ROOT
 
-from src.command_line import one_line, progress, run_command
+from src.command_line import Parser, one_line, progress, run_command
 from src.errors import InputError
 
 
@@ -67,3 +70,36 @@ def test_short_work_says_nothing_without_a_terminal(capsys: pytest.CaptureFixtur
     with progress(total=2, desc="counting") as bar:
         bar.update(2)
     assert capsys.readouterr().err == ""
+
+
+def test_numbers_of_flags_are_finite_and_of_a_sane_size() -> None:
+    parser = Parser()
+    parser.add_argument("--share", type=float, default=0.5, help="of something")
+    parser.add_argument("--count", type=int)
+    assert vars(parser.parse_args(["--share", "-1.5", "--count", "4294967295"])) == {"share": -1.5, "count": 2**32 - 1}
+    assert "(default: 0.5)" in parser.format_help()
+    for words in (["--share", "nan"], ["--share", "inf"], ["--share", "1e300"], ["--count", "9" * 30]):
+        with pytest.raises(InputError, match=f"argument {words[0]}: expected a number from .* --help"):
+            parser.parse_args(words)
+
+
+def _python(shell: str, letters: int) -> subprocess.CompletedProcess:
+    """A command that prints so much, with its streams as a shell puts them."""
+    code = f"from src.command_line import run_command; run_command(lambda: print('x' * {letters}))"
+    words = f'"{sys.executable}" -c "{code}" {shell}; echo "code ${{PIPESTATUS[0]}}" >&2'
+    return subprocess.run(["bash", "-c", words], cwd=ROOT, capture_output=True, text=True, timeout=120)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("letters", [1, 5000, 200_000])
+@pytest.mark.parametrize(
+    ("shell", "said"),
+    [
+        ("| true", r"error: standard output: Broken pipe\ncode 2\n"),
+        ("> /dev/full", r"error: (standard output: )?No space left on device\ncode 2\n"),  # named where it was buffered
+        (">&-", r"code 0\n"),
+        (">&- 2>&-", r"code 0\n"),
+    ],
+)
+def test_output_that_nobody_takes_is_one_line(shell: str, said: str, letters: int) -> None:
+    assert re.fullmatch(said, _python(shell, letters).stderr)

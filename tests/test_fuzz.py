@@ -4,12 +4,16 @@ import json
 import os
 import random
 import signal
+from collections.abc import Callable
 from pathlib import Path
 
 import fuzz
 import pytest
-from fuzz_damage import damage, damage_bytes, damage_value
+from fuzz_damage import damage_bytes, damage_value
+from fuzz_forms import damage
 from fuzz_targets import Target
+
+from src.errors import InputError
 
 SECONDS = 10
 OURS = [
@@ -28,35 +32,58 @@ OURS = [
 
 @pytest.mark.slow
 def test_damaged_files_are_read_or_refused() -> None:
-    count, problems = fuzz.run(OURS, seconds=SECONDS, seed=0)
-    assert count > 0
-    assert problems == []
+    found = fuzz.run(OURS, seconds=SECONDS, seed=0)
+    assert found.counts.total() > 0
+    assert found.problems == []
 
 
-def _raise(_: Path) -> None:
+def _raise() -> None:
     raise ZeroDivisionError("a defect")
 
 
-def _speak(_: Path) -> None:
+def _speak() -> None:
     os.write(2, b"a library's warning")
 
 
-def _crash(_: Path) -> None:
+def _crash() -> None:
     os.kill(os.getpid(), signal.SIGKILL)
 
 
+def _refuse() -> None:
+    raise InputError("right")
+
+
+_WHOLE = b"1 2 3" * 20
+
+
+def _toy(monkeypatch: pytest.MonkeyPatch, react: Callable[[], None], *, is_read: bool = True) -> None:
+    """A target that reacts so to a damaged file, and to a whole one if it does not read that."""
+
+    def read(folder: Path) -> None:
+        if not is_read or (folder / "file").read_bytes() != _WHOLE:
+            react()
+
+    monkeypatch.setitem(fuzz.TARGETS, "toy", Target(lambda folder: (folder / "file").write_bytes(_WHOLE), "*", read))
+
+
 @pytest.mark.parametrize(
-    ("read", "words"), [(_raise, "a defect"), (_crash, "ended with status"), (_speak, "a library's warning")]
+    ("react", "words"), [(_raise, "a defect"), (_crash, "ended with status"), (_speak, "a library's warning")]
 )
 def test_a_defect_and_a_crash_are_found_and_their_file_is_kept(
-    read: object, words: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    react: Callable[[], None], words: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    target = Target(lambda folder: (folder / "file").write_bytes(b"1 2 3" * 20), "*", read)
-    monkeypatch.setitem(fuzz.TARGETS, "toy", target)
-    _, problems = fuzz.run(["toy"], seconds=0.01, seed=3, keep=tmp_path)
+    _toy(monkeypatch, react)
+    problems = fuzz.run(["toy"], files=1, seed=3, keep=tmp_path).problems
     assert problems
     assert all(problem.startswith("toy 3") and words in problem for problem in problems)
     assert list(tmp_path.glob("toy_3*/file"))
+
+
+def test_refusals_are_right_but_not_of_whole_files(monkeypatch: pytest.MonkeyPatch) -> None:
+    _toy(monkeypatch, _refuse)
+    assert fuzz.run(["toy"], files=1, seed=0).problems == []
+    _toy(monkeypatch, _refuse, is_read=False)
+    assert fuzz.run(["toy"], files=1, seed=0).problems == ["toy whole: files are refused: InputError('right')"]
 
 
 def test_the_same_number_damages_in_the_same_way() -> None:

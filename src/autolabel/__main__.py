@@ -9,7 +9,7 @@ from src.autolabel.output import write_output
 from src.autolabel.rounds import Settings, best_round, run_rounds
 from src.autolabel.task import Task, hide_labels, open_task
 from src.autolabel.training import Setup
-from src.command_line import HelpFormatter, run_command
+from src.command_line import Parser, run_command
 from src.datasets.listing import describe_left_out
 from src.devices import choose_device, set_threads
 from src.errors import InputError
@@ -26,12 +26,11 @@ _TRAIN_ONLY = (
 
 def parse_arguments(arguments: list[str] | None = None) -> tuple[argparse.Namespace, argparse.Namespace]:
     """Own flags, and those of train.py. Raises InputError for values outside of their range."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="python3 -m src.autolabel",
         description="Label pictures by the models that they help to train, until the held-out NME no longer falls.",
         epilog="Every model and training flag of train.py may follow (--backbone, --head, --recipe, --init, --seed, "
         "--end_epoch or --minutes of the first round, ...): python3 train.py --help. The same command again goes on.",
-        formatter_class=HelpFormatter,
         allow_abbrev=False,
     )
     parser.add_argument("--unlabeled", type=Path, help="folder of pictures without labels")

@@ -17,7 +17,7 @@ import pandas as pd
 import torch
 from tqdm import tqdm
 
-from src.command_line import HelpFormatter, run_command
+from src.command_line import Parser, run_command
 from src.compression.importance import importance, remove_channels
 from src.config import AUGMENTATIONS, AugmentationConfig, TrainingConfig
 from src.datasets.loader import TrainingBatches
@@ -89,7 +89,7 @@ def fine_tune(
 
 
 def parse_arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0], formatter_class=HelpFormatter)
+    parser = Parser(description=__doc__.split("\n")[0])
     parser.add_argument("--model_path", type=Path, default="best.pth.tar", help="the model to prune")
     parser.add_argument("--reference", type=Path, help="the unpruned model, where --model_path is a pruned one")
     parser.add_argument("--dataroot", type=Path, default="data/AFLW_train_data", help="prepared training faces")

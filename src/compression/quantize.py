@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from torch import Tensor
 
-from src.command_line import HelpFormatter, run_command
+from src.command_line import Parser, run_command
 from src.errors import InputError
 from src.export.onnx_file import export_onnx
 from src.export.tflite import calibration_crops
@@ -122,7 +122,7 @@ def _strip(model: "ModelProto") -> None:
 
 
 def parse_arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0], formatter_class=HelpFormatter)
+    parser = Parser(description=__doc__.split("\n")[0])
     parser.add_argument("--model_path", type=Path, default="best.pth.tar", help="a model file or a snapshot")
     parser.add_argument("--form", choices=FORMS, default="int8")
     parser.add_argument(

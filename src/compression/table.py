@@ -19,7 +19,7 @@ from torch import Tensor
 
 from src.benchmark.baselines import SIDE, mobilenet_v3_large
 from src.benchmark.measurements import onnx_milliseconds
-from src.command_line import HelpFormatter, run_command
+from src.command_line import Parser, run_command
 from src.compression.quantize import FORMS, quantize
 from src.datasets.prepared import PreparedFaces, load_prepared
 from src.errors import InputError
@@ -89,7 +89,7 @@ def compare(files: list[File], validation: PreparedFaces, folder: Path, *, turns
 
 
 def parse_arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0], formatter_class=HelpFormatter)
+    parser = Parser(description=__doc__.split("\n")[0])
     parser.add_argument("models", type=Path, nargs="+", help="model files; losses are relative to the first")
     parser.add_argument("--calibration", type=Path, default="data/AFLW_train_data", help="prepared faces, for int8")
     parser.add_argument("--calibration_faces", type=int, default=128)

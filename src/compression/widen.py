@@ -11,7 +11,7 @@ from pathlib import Path
 
 import torch
 
-from src.command_line import HelpFormatter, run_command
+from src.command_line import Parser, run_command
 from src.config import MAX_MODEL_MB, TrainingConfig
 from src.errors import InputError
 from src.files import check_writable
@@ -32,7 +32,7 @@ def widen(network: LandmarkNet, factor: float, *, seed: int = 0) -> None:
 
 
 def parse_arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0], formatter_class=HelpFormatter)
+    parser = Parser(description=__doc__.split("\n")[0])
     parser.add_argument("--model_path", type=Path, default="best.pth.tar", help="the model to widen")
     parser.add_argument("--factor", type=float, default=2.0, help=f"of the widths inside of blocks, at most {WIDEST}")
     parser.add_argument("--seed", type=int, default=0)

@@ -41,7 +41,10 @@ MIN_SIDE = 16  # pixels: below this a face has no landmarks to see
 MAX_SIDE = 16384  # pixels: beyond this a "cropped face" is a mistake
 MAX_PIXELS = 64_000_000  # decoding more on every core would fill the memory
 # What Pillow raises for damaged files.
-DAMAGED = (OSError, SyntaxError, ValueError, LookupError, TypeError, ArithmeticError, EOFError, struct.error)
+DAMAGED = (
+    *(OSError, SyntaxError, ValueError, LookupError, TypeError, ArithmeticError, EOFError, struct.error),
+    RuntimeError,  # of the AVIF decoder
+)
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from src.boxes import BOX_COLUMNS, KINDS, read_boxes
-from src.command_line import HelpFormatter, progress, run_command
+from src.command_line import Parser, progress, run_command
 from src.datasets.listing import list_pictures, match_names, natural_order
 from src.demo.records import Records, open_records
 from src.demo.smoothing import Smoothing
@@ -31,7 +31,7 @@ _Boxes = dict[str, list[np.ndarray]]
 
 
 def parse_arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=HelpFormatter)
+    parser = Parser(description=__doc__)
     parser.add_argument("sources", nargs="+", help="pictures, folders, quoted patterns, videos, a camera's number")
     parser.add_argument("--boxes", type=Path, metavar="CSV", help=f"face boxes in pixels: {','.join(BOX_COLUMNS)}")
     parser.add_argument("--box_kind", choices=KINDS, default="landmarks", help="what the boxes hold (src/boxes.py)")

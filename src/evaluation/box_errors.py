@@ -10,7 +10,7 @@ import numpy as np
 from PIL import Image
 
 from src.boxes import box_of_points
-from src.command_line import HelpFormatter, run_command
+from src.command_line import Parser, run_command
 from src.datasets.challenge import read_annotations
 from src.errors import InputError
 from src.metrics import nme, point_errors
@@ -45,7 +45,7 @@ def box_nme(
 
 
 def parse_arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0], formatter_class=HelpFormatter)
+    parser = Parser(description=__doc__.split("\n")[0])
     parser.add_argument("folder", type=Path, help="pictures with an annot.pkl")
     parser.add_argument("--model_path", type=Path, default="best.pth.tar", help=".pth.tar, .onnx or .tflite")
     parser.add_argument("--amounts", type=float, nargs="+", default=[0, 10, 20], help="percent of a box's size")

@@ -13,7 +13,7 @@ import numpy as np
 import torch
 
 from src.augmentation import augment
-from src.command_line import HelpFormatter, progress, run_command
+from src.command_line import Parser, progress, run_command
 from src.config import AugmentationConfig
 from src.datasets.pictures import SQUARE_SIZE
 from src.datasets.prepared import PreparedFaces, load_prepared, prepare
@@ -87,7 +87,7 @@ def _compare(
 
 
 def parse_arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=HelpFormatter)
+    parser = Parser(description=__doc__)
     parser.add_argument("--model_path", type=Path, default="best.pth.tar", help=".pth.tar, .onnx or .tflite")
     parser.add_argument("--faces", type=int, default=400, help="rendered faces to fit on")
     parser.add_argument("--looks", type=int, choices=(2, 3), default=3, help="at each face")

@@ -13,7 +13,7 @@ import pandas as pd
 from PIL import Image, ImageDraw, ImageFilter
 from scipy.spatial import ConvexHull
 
-from src.command_line import HelpFormatter, progress, run_command
+from src.command_line import Parser, progress, run_command
 from src.datasets.challenge import read_annotations
 from src.metrics import FAILURE, bootstrap_interval, failure_rate, nme, point_errors
 from src.predict import Predictor
@@ -166,7 +166,7 @@ def _damaged(
 
 
 def parse_arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=HelpFormatter)
+    parser = Parser(description=__doc__)
     parser.add_argument("folder", type=Path, help="crops with an annot.pkl")
     parser.add_argument("--model_path", type=Path, nargs="+", default=["best.pth.tar"], help="one or several files")
     parser.add_argument("--kinds", nargs="+", choices=DAMAGES, default=list(DAMAGES), metavar="KIND", help="all")

@@ -15,7 +15,7 @@ from PIL import Image, ImageDraw, ImageFilter
 from skimage import data
 
 from src.boxes import KINDS, box_of_points, crop_of_picture, cut_crop
-from src.command_line import HelpFormatter, progress, run_command
+from src.command_line import Parser, progress, run_command
 from src.errors import InputError
 from src.evaluation.box_errors import read_faces
 from src.predict.predictor import Predictor
@@ -136,7 +136,7 @@ def milliseconds(predictor: Predictor, picture: Image.Image) -> float:
 
 
 def parse_arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0], formatter_class=HelpFormatter)
+    parser = Parser(description=__doc__.split("\n")[0])
     parser.add_argument("folder", type=Path, help="crops with an annot.pkl")
     parser.add_argument("--model_path", type=Path, default="best.pth.tar", help=".pth.tar, .onnx or .tflite")
     parser.add_argument("--looks", type=int, choices=(2, 3), default=3, help="at each face")

@@ -3,14 +3,14 @@
 import argparse
 from pathlib import Path
 
-from src.command_line import HelpFormatter, run_command
+from src.command_line import Parser, run_command
 from src.export.onnx_file import MOST_LOOKS, OPSET, export_onnx
 from src.network.checkpoint import load_model
 from src.predict.exported_files import FRAMES
 
 
 def parse_arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=HelpFormatter)
+    parser = Parser(description=__doc__)
     parser.add_argument("--model_path", type=Path, default="best.pth.tar", help="a model file or a snapshot")
     parser.add_argument("--input", choices=FRAMES, default="crop", help="what the file takes")
     parser.add_argument("--looks", type=int, help="1, or 2 with a score: the default for pictures")

@@ -3,14 +3,13 @@
 BlazeFace uses nine operations, so they are translated here one by one; inputs and outputs stay as they are.
 """
 
-import argparse
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import numpy as np
 
-from src.command_line import HelpFormatter, run_command
+from src.command_line import Parser, run_command
 from src.errors import InputError
 from src.files import atomic_path
 from src.predict.detector_file import DETECTOR_PATH, open_detector
@@ -159,7 +158,7 @@ def _difference(expected: Any, model: bytes) -> float:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0], formatter_class=HelpFormatter)
+    parser = Parser(description=__doc__.split("\n")[0])
     parser.add_argument("--detector", type=Path, default=DETECTOR_PATH, help="the .tflite file of make detector")
     parser.add_argument("--out", type=Path, default="output/detector.onnx", help="where the ONNX file goes")
     arguments = parser.parse_args()

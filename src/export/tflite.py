@@ -17,7 +17,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from src.command_line import HelpFormatter, run_command
+from src.command_line import Parser, run_command
 from src.datasets.prepared import load_prepared
 from src.errors import InputError
 from src.export.networks import CropNetwork
@@ -152,7 +152,7 @@ def _signature(file: Path) -> tuple[str, list[str]]:
 
 
 def parse_arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=HelpFormatter)
+    parser = Parser(description=__doc__)
     parser.add_argument("--model_path", type=Path, default="best.pth.tar", help="a model file or a snapshot")
     parser.add_argument("--form", choices=FORMS, default="float32")
     parser.add_argument(

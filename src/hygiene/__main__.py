@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from src.command_line import HelpFormatter, run_command
+from src.command_line import HelpFormatter, Parser, run_command
 from src.datasets.conversion import convert
 from src.datasets.faces import Faces
 from src.datasets.folder import Folder
@@ -71,9 +71,7 @@ class _Labels:
 
 
 def parse_arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        prog="python3 -m src.hygiene", description=__doc__, formatter_class=_Formatter, allow_abbrev=False
-    )
+    parser = Parser(prog="python3 -m src.hygiene", description=__doc__, formatter_class=_Formatter, allow_abbrev=False)
     parser.add_argument("--root", type=Path, nargs="+", required=True, help="folders: training, validation, test")
     parser.add_argument("--distance", type=int, default=10, help=f"of {BITS} bits, in which near duplicates may differ")
     parser.add_argument("--name_pattern", default=NAME_PATTERN, help="equal parentheses: copies of one face")

@@ -4,7 +4,6 @@ It predicts with NumPy, Pillow and ONNX Runtime: 0.2 GB where PyTorch takes seve
 by file (`src.light.modules`); its name is light_landmarks.
 """
 
-import argparse
 import re
 import shutil
 import subprocess
@@ -12,7 +11,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from src.command_line import HelpFormatter, run_command
+from src.command_line import Parser, run_command
 from src.errors import InputError
 from src.export.detector import export_detector
 from src.export.onnx_file import export_onnx
@@ -108,7 +107,7 @@ def _requirements() -> list[str]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=HelpFormatter)
+    parser = Parser(description=__doc__)
     parser.add_argument("--model_path", type=Path, default=MODEL_PATH, help="a model file or a snapshot")
     parser.add_argument("--detector", type=Path, default=DETECTOR_PATH, help="the .tflite file of make detector")
     parser.add_argument("--out", type=Path, default="output", help="folder of the wheel")

@@ -20,7 +20,7 @@ from tempfile import TemporaryDirectory
 from jupyter_client.kernelspec import KernelSpec
 from tqdm import tqdm
 
-from src.command_line import HelpFormatter, progress, run_command
+from src.command_line import Parser, progress, run_command
 from src.errors import InputError, about
 from src.files import check_writable, read_json, read_text, write_text
 from src.notebook.data import ROOT
@@ -33,9 +33,7 @@ Parameters = dict[str, object]
 
 
 def parse_arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        prog="python3 -m src.notebook", description="Run notebooks with papermill.", formatter_class=HelpFormatter
-    )
+    parser = Parser(prog="python3 -m src.notebook", description="Run notebooks with papermill.")
     parser.add_argument("notebook", nargs="?", help="a number or name: 03, 03_backbones or its path")
     parser.add_argument("--all", action="store_true", help="run all of them, in order")
     parser.add_argument(

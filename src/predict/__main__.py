@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from src.boxes import read_boxes
-from src.command_line import HelpFormatter, progress, run_command
+from src.command_line import Parser, progress, run_command
 from src.datasets.formats.ivslab import right_to_left
 from src.datasets.formats.pts import face_block
 from src.datasets.listing import folded, match_names, spell_out
@@ -24,7 +24,7 @@ _COUNTS = (NUM_POINTS, len(INNER_51))
 
 
 def parse_arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=HelpFormatter)
+    parser = Parser(description=__doc__)
     parser.add_argument("image_list", type=Path, help="a text file with one picture's path a line")
     parser.add_argument("out_dir", type=Path, help="where the text files go")
     parser.add_argument("--model", type=Path, default="best.pth.tar", help=".pth.tar, .onnx or .tflite")

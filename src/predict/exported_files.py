@@ -107,9 +107,9 @@ def open_onnx(path: str | Path, *, threads: int = 1) -> "InferenceSession":
     _check_file(path)
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
-    options.log_severity_level = 4  # what is wrong is said once, by the exception
+    options.log_severity_level = 4  # what is wrong is said once, by the exception: so without fallback, too
     try:
-        return onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+        return onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"], enable_fallback=0)
     except Exception as error:  # ONNX Runtime has an exception type for each of its codes
         raise InputError(_unusable(path, "an ONNX file", error)) from None
 

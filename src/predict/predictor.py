@@ -14,6 +14,7 @@ import numpy as np
 from PIL import Image
 
 from src.boxes import KINDS, BoxKind, box_of_points, check_boxes, crop_of_picture
+from src.config import MOST_THREADS
 from src.errors import InputError
 from src.predict.confidence import SHIPPED, Calibration, disagreement, doubt
 from src.predict.detector import Detector, detect_hanging, merge
@@ -59,8 +60,8 @@ class Predictor:
     ) -> None:
         if isinstance(box_kind, str) and box_kind not in KINDS:
             raise InputError(f"unknown kind of box {box_kind!r}; expected one of {', '.join(KINDS)}, or a BoxKind")
-        if not threads >= 1:
-            raise InputError(f"expected at least one thread, found {threads}")
+        if not 1 <= threads <= MOST_THREADS:
+            raise InputError(f"expected 1 to {MOST_THREADS} threads, found {threads}")
         self.box_kind = KINDS[box_kind] if isinstance(box_kind, str) else box_kind
         if looks not in SHIPPED:
             raise InputError(f"expected 2 or 3 looks, whose agreement makes the score, found {looks}")

@@ -7,8 +7,8 @@ from collections.abc import Collection
 from dataclasses import fields, replace
 from pathlib import Path
 
-from src.command_line import HelpFormatter
-from src.config import AUGMENTATIONS, ModelConfig, TrainingConfig
+from src.command_line import Parser
+from src.config import AUGMENTATIONS, MOST_THREADS, ModelConfig, TrainingConfig
 from src.errors import InputError
 from src.markup import POINT_SETS
 from src.network import checkpoint
@@ -37,9 +37,8 @@ _AUGMENTATION_NAMES = {config: name for name, config in AUGMENTATIONS.items()}
 
 def build_parser() -> argparse.ArgumentParser:
     """train.py's flags with their defaults."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         description="Train a landmark network on prepared faces.",
-        formatter_class=HelpFormatter,
     )
     parser.add_argument("--recipe", choices=RECIPES, help="a complete set of flags by name; other flags override it")
     data = parser.add_argument_group("data")
@@ -147,8 +146,8 @@ def configurations(flags: argparse.Namespace, start: dict | None = None) -> tupl
             raise InputError(f"expected --{name} above 0, found {getattr(flags, name)}")
     if flags.train_batchsize < 2:
         raise InputError("expected --train_batchsize of at least 2: batch normalization compares faces")
-    if flags.workers < 0 or not 0 <= flags.seed < 2**32:
-        raise InputError("expected --workers of at least 0 and --seed from 0 to 2^32 - 1")
+    if not 0 <= flags.workers <= MOST_THREADS or not 0 <= flags.seed < 2**32:
+        raise InputError(f"expected --workers from 0 to {MOST_THREADS} and --seed from 0 to 2^32 - 1")
     if not 0 <= flags.ema < 1:
         raise InputError(f"expected --ema in [0, 1), found {flags.ema}")
     if not (flags.pip_cls >= 0 and flags.pip_reg >= 0):

@@ -12,8 +12,11 @@ from collections.abc import Callable
 from multiprocessing import connection, get_context
 from multiprocessing.process import BaseProcess
 
+import torch
+
 from src.command_line import run_command
 from src.devices import born_deaf, end_with_parent
+from src.errors import InputError
 
 _PATIENCE = 10.0  # seconds for the others, once one has failed
 
@@ -22,7 +25,11 @@ def run_in_processes(main: Callable[[], None], count: int) -> int:
     """Run a command's `main` in so many processes that find each other by `src.devices.join_world`.
 
     This process then only waits. Returns the exit code: of the first process if it failed, else of any that did.
+    Raises InputError for more processes than this machine has cores or GPUs.
     """
+    most = max(2, os.cpu_count() or 1, torch.cuda.device_count())
+    if count > most:
+        raise InputError(f"expected at most {most} processes on this machine, found {count}")
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]

@@ -15,7 +15,7 @@ from torch import Tensor
 from torch.optim.swa_utils import update_bn
 
 from src.augmentation import augment
-from src.command_line import HelpFormatter, progress, run_command
+from src.command_line import Parser, progress, run_command
 from src.config import TrainingConfig
 from src.datasets.loader import TrainingBatches
 from src.datasets.prepared import PreparedFaces, load_prepared
@@ -78,7 +78,7 @@ def _training_images(
 
 
 def parse_arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0], formatter_class=HelpFormatter)
+    parser = Parser(description=__doc__.split("\n")[0])
     parser.add_argument("models", type=Path, nargs="+", help="model files or snapshots of one configuration")
     parser.add_argument("--out", type=Path, required=True, help="where the averaged model goes")
     parser.add_argument("--dataroot", type=Path, help="prepared training faces: measure the statistics anew")

@@ -71,6 +71,16 @@ def test_an_onnx_file_without_metadata_is_refused(tmp_path: Path) -> None:
         onnx_metadata(open_onnx(path), path)
 
 
+def test_an_onnx_file_with_odd_letters_is_refused_in_silence(tmp_path: Path, capfd: pytest.CaptureFixture) -> None:
+    pytest.importorskip("onnxruntime")
+    write_onnx(tmp_path / "model.onnx", opset=13)
+    content = (tmp_path / "model.onnx").read_bytes()
+    (tmp_path / "model.onnx").write_bytes(content.replace(b"Relu", b"\xffelu"))
+    with pytest.raises(InputError, match=r"model\.onnx: expected an ONNX file"):
+        open_onnx(tmp_path / "model.onnx")
+    assert capfd.readouterr() == ("", "")
+
+
 def test_a_tflite_file_without_metadata_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "model.tflite"
     path.write_bytes(b"a model's bytes")
