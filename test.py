@@ -18,6 +18,7 @@ from src.errors import InputError
 from src.evaluation.report import describe_errors
 from src.files import alone_in, check_writable
 from src.metrics import box_errors, interocular_errors, point_errors
+from src.network import conventions
 from src.network.checkpoint import load_model, stores_float32
 from src.network.model import LandmarkNet
 from src.network.profiling import profile
@@ -34,6 +35,7 @@ LOOKS_HELP = "at each face, the later ones upright and from closer by (3; 1 if t
 def parse_arguments() -> argparse.Namespace:
     parser = Parser(description=__doc__)
     parser.add_argument("--model_path", type=Path, default="best.pth.tar", help="a model file or a snapshot")
+    parser.add_argument("--convention", metavar="NAME", help="of the points, one that the model has (its own)")
     parser.add_argument("--test_dataroot", type=Path, help=f"folder of pictures ({TEST_DATA})")
     parser.add_argument("--out_dir", type=Path, default="output")
     views = parser.add_mutually_exclusive_group()
@@ -65,8 +67,8 @@ def main() -> None:
     if arguments.batch_size < 1 or arguments.preview < 0:
         raise InputError("expected --batch_size of at least 1 and --preview of at least 0")
     check_writable(arguments.out_dir)  # before the work, not after it
-    model, content = load_model(arguments.model_path, choose_device(arguments.device))
-    print(f"{arguments.model_path}: {describe_model(model, stores_float32(content))}")
+    model, content = load_model(arguments.model_path, choose_device(arguments.device), convention=arguments.convention)
+    print(f"{arguments.model_path}: {describe_model(model, content)}")
     if arguments.frame and not arguments.annotations:
         raise InputError("--frame goes with --annotations: it says what they speak of")
     true_points = read_truth(arguments.annotations, arguments.test_dataroot, arguments.frame)
@@ -105,12 +107,13 @@ def check(solution: Path, folder: Path | None) -> None:
     print(f"{solution}: {count} rows, correct{against}")
 
 
-def describe_model(model: LandmarkNet, is_float32: bool) -> str:
-    """A model's form and size, and whether the challenge's rules allow it."""
-    cost = profile(model)
-    fits = "within" if cost.megabytes <= MAX_MODEL_MB and is_float32 else "OUTSIDE"
+def describe_model(model: LandmarkNet, content: dict) -> str:
+    """A model's form and size, and whether the challenge's rules allow it. content: of its file."""
+    cost, is_float32 = profile(model), stores_float32(content)
+    megabytes = cost.megabytes + conventions.megabytes(content)
+    fits = "within" if megabytes <= MAX_MODEL_MB and is_float32 else "OUTSIDE"
     return (
-        f"{model.config.backbone} + {model.config.head} at {model.config.input_size} px, {cost.megabytes:.2f} MB, "
+        f"{model.config.backbone} + {model.config.head} at {model.config.input_size} px, {megabytes:.2f} MB, "
         f"{cost.parameters:,} parameters, float32 {'yes' if is_float32 else 'NO'}: {fits} the challenge's rules "
         f"({MAX_MODEL_MB:g} MB, float32, one model)"
     )

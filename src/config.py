@@ -25,6 +25,7 @@ class ModelConfig:
     second_look: tuple[float, float, float, float] = (0.5, 0.58, 0.585, 0.5)
     points: int = 68  # 68, 51 without the jaw, or the 12 of the eyes: the sets of src/markup.py
     auxiliary: bool = True  # the Euler-angle branch, in training only
+    convention: str = "aflw"  # what the points mean; a model file may hold further ones (src/network/conventions.py)
     # Options of heads; a head refuses those that it does not have (src/network/heads).
     attention: str = "none"  # none, se or coordinate, on the pyramid's sum
     coord_conv: bool = False  # the pyramid sees where each cell lies
@@ -123,6 +124,7 @@ class TrainingConfig:
 
 # Fields that came later, and the value that files from before them mean: left out at it, so that these stay the same.
 _LATER = {
+    "convention": "aflw",
     "widths": (),
     "map_stride": 4,
     "shape_layer": False,

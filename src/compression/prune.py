@@ -27,6 +27,7 @@ from src.evaluation.evaluate import evaluate
 from src.files import atomic_path, check_writable, write_text
 from src.metrics import nme
 from src.network import checkpoint
+from src.network.conventions import say_left_out
 from src.network.model import LandmarkNet
 from src.network.profiling import milliseconds, profile
 from src.training.distillation import DISTILLATIONS
@@ -116,7 +117,8 @@ def parse_arguments() -> argparse.Namespace:
 def main() -> None:
     arguments = parse_arguments()
     check_writable(arguments.out.parent)  # before the work, not after it
-    model, _ = checkpoint.load_model(arguments.model_path, points=None)
+    model, content = checkpoint.load_model(arguments.model_path, points=None)
+    say_left_out(content)
     reference = arguments.reference or arguments.model_path
     if profile(model).megabytes <= arguments.target_mb:
         raise InputError(f"{arguments.model_path}: expected more than --target_mb {arguments.target_mb:g}, found less")

@@ -1,7 +1,8 @@
 """Calibrate the score of `src.predict.confidence`: python3 -m src.evaluation.calibrate --model_path FILE.
 
 The numbers are fitted on faces that the project renders itself, as they are, augmented as in training, and turned, and
-then tested on the annotated pictures of --check_on. reliability.png shows the scores against what came true.
+then tested on the annotated pictures of --check_on. reliability.png shows the scores against what came true. Rendered
+faces have the model's own convention; for another one, --held_out gives photographs that it did not learn from.
 """
 
 import argparse
@@ -18,6 +19,7 @@ from src.config import AugmentationConfig
 from src.datasets.pictures import SQUARE_SIZE
 from src.datasets.prepared import PreparedFaces, load_prepared, prepare
 from src.errors import InputError
+from src.evaluation.conventions import of_sources, split
 from src.files import atomic_path, check_writable
 from src.geometry import apply_affine, orientation_affine
 from src.predict.confidence import LIMIT, calibration_error, disagreement, fit_calibration, reliability
@@ -45,28 +47,39 @@ def measure(
     looks: at each face. augmentation: every batch is also measured augmented so, and turned by 90 or 180 degrees, so
     that faces which nobody finds are among them; the arrays then hold 3 N values.
     """
-    generator = torch.Generator().manual_seed(seed)
-    found = []
     with tempfile.TemporaryDirectory() as prepared:
         prepare([folder], prepared, image_size=SQUARE_SIZE)
-        faces = load_prepared(prepared)
-        for start in progress(range(0, len(faces), _BATCH), desc="predicting", unit="batch"):
-            part = slice(start, start + _BATCH)
-            squares, points_unit = np.array(faces.images[part]), faces.points_unit[part]
-            found.append(_compare(runtime, squares, points_unit, looks))
-            if augmentation is not None:
-                images, moved, _ = augment(
-                    torch.from_numpy(squares),
-                    torch.from_numpy(points_unit),
-                    torch.from_numpy(faces.euler[part]),
-                    crop=_WHOLE,
-                    size=SQUARE_SIZE,
-                    config=augmentation,
-                    generator=generator,
-                )
-                squares = (255 * images).round().byte().permute(0, 2, 3, 1).contiguous().numpy()
-                found.append(_compare(runtime, squares, moved.numpy(), looks))
-                found.append(_compare(runtime, *_turn(faces, part, quarters=1 + start // _BATCH % 2), looks))
+        return measure_faces(runtime, load_prepared(prepared), looks=looks, augmentation=augmentation, seed=seed)
+
+
+def measure_faces(
+    runtime: Runtime,
+    faces: PreparedFaces,
+    *,
+    looks: int = 3,
+    augmentation: AugmentationConfig | None = None,
+    seed: int = 0,
+) -> tuple[np.ndarray, np.ndarray]:
+    """`measure` of prepared faces."""
+    generator = torch.Generator().manual_seed(seed)
+    found = []
+    for start in progress(range(0, len(faces), _BATCH), desc="predicting", unit="batch"):
+        part = slice(start, start + _BATCH)
+        squares, points_unit = np.array(faces.images[part]), faces.points_unit[part]
+        found.append(_compare(runtime, squares, points_unit, looks))
+        if augmentation is not None:
+            images, moved, _ = augment(
+                torch.from_numpy(squares),
+                torch.from_numpy(points_unit),
+                torch.from_numpy(faces.euler[part]),
+                crop=_WHOLE,
+                size=SQUARE_SIZE,
+                config=augmentation,
+                generator=generator,
+            )
+            squares = (255 * images).round().byte().permute(0, 2, 3, 1).contiguous().numpy()
+            found.append(_compare(runtime, squares, moved.numpy(), looks))
+            found.append(_compare(runtime, *_turn(faces, part, quarters=1 + start // _BATCH % 2), looks))
     disagreements, errors = zip(*found, strict=True)
     return np.concatenate(disagreements), np.concatenate(errors)
 
@@ -89,6 +102,9 @@ def _compare(
 def parse_arguments() -> argparse.Namespace:
     parser = Parser(description=__doc__)
     parser.add_argument("--model_path", type=Path, default="best.pth.tar", help=".pth.tar, .onnx or .tflite")
+    parser.add_argument("--convention", metavar="NAME", help="of the points, one that the model has (its own)")
+    parser.add_argument("--held_out", type=Path, metavar="PREPARED", help="fit on a tenth of these faces instead")
+    parser.add_argument("--only", nargs="+", default=[], metavar="NAME", help="those whose names begin so (all)")
     parser.add_argument("--faces", type=int, default=400, help="rendered faces to fit on")
     parser.add_argument("--looks", type=int, choices=(2, 3), default=3, help="at each face")
     parser.add_argument("--check_on", type=Path, help="folder of pictures with an annot.pkl, to test the fit on")
@@ -101,13 +117,18 @@ def main() -> None:
     if arguments.faces < 2:
         raise InputError(f"expected --faces of at least 2, found {arguments.faces}")
     check_writable(arguments.out.parent)
-    runtime, looks = open_model(arguments.model_path), arguments.looks
-    with tempfile.TemporaryDirectory() as folder:
-        rendered = Path(folder) / "rendered"
-        render_faces(rendered, arguments.faces, seed=_SEED)
-        augmentation = replace(AugmentationConfig(), flip=0.0)  # the second look is mirrored anyway
-        measured = {"rendered, fitted on": measure(runtime, rendered, looks=looks, augmentation=augmentation)}
-    disagreements, errors = measured["rendered, fitted on"]
+    runtime, looks = open_model(arguments.model_path, convention=arguments.convention), arguments.looks
+    options = {"looks": looks, "augmentation": replace(AugmentationConfig(), flip=0.0)}  # the second look is mirrored
+    if arguments.held_out:
+        _, faces = split(of_sources(load_prepared(arguments.held_out), arguments.only))
+        fitted_on, found = "held out, fitted on", measure_faces(runtime, faces, **options)
+    else:
+        with tempfile.TemporaryDirectory() as folder:
+            rendered = Path(folder) / "rendered"
+            render_faces(rendered, arguments.faces, seed=_SEED)
+            fitted_on, found = "rendered, fitted on", measure(runtime, rendered, **options)
+    measured = {fitted_on: found}
+    disagreements, errors = found
     calibration = fit_calibration(disagreements, errors < LIMIT)
     if arguments.check_on:
         measured[arguments.check_on.name] = measure(runtime, arguments.check_on, looks=looks)

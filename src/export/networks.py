@@ -15,7 +15,7 @@ from src.datasets.pictures import SQUARE_SIZE
 from src.export.rearranged import rearrange
 from src.export.second_look import SecondLook
 from src.network.model import LandmarkNet
-from src.predict.confidence import SHIPPED, Calibration
+from src.predict.confidence import Calibration, shipped_calibration
 
 
 class CropNetwork(nn.Module):
@@ -41,9 +41,10 @@ class PictureNetwork(nn.Module):
     filter written out as matrices; the fixed crop of the small square is one constant matrix an axis.
     """
 
-    def __init__(self, model: LandmarkNet, *, looks: int = 2, calibration: Calibration = SHIPPED[2]) -> None:
-        """looks: 1 or 2. calibration: of the score (`src.evaluation.calibrate`); the default is the shipped model's."""
+    def __init__(self, model: LandmarkNet, *, looks: int = 2, calibration: Calibration | None = None) -> None:
+        """looks: 1 or 2. calibration: of the score (`src.evaluation.calibrate`); None is the shipped model's."""
         super().__init__()
+        calibration = calibration or shipped_calibration(2, model.config.convention)
         self.second_look = SecondLook(model.config, calibration) if looks == 2 else None
         self.crop_network = CropNetwork(model)
         center_x, center_y, self.side = model.config.crop

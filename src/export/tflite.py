@@ -154,6 +154,7 @@ def _signature(file: Path) -> tuple[str, list[str]]:
 def parse_arguments() -> argparse.Namespace:
     parser = Parser(description=__doc__)
     parser.add_argument("--model_path", type=Path, default="best.pth.tar", help="a model file or a snapshot")
+    parser.add_argument("--convention", metavar="NAME", help="of the points, one that the model has (its own)")
     parser.add_argument("--form", choices=FORMS, default="float32")
     parser.add_argument(
         "--calibration",
@@ -168,7 +169,7 @@ def parse_arguments() -> argparse.Namespace:
 
 def main() -> None:
     arguments = parse_arguments()
-    model, content = load_model(arguments.model_path)
+    model, content = load_model(arguments.model_path, convention=arguments.convention)
     crops = None
     if arguments.form == "int8":
         crops = calibration_crops(model, arguments.calibration, arguments.calibration_faces)

@@ -1,7 +1,7 @@
 """Model files and snapshots: written whole, read strictly and never as code.
 
-- a model file (`best.pth.tar`): {"format", "model": configuration, "weights": float32 state, "nme", "training"}; the
-  training-only auxiliary branch is left out
+- a model file (`best.pth.tar`): {"format", "model": configuration, "weights": float32 state, "nme", "training"} and
+  perhaps "conventions" (`src.network.conventions`); the training-only auxiliary branch is left out
 - a snapshot (`checkpoint_epoch_N.pth.tar`): a model file's entries plus the trainer's whole state
 """
 
@@ -16,10 +16,12 @@ from src.config import ModelConfig, TrainingConfig, to_dict
 from src.errors import InputError, about
 from src.files import atomic_path, open_zip
 from src.markup import NUM_POINTS
+from src.network import conventions
 from src.network.model import AUXILIARY, LandmarkNet, build_model
 from src.network.stored import read_config
 
 FORMAT = 1
+MODEL_ENTRIES = ("format", "model", "weights", "nme", "training", "conventions")  # of a model file
 INTERRUPTED = "checkpoint_interrupted.pth.tar"  # the snapshot that Ctrl-C leaves
 _ROOT = Path(__file__).resolve().parents[2]
 _MOST_BYTES = 8_000_000_000  # nothing is compressed, so the file itself is as large
@@ -86,6 +88,7 @@ def _check_content(content: dict) -> None:
         for name, value in weights.items()
     ):
         raise InputError("expected weights as a dictionary of named tensors")
+    conventions.check(content)
 
 
 def model_content(model: LandmarkNet, *, nme: float, training: TrainingConfig) -> dict:
@@ -115,13 +118,20 @@ def _in_one_storage(weights: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]
 
 
 def load_model(
-    path: str | Path, device: torch.device | str = "cpu", *, points: int | None = NUM_POINTS
+    path: str | Path,
+    device: torch.device | str = "cpu",
+    *,
+    points: int | None = NUM_POINTS,
+    convention: str | None = None,
 ) -> tuple[LandmarkNet, dict]:
     """Rebuild the network of a model file or snapshot, in evaluation mode. Returns it and the file's content.
 
-    points: how many the caller can use, None for any; raises InputError for a model of another number.
+    points: how many the caller can use, None for any. convention: one that the file has (`src.network.conventions`),
+    None for its own. Raises InputError for a model of another number of points and for a convention that it lacks.
     """
     content = load(path)
+    with about(path):
+        content = conventions.choose(content, convention)
     config = replace(read_config(ModelConfig, content["model"]), auxiliary=False)
     if points not in (None, config.points):
         raise InputError(

@@ -28,6 +28,7 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("image_list", type=Path, help="a text file with one picture's path a line")
     parser.add_argument("out_dir", type=Path, help="where the text files go")
     parser.add_argument("--model", type=Path, default="best.pth.tar", help=".pth.tar, .onnx or .tflite")
+    parser.add_argument("--convention", metavar="NAME", help="of the points, one that the model has (its own)")
     parser.add_argument("--boxes", type=Path, metavar="CSV", help="face boxes as src.demo takes them")
     parser.add_argument("--points", type=int, choices=_COUNTS, default=NUM_POINTS, help="51 leaves the jaw out")
     return parser.parse_args()
@@ -41,7 +42,7 @@ def main() -> None:
     names = [picture.as_posix() for picture in pictures]
     with about(arguments.boxes):
         name_of = match_names(boxes, names)
-    predictor = Predictor(arguments.model)
+    predictor = Predictor(arguments.model, convention=arguments.convention)
     without = []
     with alone_in(arguments.out_dir):
         for name, picture in zip(names, progress(pictures, desc="predicting", unit="picture"), strict=True):

@@ -33,6 +33,13 @@ class Calibration:
 # Of best.pth.tar by the number of looks, on rendered faces, which it never saw in training:
 # python3 -m src.evaluation.calibrate, with --looks 2 for the first
 SHIPPED = {2: Calibration(intercept=1.61, slope=-1.92), 3: Calibration(intercept=1.44, slope=-2.64)}
+# Of its other conventions, on photographs that were held out: with --held_out.
+_OTHER_CONVENTIONS = {"300w": SHIPPED}
+
+
+def shipped_calibration(looks: int, convention: str) -> Calibration:
+    """Of best.pth.tar; a convention that has no numbers of its own takes those of the model's."""
+    return _OTHER_CONVENTIONS.get(convention, SHIPPED)[looks]
 
 
 def disagreement(found_unit: np.ndarray) -> np.ndarray:

@@ -16,7 +16,7 @@ from PIL import Image
 from src.boxes import KINDS, BoxKind, box_of_points, check_boxes, crop_of_picture
 from src.config import MOST_THREADS
 from src.errors import InputError
-from src.predict.confidence import SHIPPED, Calibration, disagreement, doubt
+from src.predict.confidence import SHIPPED, disagreement, doubt, shipped_calibration
 from src.predict.detector import Detector, detect_hanging, merge
 from src.predict.detector_file import open_detector
 from src.predict.face import NOTHING_BELOW, Face, make_face
@@ -40,10 +40,11 @@ class Predictor:
 
     box_kind: what the boxes hold, a name of `src.boxes.KINDS` or a BoxKind of your detector. turns: look again at faces
     in doubt with the picture turned by 90, 180 and 270 degrees. looks: how often each view is looked at
-    (`src.predict.looks`), 2 or 3. calibration: what turns agreement into the score; None is the shipped model's.
-    detector: of whole pictures, an object (`src.predict.detector`) or its file; None is the one that `make detector`
-    fetches, opened when it is needed. threads: of all computing, in every runtime. device: of checkpoints. Raises
-    InputError for a file that cannot be used, and for a device that is not there.
+    (`src.predict.looks`), 2 or 3. convention: what the points mean, one that the file has (`src.network.conventions`),
+    such as "300w" for the visible outline; None is the file's own. detector: of whole pictures, an object
+    (`src.predict.detector`) or its file; None is the one that `make detector` fetches, opened when it is needed.
+    threads: of all computing, in every runtime. device: of checkpoints. Raises InputError for a file that cannot be
+    used, and for a device that is not there. `calibration` turns agreement into the score: the shipped model's.
     """
 
     def __init__(
@@ -53,7 +54,7 @@ class Predictor:
         box_kind: str | BoxKind = "landmarks",
         turns: bool = True,
         looks: int = 3,
-        calibration: Calibration | None = None,
+        convention: str | None = None,
         detector: Detector | str | Path | None = None,
         threads: int = 1,
         device: "torch.device | str" = "cpu",
@@ -65,9 +66,9 @@ class Predictor:
         self.box_kind = KINDS[box_kind] if isinstance(box_kind, str) else box_kind
         if looks not in SHIPPED:
             raise InputError(f"expected 2 or 3 looks, whose agreement makes the score, found {looks}")
-        self.looks, self.calibration = looks, calibration or SHIPPED[looks]
-        self.threads = threads
-        self.runtime = open_model(model_path, threads=threads, device=str(device))
+        self.looks, self.threads = looks, threads
+        self.runtime = open_model(model_path, threads=threads, device=str(device), convention=convention)
+        self.calibration = shipped_calibration(looks, self.runtime.config.convention)
         self.search = Search(self._look, turns=turns)
         self._detector = detector
 

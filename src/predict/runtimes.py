@@ -27,29 +27,38 @@ class Runtime(Protocol):
         """squares (B, S, S, 3) uint8 RGB -> points_unit (B, 68, 2) float64."""
 
 
-def open_model(path: str | Path, *, threads: int | None = None, device: str = "cpu") -> Runtime:
+def open_model(
+    path: str | Path, *, threads: int | None = None, device: str = "cpu", convention: str | None = None
+) -> Runtime:
     """Open a model file by its ending.
 
     threads: of the runtime; None is one for exported files, and the process's own setting in PyTorch. device: cpu, or
-    for checkpoints what `src.devices.choose_device` takes. Raises InputError for another ending, a damaged file, one
+    for checkpoints what `src.devices.choose_device` takes. convention: one that the file holds
+    (`src.network.conventions`), None for its own. Raises InputError for another ending, a damaged file, one
     without this project's metadata, and a device that is not there.
     """
     path = Path(path)
     if path.suffix in (".tar", ".pth", ".pt"):
-        return _open_checkpoint(path, threads, device)
+        return _open_checkpoint(path, threads, device, convention)
     if path.suffix not in (".onnx", ".tflite"):
         raise InputError(f"{path}: expected a model file that ends in .pth.tar, .onnx or .tflite")
     if device not in ("cpu", "auto"):
         raise InputError(f"{path}: expected the device cpu for an exported file, found {device}; give a .pth.tar file")
-    return (_OnnxModel if path.suffix == ".onnx" else _TfliteModel)(path, threads or 1)
+    model = (_OnnxModel if path.suffix == ".onnx" else _TfliteModel)(path, threads or 1)
+    if convention not in (None, model.config.convention):
+        raise InputError(
+            f"{path}: expected a file of the convention {convention}, found one of {model.config.convention}; "
+            "export the model again with that convention"
+        )
+    return model
 
 
-def _open_checkpoint(path: Path, threads: int | None, device: str) -> Runtime:
+def _open_checkpoint(path: Path, threads: int | None, device: str, convention: str | None) -> Runtime:
     try:
         from src.predict.torch_runtime import open_checkpoint
     except ImportError:
         raise InputError(f"{path}: this needs PyTorch, which is not installed; give an .onnx file") from None
-    return open_checkpoint(path, threads=threads, device=device)
+    return open_checkpoint(path, threads=threads, device=device, convention=convention)
 
 
 def look_repeatedly(runtime: Runtime, squares: np.ndarray, looks: int) -> np.ndarray:

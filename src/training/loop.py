@@ -101,7 +101,7 @@ def fit(
 
 def train_one_epoch(trainer: Trainer, batches: TrainingBatches, totals: Totals, stop: Stop) -> bool:
     """Run the rest of the current epoch. Returns whether it was completed (not stopped by Ctrl-C or the clock)."""
-    trainer.network.train()
+    trainer.enter_training_mode()
     first = trainer.step_count - trainer.epoch * trainer.steps_per_epoch
     with progress(
         batches.epoch(trainer.epoch, first),

@@ -24,6 +24,7 @@ from src.evaluation.evaluate import evaluate
 from src.files import check_writable
 from src.metrics import nme
 from src.network import checkpoint
+from src.network.conventions import say_left_out
 from src.network.model import LandmarkNet
 from src.network.stored import read_config
 
@@ -100,6 +101,8 @@ def main() -> None:
         score = nme(evaluate(model, load_prepared(arguments.val_dataroot)))
         said = f", validation NME {score:.3f} %"
     checkpoint.save(arguments.out, checkpoint.model_content(model, nme=score, training=training))
+    for path in arguments.models:
+        say_left_out(checkpoint.load(path))
     print(f"{arguments.out}: the mean of {len(arguments.models)} models{said}")
 
 

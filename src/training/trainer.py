@@ -54,6 +54,14 @@ class Trainer:
         """The network to validate and ship: the averaged one, unless averaging is off."""
         return self.averaged.module if self.config.ema_decay > 0 else self.network
 
+    def enter_training_mode(self) -> None:
+        """Of the layers that learn: frozen ones keep their statistics."""
+        self.network.train()
+        for module in self.network.modules():
+            parameters = list(module.parameters())
+            if parameters and not any(p.requires_grad for p in parameters):
+                module.eval()
+
     def progress(self) -> float:
         """Share of the run that is done, by the clock where a time budget is set."""
         if self.config.minutes > 0:

@@ -54,7 +54,7 @@ def test_the_command_prints_the_numbers_and_draws_the_diagram(tmp_path: Path, mo
         disagreements = generator.lognormal(0, 0.7, size=400)
         return disagreements, np.where(generator.random(400) < 1 / (1 + disagreements**3), 2.0, 4.0)
 
-    monkeypatch.setattr(calibrate, "open_model", lambda path: _Constant())
+    monkeypatch.setattr(calibrate, "open_model", lambda path, convention: _Constant())
     monkeypatch.setattr(calibrate, "measure", measured)
     monkeypatch.setattr(calibrate, "render_faces", lambda folder, count, seed: None)
     monkeypatch.setattr("commands.load", lambda script: calibrate)

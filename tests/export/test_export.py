@@ -11,15 +11,17 @@ import torch
 import torch.nn.functional as F
 from commands import assert_refused, run
 
-from src.config import ModelConfig
+from src.config import ModelConfig, TrainingConfig
 from src.errors import InputError
 from src.export import onnx_file as export
 from src.export.networks import PictureNetwork
 from src.export.onnx_file import OPSET, export_onnx
+from src.network import checkpoint, conventions
 from src.network.backbones import BACKBONES
 from src.network.heads import HEADS
 from src.network.model import LandmarkNet, build_model
 from src.predict.exported_files import LICENSE, onnx_metadata, open_onnx
+from src.predict.runtimes import open_model
 
 pytestmark = pytest.mark.slow
 
@@ -86,6 +88,25 @@ def test_a_file_for_pictures_takes_any_size_and_number(tmp_path: Path, looks: in
             outputs = zip(session.run(names, {"pictures": pictures.numpy()}), network(pictures), strict=True)
         for found, expected in outputs:
             assert np.abs(found - expected.numpy()).max() < (1e-3 if looks == 1 else 1e-2)  # pixels
+
+
+def test_a_file_holds_one_convention_and_says_which(tmp_path: Path) -> None:
+    own, path, out = lively_model(*NETWORKS[1]), tmp_path / "both.pth.tar", tmp_path / "outline.onnx"
+    content = checkpoint.model_content(own, nme=2.5, training=TrainingConfig())
+    maps = {"head.maps.weight": content["weights"]["head.maps.weight"].flip(0)}  # each point's maps are another's
+    checkpoint.save(path, conventions.add(content, "300w", maps, nme=1.5))
+    outcome = run("src/export/__main__.py", "--model_path", path, "--convention", "300w", "--out", out)
+    assert outcome.code == 0, outcome
+    (found,) = open_onnx(out).run(["points_input"], {"images": blobs(2).numpy()})
+    with torch.inference_mode():
+        expected = own.eval().predict(blobs(2)).numpy()[:, ::-1]
+    assert np.abs(found - expected).max() < 1e-5
+    assert np.abs(found - expected[:, ::-1]).max() > 1e-2
+    assert onnx_metadata(open_onnx(out), out).nme == 1.5
+    for name in (None, "300w"):
+        assert open_model(out, convention=name).config.convention == "300w"
+    with pytest.raises(InputError, match="a file of the convention aflw, found one of 300w"):
+        open_model(out, convention="aflw")
 
 
 @pytest.mark.parametrize(("backbone", "head"), ALL_NETWORKS if "ALL_EXPORTS" in os.environ else [])

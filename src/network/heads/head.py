@@ -16,6 +16,8 @@ class Head(nn.Module):
 
     options: ClassVar[frozenset[str]] = frozenset()  # fields of ModelConfig that its constructor takes
     any_size: ClassVar[bool] = False  # whether it also reads and learns from inputs of another size than `input_size`
+    # The modules that say where points lie in the features; another convention has its own weights of them.
+    last_layers: ClassVar[tuple[str, ...]] = ()
     criteria: ClassVar[frozenset[str]] = frozenset()  # losses beyond those of points (src/network/losses.py)
 
     def forward(self, maps: list[Tensor]) -> Tensor:

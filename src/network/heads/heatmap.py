@@ -31,6 +31,7 @@ class HeatmapHead(Head):
 
     options = PYRAMID_OPTIONS | {"map_stride", "shape_layer"}
     any_size = True  # maps of another input are as good as those of `input_size`
+    last_layers = ("hidden", "maps", "shape")
     criteria = frozenset({"star"})
 
     def __init__(

@@ -1,0 +1,122 @@
+"""Points of two conventions of one model, on the same faces: python3 -m src.evaluation.conventions PREPARED.
+
+PREPARED holds faces with labels of the other convention as they are (`preparation.py --train_dirs`). A tenth of them,
+told by their names, is held out of what `src.training.convention` trains on; the errors are those of that tenth.
+"""
+
+import argparse
+import zlib
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from src.command_line import HelpFormatter, progress, run_command
+from src.datasets.prepared import PreparedFaces, load_prepared
+from src.errors import InputError
+from src.evaluation.evaluate import unit_errors
+from src.geometry import apply_affine, invert_affine
+from src.markup import INNER_51
+from src.metrics import bootstrap_interval, interocular_errors, nme
+from src.predict.looks import MOST_LOOKS, combine
+from src.predict.runtimes import Runtime, look_repeatedly, open_model
+from src.synthesis.reposing.relabel import photo_sources
+
+CONVENTION = "300w"
+_PARTS = 10  # one of them is held out
+_BATCH = 64
+
+
+def of_sources(faces: PreparedFaces, only: list[str]) -> PreparedFaces:
+    """The faces whose names begin with one of these before their first underscore; all of them where none is named.
+
+    Raises InputError for a name that no face has.
+    """
+    sources = photo_sources(list(faces.names))
+    absent = set(only) - set(sources)
+    if absent:
+        found = ", ".join(sorted(set(sources)))
+        raise InputError(f"expected faces of {', '.join(sorted(absent))}, found those of {found}")
+    chosen = faces.take(np.isin(sources, only)) if only else faces
+    return replace(chosen, shares=np.empty(0))  # those are of the folders, whatever their faces are
+
+
+def split(faces: PreparedFaces) -> tuple[PreparedFaces, PreparedFaces]:
+    """The faces to train on, and the tenth that is held out: told by the names alone, so that it is always the same.
+
+    Names that differ in their last character go together: numbered neighbors often show one person or one photograph.
+    Raises InputError where one part is empty.
+    """
+    groups = [Path(name).stem[:-1].encode("utf-8", "surrogateescape") for name in faces.names]
+    held_out = np.array([zlib.crc32(group) % _PARTS == 0 for group in groups])
+    if held_out.all() or not held_out.any():
+        raise InputError(f"expected enough faces to hold out a tenth of them, found {len(faces)}")
+    return faces.take(~held_out), faces.take(held_out)
+
+
+def predict_points(runtime: Runtime, faces: PreparedFaces, looks: int) -> np.ndarray:
+    """points_unit (N, 68, 2) of prepared faces with so many looks at each."""
+    found = []
+    for start in progress(range(0, len(faces), _BATCH), desc=runtime.config.convention, unit="batch"):
+        squares = np.array(faces.images[start : start + _BATCH])
+        found.append(combine(look_repeatedly(runtime, squares, looks), runtime.config.second_look))
+    return np.concatenate(found)
+
+
+def errors_of(points_unit: np.ndarray, faces: PreparedFaces) -> dict[str, np.ndarray]:
+    """Errors of points_unit (N, 68, 2) by their unit: (N, 68) in percent, or (N, 51)."""
+    eyes = interocular_errors(apply_affine(invert_affine(faces.affine), points_unit), faces.points_image)
+    return {
+        "of the crop's side, 68 points": unit_errors(points_unit, faces),
+        "inter-ocular, 68 points": eyes,
+        "inter-ocular, 51 inner points": eyes[:, INNER_51],
+    }
+
+
+def describe(before: dict[str, np.ndarray], after: dict[str, np.ndarray], sources: np.ndarray) -> Iterator[str]:
+    """Lines on two sets of `errors_of` the same faces: each unit's mean and the paired difference, then by source."""
+    for unit, errors in before.items():
+        low, high = bootstrap_interval(after[unit])
+        least, most = bootstrap_interval(after[unit] - errors)
+        yield (
+            f"  {unit}: {nme(errors):.3f} -> {nme(after[unit]):.3f} ({low:.3f}-{high:.3f}), difference "
+            f"{nme(after[unit] - errors):+.3f} ({least:+.3f} to {most:+.3f})"
+        )
+    for source in np.unique(sources):
+        chosen = sources == source
+        values = ", ".join(f"{nme(before[unit][chosen]):.2f} -> {nme(after[unit][chosen]):.2f}" for unit in before)
+        yield f"  {source or 'unnamed'} (n={chosen.sum()}): {values}"
+
+
+def compare(first: Runtime, second: Runtime, faces: PreparedFaces, *, looks: int) -> str:
+    """What the second runtime's points gain on faces, by `describe`."""
+    before, after = (errors_of(predict_points(runtime, faces, looks), faces) for runtime in (first, second))
+    lines = describe(before, after, photo_sources(list(faces.names)))
+    head = f"{len(faces)} faces, {looks} looks, {first.config.convention} -> {second.config.convention}, in percent"
+    return "\n".join([head, *lines])
+
+
+def add_faces_arguments(parser: argparse.ArgumentParser) -> None:
+    """The flags that say which faces have labels of the other convention."""
+    parser.add_argument("prepared", type=Path, help="a prepared folder with labels of that convention")
+    parser.add_argument("--only", nargs="+", default=[], metavar="NAME", help="faces whose names begin so (all)")
+    parser.add_argument("--convention", default=CONVENTION, metavar="NAME", help="the convention's name")
+    parser.add_argument("--model_path", type=Path, default="best.pth.tar", help="a model file")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=HelpFormatter)
+    add_faces_arguments(parser)
+    parser.add_argument("--all", action="store_true", help="all faces, where none of them was trained on")
+    parser.add_argument("--looks", type=int, choices=range(1, MOST_LOOKS + 1), default=MOST_LOOKS, help="at each face")
+    arguments = parser.parse_args()
+    faces = of_sources(load_prepared(arguments.prepared), arguments.only)
+    if not arguments.all:
+        _, faces = split(faces)
+    first, second = (open_model(arguments.model_path, convention=name) for name in (None, arguments.convention))
+    print(compare(first, second, faces, looks=arguments.looks))
+
+
+if __name__ == "__main__":
+    run_command(main)
