@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from src.command_line import HelpFormatter, progress, run_command
+from src.command_line import Parser, progress, run_command
 from src.datasets.prepared import PreparedFaces, load_prepared
 from src.errors import InputError
 from src.evaluation.evaluate import unit_errors
@@ -106,7 +106,7 @@ def add_faces_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=HelpFormatter)
+    parser = Parser(description=__doc__)
     add_faces_arguments(parser)
     parser.add_argument("--all", action="store_true", help="all faces, where none of them was trained on")
     parser.add_argument("--looks", type=int, choices=range(1, MOST_LOOKS + 1), default=MOST_LOOKS, help="at each face")

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import torch
 
-from src.command_line import HelpFormatter, run_command
+from src.command_line import Parser, run_command
 from src.config import AUGMENTATIONS, TrainingConfig
 from src.datasets.prepared import PreparedFaces, load_prepared
 from src.devices import choose_device, set_threads
@@ -69,7 +69,7 @@ def learn_convention(
 
 
 def parse_arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=HelpFormatter)
+    parser = Parser(description=__doc__)
     add_faces_arguments(parser)
     parser.add_argument("--minutes", type=float, default=8.0, help="of training")
     parser.add_argument("--base_lr", type=float, default=5e-3, help="peak learning rate")
