@@ -121,6 +121,13 @@ def check_writable(folder: str | os.PathLike) -> None:
         raise PermissionError(errno.EACCES, "no permission to write there", str(existing))
 
 
+def check_target(path: str | os.PathLike) -> None:
+    """Raise OSError where a file could not be written; makes nothing."""
+    if Path(path).is_dir():
+        raise IsADirectoryError(errno.EISDIR, "expected a file, found a folder", str(path))
+    check_writable(Path(path).parent)
+
+
 def check_regular(path: str | os.PathLike, *, most: int | None = None) -> None:
     """Raise InputError for anything but a regular file (a pipe would block) and for one of more than `most` bytes.
 

@@ -10,7 +10,7 @@ import pytest
 from commands import ROOT, run_process
 
 from src.errors import InputError
-from src.files import alone_in, atomic_path, check_regular, check_writable, read_bytes, write_text
+from src.files import alone_in, atomic_path, check_regular, check_target, check_writable, read_bytes, write_text
 
 KILLS = 20
 
@@ -72,6 +72,10 @@ def test_a_place_that_cannot_be_written_is_told_before_the_work(tmp_path: Path) 
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(NotADirectoryError, match="found a file"):
         check_writable(tmp_path / "file" / "folder")
+    check_target(tmp_path / "new" / "model.onnx")
+    with pytest.raises(IsADirectoryError, match="found a folder"):
+        check_target(tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
 
 
 def test_a_link_in_the_way_is_replaced_and_not_followed(tmp_path: Path) -> None:

@@ -24,13 +24,14 @@ from src.datasets.loader import TrainingBatches
 from src.datasets.prepared import PreparedFaces, load_prepared
 from src.errors import InputError
 from src.evaluation.evaluate import evaluate
-from src.files import atomic_path, check_writable, write_text
+from src.files import atomic_path, check_target, write_text
 from src.metrics import nme
 from src.network import checkpoint
 from src.network.conventions import say_left_out
+from src.network.losses import build_criterion
 from src.network.model import LandmarkNet
 from src.network.profiling import milliseconds, profile
-from src.training.distillation import DISTILLATIONS
+from src.training.distillation import DISTILLATIONS, build_companion
 from src.training.runs import BEST_MODEL, train_in
 from src.visualization.compression import pruning_rounds
 
@@ -116,7 +117,7 @@ def parse_arguments() -> argparse.Namespace:
 
 def main() -> None:
     arguments = parse_arguments()
-    check_writable(arguments.out.parent)  # before the work, not after it
+    check_target(arguments.out)  # before the work, not after it
     model, content = checkpoint.load_model(arguments.model_path, points=None)
     say_left_out(content)
     reference = arguments.reference or arguments.model_path
@@ -134,6 +135,7 @@ def main() -> None:
         seed=arguments.seed,
         augmentation=AugmentationConfig.named(arguments.augmentation),
     )
+    build_companion(model, config, build_criterion(config.criterion, model.head.criteria))  # refused before the work
     size = {"target_mb": arguments.target_mb, "rounds": arguments.rounds}
     done: list[Round] = []
     for row, smaller in prune(model, training, validation, config=config, **size):

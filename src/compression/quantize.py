@@ -21,7 +21,7 @@ from src.command_line import Parser, run_command
 from src.errors import InputError
 from src.export.onnx_file import export_onnx
 from src.export.tflite import calibration_crops
-from src.files import atomic_path
+from src.files import atomic_path, check_target
 from src.network.checkpoint import load_model
 from src.predict.exported_files import NO_DIGEST, needed, open_onnx, seal
 
@@ -137,6 +137,7 @@ def main() -> None:
     arguments = parse_arguments()
     if arguments.calibration_faces < 1:
         raise InputError(f"expected --calibration_faces above 0, found {arguments.calibration_faces}")
+    check_target(arguments.out)  # before the work, not after it
     model, _ = load_model(arguments.model_path)
     crops = calibration_crops(model, arguments.calibration, arguments.calibration_faces)
     with tempfile.TemporaryDirectory() as folder:

@@ -27,7 +27,7 @@ from src.evaluation.evaluate import evaluate
 from src.evaluation.peers import PUBLISHED
 from src.export.onnx_file import export_onnx, onnx_program
 from src.export.tflite import calibration_crops
-from src.files import atomic_path, check_writable, write_text
+from src.files import atomic_path, check_target, write_text
 from src.metrics import bootstrap_interval, nme
 from src.network.checkpoint import load_model
 from src.network.profiling import profile
@@ -104,7 +104,7 @@ def main() -> None:
     arguments = parse_arguments()
     if arguments.turns < 1 or arguments.calibration_faces < 1:
         raise InputError("expected --turns and --calibration_faces above 0")
-    check_writable(arguments.out.parent)
+    check_target(arguments.out)
     validation = load_prepared(arguments.val_dataroot).with_points(68)
     with tempfile.TemporaryDirectory() as name:
         folder, faces = Path(name), arguments.calibration_faces

@@ -14,7 +14,7 @@ import torch
 from src.command_line import Parser, run_command
 from src.config import MAX_MODEL_MB, TrainingConfig
 from src.errors import InputError
-from src.files import check_writable
+from src.files import check_target
 from src.network import checkpoint
 from src.network.channels import WIDEST, channel_groups, set_widths
 from src.network.conventions import say_left_out
@@ -46,7 +46,7 @@ def parse_arguments() -> argparse.Namespace:
 
 def main() -> None:
     arguments = parse_arguments()
-    check_writable(arguments.out.parent)
+    check_target(arguments.out)
     network, content = checkpoint.load_model(arguments.model_path, points=None)
     widen(network, arguments.factor, seed=arguments.seed)
     cost = profile(network)

@@ -20,7 +20,7 @@ from src.datasets.pictures import SQUARE_SIZE
 from src.datasets.prepared import PreparedFaces, load_prepared, prepare
 from src.errors import InputError
 from src.evaluation.conventions import of_sources, split
-from src.files import atomic_path, check_writable
+from src.files import atomic_path, check_target
 from src.geometry import apply_affine, orientation_affine
 from src.predict.confidence import LIMIT, calibration_error, disagreement, fit_calibration, reliability
 from src.predict.looks import combine
@@ -116,7 +116,7 @@ def main() -> None:
     arguments = parse_arguments()
     if arguments.faces < 2:
         raise InputError(f"expected --faces of at least 2, found {arguments.faces}")
-    check_writable(arguments.out.parent)
+    check_target(arguments.out)
     runtime, looks = open_model(arguments.model_path, convention=arguments.convention), arguments.looks
     options = {"looks": looks, "augmentation": replace(AugmentationConfig(), flip=0.0)}  # the second look is mirrored
     if arguments.held_out:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from src.command_line import Parser, run_command
 from src.export.onnx_file import MOST_LOOKS, OPSET, export_onnx
+from src.files import check_target
 from src.network.checkpoint import load_model
 from src.predict.exported_files import FRAMES
 
@@ -21,6 +22,7 @@ def parse_arguments() -> argparse.Namespace:
 
 def main() -> None:
     arguments = parse_arguments()
+    check_target(arguments.out)  # before the work, not after it
     model, content = load_model(arguments.model_path, convention=arguments.convention)
     takes = arguments.input
     looks = arguments.looks if arguments.looks is not None else MOST_LOOKS[takes]

@@ -21,7 +21,7 @@ from src.command_line import Parser, run_command
 from src.datasets.prepared import load_prepared
 from src.errors import InputError
 from src.export.networks import CropNetwork
-from src.files import atomic_path
+from src.files import atomic_path, check_target
 from src.network.checkpoint import load_model
 from src.network.model import LandmarkNet
 from src.predict.exported_files import append_properties, needed, properties
@@ -169,6 +169,7 @@ def parse_arguments() -> argparse.Namespace:
 
 def main() -> None:
     arguments = parse_arguments()
+    check_target(arguments.out)  # before the work, not after it
     model, content = load_model(arguments.model_path, convention=arguments.convention)
     crops = None
     if arguments.form == "int8":

@@ -22,7 +22,7 @@ from src.devices import choose_device, set_threads
 from src.errors import InputError
 from src.evaluation.conventions import add_faces_arguments, compare, of_sources, split
 from src.evaluation.evaluate import evaluate
-from src.files import check_writable
+from src.files import check_target
 from src.metrics import nme
 from src.network import checkpoint, conventions
 from src.network.model import LandmarkNet
@@ -88,7 +88,7 @@ def parse_arguments() -> argparse.Namespace:
 def main() -> None:
     arguments = parse_arguments()
     out = arguments.out or arguments.model_path
-    check_writable(out.parent)  # before the work, not after it
+    check_target(out)  # before the work, not after it
     set_threads(arguments.workers)
     network, content = checkpoint.load_model(arguments.model_path, choose_device(arguments.device))
     conventions.add(

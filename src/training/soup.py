@@ -21,7 +21,7 @@ from src.datasets.loader import TrainingBatches
 from src.datasets.prepared import PreparedFaces, load_prepared
 from src.errors import InputError
 from src.evaluation.evaluate import evaluate
-from src.files import check_writable
+from src.files import check_target
 from src.metrics import nme
 from src.network import checkpoint
 from src.network.conventions import say_left_out
@@ -92,7 +92,7 @@ def main() -> None:
     arguments = parse_arguments()
     if arguments.batches < 1:
         raise InputError(f"expected --batches above 0, found {arguments.batches}")
-    check_writable(arguments.out.parent)  # before the work, not after it
+    check_target(arguments.out)  # before the work, not after it
     model, training = average(arguments.models)
     if arguments.dataroot:
         measure_statistics(model, load_prepared(arguments.dataroot), training, batches=arguments.batches)

@@ -151,6 +151,16 @@ def test_a_round_beyond_the_limit_is_not_kept(
     assert "99" in (tmp_path / "pruned_rounds.csv").read_text(encoding="utf-8").splitlines()[2]
 
 
+@pytest.mark.parametrize("what", ["distillation", "out"])
+def test_what_cannot_end_well_is_refused_before_the_first_round(
+    what: str, heatmap_model: Path, trained: Run, tmp_path: Path
+) -> None:
+    flags = {"distillation": ("--reference", trained.best), "out": ("--out", tmp_path)}[what]
+    outcome = run("src/compression/prune.py", *_prune(heatmap_model, trained, tmp_path / "pruned.pth.tar", *flags))
+    assert_refused(outcome, {"distillation": "two heads with the same maps", "out": "found a folder"}[what])
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_model_below_the_target_is_refused(heatmap_model: Path, trained: Run, tmp_path: Path) -> None:
     flags = ("--model_path", heatmap_model, *data_flags(trained.prepared), "--target_mb", 100, "--out", tmp_path / "o")
     assert_refused(run("src/compression/prune.py", *flags), "--target_mb 100")
