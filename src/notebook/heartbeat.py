@@ -12,6 +12,7 @@ from papermill.log import logger
 
 SECONDS = 30.0
 _CELL = re.compile(r"(Executing|Ending) Cell (\d+)")
+_LINE = re.compile(r"[\r\n]|\x1b\[A")  # ends of lines, and the way up from a bar within a bar
 _LONGEST = 100  # characters of the last line
 
 
@@ -30,7 +31,7 @@ class Heartbeat(logging.Handler):
         text = record.getMessage()
         if found := _CELL.match(text):
             self.cell, self.doing = found[2], ""
-        elif lines := [line.strip() for line in re.split(r"[\r\n]", text) if line.strip()]:
+        elif lines := [line.strip() for line in _LINE.split(text) if line.strip()]:
             self.doing = lines[-1][:_LONGEST]
 
     def line(self) -> str:
