@@ -26,8 +26,8 @@ import pandas as pd
 import torch
 from kills_jobs import MARK, Job, ends_within, jobs, log_of, start, wait
 from PIL import Image
-from tqdm import tqdm
 
+from src.command_line import progress
 from src.datasets.challenge import read_annotations
 from src.datasets.prepared import load_prepared
 from src.network import checkpoint
@@ -62,7 +62,7 @@ def kill(job: Job, work: Path, kills: int, moments: random.Random) -> list[str]:
     seconds = time.monotonic() - began
     if code:
         return [f"{job.name}: exit code {code} without any kill: {log_of(whole).read_text()[-300:]}"]
-    bar = tqdm(total=kills, desc=job.name, unit="kill", disable=None)
+    bar = progress(total=kills, desc=job.name, unit="kill")
     while bar.n < kills:
         folder.mkdir(exist_ok=True)
         mark = f"{job.name} {bar.n} {os.getpid()}"

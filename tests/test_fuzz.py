@@ -1,4 +1,4 @@
-"""A few seconds of tests/fuzz.py, and that it would notice what it looks for."""
+"""Two minutes of tests/fuzz.py, and that it would notice what it looks for."""
 
 import json
 import os
@@ -15,25 +15,13 @@ from fuzz_targets import Target
 
 from src.errors import InputError
 
-SECONDS = 10
-OURS = [
-    "annotations",
-    "model",
-    "solution",
-    "solution_zip",
-    "prepared",
-    "onnx",
-    "sources",
-    "boxes",
-    "picture_jpg",
-    "picture_png",
-]
+SECONDS = 120
 
 
 @pytest.mark.slow
 def test_damaged_files_are_read_or_refused() -> None:
-    found = fuzz.run(OURS, seconds=SECONDS, seed=0)
-    assert found.counts.total() > 0
+    found = fuzz.run(list(fuzz.TARGETS), seconds=SECONDS, seed=0)
+    assert len(found.counts) > 10  # a slow machine does not come to the last ones
     assert found.problems == []
 
 
