@@ -88,7 +88,7 @@ def make_scene(
         )
         left = round(column * cell + rng.uniform(0, cell - pixels)) if cell > pixels else round(column * cell)
         top = round(rng.uniform(0, max(0, size[1] - pixels)))
-        picture.paste(square, (left, top), _soft_disc(pixels))
+        picture.paste(square, (left, top), soft_disc(pixels))
         unit = (points - np.divide(crop.size, 2)) / max(crop.size) @ np.array([[cos, -sin], [sin, cos]])
         placed.append((unit + 0.5) * pixels + (left, top))
         sides.append(pixels)
@@ -185,7 +185,7 @@ def _errors(points: np.ndarray, true_points: np.ndarray) -> np.ndarray:
     return np.linalg.norm(points - true_points, axis=-1).mean(axis=-1)
 
 
-def _soft_disc(size: int) -> Image.Image:
+def soft_disc(size: int) -> Image.Image:
     mask = Image.new("L", (size, size))
     margin = _EDGE * size
     ImageDraw.Draw(mask).ellipse((margin, margin, size - margin, size - margin), fill=255)

@@ -1,0 +1,157 @@
+"""How well faces are followed in videos: python3 -m src.evaluation.clips FOLDER, of annotated crops.
+
+Crops move over photographs without faces: two faces cross, twice; a cut leads from one face to two others; a face
+leaves and comes back from the other side. Printed for each clip: the frames with the right number of faces, how many
+numbers the faces got, and how many of those end on another face than they began on.
+"""
+
+import argparse
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from itertools import chain
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+from tqdm import tqdm
+
+from src.boxes import crop_of_picture, cut_crop
+from src.command_line import HelpFormatter, run_command
+from src.demo.tracking import Tracker
+from src.errors import InputError
+from src.evaluation.box_errors import read_faces
+from src.evaluation.whole_pictures import background, soft_disc
+from src.predict.predictor import Predictor
+
+_SIZE = (640, 480)  # pixels
+_FRAMES = 122  # a clip
+_SECONDS = 1 / 25  # a frame
+_DISC = 0.44  # of a pasted crop's side: what its soft disc covers
+_SEEN, _HIDDEN = 0.8, 0.2  # share of a face's points in view: with more it must be found, with less it must not
+_USED = 7  # crops
+_LEFT, _RIGHT = (0, 90), (350, 70)  # where faces that cross begin and end: left top corners of their crops
+
+
+@dataclass(frozen=True)
+class MovingFace:
+    """A square crop with points (68, 2) in its pixels, whose left top corner moves from start to end, (2,) each."""
+
+    crop: Image.Image
+    points: np.ndarray
+    start: np.ndarray
+    end: np.ndarray
+
+
+@dataclass(frozen=True)
+class Frame:
+    """A picture with the points_image (68, 2) of its faces, and the share of each one's points that is in view."""
+
+    picture: Image.Image
+    points_image: list[np.ndarray]
+    in_view: list[float]
+
+    def is_right(self, count: int) -> bool:
+        """Whether so many faces may be found. One that is half covered may count or not."""
+        return sum(share >= _SEEN for share in self.in_view) <= count <= sum(share > _HIDDEN for share in self.in_view)
+
+
+@dataclass(frozen=True)
+class Followed:
+    """frames; right: of them, those with the right number of faces; numbers: of faces; swapped: numbers that end on
+    another face than they began on."""
+
+    frames: int
+    right: int
+    numbers: int
+    swapped: int
+
+
+def move(ground: Image.Image, faces: list[MovingFace], frames: int) -> Iterator[Frame]:
+    """The frames of faces that move over a ground, the last one in front of the others."""
+    for step in np.linspace(0, 1, frames):
+        picture, placed, in_view = ground.copy(), [], []
+        corners = [np.round(face.start + step * (face.end - face.start)) for face in faces]
+        for i, (face, corner) in enumerate(zip(faces, corners, strict=True)):
+            picture.paste(face.crop, tuple(corner.astype(int)), soft_disc(face.crop.width))
+            placed.append(face.points + corner)
+            is_seen = ((placed[-1] >= 0) & (placed[-1] < ground.size)).all(axis=1)  # (68,)
+            for front, its_corner in zip(faces[i + 1 :], corners[i + 1 :], strict=True):
+                middle = its_corner + front.crop.width / 2
+                is_seen &= np.linalg.norm(placed[-1] - middle, axis=1) > _DISC * front.crop.width
+            in_view.append(float(is_seen.mean()))
+        yield Frame(picture, placed, in_view)
+
+
+def clips(crops: list[Image.Image], points_image: np.ndarray, rng: np.random.Generator) -> dict[str, Iterator[Frame]]:
+    """The clips by name. crops: seven pictures, with points_image (7, 68, 2)."""
+
+    def face(i: int, side: int, start: tuple[float, float], end: tuple[float, float]) -> MovingFace:
+        return _moving(crops[i], points_image[i], side, start, end)
+
+    grounds = [background(*_SIZE, rng) for _ in range(5)]
+    half, rest = _FRAMES // 2, _FRAMES - _FRAMES // 2
+    return {
+        "crossing": move(grounds[0], [face(0, 250, _RIGHT, _LEFT), face(1, 300, _LEFT, _RIGHT)], _FRAMES),
+        "crossing again": move(grounds[1], [face(2, 270, _LEFT, _RIGHT), face(3, 280, _RIGHT, _LEFT)], _FRAMES),
+        "cut": chain(
+            move(grounds[2], [face(4, 280, (60, 100), (200, 120))], half),
+            move(grounds[3], [face(5, 260, _LEFT, (60, 90)), face(6, 260, (360, 100), (320, 140))], rest),
+        ),
+        "leaving, coming back": chain(
+            move(grounds[4], [face(4, 280, (180, 100), (_SIZE[0] + 40, 100))], half),
+            move(grounds[4], [face(4, 280, (-320, 120), (200, 120))], rest),
+        ),
+    }
+
+
+def follow(predictor: Predictor, frames: Iterable[Frame]) -> Followed:
+    """What the tracker makes of a clip."""
+    tracker = Tracker(predictor)
+    count, right = 0, 0
+    first: dict[int, int] = {}  # number -> the face on which it lies
+    last: dict[int, int] = {}
+    for frame in frames:
+        count += 1
+        tracks = [track for track in tracker.update(frame.picture, _SECONDS) if not track.is_lost]
+        right += frame.is_right(len(tracks))
+        for track in tracks:
+            errors = np.linalg.norm(np.stack(frame.points_image) - track.face.points, axis=2).mean(axis=1)
+            last[track.number] = int(errors.argmin())
+            first.setdefault(track.number, last[track.number])
+    return Followed(count, right, len(first), sum(first[number] != last[number] for number in first))
+
+
+def parse_arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0], formatter_class=HelpFormatter)
+    parser.add_argument("folder", type=Path, help="crops with an annot.pkl")
+    parser.add_argument("--model_path", type=Path, default="best.pth.tar", help=".pth.tar, .onnx or .tflite")
+    parser.add_argument("--seed", type=int, default=0, help="of the faces and the photographs")
+    return parser.parse_args()
+
+
+def main() -> None:
+    arguments = parse_arguments()
+    rng = np.random.default_rng(arguments.seed)
+    crops, points_image = read_faces(arguments.folder)
+    if len(crops) < _USED:
+        raise InputError(f"{arguments.folder}: expected at least {_USED} annotated crops, found {len(crops)}")
+    chosen = rng.permutation(len(crops))[:_USED]
+    predictor = Predictor(arguments.model_path)
+    made = clips([crops[i] for i in chosen], points_image[chosen], rng)
+    followed = {name: follow(predictor, frames) for name, frames in tqdm(made.items(), unit="clip", disable=None)}
+    for name, its in followed.items():
+        print(f"{name}: {its.right} of {its.frames} frames right, {its.numbers} numbers, {its.swapped} of them swapped")
+    right, total = (sum(getattr(its, what) for its in followed.values()) for what in ("right", "frames"))
+    print(f"{right} of {total} frames have the right number of faces")
+
+
+def _moving(
+    crop: Image.Image, points: np.ndarray, side: int, start: tuple[float, float], end: tuple[float, float]
+) -> MovingFace:
+    square = Image.fromarray(cut_crop(crop, crop_of_picture(*crop.size), side))
+    unit = (points - np.divide(crop.size, 2)) / max(crop.size) + 0.5
+    return MovingFace(square, unit * side, np.array(start, float), np.array(end, float))
+
+
+if __name__ == "__main__":
+    run_command(main)
