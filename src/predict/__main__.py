@@ -2,7 +2,8 @@
 
 The list has the path of one picture a line, from the place where the command runs or from the list's own folder. Every
 picture gets one `.pts`-like file of its name, `<stem>.txt`, with a block for each of its faces from the picture's right
-to its left, as the challenges for embedded systems take them. Coordinates are those of `src.geometry`.
+to its left, as the challenges for embedded systems take them. Coordinates are those of `src.geometry`. Faces are
+detected in whole pictures, unless boxes say where they are or every picture is a crop around one face.
 """
 
 import argparse
@@ -18,7 +19,9 @@ from src.datasets.listing import folded, match_names, spell_out
 from src.errors import InputError, about
 from src.files import alone_in, check_writable, read_bytes, write_text
 from src.markup import INNER_51, NUM_POINTS, select_points
+from src.predict.face import DOUBTFUL_BELOW
 from src.predict.predictor import Predictor
+from src.predict.shipped import DETECTOR_PATH
 
 _COUNTS = (NUM_POINTS, len(INNER_51))
 
@@ -30,6 +33,7 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--model", type=Path, default="best.pth.tar", help=".pth.tar, .onnx or .tflite")
     parser.add_argument("--convention", metavar="NAME", help="of the points, one that the model has (its own)")
     parser.add_argument("--boxes", type=Path, metavar="CSV", help="face boxes as src.demo takes them")
+    parser.add_argument("--crops", action="store_true", help="pictures are crops around one face; nothing is detected")
     parser.add_argument("--points", type=int, choices=_COUNTS, default=NUM_POINTS, help="51 leaves the jaw out")
     return parser.parse_args()
 
@@ -43,22 +47,28 @@ def main() -> None:
     with about(arguments.boxes):
         name_of = match_names(boxes, names)
     predictor = Predictor(arguments.model, convention=arguments.convention)
-    without = []
+    is_detected = not boxes and not arguments.crops and DETECTOR_PATH.is_file()
+    found, doubtful, without = 0, 0, []
     with alone_in(arguments.out_dir):
         for name, picture in zip(names, progress(pictures, desc="predicting", unit="picture"), strict=True):
             its_boxes = [box for key, rows in boxes.items() if name_of[key] == name for box in rows]
-            if boxes and not its_boxes:
-                without.append(name)
-                points_image = np.empty((0, NUM_POINTS, 2))
+            if is_detected:
+                faces = predictor.faces(picture)
+                points_image, score = np.array([face.points for face in faces]), [face.score for face in faces]
             else:
-                points_image, _ = predictor(picture, its_boxes or None)
+                points_image, score = predictor(picture, its_boxes if boxes else None)
+            if len(points_image) == 0:
+                points_image = np.empty((0, NUM_POINTS, 2))
+                without.append(name)
+            found, doubtful = found + len(score), doubtful + sum(value < DOUBTFUL_BELOW for value in score)
             text = format_faces(select_points(points_image, arguments.points))
             write_text(arguments.out_dir / f"{picture.stem}.txt", text)
     print(f"{arguments.out_dir}: {len(pictures)} files, {arguments.points} points a face")
-    if not boxes:
-        print("without --boxes, each picture was taken as a crop around one face; none was detected")
+    print(f"{found} faces, {doubtful} of them doubtful (score below {DOUBTFUL_BELOW})")
+    if not (boxes or arguments.crops or is_detected):
+        print("the face detector is missing, so each picture was taken as a crop around one face; run make detector")
     if without:
-        print(f"{len(without)} pictures without a box, so without a face: {spell_out(without)}")
+        print(f"{len(without)} pictures without a face: {spell_out(without)}")
 
 
 def read_list(path: Path) -> list[Path]:

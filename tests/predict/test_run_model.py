@@ -4,9 +4,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from commands import assert_refused, run
+from commands import assert_refused, load, run
 from conftest import Run
+from rectangle_face import RectangleDetector, RectangleFinder, rectangle_picture, rectangle_points
 
+from src.predict import predictor as predict
 from src.predict.__main__ import format_faces
 from src.predict.predictor import Predictor
 
@@ -29,7 +31,7 @@ def read_points(path: Path) -> np.ndarray:
 def test_every_picture_gets_its_points(trained: Run, challenge: Path, tmp_path: Path, count: int) -> None:
     folder, out = challenge / "aflw_test", tmp_path / "out"
     listed = write_list(tmp_path / "image_list.txt", folder / "face000.png", folder / "face001.png")
-    outcome = run("src/predict/__main__.py", listed, out, "--model", trained.best, "--points", count)
+    outcome = run("src/predict/__main__.py", listed, out, "--model", trained.best, "--points", count, "--crops")
     assert outcome.code == 0, outcome
     assert sorted(path.name for path in out.iterdir()) == ["face000.txt", "face001.txt"]
     expected, _ = Predictor(trained.best)(folder / "face001.png")
@@ -43,6 +45,37 @@ def test_paths_may_start_at_the_list(trained: Run, challenge: Path, tmp_path: Pa
     )
     assert outcome.code == 0, outcome
     assert (tmp_path / "face.txt").is_file()
+
+
+@pytest.fixture
+def group(tmp_path: Path) -> Path:
+    """A list of two whole pictures: of two faces, and of none."""
+    rectangle_picture((400, 240), (40, 60, 100, 120), (250, 100, 310, 160)).save(tmp_path / "group.png")
+    rectangle_picture((400, 240)).save(tmp_path / "nobody.png")
+    return write_list(tmp_path / "list.txt", tmp_path / "group.png", tmp_path / "nobody.png")
+
+
+def test_faces_of_whole_pictures_are_detected(monkeypatch: pytest.MonkeyPatch, group: Path, tmp_path: Path) -> None:
+    monkeypatch.setattr(predict, "open_model", lambda path, **options: RectangleFinder())
+    monkeypatch.setattr(predict, "open_detector", lambda path, **options: RectangleDetector())
+    monkeypatch.setattr(load("src/predict/__main__.py"), "DETECTOR_PATH", group)  # a file that is there
+    outcome = run("src/predict/__main__.py", group, tmp_path / "out")
+    assert outcome.code == 0, outcome
+    assert "2 faces, 0 of them doubtful" in outcome.out
+    assert "1 pictures without a face" in outcome.out
+    expected = [rectangle_points(box) for box in ((250, 100, 310, 160), (40, 60, 100, 120))]  # from right to left
+    lines = (tmp_path / "out" / "group.txt").read_text().splitlines()
+    found = np.array([line.split(" ") for line in lines if line[0].isdigit()], float).reshape(2, 68, 2)
+    assert np.abs(found - expected).max() < 1
+    assert (tmp_path / "out" / "nobody.txt").read_text() == ""
+
+
+def test_a_missing_detector_is_said(monkeypatch: pytest.MonkeyPatch, trained: Run, group: Path, tmp_path: Path) -> None:
+    monkeypatch.setattr(load("src/predict/__main__.py"), "DETECTOR_PATH", tmp_path / "none.tflite")
+    outcome = run("src/predict/__main__.py", group, tmp_path / "out", "--model", trained.best)
+    assert outcome.code == 0, outcome
+    assert "the face detector is missing, so each picture was taken as a crop around one face" in outcome.out
+    assert "2 faces" in outcome.out
 
 
 def test_faces_go_from_right_to_left() -> None:
