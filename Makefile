@@ -101,7 +101,7 @@ web-lock:
 	npm install --prefix docs/demo --package-lock-only --no-audit --no-fund
 
 docs/demo/model.onnx: $(if $(MODEL),$(MODEL),best.pth.tar $(READY))
-	$(if $(MODEL),cp $(MODEL) $@,$(PY) -m src.export --input picture --out $@)
+	$(if $(MODEL),cp $(MODEL) $@,$(PY) -m src.export --out $@)
 
 docs/demo/detector.onnx: $(if $(DETECTOR_MODEL),$(DETECTOR_MODEL),$(DETECTOR))
 	$(if $(DETECTOR_MODEL),cp $(DETECTOR_MODEL) $@,$(FETCH_PY) -m src.export.detector --out $@)

@@ -16,7 +16,10 @@ import numpy as np
 import pytest
 from commands import ROOT
 from PIL import Image
+from turned_pictures import turned_pictures
 
+from src.boxes import MEAN_SHARE, box_of_points
+from src.demo.smoothing import Smoothing
 from src.predict.face import DOUBTFUL_BELOW, NOTHING_BELOW
 from src.predict.predictor import Predictor
 
@@ -80,11 +83,32 @@ def large_picture(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-def test_the_page_calls_doubtful_what_python_does() -> None:
-    text = (PAGE / "rules.js").read_text()
-    found = {name: float(value) for name, value in re.findall(r"const (\w+_BELOW) = ([\d.]+);", text)}
-    assert found["DOUBTFUL_BELOW"] == DOUBTFUL_BELOW
-    assert found["NOTHING_BELOW"] == NOTHING_BELOW
+def test_the_page_says_and_smooths_what_python_does() -> None:
+    words = (PAGE / "index.html").read_text()
+    assert f"{DOUBTFUL_BELOW} and more: sure" in words
+    assert f"below {DOUBTFUL_BELOW}: doubtful" in words
+    assert f"Below {NOTHING_BELOW} it counts as no face" in words
+    text = (PAGE / "smoothing.js").read_text()
+    found = {name: float(value) for name, value in re.findall(r"const (\w+) = ([\d.]+);", text)}
+    expected = Smoothing()
+    assert found["MIN_CUTOFF"] == expected.min_cutoff
+    assert found["SPEED_FACTOR"] == expected.speed_factor
+    assert found["SPEED_CUTOFF"] == expected.speed_cutoff
+    assert found["SHARE"] == MEAN_SHARE
+
+
+@pytest.mark.slow
+def test_the_page_finds_the_predictors_faces_at_every_turn(address: str, tmp_path: Path) -> None:
+    paths = turned_pictures(tmp_path)
+    shown = drive(address, *(["choose", str(path)] for path in paths))
+    predictor = Predictor(ROOT / "best.pth.tar", detector=PAGE / "detector.onnx")
+    for path, state in zip(paths, shown, strict=True):
+        expected = np.stack([face.points for face in predictor.faces(path)])
+        expected = expected[np.argsort(expected[:, :, 0].min(axis=1))]  # (N, 68, 2) from the left to the right
+        low, high = np.split(box_of_points(expected), 2, axis=-1)
+        sides = np.sqrt((high - low).prod(axis=-1)) / MEAN_SHARE
+        apart = np.linalg.norm(read_points(state["points"]) - expected, axis=2).mean(axis=1) / sides
+        assert apart.max() < 0.006, path.name  # a browser reduces pictures by its own filter
 
 
 @pytest.mark.slow

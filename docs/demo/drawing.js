@@ -1,5 +1,4 @@
 // Draws a picture and its faces on a canvas: sure faces green, doubtful ones orange and dashed.
-import { DOUBTFUL_BELOW } from "./rules.js";
 import { boxOf } from "./views.js";
 
 const CONTOURS = [[0, 16], [17, 21], [22, 26], [27, 30], [31, 35], [36, 41, true], [42, 47, true], [48, 59, true], [60, 67, true]];
@@ -27,11 +26,10 @@ export function drawFaces(canvas, faces, { scale, mirror }) {
   const context = canvas.getContext("2d", { alpha: false });
   context.lineJoin = context.lineCap = "round";
   const unit = canvas.clientWidth ? canvas.width / canvas.clientWidth : Math.max(1, canvas.width / 1000); // of the page
-  faces.forEach(({ points, score, number }, i) => {
+  faces.forEach(({ points, score, isDoubtful, number }, i) => {
     const placed = points.map(([x, y]) => [mirror ? mirror - x * scale : x * scale, y * scale]);
     const { left, top, right, bottom } = boxOf(placed);
     const size = Math.sqrt((right - left) * (bottom - top));
-    const isDoubtful = score < DOUBTFUL_BELOW;
     context.strokeStyle = context.fillStyle = isDoubtful ? DOUBTFUL : SURE;
     drawContours(context, placed, Math.max(unit, size / 150), isDoubtful);
     drawDots(context, placed, Math.max(unit, Math.min(5 * unit, size / 80)));

@@ -1,21 +1,18 @@
 // What was found, as words, as a list, and to take away as JSON or as a picture.
 import { SAVED_SIDE, drawFaces, drawPicture } from "./drawing.js";
-import { DOUBTFUL_BELOW } from "./rules.js";
-
-const isDoubtful = ({ score }) => score < DOUBTFUL_BELOW;
 
 /** "2 faces, 1 of them doubtful" */
 export function summary(faces) {
   if (faces.length === 0) return "No face found";
-  const doubtful = faces.filter(isDoubtful).length;
+  const doubtful = faces.filter(({ isDoubtful }) => isDoubtful).length;
   if (faces.length === 1) return doubtful ? "1 face, doubtful" : "1 face";
   return `${faces.length} faces${doubtful ? `, ${doubtful} of them doubtful` : ""}`;
 }
 
-/** "detector 31 ms, points 24 ms a face" */
-export function speed({ detector, points, views }) {
+/** "detector 31 ms, points 12 ms a look" */
+export function speed({ detector, points, looks }) {
   const parts = detector ? [`detector ${detector.toFixed(0)} ms`] : [];
-  if (views) parts.push(`points ${(points / views).toFixed(0)} ms a look`);
+  if (looks) parts.push(`points ${(points / looks).toFixed(0)} ms a look`);
   return parts.join(", ");
 }
 
@@ -24,11 +21,11 @@ export function listFaces(list, faces, removed) {
   list.replaceChildren(
     ...faces.map((face, i) => {
       const item = document.createElement("li");
-      item.className = isDoubtful(face) ? "doubtful" : "sure";
+      item.className = face.isDoubtful ? "doubtful" : "sure";
       const meter = Object.assign(document.createElement("meter"), { min: 0, max: 1, value: face.score });
       meter.setAttribute("aria-label", `Score of face ${i + 1}`);
       const words = document.createElement("span");
-      words.textContent = `Face ${i + 1}: ${face.score.toFixed(2)}, ${isDoubtful(face) ? "doubtful" : "sure"}`;
+      words.textContent = `Face ${i + 1}: ${face.score.toFixed(2)}, ${face.isDoubtful ? "doubtful" : "sure"}`;
       const button = Object.assign(document.createElement("button"), { type: "button", textContent: "×" });
       button.setAttribute("aria-label", `Remove face ${i + 1}`);
       button.addEventListener("click", () => removed(i));
@@ -48,7 +45,7 @@ export function asJson({ picture, name, faces }) {
   const rounded = (value) => Math.round(1000 * value) / 1000;
   const described = faces.map((face) => ({
     score: rounded(face.score),
-    doubtful: isDoubtful(face),
+    doubtful: face.isDoubtful,
     box: ["left", "top", "right", "bottom"].map((side) => rounded(face.box[side])),
     points: face.points.map((point) => point.map(rounded)),
   }));

@@ -1,6 +1,5 @@
 // Follows the faces of a video: each from its own last points, by one look. The detector runs now and then, and where a
 // face was lost or became doubtful: such a face stays only if the detector sees it, too.
-import { DOUBTFUL_BELOW } from "./rules.js";
 import { OneEuroFilter } from "./smoothing.js";
 import { SAME, overlap, rollOfFace } from "./views.js";
 
@@ -19,14 +18,14 @@ export class Tracker {
   /** The faces { number, points, score, box, roll } of the next frame. seconds: since the one before. */
   async next(picture, seconds) {
     const followed = await this.finder.follow(picture, this.#faces);
-    const sure = followed.filter(({ score }) => score >= DOUBTFUL_BELOW);
+    const sure = followed.filter(({ isDoubtful }) => !isDoubtful);
     if (sure.length < this.#faces.length || sure.length === 0) this.#searching = DETECT_EVERY;
     const isDue = this.#frame++ % DETECT_EVERY === 0 || this.#searching-- > 0;
     const fresh = isDue ? await this.finder.findNew(picture, sure) : [];
     if (fresh.length) this.#searching = 0;
     this.#number(fresh, sure, followed);
     this.#faces = [...sure, ...fresh].sort((a, b) => a.number - b.number);
-    for (const face of this.#faces) face.roll = rollOfFace(face.points);
+    for (const face of this.#faces) face.roll = rollOfFace(face.points, this.finder.rules.tilted);
     return this.#faces.map((face) => this.#smooth(face, seconds));
   }
 

@@ -2,14 +2,10 @@
 // { x, y, side, roll }, a square around (x, y) in which a head that is turned counterclockwise by roll (radians) stands
 // upright. The same geometry as in src/predict/turns.py.
 
-export const DETECTOR_KIND = { share: 0.556, center: [0.5, 0.541] }; // where a box lies in the view of the network
-const POINTS_KIND = { share: 0.52, center: [0.5, 0.58] };
 export const SAME = 0.4; // overlap of two boxes that show one face, known and seen again
-const SMALLEST_TILE = 256; // pixels: smaller ones would be enlarged
-const TILTED = Math.PI / 6; // smaller rolls are the network's own business
 
-/** The view of a box of a kind, at a roll. */
-export function viewOfBox({ left, top, right, bottom }, kind = POINTS_KIND, roll = 0) {
+/** The view of a box of a kind { share, center }, which says where the box lies in it, at a roll. */
+export function viewOfBox({ left, top, right, bottom }, kind, roll) {
   const side = Math.sqrt((right - left) * (bottom - top)) / kind.share;
   const [dx, dy] = [side * (0.5 - kind.center[0]), side * (0.5 - kind.center[1])];
   const [cos, sin] = [Math.cos(roll), Math.sin(roll)];
@@ -17,23 +13,23 @@ export function viewOfBox({ left, top, right, bottom }, kind = POINTS_KIND, roll
 }
 
 /** The view around the points of a face, by the box that they fill where it stands upright. */
-export function viewOfPoints(points, roll = 0) {
+export function viewOfPoints(points, kind, roll) {
   const [cos, sin] = [Math.cos(roll), Math.sin(roll)];
   const upright = boxOf(points.map(([x, y]) => [cos * x - sin * y, sin * x + cos * y]));
   const [x, y] = [(upright.left + upright.right) / 2, (upright.top + upright.bottom) / 2];
   const [width, height] = [(upright.right - upright.left) / 2, (upright.bottom - upright.top) / 2];
   const [middleX, middleY] = [cos * x + sin * y, -sin * x + cos * y];
   const box = { left: middleX - width, right: middleX + width, top: middleY - height, bottom: middleY + height };
-  return viewOfBox(box, POINTS_KIND, roll);
+  return viewOfBox(box, kind, roll);
 }
 
 /** The view of a whole picture. */
 export const wholeView = ({ width, height }) => ({ x: width / 2, y: height / 2, side: Math.max(width, height), roll: 0 });
 
 /** Views that overlap by half, for small faces: sides of a half and a quarter of the picture's longer side. */
-export function tiles({ width, height }) {
+export function tiles({ width, height }, smallest) {
   const longer = Math.max(width, height);
-  const sides = [longer / 2, longer / 4].filter((side) => side >= SMALLEST_TILE);
+  const sides = [longer / 2, longer / 4].filter((side) => side >= smallest);
   return sides.flatMap((side) =>
     middles(height, side).flatMap((y) => middles(width, side).map((x) => ({ x, y, side, roll: 0 }))),
   );
@@ -46,19 +42,19 @@ function middles(length, side) {
   return Array.from({ length: steps + 1 }, (_, i) => side / 2 + (i * (length - side)) / steps);
 }
 
-/** How far a head is turned, from the middle of its eyes and its mouth; 0 where it is little. */
-export function rollOf([rightX, rightY], [leftX, leftY], [mouthX, mouthY]) {
+/** How far a head is turned, in radians from the middle of its eyes and its mouth; 0 below so many degrees. */
+export function rollOf([rightX, rightY], [leftX, leftY], [mouthX, mouthY], least) {
   const roll = Math.atan2(mouthX - (rightX + leftX) / 2, mouthY - (rightY + leftY) / 2);
-  return Math.abs(roll) < TILTED ? 0 : roll;
+  return Math.abs(roll) < (least * Math.PI) / 180 ? 0 : roll;
 }
 
 /** The same of the 68 points of a face. */
-export function rollOfFace(points) {
+export function rollOfFace(points, least) {
   const middle = (first, last) => {
     const part = points.slice(first, last + 1);
     return [0, 1].map((axis) => part.reduce((sum, point) => sum + point[axis], 0) / part.length);
   };
-  return rollOf(middle(36, 41), middle(42, 47), middle(48, 67));
+  return rollOf(middle(36, 41), middle(42, 47), middle(48, 67), least);
 }
 
 export function boxOf(points) {

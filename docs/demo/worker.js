@@ -1,7 +1,10 @@
 // Runs the networks beside the page's own thread. Takes { id, task, picture, ... } of `tasks`, answers { id, result,
 // times, picture } or { id, error }.
 import * as ort from "./vendor/ort.wasm.min.mjs";
+import { Detector } from "./detector.js";
 import { Finder } from "./finder.js";
+import { Looks } from "./looks.js";
+import { fetchModel } from "./model_file.js";
 import { Tracker } from "./tracker.js";
 
 ort.env.wasm.wasmPaths = new URL("./vendor/", import.meta.url).href;
@@ -23,8 +26,10 @@ ready.catch(() => {}); // every task says so
 
 async function load() {
   const detector = ort.InferenceSession.create("detector.onnx").catch(() => null);
-  const network = await ort.InferenceSession.create("model.onnx");
-  return new Finder(ort, network, await detector);
+  const model = await fetchModel("model.onnx");
+  const looks = new Looks(ort, await ort.InferenceSession.create(model.bytes), model);
+  const found = await detector;
+  return new Finder(looks, found && new Detector(ort, found, model.rules));
 }
 
 let last = Promise.resolve(); // tasks run one after another

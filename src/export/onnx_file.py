@@ -17,9 +17,11 @@ from torch import Tensor, nn
 from src.datasets.pictures import MIN_SIDE
 from src.errors import InputError
 from src.export.networks import CropNetwork, PictureNetwork
+from src.export.rules import rules_text
 from src.files import atomic_path
 from src.network.model import LandmarkNet
 from src.predict.exported_files import FRAMES, needed, open_onnx, properties, seal
+from src.predict.looks import LOOKED_AT
 
 if TYPE_CHECKING:
     from onnxruntime import InferenceSession
@@ -53,6 +55,8 @@ def export_onnx(
         expected = [_tuple(network(example)) for example in examples]
     program = onnx_program(network, examples[-1], names=(_INPUTS[takes], *outputs))
     program.model.metadata_props.update(properties(model.config, nme=nme, takes=takes, looks=looks))
+    if takes == "crop" and model.config.points in LOOKED_AT:
+        program.model.metadata_props["rules"] = rules_text(model.config.points, model.config.convention)
     with atomic_path(path) as temporary:
         program.save(temporary, external_data=False)
         seal(temporary)

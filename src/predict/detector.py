@@ -16,9 +16,10 @@ from src.boxes import BoxKind, crop_of_picture, cut_crop
 
 _INPUT = 256  # pixels
 _GRIDS = ((16, 2), (8, 6))  # cells a side and anchors a cell of the network's two maps: 896 anchors
+LEAST_SCORE, OVERLAP = 0.5, 0.3  # of a detection; of the boxes of two faces
 _RIGHT_EYE, _LEFT_EYE, _MOUTH = 0, 1, 3  # of a person, among the six points of a detection
-_TILTED = 30.0  # degrees: smaller rolls are the landmark network's own business
-_SMALLEST_TILE = 256  # pixels: smaller tiles would be enlarged
+TILTED = 30.0  # degrees: smaller rolls are the landmark network's own business
+SMALLEST_TILE = 256  # pixels: smaller tiles would be enlarged
 
 Network = Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]  # (256, 256, 3) in [-1, 1] -> (896, 16), (896,)
 
@@ -54,7 +55,7 @@ class BlazeFace:
 
     kind = BoxKind(0.556, (0.50, 0.541))
 
-    def __init__(self, network: Network, *, least_score: float = 0.5, overlap: float = 0.3) -> None:
+    def __init__(self, network: Network, *, least_score: float = LEAST_SCORE, overlap: float = OVERLAP) -> None:
         self.network, self.least_score, self.overlap = network, least_score, overlap
 
     def detect(self, picture: Image.Image, *, tiles: bool = False) -> Detections:
@@ -114,14 +115,14 @@ def _roll(points: np.ndarray) -> np.ndarray:
     """
     down = points[:, _MOUTH] - points[:, [_RIGHT_EYE, _LEFT_EYE]].mean(axis=1)
     roll = np.degrees(np.arctan2(down[:, 0], down[:, 1]))
-    return np.where(np.abs(roll) < _TILTED, 0.0, roll)
+    return np.where(np.abs(roll) < TILTED, 0.0, roll)
 
 
 def _tiles(width: int, height: int) -> list[np.ndarray]:
     """Square crops (3,) that overlap by half: sides of a half and a quarter of the picture's longer side."""
     tiles = []
     for side in (max(width, height) / 2, max(width, height) / 4):
-        if side >= _SMALLEST_TILE:
+        if side >= SMALLEST_TILE:
             lefts, tops = (_starts(length, side) for length in (width, height))
             tiles += [np.array([left, top, side]) for top in tops for left in lefts]
     return tiles

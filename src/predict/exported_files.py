@@ -5,8 +5,9 @@ y and side of the part of the letterboxed square that the network sees), `mean_f
 `nme` (percent, on the faces that the training was validated on; empty where unknown), `license`, `input` (crop: the
 network alone; picture: letterbox, resizing and crop inside), `looks` (`src.predict.looks`) and `points` (the output's
 frame). An .onnx file holds them as its metadata; a .tflite file as `metadata.json` in a zip behind the model, where
-TensorFlow Lite's own associated files stand. `digest` is the SHA-256 of an .onnx file with 64 zeros in the digest's
-place, and of the model before the zip in a .tflite file, so that a flipped bit is noticed.
+TensorFlow Lite's own associated files stand. An .onnx file of crops also has `rules` (JSON: `src.export.rules`).
+`digest` is the SHA-256 of an .onnx file with 64 zeros in the digest's place, and of the model before the zip in a
+.tflite file, so that a flipped bit is noticed.
 """
 
 import contextlib

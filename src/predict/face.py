@@ -13,7 +13,7 @@ from src.predict.search import Region
 from src.predict.turns import turned
 
 DOUBTFUL_BELOW = 0.5  # score: such points are drawn in another color
-_HANGING = 120.0  # degrees of roll
+HANGING = 120.0  # degrees of roll
 NOTHING_BELOW = 0.1  # score: what a detector found there is no face
 
 
@@ -41,7 +41,7 @@ class Face:
     @property
     def is_hanging(self) -> bool:
         """Whether its head stands upside down, more or less."""
-        return bool(abs(self.pose[2]) > _HANGING)
+        return bool(abs(self.pose[2]) > HANGING)
 
     def plot(self, picture: Image.Image | None = None) -> Image.Image:
         """A new picture with this face drawn on it: on its own picture, or on the last face's plot."""

@@ -27,8 +27,9 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 MOST_LOOKS = 3
+LOOKED_AT = (NUM_POINTS, len(INNER_51))  # points that show a head's tilt and size
 SMALLEST = 0.1  # of the square: points that lie closer together are no face to be enlarged
-_TILT = np.radians(30)  # the network knows heads that are tilted twice as far
+TILT = np.radians(30)  # the network knows heads that are tilted twice as far
 
 SecondLook = tuple[float, float, float, float]  # `ModelConfig.second_look`
 Squares = Union[np.ndarray, "Tensor"]  # (B, S, S, 3) uint8, on any device
@@ -66,8 +67,8 @@ def look_mirrored(predict: Predict, squares: Squares) -> np.ndarray:
 
 
 def look_tilted(predict: Predict, squares: Squares, points_unit: np.ndarray, second_look: SecondLook) -> np.ndarray:
-    """points_unit (B, K, 2) found from closer by in squares (B, S, S, 3), in which points_unit are tilted by _TILT."""
-    closer, affine = come_closer(squares, points_unit, second_look, tilt=_TILT)
+    """points_unit (B, K, 2) found from closer by in squares (B, S, S, 3), in which points_unit are tilted by TILT."""
+    closer, affine = come_closer(squares, points_unit, second_look, tilt=TILT)
     return apply_affine(invert_affine(affine), predict(closer))
 
 
@@ -94,7 +95,7 @@ def come_closer(
 
 def check_points(count: int) -> None:
     """Raises InputError unless so many points show a head's tilt and size."""
-    if count not in (NUM_POINTS, len(INNER_51)):
+    if count not in LOOKED_AT:
         raise InputError(f"a second look expects 68 or 51 points, found {count}; look once")
 
 

@@ -31,8 +31,8 @@ if TYPE_CHECKING:
 
 Boxes = np.ndarray | Sequence | None
 _TOGETHER = 16  # pictures that are held at once
-_SAME_FACE = 0.3  # IoU of the points' boxes: detections that led to one face, or to an imagined one over it
-_HANGING_ABOVE = 0.7  # score of a detected face that hangs: where no face is, such are imagined most often
+SAME_FACE = 0.3  # IoU of the points' boxes: detections that led to one face, or to an imagined one over it
+HANGING_ABOVE = 0.7  # score of a detected face that hangs: where no face is, such are imagined most often
 
 
 class Predictor:
@@ -193,8 +193,8 @@ def _may_hang(faces: list[Face]) -> bool:
 
 def _distinct(faces: list[Face], least_score: float) -> list[Face]:
     """Faces that are any, each once: of those whose points lie on each other the best."""
-    faces = [face for face in faces if face.score >= max(least_score, _HANGING_ABOVE * face.is_hanging)]
+    faces = [face for face in faces if face.score >= max(least_score, HANGING_ABOVE * face.is_hanging)]
     if not faces:
         return []
     boxes = np.stack([box_of_points(face.points) for face in faces])
-    return [faces[i] for i in sorted(merge(boxes, np.array([face.score for face in faces]), _SAME_FACE))]
+    return [faces[i] for i in sorted(merge(boxes, np.array([face.score for face in faces]), SAME_FACE))]

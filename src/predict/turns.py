@@ -18,7 +18,7 @@ RETRY_ABOVE = 1.4  # doubt, percent of the view's side: with less the face stand
 # Most faces stand upright, and a turned view that is a little better is noise: the doubt must fall by a fifth from 1,
 # by two fifths from 10, and above the last number all views are wrong alike. Chosen, as the two numbers above, on
 # damaged and turned photographs of the training set and on rendered faces.
-_FACTOR, _POWER, _MOST = 0.82, 0.85, 3.3
+BETTER_FACTOR, BETTER_POWER, BETTER_MOST = 0.82, 0.85, 3.3
 _WIDER = 1.5  # a square of sqrt(2) times the side holds the turned one
 
 
@@ -62,7 +62,7 @@ def turned(points_image: np.ndarray, roll: np.ndarray | float) -> np.ndarray:
 
 def is_better(turned_doubt: np.ndarray, doubt: np.ndarray) -> np.ndarray:
     """Whether turned views win against the first ones. Both doubts in percent of the view's side, of one shape."""
-    return turned_doubt < np.minimum(_FACTOR * doubt**_POWER, _MOST)
+    return turned_doubt < np.minimum(BETTER_FACTOR * doubt**BETTER_POWER, BETTER_MOST)
 
 
 def _view(side: np.ndarray, middle: np.ndarray, kind: BoxKind, roll: np.ndarray | float) -> np.ndarray:

@@ -16,6 +16,7 @@ from src.errors import InputError
 from src.export import onnx_file as export
 from src.export.networks import PictureNetwork
 from src.export.onnx_file import OPSET, export_onnx
+from src.export.rules import rules_text
 from src.network import checkpoint, conventions
 from src.network.backbones import BACKBONES
 from src.network.heads import HEADS
@@ -72,6 +73,7 @@ def test_the_file_gives_pytorchs_points(tmp_path: Path, backbone: str, head: str
     assert metadata.config == ModelConfig(backbone, head, SIZE, model.config.crop, auxiliary=False)
     assert metadata.mean_face.shape == (68, 2)
     assert (metadata.nme, metadata.license, metadata.input) == (2.5, LICENSE, "crop")
+    assert session.get_modelmeta().custom_metadata_map["rules"] == rules_text(68, metadata.config.convention)
 
 
 @pytest.mark.parametrize("looks", [1, 2])

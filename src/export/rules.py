@@ -1,0 +1,51 @@
+"""The numbers by which `Predictor` finds faces, for programs without Python that do the same: docs/demo.
+
+They travel as JSON in the property `rules` of an .onnx file that takes crops. Lengths are shares of a square's side,
+angles degrees, doubts and disagreements percent of the side.
+"""
+
+import json
+
+import numpy as np
+
+from src.boxes import KINDS, BoxKind
+from src.datasets.pictures import SQUARE_SIZE
+from src.markup import flip_permutation
+from src.pose import camera_weights
+from src.predict import detector, turns
+from src.predict.confidence import EPSILON, SHIPPED, shipped_calibration
+from src.predict.face import DOUBTFUL_BELOW, HANGING, NOTHING_BELOW
+from src.predict.looks import SMALLEST, TILT
+from src.predict.predictor import HANGING_ABOVE, SAME_FACE
+
+
+def rules_text(points: int, convention: str) -> str:
+    """JSON of the rules for networks of so many points, 68 or 51, in a convention (`src.network.conventions`)."""
+    calibrations = {looks: shipped_calibration(looks, convention) for looks in SHIPPED}
+    rules = {
+        "square_size": SQUARE_SIZE,  # pixels of what a look is at
+        "mirrored": flip_permutation(points).tolist(),
+        "camera_weights": camera_weights(points).tolist(),  # (points, 3), of `src.pose.fit_pose`
+        "smallest": SMALLEST,
+        "tilt": round(float(np.degrees(TILT)), 6),
+        "calibrations": {looks: [each.intercept, each.slope] for looks, each in calibrations.items()},
+        "least_disagreement": EPSILON,
+        "doubtful_below": DOUBTFUL_BELOW,
+        "nothing_below": NOTHING_BELOW,
+        "retry_below": turns.RETRY_BELOW,
+        "retry_above": turns.RETRY_ABOVE,
+        "better": {"factor": turns.BETTER_FACTOR, "power": turns.BETTER_POWER, "most": turns.BETTER_MOST},
+        "hanging": HANGING,
+        "hanging_above": HANGING_ABOVE,
+        "same_face": SAME_FACE,
+        "kinds": {name: _kind(kind) for name, kind in (KINDS | {"blazeface": detector.BlazeFace.kind}).items()},
+        "least_detection": detector.LEAST_SCORE,
+        "same_detection": detector.OVERLAP,
+        "tilted": detector.TILTED,
+        "smallest_tile": detector.SMALLEST_TILE,
+    }
+    return json.dumps(rules)
+
+
+def _kind(kind: BoxKind) -> dict:
+    return {"share": kind.share, "center": kind.center}

@@ -1,0 +1,30 @@
+"""The numbers that an exported file carries for programs which find faces as the Predictor does."""
+
+import json
+
+import numpy as np
+import pytest
+
+from src.export.rules import rules_text
+from src.markup import flip_permutation
+from src.pose import fit_pose
+from src.predict.confidence import shipped_calibration
+from src.predict.turns import is_better
+
+
+@pytest.mark.parametrize(("count", "convention"), [(68, "aflw"), (51, "300w")])
+def test_the_rules_lead_to_the_predictors_numbers(count: int, convention: str) -> None:
+    rules = json.loads(rules_text(count, convention))
+    points = np.random.default_rng(0).random((count, 2))
+    camera = (points * [1, -1]).T @ np.array(rules["camera_weights"])  # (2, 3)
+    u, _, vt = np.linalg.svd(camera, full_matrices=False)
+    x, y = (u @ vt)[:, 0] * np.sign((u @ vt)[0, 0])
+    assert np.degrees(np.arctan2(y, x)) == pytest.approx(fit_pose(points[None])[0, 2])
+    assert rules["mirrored"] == flip_permutation(count).tolist()
+    intercept, slope = rules["calibrations"]["3"]
+    expected = shipped_calibration(3, convention).score(np.array(0.7))
+    assert 1 / (1 + np.exp(-intercept - slope * np.log(0.7))) == pytest.approx(expected)
+    better = rules["better"]
+    for doubt in (1.0, 4.0, 10.0):
+        limit = min(better["factor"] * doubt ** better["power"], better["most"])
+        assert is_better(np.array([limit - 0.01, limit + 0.01]), np.array([doubt, doubt])).tolist() == [True, False]
