@@ -194,7 +194,7 @@ def test_the_threads_are_those_that_were_asked_for(shipped: Predictor, monkeypat
 
 
 def test_what_cannot_compute_is_refused() -> None:
-    with pytest.raises(InputError, match="at least one thread"):
+    with pytest.raises(InputError, match="threads, found 0"):
         Predictor("any.pth.tar", threads=0)
     with pytest.raises(InputError, match="CUDA devices"):
         Predictor(ROOT / "best.pth.tar", device="cuda:99" if torch.cuda.is_available() else "cuda")
