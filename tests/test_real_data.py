@@ -18,7 +18,8 @@ from src.predict.submission import read_solution
 pytestmark = pytest.mark.slow
 
 SHIPPED = ROOT / "best.pth.tar"
-PROMISED_NME = 1.49  # percent, three looks: README's 1.44 and what another version of PyTorch may change
+# Percent, three looks: README's 1.44 and 1.60, and what another version of PyTorch may change.
+PROMISED_NME = {"best.pth.tar": 1.49, "small.pth.tar": 1.65}
 
 
 def test_the_validation_annotations_are_read(real_data: Path) -> None:
@@ -43,19 +44,18 @@ def test_the_validation_set_is_prepared_without_a_broken_picture(real_data: Path
     assert "AFLW_validation_data: 199 faces\n" in outcome.out
 
 
-def test_the_shipped_model_keeps_its_promise(real_data: Path, tmp_path: Path) -> None:
-    if not SHIPPED.is_file():
-        pytest.skip("best.pth.tar is not there yet")
+@pytest.mark.parametrize("name", PROMISED_NME)
+def test_a_shipped_model_keeps_its_promise(name: str, real_data: Path, tmp_path: Path) -> None:
     validation = real_data / "aflw_val"
     outcome = run(
-        *("test.py", "--model_path", SHIPPED, "--test_dataroot", validation, "--out_dir", tmp_path),
+        *("test.py", "--model_path", ROOT / name, "--test_dataroot", validation, "--out_dir", tmp_path),
         *("--annotations", validation / "annot.pkl", "--preview", 0),
     )
     assert outcome.code == 0, outcome
     assert "within the challenge's rules" in outcome.out
     names, prediction = read_solution(tmp_path / "solution.txt")
     annotated, points_image = read_annotations(validation)
-    assert _nme(prediction[[names.index(name) for name in annotated]], points_image) <= PROMISED_NME
+    assert _nme(prediction[[names.index(name) for name in annotated]], points_image) <= PROMISED_NME[name]
 
 
 @pytest.mark.parametrize(("looks", "promised"), [(1, 1.68), (2, 1.51)])
