@@ -124,7 +124,8 @@ def damaged(folder: Path) -> list[str]:
 def different(folder: Path, whole: Path) -> list[str]:
     """How a finished folder differs from one of a run that was never killed."""
     ours, theirs = ({path.relative_to(top) for path in _files(top)} for top in (folder, whole))
-    problems = [f"{path} is in one of them only" for path in sorted(ours ^ theirs)]
+    alone = sorted(path for path in ours ^ theirs if path.name != checkpoint.INTERRUPTED)  # a polite kill leaves it
+    problems = [f"{path} is in one of them only" for path in alone]
     for path in sorted(ours & theirs):
         if path.name in _VARIES or path.suffix == ".ipynb" or "output" in path.parts:
             continue
