@@ -66,6 +66,12 @@ def test_errors_speak_of_flags_only_where_flags_are_read() -> None:
     assert list(_flags_in_errors('raise InputError(f"found {3}; give --points")')) == ["--points"]
 
 
+def test_flags_and_progress_have_one_way_each() -> None:
+    sources = {_name(path): path.read_text(encoding="utf-8") for path in SOURCES if path.name != "command_line.py"}
+    own = {name: re.findall(r"argparse\.ArgumentParser\(|\btqdm\(", text) for name, text in sources.items()}
+    assert {name: found for name, found in own.items() if found} == {}
+
+
 def test_the_readme_is_a_door() -> None:
     assert (ROOT / "README.md").read_text(encoding="utf-8").count("\n") <= MOST_LINES_OF_README
 

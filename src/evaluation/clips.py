@@ -13,10 +13,9 @@ from pathlib import Path
 
 import numpy as np
 from PIL import Image
-from tqdm import tqdm
 
 from src.boxes import crop_of_picture, cut_crop
-from src.command_line import HelpFormatter, run_command
+from src.command_line import Parser, progress, run_command
 from src.demo.tracking import Tracker
 from src.errors import InputError
 from src.evaluation.box_errors import read_faces
@@ -122,7 +121,7 @@ def follow(predictor: Predictor, frames: Iterable[Frame]) -> Followed:
 
 
 def parse_arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0], formatter_class=HelpFormatter)
+    parser = Parser(description=__doc__.split("\n")[0])
     parser.add_argument("folder", type=Path, help="crops with an annot.pkl")
     parser.add_argument("--model_path", type=Path, default="best.pth.tar", help=".pth.tar, .onnx or .tflite")
     parser.add_argument("--seed", type=int, default=0, help="of the faces and the photographs")
@@ -138,7 +137,8 @@ def main() -> None:
     chosen = rng.permutation(len(crops))[:_USED]
     predictor = Predictor(arguments.model_path)
     made = clips([crops[i] for i in chosen], points_image[chosen], rng)
-    followed = {name: follow(predictor, frames) for name, frames in tqdm(made.items(), unit="clip", disable=None)}
+    bar = progress(made.items(), desc="following", unit="clip")
+    followed = {name: follow(predictor, frames) for name, frames in bar}
     for name, its in followed.items():
         print(f"{name}: {its.right} of {its.frames} frames right, {its.numbers} numbers, {its.swapped} of them swapped")
     right, total = (sum(getattr(its, what) for its in followed.values()) for what in ("right", "frames"))

@@ -91,9 +91,8 @@ def main() -> None:
     check_target(out)  # before the work, not after it
     set_threads(arguments.workers)
     network, content = checkpoint.load_model(arguments.model_path, choose_device(arguments.device))
-    conventions.add(
-        content, arguments.convention, last_weights(network), nme=math.nan
-    )  # what it refuses, it refuses now
+    # What it refuses after the training it refuses now.
+    conventions.add(content, arguments.convention, last_weights(network), nme=math.nan)
     own = TorchRuntime(copy.deepcopy(network))
     training, held_out = split(of_sources(load_prepared(arguments.prepared), arguments.only))
     print(f"{len(training)} faces to learn {arguments.convention} from, {len(held_out)} held out")
