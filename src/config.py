@@ -45,12 +45,14 @@ class AugmentationConfig:
     scale: float = 0.15  # size changes by a factor exp(uniform +-)
     shift: float = 0.05  # of the crop's side, uniform in +- on both axes
     flip: float = 0.5  # probability of a mirrored face
+    stretch: float = 0.0  # along a random direction by exp(uniform +-), across it by the inverse: other faces' shapes
     brightness: float = 0.3  # factor 1 +- uniform
     contrast: float = 0.3  # factor 1 +- uniform, about the picture's mean
     saturation: float = 0.5  # factor 1 +- uniform
     hue: float = 20.0  # degrees of rotation about the gray axis, uniform in +-
     gray: float = 0.1  # probability
     channel_shift: float = 0.0  # of the full range, uniform in +- on each color channel by itself
+    shade: float = 0.0  # light from a side: the logarithm of its ratio between two borders is uniform in +-
     blur: float = 0.15  # probability
     blur_sigma: float = 1.5  # input pixels, largest
     noise: float = 0.2  # probability of gray Gaussian noise
@@ -76,11 +78,14 @@ _NO_COLOR = {"brightness": 0.0, "contrast": 0.0, "saturation": 0.0, "hue": 0.0, 
 _NO_DAMAGE = {"blur": 0.0, "noise": 0.0, "erasing": 0.0, "border": 0.0, "damage": 0.0}
 _NONE = AugmentationConfig(**_NO_GEOMETRY, **_NO_COLOR, **_NO_DAMAGE)
 _COLOR = AugmentationConfig(**_NO_GEOMETRY, **_NO_DAMAGE)
+_LOOKS = AugmentationConfig(
+    second_looks=0.5, damage=0.04, blur=0.12, noise=0.15, erasing=0.3, border=0.07, border_width=0.4
+)
 AUGMENTATIONS: dict[str, AugmentationConfig] = {
     "full": AugmentationConfig(),
-    "looks": AugmentationConfig(
-        second_looks=0.5, damage=0.04, blur=0.12, noise=0.15, erasing=0.3, border=0.07, border_width=0.4
-    ),
+    "looks": _LOOKS,
+    # For millions of faces: each is seen in other proportions and another light, too.
+    "varied": replace(_LOOKS, stretch=0.12, shade=1.0, hue=30.0, damage=0.06),
     "none": _NONE,
     # For short runs, which do not live to see what stronger transforms bring (docs/results/02_augmentation.md).
     "light": AugmentationConfig(rotation=20.0, scale=0.1, shift=0.03, saturation=0.3, hue=10.0, gray=0.0, **_NO_DAMAGE),
@@ -131,6 +136,8 @@ _LATER = {
     "second_look": ModelConfig.second_look,
     "second_looks": 0.0,
     "damage": 0.0,
+    "stretch": 0.0,
+    "shade": 0.0,
     "hold": 0.0,
     "euler_branch": "both",
 }

@@ -8,16 +8,16 @@ import torch
 from torch import Tensor
 
 from src.augmentation.chance import chance
-from src.augmentation.color import jitter_color
+from src.augmentation.color import jitter_color, shade
 from src.augmentation.cover import cover, wear
 from src.augmentation.degrade import add_noise, blur, degrade
-from src.augmentation.geometry import random_affine, second_look_affine
+from src.augmentation.geometry import random_affine, second_look_affine, stretched
 from src.config import AugmentationConfig, ModelConfig
 from src.markup import flip_permutation
 from src.transforms import transform_points, warp
 
 # What changes the picture and not the points, in this order: f(images, config, generator) -> images.
-APPEARANCE = (jitter_color, blur, add_noise, cover)
+APPEARANCE = (shade, jitter_color, blur, add_noise, cover)
 
 
 def augment(
@@ -44,6 +44,8 @@ def augment(
         )
         second = chance(len(squares), config.second_looks, generator, squares.device)
         affine, angle = torch.where(second[:, None, None], upright, affine), torch.where(second, its_angle, angle)
+    if config.stretch > 0:
+        affine = stretched(affine, points_unit, config.stretch, generator)
     points_input = transform_points(affine, points_unit)
     permutation = torch.as_tensor(flip_permutation(points_unit.shape[1]), device=squares.device)
     points_input = torch.where(flipped[:, None, None], points_input[:, permutation], points_input)

@@ -1,4 +1,4 @@
-"""Color jitter: brightness, contrast, saturation, hue, gray and channel shift in one step."""
+"""Color and light: brightness, contrast, saturation, hue, gray and channel shift in one step; light from a side."""
 
 import math
 
@@ -29,6 +29,19 @@ def jitter_color(images: Tensor, config: AugmentationConfig, generator: torch.Ge
     height, width = images.shape[2:]
     mixed = torch.baddbmm(offset, matrix, images.reshape(batch, 3, -1))
     return mixed.clamp_(0, 1).reshape(batch, 3, height, width)
+
+
+def shade(images: Tensor, config: AugmentationConfig, generator: torch.Generator) -> Tensor:
+    """Light from a random side of each picture, stronger there and weaker on the other."""
+    if config.shade == 0:
+        return images
+    batch, size, device = len(images), images.shape[-1], images.device
+    strength = uniform(batch, config.shade / 2, generator, device)
+    angle = uniform(batch, math.pi, generator, device)
+    ticks = (2 * torch.arange(size, device=device) + 1) / size - 1
+    columns = torch.exp((strength * angle.cos())[:, None] * ticks)  # (B, R)
+    rows = torch.exp((strength * angle.sin())[:, None] * ticks)
+    return (images * (rows[:, :, None] * columns[:, None, :])[:, None]).clamp(0, 1)
 
 
 def _gray_axis_rotation(angle: Tensor) -> Tensor:

@@ -65,3 +65,18 @@ def second_look_affine(
         batch, 2, generator=generator, device=device
     )
     return torch.cat([linear, (shift - middle)[..., None]], dim=-1), angle * mirror[:, 0]
+
+
+def stretched(affine: Tensor, points_unit: Tensor, half_range: float, generator: torch.Generator) -> Tensor:
+    """The maps (B, 2, 3) after each face is stretched about its middle, along a direction of its own.
+
+    points_unit: (B, K, 2). half_range: of the factor's logarithm; across that direction the face shrinks by as much.
+    """
+    batch, device = len(affine), affine.device
+    factor = uniform(batch, half_range, generator, device)
+    direction = uniform(batch, math.pi, generator, device)
+    grow, cos, sin = torch.cosh(factor), *(torch.sinh(factor) * part for part in (direction.cos(), direction.sin()))
+    stretch = torch.stack([torch.stack([grow + cos, sin], -1), torch.stack([sin, grow - cos], -1)], 1)  # (B, 2, 2)
+    middle = (points_unit.amin(dim=1) + points_unit.amax(dim=1))[..., None] / 2  # (B, 2, 1)
+    linear = affine[:, :, :2] @ stretch
+    return torch.cat([linear, affine[:, :, 2:] + affine[:, :, :2] @ middle - linear @ middle], dim=-1)

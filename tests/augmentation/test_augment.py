@@ -7,7 +7,7 @@ from stand_in import centroid, distinct_points, gaussian_dot, project, random_eu
 from torch import Tensor
 
 from src.augmentation import augment
-from src.augmentation.color import jitter_color
+from src.augmentation.color import jitter_color, shade
 from src.augmentation.cover import cover
 from src.augmentation.degrade import add_noise, blur
 from src.config import AUGMENTATIONS, AugmentationConfig
@@ -27,6 +27,7 @@ GEOMETRY = {
     "flip": {"flip": 1.0},
     "all": {"rotation": 30.0, "scale": 0.2, "shift": 0.05, "flip": 0.5},
 }
+STRETCHED = {"stretch": {"stretch": 0.2}, "stretched": GEOMETRY["all"] | {"stretch": 0.2}}
 
 
 def _settings(**changes: float) -> AugmentationConfig:
@@ -53,12 +54,15 @@ def _faces(count: int) -> tuple[Tensor, Tensor, Tensor]:
     return torch.from_numpy(squares), torch.from_numpy(project(euler)).float(), torch.from_numpy(euler).float()
 
 
-@pytest.mark.parametrize("name", GEOMETRY)
+@pytest.mark.parametrize("name", [*GEOMETRY, *STRETCHED])
 def test_a_dot_and_its_point_stay_together(name: str) -> None:
     points = distinct_points(NUM_POINTS)
     marked = np.arange(NUM_POINTS)
     images, points_input, _ = _augment(
-        _dots(points, marked), torch.from_numpy(points).float(), torch.zeros(NUM_POINTS, 3), _settings(**GEOMETRY[name])
+        _dots(points, marked),
+        torch.from_numpy(points).float(),
+        torch.zeros(NUM_POINTS, 3),
+        _settings(**(GEOMETRY | STRETCHED)[name]),
     )
     for face, image in enumerate(images[:, 0].numpy()):
         found = centroid(image)
@@ -146,6 +150,30 @@ def test_random_geometry_stays_within_its_ranges() -> None:
     assert 1.1 < width.max() < np.exp(0.15) + 1e-3
     assert -30 < euler[:, 2].min() < -28
     assert 28 < euler[:, 2].max() < 30
+
+
+def test_a_stretched_face_keeps_its_area_and_its_place() -> None:
+    points_unit = torch.from_numpy(project(np.zeros((500, 3)))).float()
+    squares = torch.zeros(500, 8, 8, 3, dtype=torch.uint8)
+    _, points_input, _ = _augment(squares, points_unit, torch.zeros(500, 3), _settings(stretch=0.2))
+    plain = torch.from_numpy(apply_affine(crop_affine(CROP), points_unit[0].numpy())).float()
+    middle = (plain.amin(0) + plain.amax(0)) / 2
+    linear = torch.linalg.lstsq((plain - middle).expand(500, -1, -1), points_input - middle).solution  # (500, 2, 2)
+    torch.testing.assert_close(torch.linalg.det(linear), torch.ones(500), atol=1e-3, rtol=0)
+    longest = torch.linalg.matrix_norm(linear, 2).log()
+    assert 0 <= longest.min() < 0.01
+    assert 0.19 < longest.max() < 0.2 + 1e-3
+    assert (linear[:, 0, 0] > 1).float().mean().item() == pytest.approx(0.5, abs=0.1)  # wider as often as narrower
+
+
+def test_light_falls_from_every_side() -> None:
+    images = torch.full((400, 3, 16, 16), 0.4)
+    lit = shade(images, _settings(shade=1.0), torch.Generator().manual_seed(0))
+    torch.testing.assert_close(lit.flatten(2).log().mean(-1), images.flatten(2).log().mean(-1), atol=1e-4, rtol=0)
+    across = (lit[:, 0, 0, -1] / lit[:, 0, 0, 0]).log()
+    assert across.min() < -0.6
+    assert across.max() > 0.6
+    assert torch.equal(shade(images, NONE, torch.Generator()), images)
 
 
 def test_flip_mirrors_about_its_share_of_the_faces() -> None:
