@@ -26,6 +26,9 @@ folder = "two"
 turns = 2
 share = 1
 turned_share = 0.5
+renders = 1
+rendered_share = 0.25
+covered = 0.5
 """
 
 
@@ -33,7 +36,7 @@ def test_sources_are_read_in_order_and_relative_to_their_file(tmp_path: Path) ->
     (tmp_path / "sources.toml").write_text(TWO)
     assert read_sources(tmp_path / "sources.toml") == [
         Source(tmp_path / "one", share=0.25, labels="aflw"),
-        Source(tmp_path / "two", share=1, turns=2, turned_share=0.5),
+        Source(tmp_path / "two", share=1, turns=2, turned_share=0.5, renders=1, rendered_share=0.25, covered=0.5),
     ]
 
 
@@ -47,9 +50,11 @@ def test_sources_are_read_in_order_and_relative_to_their_file(tmp_path: Path) ->
         ("[[source]]\nfolder = 'a'\nshare = 1\nweight = 2", "found weight"),
         ("[[source]]\nfolder = 'a'\nshare = 'much'", "share: expected float or int, found 'much'"),
         ("[[source]]\nfolder = 3\nshare = 1", "folder: expected str, found 3"),
-        ("[[source]]\nfolder = 'a'\nshare = nan", "expected shares of at least 0, found nan"),
-        ("[[source]]\nfolder = 'a'\nshare = 1\nturns = 99\nturned_share = 1", "turns: expected 0 to 20"),
+        ("[[source]]\nfolder = 'a'\nshare = nan", "expected a share of at least 0 and covered from 0 to 1, found nan"),
+        ("[[source]]\nfolder = 'a'\nshare = 1\nturns = 99\nturned_share = 1", "expected turns of 0 to 20"),
         ("[[source]]\nfolder = 'a'\nshare = 1\nturns = 2", "turns and turned_share, both or neither"),
+        ("[[source]]\nfolder = 'a'\nshare = 1\nrendered_share = 2", "renders and rendered_share, both or neither"),
+        ("[[source]]\nfolder = 'a'\nshare = 1\ncovered = 1.5", "covered from 0 to 1, found 1 and 1.5"),
         ("[[source]]\nfolder = 'a'\nshare = 1\nlabels = 'mine'", "labels: expected one of aflw, outline, learned"),
         ("[[source]]\nfolder = 'a'\nshare = 1\n" * 2, "each folder once"),
         ("[[source", "expected TOML"),
@@ -87,8 +92,8 @@ def test_from_the_file_to_the_first_epoch(prepared: Path, challenge: Path, tmp_p
     )
     assert outcome.code == 0, outcome
     faces = load_prepared(tmp_path / "out" / "AFLW_train_data")
-    assert faces.shares.tolist() == [0.25, 1, 0.5]
-    assert np.bincount(faces.source).tolist() == [5, 5, 10]
+    assert faces.shares.tolist() == [0.25, 1, 0.5, 0.25]
+    assert np.bincount(faces.source).tolist() == [5, 5, 10, 5]
     np.testing.assert_allclose(fit_pose(faces.points_unit), faces.euler, atol=0.1)
     flags = ("--backbone", "shufflenet_v2_x0_5", "--input_size", 64, "--train_batchsize", 8, "--end_epoch", 1, "-j", 1)
     run_files = Run(tmp_path / "run", tmp_path / "out")

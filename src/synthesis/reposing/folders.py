@@ -51,22 +51,25 @@ def make_sources(
 ) -> tuple[list[Path], tuple[float, ...]]:
     """Write `out_root/reposed/NAME` for each training source (`src.synthesis.reposing.sources`) and print its counts.
 
-    Returns the faces' folders, all photographs and then all turned faces, and their shares of a batch. Raises
-    InputError as `repose_folder` does.
+    Returns the faces' folders, all photographs, then all turned faces, then all full renders, and their shares of a
+    batch. Raises InputError as `repose_folder` does.
     """
     from src.synthesis.reposing.repose import FOLDERS, Making, repose_folder
 
-    photos, turned = {}, {}
+    shares: dict[str, dict[Path, float]] = {kind: {} for kind in FOLDERS}
     outs = _outs(out_root / "reposed", [source.folder for source in sources])
     for source, out in zip(sources, outs, strict=True):
-        making = Making(per_photo=source.turns, labels=source.labels, seed=seed)
+        making = Making(
+            per_photo=source.turns, labels=source.labels, renders=source.renders, occluded=source.covered, seed=seed
+        )
         make = partial(repose_folder, making=making)
         _make_each(make, [source.folder], [out], face_model=face_model)
-        photos[out / FOLDERS[0]] = source.share
-        if source.turns:
-            turned[out / FOLDERS[1]] = source.turned_share
-    shares = photos | turned
-    return list(shares), tuple(shares.values())
+        of_kind = {FOLDERS[0]: source.share, FOLDERS[1]: source.turned_share, FOLDERS[2]: source.rendered_share}
+        for kind, share in of_kind.items():
+            if share or kind == FOLDERS[0]:
+                shares[kind][out / kind] = share
+    weights = {folder: share for folders in shares.values() for folder, share in folders.items()}
+    return list(weights), tuple(weights.values())
 
 
 def _outs(parent: Path, folders: list[Path]) -> list[Path]:

@@ -8,6 +8,9 @@ TOML, written by hand; folders are relative to the file:
     turns = 3                # turned faces a photograph; 0: none
     share = 0.3              # of a training batch: the photographs themselves,
     turned_share = 0.4       # and their turned faces
+    renders = 1              # full renders a photograph, in new expressions; 0: none
+    rendered_share = 0.1
+    covered = 0.2            # share of the turned faces that something covers
 
 Shares count relative to each other. `preparation.py --sources FILE` reads it.
 """
@@ -34,6 +37,9 @@ class Source:
     labels: str = "learned"
     turns: int = 0
     turned_share: float = 0.0
+    renders: int = 0
+    rendered_share: float = 0.0
+    covered: float = 0.0
 
 
 def read_sources(path: str | Path) -> list[Source]:
@@ -78,11 +84,15 @@ def _read(table: object, where: str, base: Path) -> Source:
     source = Source(**table | {"folder": base / table["folder"]})
     if source.labels not in LABELS:
         raise InputError(f"{where}: labels: expected one of {', '.join(LABELS)}, found {source.labels!r}")
-    if not 0 <= source.turns <= _MOST_TURNS:
-        raise InputError(f"{where}: turns: expected 0 to {_MOST_TURNS}, found {source.turns}")
-    if not (0 <= source.share < float("inf") and 0 <= source.turned_share < float("inf")):
-        raise InputError(f"{where}: expected shares of at least 0, found {source.share} and {source.turned_share}")
-    if (source.turned_share > 0) != (source.turns > 0):
-        found = f"{source.turns} and {source.turned_share}"
-        raise InputError(f"{where}: expected turns and turned_share, both or neither, found {found}")
+    if not 0 <= source.covered <= 1 or not 0 <= source.share < float("inf"):
+        found = f"{source.share} and {source.covered}"
+        raise InputError(f"{where}: expected a share of at least 0 and covered from 0 to 1, found {found}")
+    for made, share in (("turns", "turned_share"), ("renders", "rendered_share")):
+        count, weight = getattr(source, made), getattr(source, share)
+        if not 0 <= count <= _MOST_TURNS or not 0 <= weight < float("inf"):
+            raise InputError(
+                f"{where}: expected {made} of 0 to {_MOST_TURNS} and {share} of at least 0, found {count} and {weight}"
+            )
+        if (weight > 0) != (count > 0):
+            raise InputError(f"{where}: expected {made} and {share}, both or neither, found {count} and {weight}")
     return source
