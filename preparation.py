@@ -5,11 +5,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from src.command_line import Parser, run_command
+from src.datasets.challenge import find_annotations, read_folder
 from src.datasets.cropping import WHOLE
+from src.datasets.decoding import refuse_known_broken
 from src.datasets.frames import FRAMES
 from src.datasets.listing import spell_out
 from src.datasets.pictures import SQUARE_SIZE
-from src.datasets.prepared import load_prepared, prepare
+from src.datasets.prepared import PreparedFaces, is_checked, load_prepared, note_checked, prepare
 from src.errors import InputError
 from src.synthesis.reposing.folders import adapt_folders, make_sources, repose_folders
 from src.synthesis.reposing.sources import read_sources
@@ -18,6 +20,12 @@ if TYPE_CHECKING:
     from src.predict.runtimes import Runtime
 
 MODEL = Path("best.pth.tar")
+# Flags that say nothing to the other way of calling: faces of the challenge's folders, and any data set.
+_CHALLENGE_ONLY = (
+    *("data_root", "train_dirs", "val_dir", "out_root", "demo", "sources", "face_model"),
+    *("repose", "adapt", "full_renders", "occluded"),
+)
+_DATA_SET_ONLY = ("out", "format", "subset", "crop", "rescale", "to")
 FIRST_CHECKED = 200  # faces whose labels are checked where a model is at hand
 
 
@@ -73,20 +81,43 @@ def parse_arguments() -> argparse.Namespace:
     other.add_argument("--crop", metavar="RULE", help="whole, box, box:FACTOR or challenge (what fits the format)")
     other.add_argument("--rescale", action="store_true", help="scale labels made at another size of the picture")
     other.add_argument("--to", metavar="NAME", help="write a folder in that format instead of arrays for train.py")
-    return parser.parse_args()
+    arguments = parser.parse_args()
+    has_root = arguments.root is not None
+    for flag in _CHALLENGE_ONLY if has_root else _DATA_SET_ONLY:
+        if str(getattr(arguments, flag)) != str(parser.get_default(flag)):
+            raise InputError(f"--{flag} goes {'without' if has_root else 'with'} --root DIR, the folder of a data set")
+    _check(arguments)
+    return arguments
+
+
+def _check(arguments: argparse.Namespace) -> None:
+    """Raise InputError for flags that do not go together."""
+    if not 32 <= arguments.image_size <= 1024:
+        raise InputError(f"expected --image_size of 32 to 1024 pixels, found {arguments.image_size}")
+    if arguments.repose is None and (arguments.full_renders or arguments.occluded):
+        raise InputError("--full_renders and --occluded go with --repose K")
+    makes_faces = bool(arguments.adapt or arguments.sources or arguments.repose is not None)
+    if makes_faces != (arguments.face_model is not None):
+        raise InputError("--repose, --adapt and --sources go with --face_model DIR, a copy of ICT-FaceKit")
+    if arguments.adapt and arguments.repose is not None:
+        raise InputError("expected --adapt or --repose, found both; --repose adapts too")
+    if arguments.frame and makes_faces:
+        raise InputError(
+            "--frame goes without --adapt, --repose and --sources; make a copy with labels of the shown pixels first: "
+            "--root DIR --frame stored --to challenge --out COPY"
+        )
+    if arguments.sources and (arguments.adapt or arguments.repose is not None or arguments.train_dirs):
+        raise InputError("--sources lists folders and turns by itself: leave out --train_dirs, --adapt and --repose")
+    if arguments.root is not None and arguments.out is None:
+        raise InputError("--root expects --out DIR, where its faces go")
+    if arguments.to is not None and arguments.check_labels is not None:
+        raise InputError("--check_labels goes with arrays for train.py, without --to")
 
 
 def main() -> None:
     arguments = parse_arguments()
-    if not 32 <= arguments.image_size <= 1024:
-        raise InputError(f"expected --image_size of 32 to 1024 pixels, found {arguments.image_size}")
-    has_root = arguments.root is not None
-    for_challenge = ("demo", "repose", "adapt", "full_renders", "occluded", "train_dirs", "val_dir", "sources")
-    for flag in for_challenge if has_root else ("out", "format", "subset", "crop", "rescale", "to"):
-        if getattr(arguments, flag) not in (None, False):
-            raise InputError(f"--{flag} goes {'without' if has_root else 'with'} --root DIR, the folder of a data set")
     network = _open_network(arguments.check_labels)  # before the work, not after it
-    (prepare_data_set if has_root else prepare_challenge)(arguments, network)
+    (prepare_challenge if arguments.root is None else prepare_data_set)(arguments, network)
 
 
 def _open_network(path: Path | None) -> "Runtime | None":
@@ -102,38 +133,29 @@ def prepare_challenge(arguments: argparse.Namespace, network: "Runtime | None") 
         from src.synthesis.renderer.folder import render_demo  # compiles its renderer: only where it is wanted
 
         render_demo(arguments.data_root, arguments.demo)
-    train_dirs = arguments.train_dirs or [arguments.data_root / "synthetics_train"]
-    if arguments.repose is None and (arguments.full_renders or arguments.occluded):
-        raise InputError("--full_renders and --occluded go with --repose K")
-    if arguments.face_model is None and (arguments.adapt or arguments.sources or arguments.repose is not None):
-        raise InputError("--repose, --adapt and --sources expect --face_model DIR, a copy of ICT-FaceKit")
+    train_dirs, shares = arguments.train_dirs or [arguments.data_root / "synthetics_train"], ()
+    sources = read_sources(arguments.sources) if arguments.sources else []
+    for folder in [source.folder for source in sources] or train_dirs:
+        find_annotations(folder)
+    validation = read_folder(arguments.val_dir or arguments.data_root / "aflw_val", frame=arguments.frame)
+    if not arguments.skip_broken:
+        refuse_known_broken(validation)  # before the training faces are made, not after it
     made = {"face_model": arguments.face_model, "seed": arguments.seed}
-    if arguments.adapt and arguments.repose is not None:
-        raise InputError("expected --adapt or --repose, found both; --repose adapts too")
-    shares: tuple[float, ...] = ()
-    if arguments.frame and (arguments.adapt or arguments.sources or arguments.repose is not None):
-        raise InputError(
-            "--frame goes without --adapt, --repose and --sources; make a copy with labels of the shown pixels first: "
-            "--root DIR --frame stored --to challenge --out COPY"
-        )
-    if arguments.sources and (arguments.adapt or arguments.repose is not None or arguments.train_dirs):
-        raise InputError("--sources lists folders and turns by itself: leave out --train_dirs, --adapt and --repose")
-    if arguments.sources:
-        train_dirs, shares = make_sources(read_sources(arguments.sources), arguments.out_root, **made)
+    if sources:
+        train_dirs, shares = make_sources(sources, arguments.out_root, **made)
     if arguments.adapt:
         train_dirs = adapt_folders(train_dirs, arguments.out_root, **made)
     elif arguments.repose is not None:
         counts = {"per_photo": arguments.repose, "renders": arguments.full_renders, "occluded": arguments.occluded}
         train_dirs = repose_folders(train_dirs, arguments.out_root, **counts, **made)
-    val_dir = arguments.val_dir or arguments.data_root / "aflw_val"
     settings = {name: getattr(arguments, name) for name in ("image_size", "skip_broken", "frame")}
-    for folders, name, weights in ((train_dirs, "AFLW_train_data", shares), ([val_dir], "AFLW_validation_data", ())):
+    for folders, name, weights in ((train_dirs, "AFLW_train_data", shares), ([validation], "AFLW_validation_data", ())):
         out = arguments.out_root / name
         report = prepare(folders, out, shares=weights, **settings)
         if report["remarks"]:
             print(report["remarks"])
         report_faces(out, report)
-        run_label_check(out, network, is_new=report["redone"])
+        run_label_check(out, network)
     report_shared(arguments.out_root / "AFLW_train_data", out)
 
 
@@ -151,10 +173,6 @@ def prepare_data_set(arguments: argparse.Namespace, network: "Runtime | None") -
     from src.datasets.folder import Folder
     from src.datasets.formats import FORMATS, detect_format, read_faces
 
-    if arguments.out is None:
-        raise InputError("--root expects --out DIR, where its faces go")
-    if arguments.to is not None and arguments.check_labels is not None:
-        raise InputError("--check_labels goes with arrays for train.py, without --to")
     folder = Folder(arguments.root, skip_broken=arguments.skip_broken)
     name = arguments.format or detect_format(folder)
     faces = read_faces(folder, name, frame=arguments.frame, rescale=arguments.rescale)
@@ -168,7 +186,7 @@ def prepare_data_set(arguments: argparse.Namespace, network: "Runtime | None") -
         report = convert(faces, arguments.out, to=arguments.to, crop_rule=arguments.crop or WHOLE, **settings)
     report_faces(arguments.out, report)
     if arguments.to is None:
-        run_label_check(arguments.out, network, is_new=report["redone"])
+        run_label_check(arguments.out, network)
 
 
 def report_faces(out: Path, report: dict[str, int | str | bool]) -> None:
@@ -178,26 +196,33 @@ def report_faces(out: Path, report: dict[str, int | str | bool]) -> None:
         parts.append(f"{report['broken']} broken pictures left out ({report['left_out']})")
     if report["outside"]:
         parts.append(f"{report['outside']} with points outside their picture")
-    print(f"{out}: " + ", ".join(parts) + ("" if report.get("redone", True) else " (unchanged, kept)"))
+    print(f"{out}: " + ", ".join(parts) + ("" if report["redone"] else " (unchanged, kept)"))
 
 
-def run_label_check(out: Path, network: "Runtime | None", *, is_new: bool) -> None:
-    """Check all labels of a prepared folder by a model, or, without one named, the first ones by the model at hand."""
+def run_label_check(out: Path, network: "Runtime | None") -> None:
+    """Check all labels of a prepared folder by a model, or, without one named, the first ones by the model at hand.
+
+    That is done once for every prepared folder, also where an earlier run was killed before it came to it.
+    """
+    if network is None and (is_checked(out) or not MODEL.is_file()):
+        return
+    faces = load_prepared(out)
     if network is not None:
-        report_labels(out, network, most=None)
-    elif is_new and MODEL.is_file():
+        report_labels(out, faces, network, most=None)
+    else:
         try:
-            report_labels(out, _open_network(MODEL), most=FIRST_CHECKED)
+            report_labels(out, faces, _open_network(MODEL), most=FIRST_CHECKED)
         except InputError as error:  # nobody asked for the check: it must not undo what is done
             print(f"label check: left out ({error})")
+            return
+    note_checked(out, faces)
 
 
-def report_labels(out: Path, network: "Runtime", *, most: int | None) -> None:
+def report_labels(out: Path, faces: PreparedFaces, network: "Runtime", *, most: int | None) -> None:
     """Say which labels of a prepared folder are odd or far from a network's points; most: faces of each source."""
     from src.hygiene.labels import check_labels, describe_check, write_sheet
     from src.hygiene.shapes import odd_faces
 
-    faces = load_prepared(out)
     for what, rows in odd_faces(faces).items():
         print(f"label check: {len(rows)} of {len(faces)} faces: {what} ({spell_out(faces.names[rows])})")
     check = check_labels(network, faces, most=most)

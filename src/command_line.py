@@ -30,7 +30,8 @@ class HelpFormatter(argparse.ArgumentDefaultsHelpFormatter):
 
 
 class Parser(argparse.ArgumentParser):
-    """Flags whose mistakes are one line as all others are, and whose numbers are finite and of a sane size."""
+    """Flags whose mistakes are one line as all others are, whose numbers are finite and of a sane size, and whose text
+    says something: an empty path would be the working directory. `type=str` admits empty text."""
 
     def __init__(self, **settings: object) -> None:
         super().__init__(**{"formatter_class": HelpFormatter} | settings)
@@ -39,6 +40,8 @@ class Parser(argparse.ArgumentParser):
         raise InputError(f"{message}; see {self.prog} --help")
 
     def _get_value(self, action: argparse.Action, text: str) -> object:
+        if not text.strip() and action.type is not str:
+            raise argparse.ArgumentError(action, f"expected a value, found {text!r:.40}")
         value = super()._get_value(action, text)
         if isinstance(value, int | float) and not (math.isfinite(value) and abs(value) <= _MOST):
             raise argparse.ArgumentError(action, f"expected a number from -2^32 to 2^32, found {text!r:.40}")

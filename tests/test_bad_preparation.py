@@ -109,6 +109,54 @@ def test_a_bad_picture_stops_the_preparation_or_is_skipped_and_counted(kind: str
     assert "AFLW_train_data: 3 faces, 1 broken pictures left out (" in outcome.out
 
 
+@pytest.mark.parametrize(
+    ("damage", "words"),
+    [
+        (shutil.rmtree, "no such folder"),
+        (lambda folder: (folder / "annot.pkl").unlink(), "annot.pkl: not found"),
+        (lambda folder: (folder / "annot.pkl").write_bytes(b""), "may be truncated"),
+        (lambda folder: (folder / "face001.png").unlink(), "face001.png: no such picture"),
+        (lambda folder: (folder / "face001.png").write_bytes(b"text" * 99), "face001.png: not a picture"),
+    ],
+)
+def test_bad_validation_faces_stop_the_preparation_before_it_writes(damage: object, words: str, root: Path) -> None:
+    damage(root / "aflw_val")
+    assert_refused(run(*preparation(root)), words, "aflw_val")
+    assert not (root.parent / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("flags", "words"),
+    [
+        (("--repose", 0), "--repose goes without --root"),
+        (("--demo", 0), "--demo goes without --root"),
+        (("--val_dir", "x"), "--val_dir goes without --root"),
+        (("--out_root", "x"), "--out_root goes without --root"),
+        (("--face_model", "x"), "--face_model goes without --root"),
+        (("--to", "pts", "--check_labels"), "without --to"),
+    ],
+)
+def test_flags_of_the_challenge_are_refused_beside_a_data_set(flags: tuple, words: str, root: Path) -> None:
+    assert_refused(run("preparation.py", "--root", root, "--out", root.parent / "out", *flags), words)
+    assert not (root.parent / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("flags", "words"),
+    [
+        (("--face_model", "x"), "go with --face_model"),
+        (("--repose", 1), "go with --face_model"),
+        (("--occluded", 0.5), "go with --repose"),
+        (("--repose", 1, "--adapt", "--face_model", "x"), "--repose adapts too"),
+        (("--sources", "x", "--train_dirs", "y", "--face_model", "z"), "leave out --train_dirs"),
+        (("--to", "pts"), "--to goes with --root"),
+    ],
+)
+def test_flags_that_contradict_each_other_are_refused(flags: tuple, words: str, root: Path) -> None:
+    assert_refused(run(*preparation(root, *flags)), words)
+    assert not (root.parent / "out").exists()
+
+
 def test_a_face_with_nan_stops_the_preparation_or_is_skipped_and_named(root: Path) -> None:
     _with_face(np.full((68, 2), np.nan))(root)
     words = "face003.png: expected finite numbers, found NaN or infinity"

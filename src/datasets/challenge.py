@@ -31,7 +31,7 @@ def read_annotations(folder: str | Path) -> tuple[list[str], np.ndarray]:
     68-point face, all of whose points are marked, for every distinct name inside the folder; and as `settle`, which
     looks at pictures that EXIF turns.
     """
-    names, points_image = load_annotations(_find(folder))
+    names, points_image = load_annotations(find_annotations(folder))
     return names, settle(Faces(Path(folder), np.array(names), points_image)).points_image
 
 
@@ -48,7 +48,8 @@ def load_annotations(path: str | Path) -> tuple[list[str], np.ndarray]:
     return names, points_image
 
 
-def _find(folder: str | Path) -> Path:
+def find_annotations(folder: str | Path) -> Path:
+    """The path of a folder's annotations. Raises InputError where the folder or they are missing."""
     folder = Path(folder)
     path = folder / ANNOTATIONS
     if not folder.is_dir():
@@ -76,13 +77,13 @@ def detect(folder: Folder) -> bool:
 
 
 def read(folder: Folder) -> Faces:
-    names, points_image = _load(_find(folder.root))
+    names, points_image = _load(find_annotations(folder.root))
     return Faces(folder.root, np.array(names), points_image)
 
 
 def read_folder(folder: str | Path, *, frame: str | None = None) -> Faces:
     """The faces of a folder in the challenge's format, settled in the frame of `Faces`; frame: as in `settle`."""
-    names, points_image = _load(_find(folder))
+    names, points_image = _load(find_annotations(folder))
     return settle(Faces(Path(folder), np.array(names), points_image), frame=frame)
 
 

@@ -2,9 +2,8 @@
 
 import os
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import replace
 from itertools import chain, count
 from pathlib import Path, PurePosixPath
@@ -14,13 +13,13 @@ from PIL import Image
 
 from src.command_line import progress
 from src.datasets.cropping import WHOLE
-from src.datasets.decoding import decode_faces, describe_broken, list_broken
-from src.datasets.faces import Faces
+from src.datasets.decoding import decode_faces, describe_broken, known_broken, list_broken
+from src.datasets.faces import Faces, fingerprint_of
 from src.datasets.formats import FORMATS, WRITABLE
 from src.datasets.listing import folded
+from src.datasets.new_folder import COUNTS, made_before, new_folder, note_made
 from src.datasets.pictures import picture_shape
 from src.errors import InputError
-from src.files import alone_in, check_writable
 from src.geometry import apply_affine
 
 _JPEG_QUALITY = 95
@@ -30,25 +29,29 @@ _Broken = list[tuple[Path, InputError]]
 
 def convert(
     faces: Faces, out: str | Path, *, to: str, image_size: int, crop_rule: str = WHOLE, skip_broken: bool = False
-) -> dict[str, int | str]:
-    """Write `faces` into the new folder `out` in the format `to`, or nothing at all.
+) -> dict[str, int | str | bool]:
+    """Write `faces` into the new folder `out` in the format `to`, or nothing at all; a no-op where that was done.
 
     crop_rule: `whole` copies the pictures as they are; any other one of `src.datasets.cropping` writes a JPEG of
-    image_size pixels a face. Returns {"faces", "broken", "outside", "left_out"}; outside counts the faces with a point
-    beyond their picture, which are kept, and left_out says which are broken. Raises InputError for a folder that
-    already holds something, for pictures or labels that would overwrite each other and, unless `skip_broken`, for
-    broken pictures.
+    image_size pixels a face. Returns {"faces", "broken", "outside", "left_out", "redone"}; outside counts the faces
+    with a point beyond their picture, which are kept, and left_out says which are broken. Raises InputError for a
+    folder that already holds something else, for pictures or labels that would overwrite each other and, unless
+    `skip_broken`, for broken pictures.
     """
     if to not in WRITABLE:
         raise InputError(f"expected a format that can be written ({', '.join(WRITABLE)}), found {to!r}")
     form = FORMATS[to]
-    faulty = [(faces.path(row), InputError(fault)) for row, fault in enumerate(faces.faults) if fault]
+    faulty = known_broken(faces)
     if len(faulty) == len(faces):
         raise _all_broken(faces, faulty)
     sound = faces.take(faces.faults == "")
     if crop_rule == WHOLE:
         _check_names(sound, to=to, by_stem=form.by_stem)
-    with _new_folder(Path(out)) as folder:
+    out, fingerprint = Path(out), fingerprint_of([faces], f"{to} {crop_rule} {image_size}")
+    before = made_before(out, fingerprint)
+    if before and (skip_broken or before["broken"] == 0):
+        return before | {"redone": False}
+    with new_folder(out) as folder:
         if crop_rule == WHOLE:
             placed, outside, broken = _copy_pictures(sound, folder, form.pictures)
         else:
@@ -57,8 +60,9 @@ def convert(
         if broken and not skip_broken:
             raise InputError(describe_broken(broken, len(faces)))
         form.write(placed, folder)
-    left_out = list_broken(broken)
-    return {"faces": len(placed), "broken": len(faces) - len(placed), "outside": outside, "left_out": left_out}
+        counts = dict(zip(COUNTS, (len(placed), len(faces) - len(placed), outside, list_broken(broken)), strict=True))
+        note_made(folder, fingerprint, counts)
+    return counts | {"redone": True}
 
 
 def _check_names(faces: Faces, *, to: str, by_stem: bool) -> None:
@@ -72,23 +76,6 @@ def _check_names(faces: Faces, *, to: str, by_stem: bool) -> None:
                 "rename one, or crop the faces"
             )
         seen[key] = name
-
-
-@contextmanager
-def _new_folder(out: Path) -> Iterator[Path]:
-    """A folder under a temporary name, renamed to `out` when all went well and removed when not."""
-    if out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise InputError(f"{out}: expected a new or empty folder, found files in it; choose another one")
-    check_writable(out.absolute().parent)
-    temporary = out.with_name(f".{out.name}.partial")
-    with alone_in(out):
-        shutil.rmtree(temporary, ignore_errors=True)  # of a run that was killed
-        temporary.mkdir(parents=True)
-        try:
-            yield temporary
-            os.replace(temporary, out)  # over the empty folder
-        finally:
-            shutil.rmtree(temporary, ignore_errors=True)
 
 
 def _copy_pictures(faces: Faces, out: Path, inside: str) -> tuple[Faces, int, _Broken]:

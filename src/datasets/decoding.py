@@ -49,6 +49,17 @@ def decode_faces(
                 yield result
 
 
+def known_broken(faces: Faces) -> list[tuple[Path, InputError]]:
+    """The faces that need no decoding to be found broken, as `decode_faces` would find them."""
+    return [(faces.path(row), InputError(fault)) for row, fault in enumerate(faces.faults) if fault]
+
+
+def refuse_known_broken(faces: Faces) -> None:
+    """Raise InputError where there are any."""
+    if broken := known_broken(faces):
+        raise InputError(describe_broken(broken, len(faces)))
+
+
 def describe_broken(broken: Sequence[tuple[Path, InputError]], count: int) -> str:
     """One line about the broken ones of `count` pictures, which spells out the first few."""
     return f"{len(broken)} of {count} pictures are broken ({list_broken(broken)}); mend them or set skip_broken"

@@ -1,5 +1,7 @@
 """The one table that every reader fills and every later step takes: annotated faces of one folder."""
 
+import hashlib
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -113,6 +115,23 @@ class Faces:
             known = ", ".join(sorted(self.subsets)) or "none"
             raise InputError(f"{self.root}: expected one of its subsets ({known}), found {name!r}")
         return self.take(self.subsets[name])
+
+
+def fingerprint_of(tables: Sequence[Faces], settings: str) -> str:
+    """Changes when a picture, a label or the settings change; reads no picture."""
+    digest = hashlib.sha256(settings.encode())
+    for table in tables:
+        digest.update(os.fsencode(table.root.resolve()))
+        digest.update("".join(table.faults).encode("utf-8", "surrogateescape"))
+        for part in (table.points_image, table.boxes_image, table.euler):
+            digest.update(b"" if part is None else np.ascontiguousarray(part).tobytes())
+        for name in table.names:
+            try:
+                status = os.stat(table.root / name)
+                digest.update(f"{name} {status.st_size} {status.st_mtime_ns}".encode("utf-8", "surrogateescape"))
+            except OSError:
+                digest.update(f"{name} missing".encode("utf-8", "surrogateescape"))
+    return digest.hexdigest()
 
 
 def _without_nan(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -6,11 +6,10 @@
   degrees, names (N), source (N) index into source_names, shares (sources) of a training batch; empty: by their numbers
 - `list.txt`: for people and other tools, 140 columns (K = 68): picture, coordinates in its pixels, pitch yaw roll
 - `meta.json`: version, counts and a fingerprint of the input; written last, so a folder that has it is whole
+- `label_check.txt`: the fingerprint of the faces whose labels a network has checked
 """
 
-import hashlib
 import json
-import os
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -20,16 +19,17 @@ import numpy as np
 from src.datasets.challenge import read_folder
 from src.datasets.cropping import WHOLE, check_rule
 from src.datasets.decoding import SquaresFile, decode_faces, describe_broken, list_broken
-from src.datasets.faces import Faces
+from src.datasets.faces import Faces, fingerprint_of
 from src.datasets.listing import distinct_names
 from src.datasets.prepared_check import check_prepared
 from src.errors import InputError
-from src.files import alone_in, atomic_path, check_regular, open_zip, read_bytes, write_text
+from src.files import alone_in, atomic_path, check_regular, open_zip, read_bytes, read_text, write_text
 from src.geometry import apply_affine, invert_affine
 from src.markup import INNER_51, NUM_POINTS, select_points
 from src.pose import fit_pose
 
 VERSION = 1
+_CHECKED = "label_check.txt"
 _PER_FACE = ("images", "points_unit", "affine", "size", "euler", "names", "source")
 _MOST_BYTES, _MOST_BYTES_A_FACE = 10_000_000, 4_000  # of labels.npz: names of a few hundred characters, not more
 
@@ -97,7 +97,7 @@ def prepare(
         f"{root}: {remark}" for root, table in zip(roots, tables, strict=True) for remark in table.remarks
     )
     check_rule(crop_rule)
-    fingerprint = _fingerprint(tables, f"{VERSION} {image_size} {crop_rule}" + f" {shares}" * bool(shares))
+    fingerprint = fingerprint_of(tables, f"{VERSION} {image_size} {crop_rule}" + f" {shares}" * bool(shares))
     with alone_in(out):
         meta = _read_meta(out)
         unchanged = meta is not None and meta.get("fingerprint") == fingerprint
@@ -208,6 +208,20 @@ def load_prepared(folder: str | Path) -> PreparedFaces:
     return PreparedFaces(images=images, **arrays, fingerprint=meta.get("fingerprint", ""))
 
 
+def note_checked(folder: Path, faces: PreparedFaces) -> None:
+    """Remember that the labels of these faces of a prepared folder have been checked."""
+    write_text(folder / _CHECKED, f"{faces.fingerprint}\n")
+
+
+def is_checked(folder: Path) -> bool:
+    """Whether the labels of the faces that a prepared folder holds now have been checked."""
+    meta = _read_meta(folder)
+    try:
+        return meta is not None and read_text(folder / _CHECKED, most=_MOST_BYTES) == f"{meta.get('fingerprint')}\n"
+    except (OSError, InputError):
+        return False
+
+
 def _is_whole(folder: Path) -> bool:
     try:
         load_prepared(folder)
@@ -222,23 +236,6 @@ def _common_count(tables: list[Faces]) -> int:
         found = ", ".join(f"{table.num_points} in {table.root}" for table in tables)
         raise InputError(f"expected faces of 68 points everywhere, or of 51 everywhere, found {found}")
     return counts.pop()
-
-
-def _fingerprint(tables: list[Faces], settings: str) -> str:
-    """Changes when a picture, a label, a setting or the software's format changes; reads no picture."""
-    digest = hashlib.sha256(settings.encode())
-    for table in tables:
-        digest.update(str(table.root.resolve()).encode())
-        digest.update("".join(table.faults).encode())
-        for part in (table.points_image, table.boxes_image, table.euler):
-            digest.update(b"" if part is None else np.ascontiguousarray(part).tobytes())
-        for name in table.names:
-            try:
-                status = os.stat(table.root / name)
-                digest.update(f"{name} {status.st_size} {status.st_mtime_ns}".encode())
-            except OSError:
-                digest.update(f"{name} missing".encode())
-    return digest.hexdigest()
 
 
 def _read_meta(folder: Path) -> dict | None:

@@ -67,7 +67,7 @@ class _Labels:
             skip_broken=self.skip_broken,
         )
         broken = f", {counts['broken']} broken pictures left out ({counts['left_out']})" if counts["broken"] else ""
-        print(f"{out}: {counts['faces']} faces{broken}")
+        print(f"{out}: {counts['faces']} faces{broken}{'' if counts['redone'] else ' (unchanged, kept)'}")
 
 
 def parse_arguments() -> argparse.Namespace:

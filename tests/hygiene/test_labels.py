@@ -132,7 +132,7 @@ def _prepare_challenge(challenge: Path, *flags: object) -> Outcome:
 def test_new_arrays_are_checked_without_being_asked(challenge: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     asked = []
     monkeypatch.setattr(
-        load("preparation.py"), "report_labels", lambda out, model, most: asked.append((out.name, most))
+        load("preparation.py"), "report_labels", lambda out, faces, model, most: asked.append((out.name, most))
     )
     assert _prepare_challenge(challenge).code == 0
     assert asked == [("AFLW_train_data", 200), ("AFLW_validation_data", 200)]
@@ -145,6 +145,25 @@ def test_new_arrays_are_checked_without_being_asked(challenge: Path, monkeypatch
     monkeypatch.setattr(load("preparation.py"), "MODEL", challenge / "absent.pth.tar")
     assert _prepare_challenge(challenge).code == 0
     assert len(asked) == 4
+
+
+def test_the_check_is_made_up_for_where_a_run_was_killed_before_it(
+    challenge: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupt(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    asked = []
+    monkeypatch.setattr(load("preparation.py"), "report_labels", interrupt)
+    assert _prepare_challenge(challenge).code == 130
+    monkeypatch.setattr(load("preparation.py"), "report_labels", lambda out, *_, **__: asked.append(out.name))
+    for _ in range(2):
+        outcome = _prepare_challenge(challenge)
+        assert f"AFLW_train_data: {COUNT} faces (unchanged, kept)" in outcome.out
+    assert asked == ["AFLW_train_data", "AFLW_validation_data"]
+    (challenge / "out" / "AFLW_train_data" / "label_check.txt").write_text("of other faces")
+    assert _prepare_challenge(challenge).code == 0
+    assert asked[2:] == ["AFLW_train_data"]
 
 
 def test_a_model_that_cannot_check_undoes_nothing(challenge: Path, monkeypatch: pytest.MonkeyPatch) -> None:

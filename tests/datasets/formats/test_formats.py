@@ -54,7 +54,7 @@ def test_what_is_written_is_read_again(name: str, crop: str, tmp_path: Path) -> 
     sample("ivslab" if name == "ivslab" else "x_anylabeling", tmp_path / "set")
     faces = read_faces(Folder(tmp_path / "set"), "ivslab" if name == "ivslab" else "x_anylabeling")
     report = convert(faces, tmp_path / "out", to=name, crop_rule=crop, image_size=96)
-    assert report == {"faces": COUNT, "broken": 0, "outside": 0, "left_out": ""}
+    assert report == {"faces": COUNT, "broken": 0, "outside": 0, "left_out": "", "redone": True}
     assert detect_format(Folder(tmp_path / "out")) == name
     again = _read(tmp_path / "out", name)
     expected = faces.points_image
@@ -133,6 +133,6 @@ def test_the_command_converts(tmp_path: Path) -> None:
     assert outcome.code == 0, outcome
     np.testing.assert_allclose(_read(tmp_path / "out", "pts").points_image, points_image, atol=1e-3)
     assert_refused(
-        run("preparation.py", "--root", tmp_path / "set", "--out", tmp_path / "out", "--to", "pts"),
+        run("preparation.py", "--root", tmp_path / "set", "--out", tmp_path / "out", "--to", "tsv"),
         "new or empty folder",
     )

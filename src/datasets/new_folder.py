@@ -1,0 +1,85 @@
+"""A folder that appears whole or not at all, and that is known again when its command is called once more.
+
+It is made under a hidden name beside its place. A hidden file in it says from what it was made and which files it was
+left with: the same command keeps a folder that is still so, and nobody's files are ever removed or mixed with ours.
+"""
+
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from src.errors import InputError
+from src.files import alone_in, check_writable, read_json, write_text
+
+_MARKER = ".made_by.json"
+_MOST_BYTES = 1_000_000
+COUNTS = ("faces", "broken", "outside", "left_out")
+Counts = dict[str, int | str]
+
+
+@contextmanager
+def new_folder(out: Path) -> Iterator[Path]:
+    """A folder under a temporary name, renamed to `out` when all went well and removed when not.
+
+    Raises InputError where `out` holds anything, or where the temporary name belongs to somebody else.
+    """
+    out = out.resolve()  # a link or "." has no neighbors of its own
+    check_writable(out)
+    check_writable(out.parent)
+    temporary = out.with_name(f".{out.name}.partial")
+    with alone_in(out):
+        if any(out.iterdir()):
+            raise InputError(f"{out}: expected a new or empty folder, found files in it; choose another one")
+        _remove(temporary)  # of a run that was killed
+        temporary.mkdir(parents=True)
+        (temporary / _MARKER).touch()
+        try:
+            yield temporary
+            os.replace(temporary, out)  # over the empty folder
+        finally:
+            _remove(temporary)
+
+
+def note_made(folder: Path, fingerprint: str, counts: Counts) -> None:
+    """Say in a folder that is whole now from what it was made; counts: what `made_before` is to give."""
+    marker = {"fingerprint": fingerprint, "counts": counts, "files": _digest(folder)}
+    write_text(folder / _MARKER, json.dumps(marker, indent=2) + "\n")
+
+
+def made_before(folder: Path, fingerprint: str) -> Counts | None:
+    """The counts of a folder that was made from the same and holds the same files as then."""
+    try:
+        marker = read_json(folder / _MARKER, most=_MOST_BYTES)
+        is_same = marker["fingerprint"] == fingerprint and marker["files"] == _digest(folder)
+        counts = {name: marker["counts"][name] for name in COUNTS}
+    except (OSError, ValueError, LookupError, TypeError):  # no marker, or one that is not ours
+        return None
+    return counts if is_same else None
+
+
+def _digest(folder: Path) -> str:
+    """Changes when a file of the folder is added, removed or written again; reads none."""
+    digest = hashlib.sha256()
+    for path in sorted(folder.rglob("*")):
+        if path.is_file() and path != folder / _MARKER:
+            status = path.stat()
+            digest.update(os.fsencode(path.relative_to(folder)))
+            digest.update(f" {status.st_size} {status.st_mtime_ns}\n".encode())
+    return digest.hexdigest()
+
+
+def _remove(folder: Path) -> None:
+    """Remove a folder that `new_folder` began, its marker last. Raises InputError for anything else in its place."""
+    if not os.path.lexists(folder):
+        return
+    is_empty = folder.is_dir() and not any(folder.iterdir())
+    if folder.is_symlink() or not (is_empty or (folder / _MARKER).is_file()):
+        raise InputError(f"{folder}: expected this name free for work that is under way; move what is there away")
+    for entry in os.scandir(folder):
+        if entry.name != _MARKER:
+            shutil.rmtree(entry) if entry.is_dir(follow_symlinks=False) else os.unlink(entry)
+    shutil.rmtree(folder)
