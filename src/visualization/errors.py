@@ -10,7 +10,7 @@ from matplotlib.patches import Ellipse
 from src.errors import InputError
 from src.metrics import FAILURE, auc, cumulative_errors, failure_rate, nme
 from src.visualization.faces import draw_points
-from src.visualization.style import caption, color, figure, legend_beside, mark_mean_face, plot_style
+from src.visualization.style import caption, color, colors, figure, legend_beside, mark_mean_face, plot_style
 from src.visualization.training import SPREAD
 
 _PERCENT = "% of sqrt(H W)"
@@ -136,8 +136,8 @@ def bars_with_spread(
         grid = np.atleast_1d(grid)
         for axes, (condition, table) in zip(grid, tables.items(), strict=True):
             _, mean, spread = table.columns[:3]
-            colors = [color(name, place) for place, name in enumerate(names)]
-            axes.barh(range(len(names)), table[mean], xerr=table[spread], color=colors, ecolor="black", capsize=3)
+            how = {"color": colors(list(names)), "ecolor": "0.4", "capsize": 3}
+            axes.barh(range(len(names)), table[mean], xerr=table[spread], **how)
             axes.set(title=condition, xlabel=f"NME ({_PERCENT})")
             axes.set_yticks(range(len(names)), names if axes is grid[0] else [""] * len(names))
             axes.invert_yaxis()

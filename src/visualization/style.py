@@ -3,8 +3,9 @@
 Colors are those of Okabe and Ito ("Color Universal Design", 2008), which color-blind readers can tell apart.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from itertools import count
 
 import matplotlib.pyplot as plt
 from matplotlib.axes import Axes
@@ -55,6 +56,18 @@ def plot_style(name: str, position: int = 0) -> dict[str, object]:
 def color(name: str, position: int = 0) -> str:
     """The name's color alone."""
     return str(plot_style(name, position)["color"])
+
+
+def colors(names: Sequence[str]) -> list[str]:
+    """A color for each name of one plot: its own, else that of its position, else one that no other name there has."""
+    own = {_PLACES[name] for name in names if name in _PLACES}
+    kept = {position for position, name in enumerate(names) if name not in _PLACES and position not in own}
+    left = (place for place in count() if place not in own | kept)
+    places = [
+        _PLACES[name] if name in _PLACES else position if position in kept else next(left)
+        for position, name in enumerate(names)
+    ]
+    return [str(_style_at(place)["color"]) for place in places]
 
 
 def mark_mean_face(axes: Axes, nme: float | None, *, along: str = "y", of: str = "") -> None:
