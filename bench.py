@@ -18,7 +18,7 @@ from src.config import ModelConfig
 from src.datasets.pictures import SQUARE_SIZE
 from src.datasets.prepared import load_prepared, prepare
 from src.errors import InputError
-from src.files import write_text
+from src.files import check_target, check_writable, write_text
 from src.network.checkpoint import load_model
 from src.network.model import build_model
 
@@ -43,6 +43,8 @@ def main() -> None:
     arguments = parse_arguments()
     if arguments.repeats < 1:
         raise InputError(f"expected --repeats of at least 1, found {arguments.repeats}")
+    check_target(arguments.out)  # before the work, not after it
+    check_writable(arguments.work)
     start = time.perf_counter()
     repeats = 1 if arguments.quick else arguments.repeats
     path = arguments.model_path or (SHIPPED if SHIPPED.is_file() else None)

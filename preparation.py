@@ -13,6 +13,7 @@ from src.datasets.listing import spell_out
 from src.datasets.pictures import SQUARE_SIZE
 from src.datasets.prepared import PreparedFaces, is_checked, load_prepared, note_checked, prepare
 from src.errors import InputError
+from src.files import check_writable
 from src.synthesis.reposing.folders import adapt_folders, make_sources, repose_folders
 from src.synthesis.reposing.sources import read_sources
 
@@ -116,7 +117,10 @@ def _check(arguments: argparse.Namespace) -> None:
 
 def main() -> None:
     arguments = parse_arguments()
-    network = _open_network(arguments.check_labels)  # before the work, not after it
+    for folder in (arguments.out or arguments.out_root, arguments.demo and arguments.data_root):
+        if folder is not None:
+            check_writable(folder)  # before the work, not after it
+    network = _open_network(arguments.check_labels)
     (prepare_challenge if arguments.root is None else prepare_data_set)(arguments, network)
 
 

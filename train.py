@@ -11,7 +11,7 @@ from src.config import MAX_MODEL_MB
 from src.datasets.prepared import PreparedFaces, load_prepared
 from src.devices import choose_device, join_world, leave_world, set_threads
 from src.errors import InputError
-from src.files import alone_in, check_writable, remove_left_over
+from src.files import alone_in, check_target, check_writable, remove_left_over
 from src.network import checkpoint
 from src.network.conventions import say_left_out
 from src.network.model import build_model
@@ -30,8 +30,10 @@ def main() -> None:
     device = choose_device(flags.device)
     set_threads(flags.workers)
     training, validation = open_prepared(flags.dataroot), open_prepared(flags.val_dataroot)
-    for folder in (flags.snapshot, flags.best_model, flags.log_file.parent, flags.summary.parent):
+    for folder in (flags.snapshot, flags.best_model):
         check_writable(folder)  # before the first epoch, not after it
+    for file in (flags.log_file, flags.summary):
+        check_target(file)
     network = build_model(model_config, seed=training_config.seed)
     if flags.init:
         checkpoint.initialize(network, flags.init)

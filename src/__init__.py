@@ -1,14 +1,16 @@
 """Light-weight facial-landmark prediction: 68 points in a cropped face, from data to submission.
 
 Before a command starts, while PyTorch is still being imported, Ctrl-C and a polite kill (SIGTERM) end it as they do
-later: one line, exit code 130. `src.command_line.run_command` then puts its own handlers in their place.
+later: one line, exit code 130. `src.command_line.run_command` then puts its own handlers in their place. While Python
+itself ends, when no handler runs any more, they come too late to end anything.
 """
 
+import atexit
 import signal
 import sys
 from pathlib import Path
 
-from src.command_line import end_import
+from src.command_line import HEARD, end_at_once
 
 
 def _is_a_command() -> bool:
@@ -17,6 +19,8 @@ def _is_a_command() -> bool:
     return sys.argv[0] == "-m" or (script is not None and Path(script).resolve().parent == Path(__file__).parents[1])
 
 
-if _is_a_command() and signal.getsignal(signal.SIGINT) is signal.default_int_handler:
-    signal.signal(signal.SIGINT, end_import)
-    signal.signal(signal.SIGTERM, end_import)
+if _is_a_command():
+    for number, usual in zip(HEARD, (signal.default_int_handler, signal.SIG_DFL), strict=True):
+        if signal.getsignal(number) == usual:  # a shell's background ignores Ctrl-C
+            signal.signal(number, end_at_once)
+            atexit.register(signal.signal, number, signal.SIG_IGN)

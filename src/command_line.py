@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from tqdm import tqdm
 
 Item = TypeVar("Item")
+HEARD = (signal.SIGINT, signal.SIGTERM)  # Ctrl-C and a polite kill
 _SECONDS = 30.0  # between lines about long work
 _MOST = 2**32  # of a flag's number, which arithmetic on 64 bits bears
 _LONGEST, _LEFT_OUT = 300, " ... "  # characters of an error; what stands for its middle
@@ -48,9 +49,11 @@ class Parser(argparse.ArgumentParser):
         return value
 
 
-def end_import(_number: int, _frame: object) -> None:
-    """The handler of Ctrl-C and polite kills until a command starts (`src/__init__.py`); nothing is written yet."""
-    os.write(2, b"interrupted\n")
+def end_at_once(_number: int, _frame: object) -> None:
+    """The handler of Ctrl-C and polite kills before a command starts (`src/__init__.py`) and after its end, when
+    nothing is written yet or any more."""
+    if is_first():
+        os.write(2, b"interrupted\n")
     os._exit(130)
 
 
@@ -67,8 +70,9 @@ def run_command(main: Callable[[], None]) -> None:
     Exit codes: 2 for a wrong input, a failing disk or too little memory (InputError, OSError, MemoryError), 130 for
     Ctrl-C or a polite kill. Anything else is a defect of this software and keeps its traceback.
     """
-    for number in (signal.SIGINT, signal.SIGTERM):
-        if signal.getsignal(number) in (end_import, signal.SIG_DFL):
+    own = [number for number in HEARD if signal.getsignal(number) is end_at_once]
+    for number in HEARD:
+        if signal.getsignal(number) in (end_at_once, signal.SIG_DFL):
             signal.signal(number, signal.default_int_handler)
     quiet_libraries()
     _open_streams()
@@ -79,7 +83,11 @@ def run_command(main: Callable[[], None]) -> None:
         try:
             main()
         finally:
-            _flush()
+            try:
+                _flush()
+            finally:
+                for number in own:
+                    signal.signal(number, end_at_once)
     except InputError as error:
         sys.exit(_report(str(error)))
     except OSError as error:

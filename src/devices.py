@@ -12,6 +12,7 @@ import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
+from multiprocessing import resource_tracker
 from pathlib import Path
 
 import numpy as np
@@ -140,22 +141,30 @@ def process_pool(workers: int, *, initializer: Callable[..., None], initargs: tu
 
 
 @contextlib.contextmanager
-def born_deaf() -> Iterator[None]:
-    """Processes that this thread starts inside do not hear Ctrl-C while they import; `end_with_parent` goes on so."""
-    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+def born_deaf(*signals: int) -> Iterator[None]:
+    """Processes that this thread starts inside do not hear Ctrl-C (or these signals) while they import, until they
+    unblock them, as `end_with_parent` does."""
+    signals = signals or (signal.SIGINT,)
+    resource_tracker.ensure_running()  # its start unblocks them
+    signal.pthread_sigmask(signal.SIG_BLOCK, signals)
     try:
         yield
     finally:
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, signals)
 
 
 def end_with_parent() -> None:
-    """In a worker process: end when the process that started it is gone, however it went, and leave Ctrl-C to it.
+    """In a worker process: end when the process that started it is gone, and leave Ctrl-C to it.
 
     A pool's workers wait for work for ever, also after their parent was killed.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
+    watch_parent()
+
+
+def watch_parent() -> None:
+    """End this process when the one that started it is gone, however it went."""
 
     def watch() -> None:
         multiprocessing.parent_process().join()

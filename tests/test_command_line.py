@@ -4,14 +4,16 @@ import io
 import logging
 import os
 import re
+import signal
 import subprocess
 import sys
 import warnings
+from pathlib import Path
 
 import pytest
 from commands import ROOT
 
-from src.command_line import Parser, one_line, progress, run_command
+from src.command_line import HEARD, Parser, end_at_once, one_line, progress, run_command
 from src.errors import InputError
 
 
@@ -38,6 +40,32 @@ def test_an_error_is_one_line_of_at_most_300_characters(message: str, capsys: py
 
 def test_a_name_does_not_command_the_terminal() -> None:
     assert one_line("\x1b[2J\x07 \u202e \udcff é 写") == r"\x1b[2J\x07 \u202e \udcff é 写"
+
+
+@pytest.mark.parametrize("number", HEARD)
+def test_a_signal_ends_a_command_in_one_line_before_meanwhile_and_afterwards(number: int) -> None:
+    at_first, handlers = signal.signal(number, end_at_once), []
+    try:
+        run_command(lambda: handlers.append(signal.getsignal(number)))
+        assert handlers == [signal.default_int_handler]
+        assert signal.getsignal(number) is end_at_once
+        child = os.fork()
+        if child == 0:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
+            signal.raise_signal(number)
+            os._exit(1)
+        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 130
+    finally:
+        signal.signal(number, at_first)
+
+
+def test_a_program_that_calls_a_command_keeps_its_handlers() -> None:
+    at_first = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        run_command(lambda: None)
+        assert signal.getsignal(signal.SIGTERM) is signal.default_int_handler
+    finally:
+        signal.signal(signal.SIGTERM, at_first)
 
 
 def test_libraries_do_not_speak_beside_an_error(capfd: pytest.CaptureFixture) -> None:
@@ -80,6 +108,19 @@ def test_numbers_of_flags_are_finite_and_of_a_sane_size() -> None:
     assert "(default: 0.5)" in parser.format_help()
     for words in (["--share", "nan"], ["--share", "inf"], ["--share", "1e300"], ["--count", "9" * 30]):
         with pytest.raises(InputError, match=f"argument {words[0]}: expected a number from .* --help"):
+            parser.parse_args(words)
+
+
+@pytest.mark.parametrize("text", ["", " "])
+def test_empty_text_is_no_value_but_where_it_is_meant(text: str) -> None:
+    parser = Parser()
+    parser.add_argument("folders", type=Path, nargs="*")
+    parser.add_argument("--out", type=Path, default="output")
+    parser.add_argument("--resume", nargs="?", const="latest")
+    parser.add_argument("--pattern", type=str)
+    assert parser.parse_args(["--pattern", text]).pattern == text
+    for words in ([text], ["a", text], ["--out", text], ["--resume", text], [f"--out={text}"]):
+        with pytest.raises(InputError, match="expected a value, found "):
             parser.parse_args(words)
 
 

@@ -10,6 +10,7 @@ from src.autolabel.rounds import Settings, best_round, run_rounds
 from src.autolabel.task import Task, hide_labels, open_task
 from src.autolabel.training import Setup
 from src.command_line import Parser, run_command
+from src.datasets.challenge import read_folder
 from src.datasets.listing import describe_left_out
 from src.devices import choose_device, set_threads
 from src.errors import InputError
@@ -82,6 +83,8 @@ def main() -> None:
     )
     settings = Settings(own.rounds, own.accept, own.copies, own.finetune)
     task = choose_task(own, seed=train.seed)
+    if own.report_dir:
+        read_folder(own.report_dir)  # refused before the rounds, not after them
     print(f"{len(task.human)} labeled, {len(task.held_out)} held-out, {len(task.names)} unlabeled faces")
     if own.unlabeled is not None and (left_out := describe_left_out(own.unlabeled)):
         print(left_out)

@@ -42,7 +42,7 @@ class Task:
         """A hash that changes with any name, folder or label."""
         digest = hashlib.sha256()
         for root, names in ((f.root, f.names) for f in (self.human, self.held_out, self)):
-            digest.update("\n".join([str(root.resolve()), *names]).encode())
+            digest.update("\n".join([str(root.resolve()), *names]).encode("utf-8", "surrogateescape"))
         digest.update(self.human.points_image.tobytes() + self.held_out.points_image.tobytes())
         return digest.hexdigest()
 

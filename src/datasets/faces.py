@@ -121,7 +121,7 @@ def fingerprint_of(tables: Sequence[Faces], settings: str) -> str:
     """Changes when a picture, a label or the settings change; reads no picture."""
     digest = hashlib.sha256(settings.encode())
     for table in tables:
-        digest.update(os.fsencode(table.root.resolve()))
+        digest.update(str(table.root.resolve()).encode("utf-8", "surrogateescape"))
         digest.update("".join(table.faults).encode("utf-8", "surrogateescape"))
         for part in (table.points_image, table.boxes_image, table.euler):
             digest.update(b"" if part is None else np.ascontiguousarray(part).tobytes())

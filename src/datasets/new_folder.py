@@ -67,8 +67,8 @@ def _digest(folder: Path) -> str:
     for path in sorted(folder.rglob("*")):
         if path.is_file() and path != folder / _MARKER:
             status = path.stat()
-            digest.update(os.fsencode(path.relative_to(folder)))
-            digest.update(f" {status.st_size} {status.st_mtime_ns}\n".encode())
+            told = f"{path.relative_to(folder)} {status.st_size} {status.st_mtime_ns}\n"
+            digest.update(told.encode("utf-8", "surrogateescape"))
     return digest.hexdigest()
 
 

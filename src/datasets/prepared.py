@@ -247,6 +247,6 @@ def _read_meta(folder: Path) -> dict | None:
 
 
 def _write_list(path: Path, names: np.ndarray, points_image: np.ndarray, euler: np.ndarray) -> None:
-    with atomic_path(path) as temporary, open(temporary, "w", encoding="utf-8") as file:
+    with atomic_path(path) as temporary, open(temporary, "w", encoding="utf-8", errors="surrogateescape") as file:
         for name, points, angles in zip(names, points_image, euler, strict=True):
             file.write(" ".join([name, *(f"{value:.3f}" for value in (*points.ravel(), *angles))]) + "\n")

@@ -16,6 +16,7 @@ import torch
 from src.augmentation import augment
 from src.command_line import Parser, progress, run_command
 from src.config import AugmentationConfig
+from src.datasets.challenge import find_annotations
 from src.datasets.pictures import SQUARE_SIZE
 from src.datasets.prepared import PreparedFaces, load_prepared, prepare
 from src.errors import InputError
@@ -116,7 +117,9 @@ def main() -> None:
     arguments = parse_arguments()
     if arguments.faces < 2:
         raise InputError(f"expected --faces of at least 2, found {arguments.faces}")
-    check_target(arguments.out)
+    check_target(arguments.out)  # before the work, not after it
+    if arguments.check_on:
+        find_annotations(arguments.check_on)
     runtime, looks = open_model(arguments.model_path, convention=arguments.convention), arguments.looks
     options = {"looks": looks, "augmentation": replace(AugmentationConfig(), flip=0.0)}  # the second look is mirrored
     if arguments.held_out:

@@ -11,7 +11,7 @@ import numpy as np
 
 from src.command_line import Parser, run_command
 from src.errors import InputError
-from src.files import atomic_path
+from src.files import atomic_path, check_target
 from src.predict.detector_file import DETECTOR_PATH, open_detector
 from src.predict.exported_files import needed
 
@@ -162,6 +162,7 @@ def main() -> None:
     parser.add_argument("--detector", type=Path, default=DETECTOR_PATH, help="the .tflite file of make detector")
     parser.add_argument("--out", type=Path, default="output/detector.onnx", help="where the ONNX file goes")
     arguments = parser.parse_args()
+    check_target(arguments.out)  # before the work, not after it
     difference = export_detector(arguments.detector, arguments.out)
     print(f"{arguments.out}: {arguments.out.stat().st_size / 1e6:.2f} MB; within {difference:.2g} of LiteRT")
 

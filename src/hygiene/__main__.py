@@ -21,7 +21,7 @@ from src.datasets.folder import Folder
 from src.datasets.formats import FORMATS, detect_format, read_faces
 from src.datasets.frames import FRAMES
 from src.errors import InputError
-from src.files import check_writable, write_text
+from src.files import check_target, check_writable, write_text
 from src.hygiene.duplicates import (
     BITS,
     NAME_PATTERN,
@@ -147,9 +147,12 @@ def _check(arguments: argparse.Namespace) -> None:
         raise InputError("--split expects one folder in --root and a share between 0 and 1")
     if len({root.resolve() for root in arguments.root}) < len(arguments.root):
         raise InputError("expected different folders in --root, found one twice")
-    for out in (arguments.sheet.parent, arguments.remove and arguments.remove.parent, arguments.clean, arguments.out):
-        if out is not None:
-            check_writable(out)  # before the work, not after it
+    for file in (arguments.sheet, arguments.remove):
+        if file is not None:
+            check_target(file)  # before the work, not after it
+    for folder in (arguments.clean, arguments.out):
+        if folder is not None:
+            check_writable(folder)
 
 
 def _shared(pictures: Pictures, groups: np.ndarray, one: int, other: int) -> tuple[int, int]:

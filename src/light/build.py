@@ -63,7 +63,6 @@ def build_wheel(model_path: Path, out: Path, *, detector: Path | None = DETECTOR
     detector: a .tflite file, or None for a package that takes crops and boxes alone. Raises InputError for a model that
     cannot be exported, and where the wheel cannot be built.
     """
-    out.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as folder:
         staged, built = Path(folder) / "staged", Path(folder) / "built"
         _stage_code(staged / PACKAGE)
@@ -83,6 +82,7 @@ def build_wheel(model_path: Path, out: Path, *, detector: Path | None = DETECTOR
         if result.returncode != 0:
             raise InputError(f"expected pip and setuptools to build a wheel, found: {result.stderr.strip()[-200:]}")
         (wheel,) = built.iterdir()
+        out.mkdir(parents=True, exist_ok=True)
         return Path(shutil.move(wheel, out / wheel.name))
 
 

@@ -14,18 +14,20 @@ from multiprocessing.process import BaseProcess
 
 import torch
 
-from src.command_line import run_command
-from src.devices import born_deaf, end_with_parent
+from src.command_line import HEARD, end_at_once, run_command
+from src.devices import born_deaf, watch_parent
 from src.errors import InputError
 
 _PATIENCE = 10.0  # seconds for the others, once one has failed
+_SPOKEN = (2, 130)  # exit codes of a process that has said why it ends
 
 
 def run_in_processes(main: Callable[[], None], count: int) -> int:
     """Run a command's `main` in so many processes that find each other by `src.devices.join_world`.
 
     This process then only waits. Returns the exit code: of the first process if it failed, else of any that did.
-    Raises InputError for more processes than this machine has cores or GPUs.
+    Raises InputError for more processes than this machine has cores or GPUs, and KeyboardInterrupt where Ctrl-C or a
+    polite kill ended them and the first one could not say so.
     """
     most = max(2, os.cpu_count() or 1, torch.cuda.device_count())
     if count > most:
@@ -35,22 +37,45 @@ def run_in_processes(main: Callable[[], None], count: int) -> int:
         port = free.getsockname()[1]
     context = get_context("spawn")  # a forked PyTorch may hang
     processes = [context.Process(target=_run, args=(main, rank, count, port)) for rank in range(count)]
-    with born_deaf():
+    heard = {number for number in HEARD if signal.getsignal(number) != signal.SIG_IGN}
+    asked: list[int] = []
+
+    def pass_on(number: int, _frame: object) -> None:
+        asked.append(number)
+        if number == signal.SIGTERM:  # the terminal sends Ctrl-C to them as well, but nobody a polite kill
+            for process in processes:
+                process.terminate()
+
+    with born_deaf(*HEARD):
         for process in processes:
             process.start()
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the terminal sends Ctrl-C to them as well, but nobody a polite kill
-    signal.signal(signal.SIGTERM, lambda *_: [process.terminate() for process in processes])
+        if signal.sigpending() & heard:  # it ends this process below, and they have begun nothing yet
+            for process in processes:
+                process.kill()
+        else:
+            for number in heard:
+                signal.signal(number, pass_on)
     _wait(processes)
-    return next((process.exitcode for process in processes if process.exitcode), 0) & 0xFF
+    first, code = processes[0].exitcode, next((process.exitcode for process in processes if process.exitcode), 0)
+    if asked and code and first not in _SPOKEN:
+        raise KeyboardInterrupt
+    return code & 0xFF
 
 
 def _run(main: Callable[[], None], rank: int, count: int, port: int) -> None:
-    end_with_parent()
-    signal.signal(signal.SIGINT, signal.default_int_handler)
+    watch_parent()
     place = {"RANK": rank, "LOCAL_RANK": rank, "WORLD_SIZE": count, "LOCAL_WORLD_SIZE": count}
     os.environ |= {name: str(value) for name, value in place.items()}
     os.environ |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
-    run_command(main)
+    for number in HEARD:
+        if signal.getsignal(number) != signal.SIG_IGN:
+            signal.signal(number, end_at_once)
+
+    def hear_and_run() -> None:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, HEARD)  # what has come meanwhile is answered now
+        main()
+
+    run_command(hear_and_run)
 
 
 def _wait(processes: list[BaseProcess]) -> None:

@@ -93,6 +93,39 @@ def test_one_process_alone_joins_nothing(monkeypatch: pytest.MonkeyPatch) -> Non
     assert "MASTER_ADDR" not in os.environ
 
 
+_TWO = """
+import signal, sys, time
+from src.command_line import end_at_once, run_command
+from src.training.processes import run_in_processes
+def main():
+    print("running", flush=True)
+    time.sleep(600)
+if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, end_at_once)
+    run_command(lambda: sys.exit(run_in_processes(main, 2)))
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("is_running", [False, True])
+def test_a_polite_kill_while_processes_start_is_one_line(is_running: bool, tmp_path: Path) -> None:
+    script = tmp_path / "two.py"
+    script.write_text(_TWO)
+    where = {"cwd": ROOT, "env": os.environ | {"PYTHONPATH": str(ROOT)}, "text": True}
+    with subprocess.Popen(
+        [sys.executable, str(script)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, **where
+    ) as process:
+        born = Path(f"/proc/{process.pid}/task/{process.pid}/children")
+        while len(born.read_text().split()) < 3:  # these two, which import, and multiprocessing's own
+            time.sleep(0.01)
+        if is_running:
+            assert process.stdout.readline() == "running\n"
+        process.terminate()
+        out, err = process.communicate(timeout=300)
+    assert (process.returncode, err) == (130, "interrupted\n")
+    assert out == "" or is_running
+
+
 _PARENT = """
 import os, time
 from concurrent.futures import ProcessPoolExecutor
