@@ -4,6 +4,7 @@ It is made under a hidden name beside its place. A hidden file in it says from w
 left with: the same command keeps a folder that is still so, and nobody's files are ever removed or mixed with ours.
 """
 
+import errno
 import hashlib
 import json
 import os
@@ -15,6 +16,7 @@ from pathlib import Path
 from src.errors import InputError
 from src.files import alone_in, check_writable, read_json, write_text
 
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _MARKER = ".made_by.json"
 _MOST_BYTES = 1_000_000
 COUNTS = ("faces", "broken", "outside", "left_out")
@@ -40,6 +42,10 @@ def new_folder(out: Path) -> Iterator[Path]:
         try:
             yield temporary
             os.replace(temporary, out)  # over the empty folder
+        except OSError as error:
+            if error.filename is None or error.errno in _FULL:  # which names what was copied, or nothing
+                error.filename = str(out)
+            raise
         finally:
             _remove(temporary)
 

@@ -25,8 +25,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from src.config import ModelConfig, to_dict
-from src.errors import InputError
-from src.files import open_zip
+from src.errors import InputError, about
+from src.files import open_zip, read_bytes
 from src.markup import NUM_POINTS
 from src.network.stored import read_config
 
@@ -40,6 +40,7 @@ FRAMES = {"crop": "points_input", "picture": "points_image"}  # input -> frame o
 _ASSOCIATED = "metadata.json"
 NO_DIGEST = "0" * 64  # in a file that is not sealed
 _MOST_BYTES = 16_000_000  # of metadata
+_MOST_OF_A_MODEL = 512_000_000  # bytes
 
 
 @dataclass(frozen=True)
@@ -104,23 +105,21 @@ def read_metadata(values: Mapping[str, str], path: str | Path) -> Metadata:
 
 def open_onnx(path: str | Path, *, threads: int = 1) -> "InferenceSession":
     """ONNX Runtime's session for a file, on the CPU. Raises InputError for a file that it cannot run."""
-    onnxruntime = needed("onnxruntime")
-    _check_file(path)
+    onnxruntime, content = needed("onnxruntime"), _read(path)
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.log_severity_level = 4  # what is wrong is said once, by the exception: so without fallback, too
     try:
-        return onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"], enable_fallback=0)
+        return onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"], enable_fallback=0)
     except Exception as error:  # ONNX Runtime has an exception type for each of its codes
         raise InputError(_unusable(path, "an ONNX file", error)) from None
 
 
 def open_tflite(path: str | Path, *, threads: int = 1) -> "Interpreter":
     """LiteRT's interpreter for a file, ready to run. Raises InputError for a file that it cannot run."""
-    interpreter_module = needed("ai_edge_litert.interpreter")
-    _check_file(path)
+    interpreter_module, content = needed("ai_edge_litert.interpreter"), _read(path)
     try:
-        interpreter = interpreter_module.Interpreter(str(path), num_threads=threads)
+        interpreter = interpreter_module.Interpreter(model_content=content, num_threads=threads)
         interpreter.allocate_tensors()
     except (RuntimeError, ValueError) as error:
         raise InputError(_unusable(path, "a TFLite file", error)) from None
@@ -189,7 +188,14 @@ def needed(name: str, *, remedy: str = INSTALL) -> ModuleType:
 
 def _check_file(path: str | Path) -> None:
     if not Path(path).is_file():
-        raise InputError(f"{path}: no such model file; python3 -m src.export or src.export_tflite writes one")
+        raise InputError(f"{path}: no such model file; python3 -m src.export or src.export.tflite writes one")
+
+
+def _read(path: str | Path) -> bytes:
+    """A model file's content: the runtimes know no paths but those in UTF-8."""
+    _check_file(path)
+    with about(path):
+        return read_bytes(path, most=_MOST_OF_A_MODEL)
 
 
 def _unusable(path: str | Path, kind: str, error: Exception) -> str:

@@ -1,5 +1,6 @@
 """Converted folders: a command that was killed can be called again, and nobody's files are touched."""
 
+import errno
 import os
 import shutil
 from pathlib import Path
@@ -119,6 +120,16 @@ def test_a_marker_speaks_of_its_own_files(tmp_path: Path) -> None:
     assert made_before(tmp_path / "out", "abd") is None
     (tmp_path / "out" / "labels.txt").write_text("1 2 3")
     assert made_before(tmp_path / "out", "abc") is None
+
+
+def test_a_full_disk_is_that_of_the_new_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fill(source: Path, target: Path) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(source), None, str(target))
+
+    sample("wflw", tmp_path / "set")
+    monkeypatch.setattr(shutil, "copyfile", fill)
+    assert_refused(_convert(tmp_path), f"error: {tmp_path / 'out'}: No space left on device")
+    assert _tree(tmp_path) == ["set"]
 
 
 def test_an_empty_folder_behind_a_link_is_filled(tmp_path: Path) -> None:
