@@ -44,17 +44,27 @@ def atomic_path(target: str | os.PathLike) -> Iterator[Path]:
     temporary = target.with_name(f".{target.name[:_LONGEST_NAME]}.{secrets.token_hex(4)}.partial")
     descriptor = os.open(temporary, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o666)
     try:
-        _take_lock(descriptor)  # says that its writer lives
-        yield temporary
-        with open(temporary, "rb") as file:
-            os.fsync(file.fileno())
-        os.replace(temporary, target)
-    except OSError as error:
-        error.filename = error.filename or str(target)  # a full disk's error names no file
-        raise
+        with naming(target):
+            _take_lock(descriptor)  # says that its writer lives
+            yield temporary
+            with open(temporary, "rb") as file:
+                os.fsync(file.fileno())
+            os.replace(temporary, target)
     finally:
         os.close(descriptor)
         temporary.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def naming(path: str | os.PathLike) -> Iterator[None]:
+    """Name a file in an OSError that names none, as that of a full disk."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno is None:  # a library's own words, which a name would replace
+            raise OSError(errno.EIO, str(error), str(path)) from error
+        error.filename = error.filename or str(path)
+        raise
 
 
 def write_text(target: str | os.PathLike, text: str) -> None:

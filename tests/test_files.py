@@ -2,6 +2,7 @@
 
 import errno
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -10,7 +11,7 @@ import pytest
 from commands import ROOT, run_process
 
 from src.errors import InputError
-from src.files import alone_in, atomic_path, check_regular, check_target, check_writable, read_bytes, write_text
+from src.files import alone_in, atomic_path, check_regular, check_target, check_writable, naming, read_bytes, write_text
 
 KILLS = 20
 
@@ -46,6 +47,20 @@ def test_a_failure_leaves_the_old_file_and_nothing_else(error: type[BaseExceptio
         _write_half_and_fail(target, error)
     assert target.read_text() == "old"
     assert list(tmp_path.iterdir()) == [target]
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (OSError(errno.ENOSPC, "No space left"), "[Errno 28] No space left: 'new'"),
+        (OSError(errno.ENOSPC, "No space left", "old"), "[Errno 28] No space left: 'old'"),
+        (OSError("encoder error -2"), "[Errno 5] encoder error -2: 'new'"),
+    ],
+)
+def test_an_error_without_a_file_gets_its_name(error: OSError, said: str) -> None:
+    with pytest.raises(OSError, match=re.escape(said)) as raised, naming("new"):
+        raise error
+    assert str(raised.value) == said
 
 
 def test_a_full_disks_error_names_the_file(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ import numpy as np
 from src.command_line import progress
 from src.datasets.challenge import ANNOTATIONS, write_annotations
 from src.errors import InputError
-from src.files import alone_in, atomic_path
+from src.files import alone_in, atomic_path, naming
 from src.synthesis.owned_folder import claim, finish, finished, is_owned
 from src.synthesis.renderer.face import Face, render_face
 
@@ -109,5 +109,6 @@ def _cores() -> int:
 def _make_face(path: Path, seed: int, i: int, image_size: int) -> Face:
     rng = np.random.default_rng([seed, i])
     face = render_face(rng, image_size)
-    face.picture.save(path, quality=int(rng.integers(70, 96)))
+    with naming(path):
+        face.picture.save(path, quality=int(rng.integers(70, 96)))
     return face

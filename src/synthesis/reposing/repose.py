@@ -23,7 +23,7 @@ from src.datasets.conversion import crop_names
 from src.datasets.pictures import open_picture, upright
 from src.devices import born_deaf, end_with_parent, process_pool
 from src.errors import InputError, about
-from src.files import alone_in
+from src.files import alone_in, naming
 from src.geometry import apply_affine
 from src.synthesis.owned_folder import claim, finish, finished
 from src.synthesis.reposing.expressions import (
@@ -222,7 +222,8 @@ class _Job:
         return written
 
     def _save(self, folder: str, name: str, picture: np.ndarray, points: np.ndarray) -> _Written:
-        Image.fromarray(picture).save(self.out / folder / name, quality=_JPEG_QUALITY)
+        with naming(self.out / folder / name):
+            Image.fromarray(picture).save(self.out / folder / name, quality=_JPEG_QUALITY)
         return folder, name, points
 
 

@@ -1,0 +1,61 @@
+"""Commands on a full disk, and with names that are no text: one line and nothing half-written, or all as usual."""
+
+import os
+import resource
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from commands import ROOT, assert_refused, run
+
+from src.datasets.prepared import load_prepared
+
+MODEL = ROOT / "small.pth.tar"
+
+
+@pytest.fixture
+def full_disk() -> Iterator[None]:
+    """The operating system refuses in the middle of every larger file, as it does on a full disk."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (500, before[1]))
+    yield
+    resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("preparation.py", "--data_root", "DATA", "--out_root", "OUT", "--image_size", 64),
+        ("preparation.py", "--root", "DATA/synthetics_train", "--out", "OUT", "--to", "coco"),
+        ("preparation.py", "--root", "DATA/synthetics_train", "--out", "OUT", "--to", "pts", "--crop", "challenge"),
+        ("test.py", "--model_path", MODEL, "--test_dataroot", "DATA/aflw_test", "--out_dir", "OUT"),
+        ("src/training/soup.py", MODEL, MODEL, "--out", "OUT/mean.pth.tar"),
+        ("src/demo/__main__.py", "DATA/aflw_test", "--crops", "--model_path", MODEL, "--out", "OUT"),
+    ],
+    ids=lambda words: " ".join(map(str, words[:1] + words[-2:])),
+)
+def test_a_full_disk_is_one_line_and_leaves_nothing_half_written(
+    words: tuple, challenge: Path, tmp_path: Path, full_disk: None
+) -> None:
+    named = [str(word).replace("DATA", str(challenge)).replace("OUT", str(tmp_path / "out")) for word in words]
+    assert_refused(run(*named), "File too large", str(tmp_path / "out"))
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
+
+
+def test_names_that_are_no_text_are_names(root: Path, tmp_path: Path) -> None:
+    odd = tmp_path / os.fsdecode(b"caf\xe9 \xff")  # Latin-1, as some archives unpack
+    shutil.move(root, odd / "data")
+    flags = ("--image_size", 64)
+    assert run("preparation.py", "--data_root", odd / "data", "--out_root", odd / "arrays", *flags).code == 0
+    faces = ("preparation.py", "--root", odd / "data" / "synthetics_train", *flags)
+    assert run(*faces, "--out", odd / "own").code == 0
+    assert run(*faces, "--out", odd / "coco", "--to", "coco").code == 0
+    assert len(load_prepared(odd / "own")) == len(load_prepared(odd / "arrays" / "AFLW_train_data")) == 4
+    hygiene = ("src/hygiene/__main__.py", "--root", odd / "data" / "synthetics_train", odd / "data" / "aflw_val")
+    outcome = run(*hygiene, "--sheet", odd / "sheet.png", "--remove", odd / "remove.txt")
+    assert (outcome.code, outcome.err) == (0, "")
+    listed = (odd / "remove.txt").read_bytes().splitlines()
+    assert listed
+    assert all(Path(os.fsdecode(name)).is_file() for name in listed)
