@@ -117,9 +117,9 @@ def _check(arguments: argparse.Namespace) -> None:
 
 def main() -> None:
     arguments = parse_arguments()
-    for folder in (arguments.out or arguments.out_root, arguments.demo and arguments.data_root):
-        if folder is not None:
-            check_writable(folder)  # before the work, not after it
+    check_writable(arguments.out or arguments.out_root)  # before the work, not after it
+    if arguments.demo:
+        check_writable(arguments.data_root)
     network = _open_network(arguments.check_labels)
     (prepare_challenge if arguments.root is None else prepare_data_set)(arguments, network)
 

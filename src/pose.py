@@ -51,6 +51,17 @@ def fit_pose(points: np.ndarray) -> np.ndarray:
     return euler_angles(np.concatenate([rows, np.cross(rows[:, :1], rows[:, 1:])], axis=1))
 
 
+def in_plane_rotation(euler: np.ndarray) -> np.ndarray:
+    """How far the head's own axis is turned counterclockwise in the picture, (...) in degrees, |angle| <= 180.
+
+    euler: (..., 3). In a profile this is the angle that people see: pitch, there, turns the head in the picture, too,
+    and roll alone may be anything.
+    """
+    pitch, yaw, roll = np.moveaxis(np.radians(euler), -1, 0)
+    right, up = np.sin(pitch) * np.sin(yaw), np.cos(pitch)  # where the axis points before the roll
+    return np.degrees(np.arctan2(np.sin(roll) * up - np.cos(roll) * right, np.sin(roll) * right + np.cos(roll) * up))
+
+
 def camera_weights(count: int = NUM_POINTS) -> np.ndarray:
     """The least-squares fit as a matrix (count, 3): points (2, count), y up, times this matrix give the 2 x 3 camera.
 

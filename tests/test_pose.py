@@ -5,7 +5,7 @@ import pytest
 from stand_in import project
 
 from src.markup import MEAN_SHAPE, REGIONS
-from src.pose import euler_angles, fit_pose, rotation_matrix
+from src.pose import euler_angles, fit_pose, in_plane_rotation, rotation_matrix
 
 POSES = np.random.default_rng(0).uniform([-50, -88, -60], [50, 88, 60], size=(200, 3))
 NOSE_TIP = 30
@@ -58,6 +58,19 @@ def test_positive_roll_turns_counterclockwise_in_the_picture() -> None:
     top_of_the_head = _nose_from_jaw(0, 0, 20)  # the nose lies above the jaw's middle
     assert top_of_the_head[0] < -0.03
     assert top_of_the_head[1] < 0
+
+
+def test_a_profile_that_nods_is_not_turned_in_the_picture() -> None:
+    turn, tilt = np.meshgrid([-85.0, -40, 0, 40, 85], [-25.0, 0, 25])
+    about_y, about_x = (
+        rotation_matrix(np.stack(angles, axis=-1))
+        for angles in ((0 * turn, turn, 0 * turn), (tilt, 0 * turn, 0 * turn))
+    )
+    upright = euler_angles(about_x @ about_y)  # turned about its own axis, then towards the camera or away
+    assert np.abs(upright[..., 2]).max() > 75  # of which roll makes this
+    np.testing.assert_allclose(in_plane_rotation(upright), 0, atol=1e-9)
+    np.testing.assert_allclose(in_plane_rotation(upright + np.array([0, 0, 35])), 35, atol=1e-9)
+    assert in_plane_rotation(np.array([0.0, 0, 170])) == pytest.approx(170)
 
 
 def test_fit_changes_little_where_points_are_noisy() -> None:

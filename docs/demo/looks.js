@@ -39,7 +39,7 @@ export class Looks {
     return turnedDoubt < Math.min(factor * doubt ** power, most);
   }
 
-  /** Roll of a face in radians, counterclockwise, within a quarter turn of upright: src/pose.py in closed form. */
+  /** The in-plane rotation of a face in radians, counterclockwise: src/pose.py in closed form. */
   roll(points) {
     const camera = [0, 1].map((axis) =>
       RGB.map((k) => points.reduce((sum, point, i) => sum + (axis ? -point[1] : point[0]) * this.rules.camera_weights[i][k], 0)),
@@ -47,9 +47,8 @@ export class Looks {
     const gram = (i, j) => camera[i].reduce((sum, value, k) => sum + value * camera[j][k], 0);
     const [a, b, d] = [gram(0, 0), gram(0, 1), gram(1, 1)];
     const root = Math.sqrt(Math.max(0, a * d - b * b));
-    const [x, y] = [camera[0][0], camera[1][0]];
-    const [cos, sin] = [(d + root) * x - b * y, (a + root) * y - b * x];
-    return cos < 0 ? Math.atan2(-sin, -cos) : Math.atan2(sin, cos);
+    const [x, y] = [camera[0][1], camera[1][1]]; // where the head's axis points
+    return Math.atan2(b * y - (d + root) * x, (a + root) * y - b * x);
   }
 
   /** Points in the squares, seen upright, larger and centered where points were seen before. */

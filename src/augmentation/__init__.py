@@ -11,7 +11,7 @@ from src.augmentation.chance import chance
 from src.augmentation.color import jitter_color, shade
 from src.augmentation.cover import cover, wear
 from src.augmentation.degrade import add_noise, blur, degrade
-from src.augmentation.geometry import random_affine, second_look_affine, stretched
+from src.augmentation.geometry import in_plane_rotation, random_affine, second_look_affine, stretched
 from src.config import AugmentationConfig, ModelConfig
 from src.markup import flip_permutation
 from src.transforms import transform_points, warp
@@ -40,7 +40,7 @@ def augment(
     affine, angle, flipped = random_affine(len(squares), crop, config, generator, squares.device)
     if config.second_looks > 0:
         upright, its_angle = second_look_affine(
-            points_unit, euler[:, 2], flipped, crop=crop, second_look=second_look, generator=generator
+            points_unit, in_plane_rotation(euler), flipped, crop=crop, second_look=second_look, generator=generator
         )
         second = chance(len(squares), config.second_looks, generator, squares.device)
         affine, angle = torch.where(second[:, None, None], upright, affine), torch.where(second, its_angle, angle)

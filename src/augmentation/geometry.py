@@ -34,6 +34,13 @@ def random_affine(
     return torch.cat([linear, shift - linear @ center], dim=-1), angle, flipped
 
 
+def in_plane_rotation(euler: Tensor) -> Tensor:
+    """`src.pose.in_plane_rotation` of a batch: euler (B, 3) degrees -> (B,) degrees."""
+    pitch, yaw, roll = torch.deg2rad(euler).unbind(dim=1)
+    right, up = pitch.sin() * yaw.sin(), pitch.cos()
+    return torch.rad2deg(torch.atan2(roll.sin() * up - roll.cos() * right, roll.sin() * right + roll.cos() * up))
+
+
 def second_look_affine(
     points_unit: Tensor,
     roll: Tensor,
@@ -45,8 +52,9 @@ def second_look_affine(
 ) -> tuple[Tensor, Tensor]:
     """Maps (B, 2, 3) from the unit square to the input as second looks see it, and the clockwise angles in radians.
 
-    points_unit: (B, K, 2) before mirroring. roll: (B,) degrees. flipped: (B,) bool, who is mirrored. crop, second_look:
-    the model's. Faces are upright, centered and larger (`src.predict.looks`), but for the errors of a first look.
+    points_unit: (B, K, 2) before mirroring. roll: (B,) degrees, of the head's axis in the picture. flipped: (B,) bool,
+    who is mirrored. crop, second_look: the model's. Faces are upright, centered and larger (`src.predict.looks`), but
+    for the errors of a first look.
     """
     batch, device = len(points_unit), points_unit.device
     angle = torch.deg2rad(roll) + math.radians(_TILT) * torch.randn(batch, generator=generator, device=device)

@@ -13,6 +13,7 @@ from PIL import Image
 from src.boxes import KINDS, box_of_points, check_boxes, crop_of_picture
 from src.demo.smoothing import OneEuroFilter, Smoothing
 from src.errors import InputError
+from src.pose import in_plane_rotation
 from src.predict.detector import overlaps
 from src.predict.face import Face, make_face, pose_of_points
 from src.predict.predictor import Predictor
@@ -214,7 +215,7 @@ class Tracker:
             step = (points - face.points).mean(axis=0)
             face.velocity = _KEPT * face.velocity + (1 - _KEPT) * step
         face.before, face.points, face.score, face.lost_for = face.points, points, score, 0
-        whole = pose_of_points(points, roll)[2]
+        whole = in_plane_rotation(pose_of_points(points, roll))
         is_off = abs((whole - roll + 180) % 360 - 180) > _TILTED
         face.roll = (whole if abs(whole) > _TILTED else 0.0) if is_off else roll
 

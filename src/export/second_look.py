@@ -45,10 +45,10 @@ class SecondLook(nn.Module):
         camera = (points_unit * points_unit.new_tensor([1.0, -1.0])).mT @ self.camera_weights  # (B, 2, 3), y up
         (a, b), (_, d) = ((camera[:, row, None] * camera).sum(-1).unbind(1) for row in (0, 1))  # of its Gram matrix
         root = (a * d - b * b).clamp(min=0).sqrt()
-        # The nearest orthonormal rows are Gram^(-1/2) camera; their first column alone holds the roll.
-        x, y = camera[:, 0, 0], camera[:, 1, 0]
-        cos, sin = (d + root) * x - b * y, (a + root) * y - b * x
-        length = torch.where(cos < 0, -1.0, 1.0) * (cos * cos + sin * sin).sqrt().clamp(min=1e-12)  # so |roll| <= 90
+        # The nearest orthonormal rows are Gram^(-1/2) camera; their second column is the head's axis in the picture.
+        x, y = camera[:, 0, 1], camera[:, 1, 1]
+        sin, cos = b * y - (d + root) * x, (a + root) * y - b * x
+        length = (cos * cos + sin * sin).sqrt().clamp(min=1e-12)
         cos, sin = cos / length, sin / length
         turn = torch.stack([torch.stack([cos, -sin], dim=-1), torch.stack([sin, cos], dim=-1)], dim=1)
         turned = points_unit @ turn.mT

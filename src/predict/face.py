@@ -7,13 +7,13 @@ from PIL import Image
 
 from src.boxes import box_of_points
 from src.eyes import eye_openness
-from src.pose import fit_pose
+from src.pose import fit_pose, in_plane_rotation
 from src.predict.drawing import draw_faces
 from src.predict.search import Region
 from src.predict.turns import turned
 
 DOUBTFUL_BELOW = 0.5  # score: such points are drawn in another color
-HANGING = 120.0  # degrees of roll
+HANGING = 120.0  # degrees of in-plane rotation
 NOTHING_BELOW = 0.1  # score: what a detector found there is no face
 
 
@@ -41,7 +41,7 @@ class Face:
     @property
     def is_hanging(self) -> bool:
         """Whether its head stands upside down, more or less."""
-        return bool(abs(self.pose[2]) > HANGING)
+        return bool(abs(in_plane_rotation(self.pose)) > HANGING)
 
     def plot(self, picture: Image.Image | None = None) -> Image.Image:
         """A new picture with this face drawn on it: on its own picture, or on the last face's plot."""

@@ -20,7 +20,7 @@ from src.config import ModelConfig
 from src.errors import InputError
 from src.geometry import apply_affine, compose_affine, invert_affine
 from src.markup import INNER_51, NUM_POINTS, flip_permutation
-from src.pose import fit_pose
+from src.pose import fit_pose, in_plane_rotation
 from src.predict.resampling import warp_squares
 
 if TYPE_CHECKING:
@@ -102,7 +102,7 @@ def check_points(count: int) -> None:
 def upright_affine(points_unit: np.ndarray, second_look: SecondLook) -> np.ndarray:
     """Similarities (B, 2, 3) that turn faces upright and put their boxes where second_look says."""
     center_x, center_y, share, _ = second_look
-    roll = np.radians(fit_pose(points_unit)[:, 2])  # counterclockwise in the picture, where y points down
+    roll = np.radians(in_plane_rotation(fit_pose(points_unit)))  # counterclockwise, as people see it
     cos, sin = np.cos(roll), np.sin(roll)
     turn = np.stack([np.stack([cos, -sin], -1), np.stack([sin, cos], -1)], axis=1)  # (B, 2, 2)
     left_top, right_bottom = np.split(box_of_points(points_unit @ np.swapaxes(turn, 1, 2)), 2, axis=-1)

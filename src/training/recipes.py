@@ -8,7 +8,7 @@ _BEST: dict[str, object] = {
     "map_stride": 8,
     "shape_layer": True,
     "second_look": [0.5, 0.53, 0.65, 0.8],
-    "augmentation": "looks",
+    "augmentation": "varied",
     "minutes": 240.0,
     "start_size": 80,
     # Inside of units 112 channels instead of 116, and 224 instead of 232: ONNX Runtime computes blocks of 16.

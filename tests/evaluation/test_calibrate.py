@@ -58,6 +58,7 @@ def test_the_command_prints_the_numbers_and_draws_the_diagram(tmp_path: Path, mo
     monkeypatch.setattr(calibrate, "measure", measured)
     monkeypatch.setattr(calibrate, "render_faces", lambda folder, count, seed: None)
     monkeypatch.setattr("commands.load", lambda script: calibrate)
+    (tmp_path / "annot.pkl").touch()
     outcome = run("src/evaluation/calibrate.py", "--check_on", tmp_path, "--out", tmp_path / "reliability.png")
     assert outcome.code == 0, outcome
     assert outcome.out.startswith("Calibration(intercept=")

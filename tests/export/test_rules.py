@@ -7,7 +7,7 @@ import pytest
 
 from src.export.rules import rules_text
 from src.markup import flip_permutation
-from src.pose import fit_pose
+from src.pose import fit_pose, in_plane_rotation
 from src.predict.confidence import shipped_calibration
 from src.predict.turns import is_better
 
@@ -18,8 +18,8 @@ def test_the_rules_lead_to_the_predictors_numbers(count: int, convention: str) -
     points = np.random.default_rng(0).random((count, 2))
     camera = (points * [1, -1]).T @ np.array(rules["camera_weights"])  # (2, 3)
     u, _, vt = np.linalg.svd(camera, full_matrices=False)
-    x, y = (u @ vt)[:, 0] * np.sign((u @ vt)[0, 0])
-    assert np.degrees(np.arctan2(y, x)) == pytest.approx(fit_pose(points[None])[0, 2])
+    x, y = (u @ vt)[:, 1]
+    assert np.degrees(np.arctan2(-x, y)) == pytest.approx(in_plane_rotation(fit_pose(points[None]))[0])
     assert rules["mirrored"] == flip_permutation(count).tolist()
     intercept, slope = rules["calibrations"]["3"]
     expected = shipped_calibration(3, convention).score(np.array(0.7))

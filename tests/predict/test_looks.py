@@ -10,7 +10,7 @@ from src.boxes import box_of_points
 from src.errors import InputError
 from src.geometry import apply_affine
 from src.markup import FLIP_PERMUTATION, MEAN_SHAPE, NUM_POINTS
-from src.pose import fit_pose, rotation_matrix
+from src.pose import fit_pose, in_plane_rotation, rotation_matrix
 from src.predict.looks import combine, come_closer, look, look_mirrored, look_tilted, upright_affine
 
 SECOND_LOOK = (0.5, 0.53, 0.63, 0.7)
@@ -30,8 +30,8 @@ def _black(count: int = 1) -> Tensor:
 def test_a_face_is_shown_upright_in_its_place_at_its_size(euler: tuple[float, float, float]) -> None:
     points_unit = _face(euler=euler, size=0.03, center=0.45)
     seen = apply_affine(upright_affine(points_unit, SECOND_LOOK), points_unit)
-    pitch, yaw, roll = fit_pose(seen)[0]
-    np.testing.assert_allclose([pitch, yaw, roll], [*fit_pose(points_unit)[0, :2], 0], atol=1e-6)
+    pose = fit_pose(seen)[0]
+    np.testing.assert_allclose([*pose[:2], in_plane_rotation(pose)], [*fit_pose(points_unit)[0, :2], 0], atol=1e-6)
     left, top, right, bottom = box_of_points(seen)[0]
     assert np.sqrt((right - left) * (bottom - top)) == pytest.approx(SECOND_LOOK[2], abs=1e-9)
     np.testing.assert_allclose([(left + right) / 2, (top + bottom) / 2], SECOND_LOOK[:2], atol=1e-9)
