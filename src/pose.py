@@ -57,9 +57,8 @@ def in_plane_rotation(euler: np.ndarray) -> np.ndarray:
     euler: (..., 3). In a profile this is the angle that people see: pitch, there, turns the head in the picture, too,
     and roll alone may be anything.
     """
-    pitch, yaw, roll = np.moveaxis(np.radians(euler), -1, 0)
-    right, up = np.sin(pitch) * np.sin(yaw), np.cos(pitch)  # where the axis points before the roll
-    return np.degrees(np.arctan2(np.sin(roll) * up - np.cos(roll) * right, np.sin(roll) * right + np.cos(roll) * up))
+    axis = rotation_matrix(euler)[..., 1]  # (..., 3), y up
+    return np.degrees(np.arctan2(-axis[..., 0], axis[..., 1]))
 
 
 def camera_weights(count: int = NUM_POINTS) -> np.ndarray:

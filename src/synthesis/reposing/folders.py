@@ -56,20 +56,19 @@ def make_sources(
     """
     from src.synthesis.reposing.repose import FOLDERS, Making, repose_folder
 
-    shares: dict[str, dict[Path, float]] = {kind: {} for kind in FOLDERS}
     outs = _outs(out_root / "reposed", [source.folder for source in sources])
-    for source, out in zip(sources, outs, strict=True):
+    made = list(zip(sources, outs, strict=True))
+    for source, out in made:
         making = Making(
             per_photo=source.turns, labels=source.labels, renders=source.renders, occluded=source.covered, seed=seed
         )
         make = partial(repose_folder, making=making)
         _make_each(make, [source.folder], [out], face_model=face_model)
-        of_kind = {FOLDERS[0]: source.share, FOLDERS[1]: source.turned_share, FOLDERS[2]: source.rendered_share}
-        for kind, share in of_kind.items():
-            if share or kind == FOLDERS[0]:
-                shares[kind][out / kind] = share
-    weights = {folder: share for folders in shares.values() for folder, share in folders.items()}
-    return list(weights), tuple(weights.values())
+    photos, turned, rendered = FOLDERS
+    shares = {out / photos: source.share for source, out in made}
+    shares |= {out / turned: source.turned_share for source, out in made if source.turns}
+    shares |= {out / rendered: source.rendered_share for source, out in made if source.renders}
+    return list(shares), tuple(shares.values())
 
 
 def _outs(parent: Path, folders: list[Path]) -> list[Path]:
