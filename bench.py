@@ -36,7 +36,10 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--model_path", type=Path, help="measure this model (the shipped one; else an untrained one)")
     parser.add_argument("--work", type=Path, default="data/bench", help="folder of the pictures, kept for next time")
     parser.add_argument("--out", type=Path, default="output/benchmark.csv")
-    return parser.parse_args()
+    arguments = parser.parse_args()
+    if arguments.quick:
+        parser.refuse(["repeats"], "goes without --quick, which measures once")
+    return arguments
 
 
 def main() -> None:

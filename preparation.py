@@ -84,10 +84,12 @@ def parse_arguments() -> argparse.Namespace:
     other.add_argument("--to", metavar="NAME", help="write a folder in that format instead of arrays for train.py")
     arguments = parser.parse_args()
     has_root = arguments.root is not None
-    for flag in _CHALLENGE_ONLY if has_root else _DATA_SET_ONLY:
-        if str(getattr(arguments, flag)) != str(parser.get_default(flag)):
-            raise InputError(f"--{flag} goes {'without' if has_root else 'with'} --root DIR, the folder of a data set")
+    parser.refuse(
+        _CHALLENGE_ONLY if has_root else _DATA_SET_ONLY,
+        f"goes {'without' if has_root else 'with'} --root DIR, the folder of a data set",
+    )
     _check(arguments)
+    _refuse_idle(parser, arguments)
     return arguments
 
 
@@ -113,6 +115,16 @@ def _check(arguments: argparse.Namespace) -> None:
         raise InputError("--root expects --out DIR, where its faces go")
     if arguments.to is not None and arguments.check_labels is not None:
         raise InputError("--check_labels goes with arrays for train.py, without --to")
+
+
+def _refuse_idle(parser: Parser, arguments: argparse.Namespace) -> None:
+    """Raise InputError for flags that would have no effect beside the others."""
+    if arguments.face_model is None:
+        parser.refuse(["seed"], "goes with --repose, --adapt and --sources; rendered faces are always the same")
+    if arguments.to is not None and arguments.crop in (None, WHOLE):
+        parser.refuse(["image_size"], "goes with --crop RULE (challenge, box): --to copies whole pictures as they are")
+    if arguments.val_dir and (arguments.train_dirs or arguments.sources) and arguments.demo is None:
+        parser.refuse(["data_root"], "goes without --val_dir beside --train_dirs or --sources: these are all the faces")
 
 
 def main() -> None:

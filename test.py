@@ -55,7 +55,13 @@ def parse_arguments() -> argparse.Namespace:
         metavar="FILE",
         help="only check this solution.txt or zip; with --test_dataroot, against its pictures",
     )
-    return parser.parse_args()
+    arguments = parser.parse_args()
+    if arguments.check:
+        parser.refuse(sorted(parser.given - {"check", "test_dataroot"}), "goes without --check, which only reads")
+    if not arguments.annotations:
+        parser.refuse(["frame"], "goes with --annotations: it says what they speak of")
+        parser.refuse(["normalize"], "goes with --annotations: it says what their error is in percent of")
+    return arguments
 
 
 def main() -> None:
@@ -69,8 +75,6 @@ def main() -> None:
     check_writable(arguments.out_dir)  # before the work, not after it
     model, content = load_model(arguments.model_path, choose_device(arguments.device), convention=arguments.convention)
     print(f"{arguments.model_path}: {describe_model(model, content)}")
-    if arguments.frame and not arguments.annotations:
-        raise InputError("--frame goes with --annotations: it says what they speak of")
     true_points = read_truth(arguments.annotations, arguments.test_dataroot, arguments.frame)
     knows_sizes = read_config(TrainingConfig, content["training"]).augmentation.scale > 0
     looks = 1 if arguments.flip else arguments.looks or (MOST_LOOKS if knows_sizes else 1)

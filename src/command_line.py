@@ -32,13 +32,25 @@ class HelpFormatter(argparse.ArgumentDefaultsHelpFormatter):
 
 class Parser(argparse.ArgumentParser):
     """Flags whose mistakes are one line as all others are, whose numbers are finite and of a sane size, and whose text
-    says something: an empty path would be the working directory. `type=str` admits empty text."""
+    says something: an empty path would be the working directory. `type=str` admits empty text. given: the names of
+    those on the command line, also with their default's value."""
 
     def __init__(self, **settings: object) -> None:
         super().__init__(**{"formatter_class": HelpFormatter} | settings)
+        self.given: set[str] = set()
+
+    def refuse(self, flags: Iterable[str], reason: str) -> None:
+        """Raise InputError where one of these flags was given, which would have no effect beside the others."""
+        for flag in flags:
+            if flag in self.given:
+                raise InputError(f"--{flag} {reason}")
 
     def error(self, message: str) -> NoReturn:
         raise InputError(f"{message}; see {self.prog} --help")
+
+    def _get_values(self, action: argparse.Action, texts: list[str]) -> object:
+        self.given.add(action.dest)
+        return super()._get_values(action, texts)
 
     def _get_value(self, action: argparse.Action, text: str) -> object:
         if not text.strip() and action.type is not str:

@@ -78,7 +78,7 @@ COMMANDS = {
     "command_convert": Target(
         _faces,
         "*/*",
-        _command("preparation.py", "--root", "@aflw_val", "--out", "@out", "--to", "pts", "--image_size", 32),
+        _command("preparation.py", "--root", "@aflw_val", "--out", "@out", "--to", "pts"),
         cases=20,
     ),
     "command_train": Target(

@@ -47,7 +47,7 @@ def jobs(inputs: Path) -> list[Job]:
         return [sys.executable, ROOT / "train.py", *train(folder)[1:], "--processes", 2]
 
     def convert(folder: Path) -> list[object]:
-        out = ("--out", folder / "pts", "--to", "pts", "--image_size", 64)
+        out = ("--out", folder / "pts", "--to", "pts")
         return ["preparation.py", "--root", faces / "synthetics_train", *out]
 
     def test(folder: Path) -> list[object]:

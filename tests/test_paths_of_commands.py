@@ -80,9 +80,9 @@ COMMANDS = (
             "--test_dataroot": IN_FOLDER,
             "--out_dir": OUT_FOLDER,
             "--annotations": IN_FILE,
-            "--check": IN_FILE,
         },
     ),
+    Command("test.py", (), {"--check": IN_FILE}),
     Command("bench.py", ("--quick", "--only", "onnx", "--work", OUT, *_GIVEN), _ONE | {"--work": OUT_FOLDER}),
     Command(
         "src/hygiene/__main__.py",
@@ -155,7 +155,7 @@ COMMANDS = (
     Command(
         "src/demo/__main__.py",
         (PICTURES, "--model_path", MODEL, "--out", OUT),
-        {"--model_path": IN_FILE, "--out": OUT_FOLDER, "--boxes --crops": IN_FILE, "--detector": IN_FILE},
+        {"--model_path": IN_FILE, "--out": OUT_FOLDER, "--boxes": IN_FILE, "--detector": IN_FILE},
     ),
     Command(
         "src/light/build.py",

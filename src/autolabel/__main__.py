@@ -64,6 +64,8 @@ def parse_arguments(arguments: list[str] | None = None) -> tuple[argparse.Namesp
     if misplaced:
         raise InputError(f"{misplaced[0]} is for train.py; give --labeled, --unlabeled, --val_dir and --out instead")
     _check(own)
+    if own.val_dir:
+        parser.refuse(["held_out"], "goes without --val_dir, whose faces decide")
     return own, parse(rest)[0]
 
 

@@ -46,7 +46,16 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--detector", type=Path, help=".tflite or .onnx; the default is what make detector fetches")
     parser.add_argument("--threads", type=int, default=1, help="of all computing")
     parser.add_argument("--out", type=Path, default="output/demo", help="folder of the drawings")
-    return parser.parse_args()
+    arguments = parser.parse_args()
+    if arguments.boxes:
+        parser.refuse(["crops"], "goes without --boxes, which say where the faces are")
+    else:
+        parser.refuse(["box_kind"], "goes with --boxes CSV")
+    if arguments.boxes or arguments.crops:
+        parser.refuse(["detector", "tiles"], "goes without --boxes and --crops, where nothing is detected")
+    if not arguments.frames:
+        parser.refuse(["fps"], "goes with --frames, for a folder of them; a video tells its own rate")
+    return arguments
 
 
 def main() -> None:
@@ -57,6 +66,10 @@ def main() -> None:
     sources = find_sources(arguments.sources, frames=arguments.frames)
     if any(out.resolve() == (source.path if arguments.frames else source.path.parent).resolve() for source in sources):
         raise InputError(f"--out {out}: expected another folder than the pictures' own")
+    if arguments.tiles and all(source.is_video for source in sources):
+        raise InputError("--tiles goes with pictures: small faces are not looked for in videos")
+    if arguments.raw and not any(source.is_video for source in sources):
+        raise InputError("--raw goes with a video, or with --frames for a folder of its frames")
     check_writable(out)  # before the work, not after it
     boxes = read_boxes(arguments.boxes) if arguments.boxes else None
     boxes = boxes and _by_source(boxes, sources)

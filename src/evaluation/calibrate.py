@@ -110,7 +110,12 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--looks", type=int, choices=(2, 3), default=3, help="at each face")
     parser.add_argument("--check_on", type=Path, help="folder of pictures with an annot.pkl, to test the fit on")
     parser.add_argument("--out", type=Path, default="output/reliability.png")
-    return parser.parse_args()
+    arguments = parser.parse_args()
+    if arguments.held_out:
+        parser.refuse(["faces"], "goes without --held_out: nothing is rendered then")
+    else:
+        parser.refuse(["only"], "goes with --held_out PREPARED, of whose faces it speaks")
+    return arguments
 
 
 def main() -> None:

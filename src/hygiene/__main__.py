@@ -84,7 +84,12 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--out", type=Path, help="where the split goes")
     parser.add_argument("--sheet", type=Path, default="output/contact_sheet.png", help="the pairs, to look at")
     parser.add_argument("--pairs", type=int, default=24, help="how many of them; 0 is none")
-    return parser.parse_args()
+    arguments = parser.parse_args()
+    if arguments.split is None:
+        parser.refuse(["seed"], "goes with --split")
+    if arguments.split is None and arguments.clean is None:
+        parser.refuse(["frame"], "goes with --clean and --split, which write labels")
+    return arguments
 
 
 def main() -> None:

@@ -43,7 +43,10 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--out_dir", type=Path, default=OUTPUT, help="where executed notebooks go")
     parser.add_argument("--report", type=Path, metavar="DIR", help="write each as a Markdown page, too")
     parser.add_argument("--update", action="store_true", help="keep the outputs in notebooks/ itself, to commit them")
-    return parser.parse_args()
+    arguments = parser.parse_args()
+    if arguments.update:
+        parser.refuse(["out_dir"], "goes without --update, which writes into notebooks/ itself")
+    return arguments
 
 
 def main() -> None:
