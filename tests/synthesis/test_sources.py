@@ -55,6 +55,11 @@ def test_sources_are_read_in_order_and_relative_to_their_file(tmp_path: Path) ->
         ("[[source]]\nfolder = 'a'\nshare = 1\nturns = 2", "turns and turned_share, both or neither"),
         ("[[source]]\nfolder = 'a'\nshare = 1\nrendered_share = 2", "renders and rendered_share, both or neither"),
         ("[[source]]\nfolder = 'a'\nshare = 1\ncovered = 1.5", "covered from 0 to 1, found 1 and 1.5"),
+        ("[[source]]\nfolder = 'a'\nshare = 1\ncovered = 0.1", "found 0.1 and no turns; give turns and turned_share"),
+        (
+            "[[source]]\nfolder = 'a'\nshare = 1\nrenders = 1\nrendered_share = 1\ncovered = 0.1",
+            "covered is a share of the turned faces, found 0.1 and no turns",
+        ),
         ("[[source]]\nfolder = 'a'\nshare = 1\nlabels = 'mine'", "labels: expected one of aflw, outline, learned"),
         ("[[source]]\nfolder = 'a'\nshare = 1\n" * 2, "each folder once"),
         ("[[source", "expected TOML"),

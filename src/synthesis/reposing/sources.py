@@ -95,4 +95,9 @@ def _read(table: object, where: str, base: Path) -> Source:
             )
         if (weight > 0) != (count > 0):
             raise InputError(f"{where}: expected {made} and {share}, both or neither, found {count} and {weight}")
+    if source.covered and not source.turns:
+        raise InputError(
+            f"{where}: covered is a share of the turned faces, found {source.covered} and no turns; "
+            "give turns and turned_share, or take covered out"
+        )
     return source
