@@ -25,9 +25,9 @@ PROFILE_SHARE, PROFILE_YAW = 0.46, (45.0, 80.0)  # a profile's narrow box; betwe
 CENTER = (0.50, 0.58)  # of the points' box in the crop
 INNER_SHARE, INNER_PROFILE_SHARE, INNER_CENTER = 0.39, 0.28, (0.50, 0.53)  # the same of the 51 points without the jaw
 
+BOX_COLUMNS = ("picture", "left", "top", "right", "bottom")
 _MOST_BYTES = 64_000_000  # of a table of boxes: a million rows
 _SMALLEST = 4.0  # pixels: a smaller box shows no face
-BOX_COLUMNS = ("picture", "left", "top", "right", "bottom")
 _LARGEST = 4.0  # of the picture's longer side: a larger box is a mistake in its unit
 
 
@@ -104,15 +104,8 @@ def box_of_points(points_image: np.ndarray) -> np.ndarray:
     return np.concatenate([points_image.min(axis=-2), points_image.max(axis=-2)], axis=-1)
 
 
-def crop_of_box(boxes: np.ndarray, kind: BoxKind) -> np.ndarray:
-    """The square crops (..., 3) = left, top, side in pixels around boxes (..., 4) of a kind."""
-    low, high = boxes[..., :2], boxes[..., 2:]
-    side = np.sqrt((high - low).prod(axis=-1, keepdims=True)) / kind.share
-    return np.concatenate([(low + high) / 2 - side * kind.center, side], axis=-1)
-
-
 def crop_of_picture(width: int, height: int) -> np.ndarray:
-    """The crop (3,) that holds a whole picture, centered: for pictures that are crops already."""
+    """The crop (3,) = left, top, side that holds a whole picture, centered: for pictures that are crops already."""
     side = max(width, height)
     return np.array([(width - side) / 2, (height - side) / 2, side])
 

@@ -4,24 +4,9 @@ import numpy as np
 import pytest
 from rectangle_face import rectangle_picture
 
-from src.boxes import KINDS, affine_of_crop, box_of_points, check_boxes, crop_of_box, crop_of_picture, cut_crop
+from src.boxes import affine_of_crop, box_of_points, check_boxes, crop_of_picture, cut_crop
 from src.errors import InputError
 from src.geometry import apply_affine
-
-
-@pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS)
-def test_a_box_lies_in_its_crop_where_its_kind_says(kind: object) -> None:
-    boxes = np.array([[100.0, 50.0, 180.0, 170.0], [-20.0, 30.0, 60.0, 90.0]])
-    unit = apply_affine(affine_of_crop(crop_of_box(boxes, kind)), boxes.reshape(2, 2, 2))
-    np.testing.assert_allclose(unit.mean(axis=1), np.tile(kind.center, (2, 1)), atol=1e-12)
-    np.testing.assert_allclose(np.sqrt((unit[:, 1] - unit[:, 0]).prod(axis=1)), kind.share, atol=1e-12)
-
-
-def test_both_kinds_of_box_around_one_face_give_nearly_one_crop() -> None:
-    points_box = np.array([100.0, 100.0, 200.0, 200.0])
-    detector_box = np.array([97.5, 60.0, 202.5, 200.0])  # 1.05 times as wide, 1.4 times as high, the same chin
-    first, second = crop_of_box(points_box, KINDS["landmarks"]), crop_of_box(detector_box, KINDS["detector"])
-    np.testing.assert_allclose(first, second, atol=0.02 * first[2])
 
 
 @pytest.mark.parametrize("crop", [(10.3, 20.7, 101.9), (-30.5, -12.25, 200.0), (0.0, 0.0, 160.0)])

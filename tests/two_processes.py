@@ -1,4 +1,4 @@
-"""What tests/test_distributed.py starts under torchrun: train.py, each process leaving its weights for comparison.
+"""What tests/training/test_distributed.py starts under torchrun: train.py, with each process's weights left behind.
 
 The processes' clocks differ on purpose: they must end a time budget together nevertheless.
 """

@@ -1,6 +1,6 @@
-"""How much wrong boxes raise the error: python3 -m src.evaluation.box_errors FOLDER, of pictures with an annot.pkl.
+"""How much inaccurate boxes raise the error: python3 -m src.evaluation.box_errors FOLDER, pictures with an annot.pkl.
 
-The boxes are those of the true points, moved and resized at random. Prints the rows of docs/accuracy.md.
+The boxes are those of the true points, moved and resized at random. Prints a row of the table in docs/accuracy.md.
 """
 
 import argparse
@@ -29,7 +29,10 @@ def move_boxes(points_image: np.ndarray, amount: float, *, seed: int = 0) -> np.
 
 
 def read_faces(folder: Path, count: int = 0) -> tuple[list[Image.Image], np.ndarray]:
-    """The first `count` annotated pictures of a folder (0: all) and their points_image (N, 68, 2)."""
+    """The first `count` annotated pictures of a folder (0: all) and their points_image (N, 68, 2).
+
+    Raises InputError as `read_annotations` does, and for a picture that cannot be read.
+    """
     names, points_image = read_annotations(folder)
     points_image = points_image[: count or None]
     return [read_picture(folder / name) for name in names[: len(points_image)]], points_image

@@ -1,8 +1,8 @@
-"""How well faces are followed in videos: python3 -m src.evaluation.clips FOLDER, of annotated crops.
+"""How well faces are tracked in videos: python3 -m src.evaluation.clips FOLDER, of annotated crops.
 
 Crops move over photographs without faces: two faces cross, twice; a cut leads from one face to two others; a face
-leaves and comes back from the other side. Printed for each clip: the frames with the right number of faces, how many
-numbers the faces got, and how many of those end on another face than they began on.
+leaves and comes back from the other side. Printed for each clip: the frames with the right number of faces, the number
+of tracks, and how many of those end on another face than they began on.
 """
 
 import argparse
@@ -14,18 +14,19 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from src.boxes import crop_of_picture, cut_crop
+from src.boxes import affine_of_crop, crop_of_picture, cut_crop
 from src.command_line import Parser, progress, run_command
 from src.demo.tracking import Tracker
 from src.errors import InputError
 from src.evaluation.box_errors import read_faces
-from src.evaluation.whole_pictures import background, soft_disc
+from src.evaluation.whole_pictures import EDGE, background, soft_disc
+from src.geometry import apply_affine
 from src.predict.predictor import Predictor
 
 _SIZE = (640, 480)  # pixels
 _FRAMES = 122  # a clip
 _SECONDS = 1 / 25  # a frame
-_DISC = 0.44  # of a pasted crop's side: what its soft disc covers
+_RADIUS = 0.5 - EDGE  # of the disc that a pasted crop covers, in shares of its side
 _SEEN, _HIDDEN = 0.8, 0.2  # share of a face's points in view: with more it must be found, with less it must not
 _USED = 7  # crops
 _LEFT, _RIGHT = (0, 90), (350, 70)  # where faces that cross begin and end: left top corners of their crops
@@ -55,14 +56,14 @@ class Frame:
 
 
 @dataclass(frozen=True)
-class Followed:
-    """frames; right: of them, those with the right number of faces; numbers: of faces; swapped: numbers that end on
-    another face than they began on."""
+class TrackingResult:
+    """right: how many of the frames have the right number of faces. switched: tracks that end on another face than they
+    began on."""
 
     frames: int
     right: int
-    numbers: int
-    swapped: int
+    tracks: int
+    switched: int
 
 
 def move(ground: Image.Image, faces: list[MovingFace], frames: int) -> Iterator[Frame]:
@@ -76,7 +77,7 @@ def move(ground: Image.Image, faces: list[MovingFace], frames: int) -> Iterator[
             is_seen = ((placed[-1] >= 0) & (placed[-1] < ground.size)).all(axis=1)  # (68,)
             for front, its_corner in zip(faces[i + 1 :], corners[i + 1 :], strict=True):
                 middle = its_corner + front.crop.width / 2
-                is_seen &= np.linalg.norm(placed[-1] - middle, axis=1) > _DISC * front.crop.width
+                is_seen &= np.linalg.norm(placed[-1] - middle, axis=1) > _RADIUS * front.crop.width
             in_view.append(float(is_seen.mean()))
         yield Frame(picture, placed, in_view)
 
@@ -103,11 +104,11 @@ def clips(crops: list[Image.Image], points_image: np.ndarray, rng: np.random.Gen
     }
 
 
-def follow(predictor: Predictor, frames: Iterable[Frame]) -> Followed:
+def follow(predictor: Predictor, frames: Iterable[Frame]) -> TrackingResult:
     """What the tracker makes of a clip."""
     tracker = Tracker(predictor)
     count, right = 0, 0
-    first: dict[int, int] = {}  # number -> the face on which it lies
+    first: dict[int, int] = {}  # a track's number -> the face that it began on
     last: dict[int, int] = {}
     for frame in frames:
         count += 1
@@ -117,7 +118,7 @@ def follow(predictor: Predictor, frames: Iterable[Frame]) -> Followed:
             errors = np.linalg.norm(np.stack(frame.points_image) - track.face.points, axis=2).mean(axis=1)
             last[track.number] = int(errors.argmin())
             first.setdefault(track.number, last[track.number])
-    return Followed(count, right, len(first), sum(first[number] != last[number] for number in first))
+    return TrackingResult(count, right, len(first), sum(first[number] != last[number] for number in first))
 
 
 def parse_arguments() -> argparse.Namespace:
@@ -137,20 +138,24 @@ def main() -> None:
     chosen = rng.permutation(len(crops))[:_USED]
     predictor = Predictor(arguments.model_path)
     made = clips([crops[i] for i in chosen], points_image[chosen], rng)
-    bar = progress(made.items(), desc="following", unit="clip")
-    followed = {name: follow(predictor, frames) for name, frames in bar}
-    for name, its in followed.items():
-        print(f"{name}: {its.right} of {its.frames} frames right, {its.numbers} numbers, {its.swapped} of them swapped")
-    right, total = (sum(getattr(its, what) for its in followed.values()) for what in ("right", "frames"))
+    bar = progress(made.items(), desc="tracking", unit="clip")
+    results = {name: follow(predictor, frames) for name, frames in bar}
+    for name, result in results.items():
+        print(
+            f"{name}: {result.right} of {result.frames} frames right, {result.tracks} tracks, "
+            f"{result.switched} of them switched"
+        )
+    right, total = sum(result.right for result in results.values()), sum(result.frames for result in results.values())
     print(f"{right} of {total} frames have the right number of faces")
 
 
 def _moving(
     crop: Image.Image, points: np.ndarray, side: int, start: tuple[float, float], end: tuple[float, float]
 ) -> MovingFace:
-    square = Image.fromarray(cut_crop(crop, crop_of_picture(*crop.size), side))
-    unit = (points - np.divide(crop.size, 2)) / max(crop.size) + 0.5
-    return MovingFace(square, unit * side, np.array(start, float), np.array(end, float))
+    crop_box = crop_of_picture(*crop.size)
+    square = Image.fromarray(cut_crop(crop, crop_box, side))
+    points = side * apply_affine(affine_of_crop(crop_box), points)
+    return MovingFace(square, points, np.array(start, float), np.array(end, float))
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """Points of two conventions of one model, on the same faces: python3 -m src.evaluation.conventions PREPARED.
 
 PREPARED holds faces with labels of the other convention as they are (`preparation.py --train_dirs`). A tenth of them,
-told by their names, is held out of what `src.training.convention` trains on; the errors are those of that tenth.
+chosen by their names, is held out of what `src.training.convention` trains on; the errors are those of that tenth.
 """
 
 import argparse
@@ -43,7 +43,7 @@ def of_sources(faces: PreparedFaces, only: list[str]) -> PreparedFaces:
 
 
 def split(faces: PreparedFaces) -> tuple[PreparedFaces, PreparedFaces]:
-    """The faces to train on, and the tenth that is held out: told by the names alone, so that it is always the same.
+    """The faces to train on, and the tenth that is held out, chosen by the names alone, so that it is always the same.
 
     Names that differ in their last character go together: numbered neighbors often show one person or one photograph.
     Raises InputError where one part is empty.

@@ -22,6 +22,7 @@ from src.predict.picture_input import read_picture
 _CLOTH, _GLASS = (165, 200, 215), (15, 15, 15)
 _EYES = ((36, 39), (42, 45))  # corners
 _SEED = 5
+_BATCH = 32
 
 Damage = Callable[[Image.Image, np.ndarray, np.random.Generator], tuple[Image.Image, np.ndarray]]
 
@@ -63,7 +64,7 @@ def sunglasses(picture: Image.Image, points: np.ndarray, _: np.random.Generator)
 
 
 def block(picture: Image.Image, points: np.ndarray, rng: np.random.Generator) -> tuple[Image.Image, np.ndarray]:
-    """A gray block of 0.45 of the box's sides somewhere in it."""
+    """A gray block somewhere in the box, of 0.45 of its sides."""
     low, high = points.min(axis=0), points.max(axis=0)
     corner = low + rng.random(2) * 0.55 * (high - low)
     gray = int(rng.integers(256))
@@ -72,7 +73,7 @@ def block(picture: Image.Image, points: np.ndarray, rng: np.random.Generator) ->
 
 
 def cut(picture: Image.Image, points: np.ndarray, _: np.random.Generator) -> tuple[Image.Image, np.ndarray]:
-    """The left 35 % of the box lie outside of the picture."""
+    """The left 35 % of the box is black, as if it lay outside of the picture."""
     left, right = points[:, 0].min(), points[:, 0].max()
     ImageDraw.Draw(picture).rectangle((0, 0, left + 0.35 * (right - left), picture.height), fill=(0, 0, 0))
     return picture, points
@@ -102,7 +103,7 @@ def noise(picture: Image.Image, points: np.ndarray, rng: np.random.Generator) ->
 
 
 def turned(degrees: int) -> Damage:
-    """The crop turned about its center on a black square that holds it (544 pixels for the challenge's)."""
+    """The crop turned counterclockwise about its center, on a black square that holds it (544 pixels for 384)."""
 
     def turn(picture: Image.Image, points: np.ndarray, _: np.random.Generator) -> tuple[Image.Image, np.ndarray]:
         side = 2 * (round(max(picture.size) * 2**0.5 / 2) + 1)
@@ -133,7 +134,7 @@ DAMAGES: dict[str, Damage] = {
 }
 
 
-def measure(predictor: Predictor, folder: Path, *, kinds: list[str], together: int = 32) -> pd.DataFrame:
+def measure(predictor: Predictor, folder: Path, *, kinds: list[str]) -> pd.DataFrame:
     """A row for each kind of damage: nme in percent, its 95 % interval low and high, failures in percent, mean score.
 
     Crops are given to the Predictor's plain call, without boxes. Raises InputError as `read_annotations` does.
@@ -142,9 +143,9 @@ def measure(predictor: Predictor, folder: Path, *, kinds: list[str], together: i
     rows = []
     for kind in progress(kinds, desc="damage"):
         errors, scores = [], []
-        for start in range(0, len(names), together):
-            damaged = list(_damaged(folder, names[start : start + together], points_image[start:], kind))
-            pictures, points, size = zip(*damaged, strict=True)
+        for start in range(0, len(names), _BATCH):
+            part = slice(start, start + _BATCH)
+            pictures, points, size = zip(*_damaged(folder, names[part], points_image[part], kind), strict=True)
             found, score = predictor(list(pictures))
             errors.append(point_errors(found, np.stack(points), np.stack(size)))
             scores.append(score)
@@ -159,7 +160,7 @@ def _damaged(
     folder: Path, names: list[str], points_image: np.ndarray, kind: str
 ) -> Iterator[tuple[Image.Image, np.ndarray, tuple[int, int]]]:
     """Damaged pictures, their points, and the height and width of the undamaged crops."""
-    for name, points in zip(names, points_image, strict=False):
+    for name, points in zip(names, points_image, strict=True):
         picture = read_picture(folder / name)
         size = (picture.height, picture.width)
         yield *DAMAGES[kind](picture, points, np.random.default_rng([_SEED, sum(map(ord, name))])), size

@@ -19,11 +19,6 @@ def in_pose(euler: np.ndarray, *, yaw: tuple[float, float]) -> np.ndarray:
     return (turn >= yaw[0]) & (turn < yaw[1]) & (pitch < _MAX_PITCH)
 
 
-def mean_shape(points_image: np.ndarray, euler: np.ndarray, *, yaw: tuple[float, float]) -> np.ndarray:
-    """Mean (68, 2) of the faces in a pose, as `shapes_in_pose` lays them."""
-    return shapes_in_pose(points_image, euler, yaw=yaw).mean(axis=0)
-
-
 def shapes_in_pose(points_image: np.ndarray, euler: np.ndarray, *, yaw: tuple[float, float]) -> np.ndarray:
     """The faces in a pose, laid on the mean shape: (M, 68, 2) in the centimeters of `src.markup.MEAN_SHAPE`, y down.
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Peer:
-    """A public model. megabytes and mmacs: None where unknown; mmacs of all passes. box: by bin of |yaw|, as there."""
+    """A model of others. megabytes, mmacs (of all passes), box (an error for each of YAW_BINS): None where unknown."""
 
     nme: float
     megabytes: float | None = None

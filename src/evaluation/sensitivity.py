@@ -49,7 +49,7 @@ def damage_faces(
 ) -> tuple[Tensor, np.ndarray]:
     """The model's inputs (B, 3, R, R) for `rows` of the faces, damaged, and the maps (B, 2, 3) from the unit square.
 
-    A rotation goes clockwise or counterclockwise at random.
+    level: in the unit that DAMAGES names. A rotation goes clockwise or counterclockwise at random.
     Raises InputError for an unknown kind.
     """
     if kind not in DAMAGES:

@@ -14,10 +14,11 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFilter
 from skimage import data
 
-from src.boxes import KINDS, box_of_points, crop_of_picture, cut_crop
+from src.boxes import KINDS, affine_of_crop, box_of_points, crop_of_picture, cut_crop
 from src.command_line import Parser, progress, run_command
 from src.errors import InputError
 from src.evaluation.box_errors import read_faces
+from src.geometry import apply_affine
 from src.predict.predictor import Predictor
 from src.synthesis.renderer.scenery import draw_background
 
@@ -35,8 +36,7 @@ _PHOTOGRAPHS = (
     "rocket",
 )
 _FOUND = 0.1  # of the crop's side: mean point error of a face that was found
-_EDGE = 0.06  # of a pasted crop's side: how soft its edge is
-_NORM = 100.0  # percent
+EDGE = 0.06  # of a pasted crop's side: the margin around the disc that is pasted, whose border is soft
 _PICTURE = (640, 480)  # pixels, of those without faces and of the one that is timed
 _REPEATS = 30
 
@@ -83,14 +83,13 @@ def make_scene(
     for column, (crop, points) in enumerate(zip(crops, points_image, strict=True)):
         side = min(rng.uniform(*faces) / KINDS["landmarks"].share, cell, size[1])
         pixels = max(16, round(side))
-        square = Image.fromarray(cut_crop(crop, crop_of_picture(*crop.size), pixels)).rotate(
-            roll, Image.Resampling.BICUBIC
-        )
+        crop_box = crop_of_picture(*crop.size)
+        square = Image.fromarray(cut_crop(crop, crop_box, pixels)).rotate(roll, Image.Resampling.BICUBIC)
         left = round(column * cell + rng.uniform(0, cell - pixels)) if cell > pixels else round(column * cell)
         top = round(rng.uniform(0, max(0, size[1] - pixels)))
         picture.paste(square, (left, top), soft_disc(pixels))
-        unit = (points - np.divide(crop.size, 2)) / max(crop.size) @ np.array([[cos, -sin], [sin, cos]])
-        placed.append((unit + 0.5) * pixels + (left, top))
+        centered = apply_affine(affine_of_crop(crop_box), points) - 0.5
+        placed.append((centered @ np.array([[cos, -sin], [sin, cos]]) + 0.5) * pixels + (left, top))
         sides.append(pixels)
     return Scene(picture, np.array(placed), np.array(sides, float))
 
@@ -113,8 +112,8 @@ def measure(predictor: Predictor, scenes: list[Scene], *, tiles: bool) -> dict[s
     is_found = errors < _FOUND
     return {
         "found": float(is_found.mean()),
-        "nme": _NORM * float(errors[is_found].mean()),
-        "true_nme": _NORM * float(true_errors[is_found].mean()),
+        "nme": 100 * float(errors[is_found].mean()),
+        "true_nme": 100 * float(true_errors[is_found].mean()),
         "extra": extra / len(scenes),
     }
 
@@ -186,8 +185,9 @@ def _errors(points: np.ndarray, true_points: np.ndarray) -> np.ndarray:
 
 
 def soft_disc(size: int) -> Image.Image:
+    """The opacity (size, size) of a pasted crop, as a gray picture: a disc that fades out at its border."""
     mask = Image.new("L", (size, size))
-    margin = _EDGE * size
+    margin = EDGE * size
     ImageDraw.Draw(mask).ellipse((margin, margin, size - margin, size - margin), fill=255)
     return mask.filter(ImageFilter.GaussianBlur(margin / 3))
 

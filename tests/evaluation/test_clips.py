@@ -5,7 +5,7 @@ import pytest
 from PIL import Image
 from rectangle_face import RectangleDetector, RectangleFinder, rectangle_picture, rectangle_points
 
-from src.evaluation.clips import Followed, Frame, MovingFace, clips, follow, move
+from src.evaluation.clips import Frame, MovingFace, TrackingResult, clips, follow, move
 from src.predict import predictor as predict
 from src.predict.predictor import Predictor
 
@@ -38,14 +38,14 @@ def test_a_covered_face_need_not_be_found() -> None:
     assert half.is_right(2)
 
 
-def test_frames_numbers_and_swaps_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_frames_and_tracks_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(predict, "open_model", lambda path, **options: RectangleFinder())
     predictor = Predictor("any.pth.tar")
     predictor._detector = RectangleDetector()
     frames = list(move(Image.new("RGB", (400, 240)), [_moving((0.0, 0.0), (60.0, 20.0))], 8))
-    assert follow(predictor, frames) == Followed(8, 8, 1, 0)
+    assert follow(predictor, frames) == TrackingResult(8, 8, 1, 0)
     unseen = [Frame(Image.new("RGB", (400, 240)), frame.points_image, frame.in_view) for frame in frames]
-    assert follow(predictor, unseen) == Followed(8, 0, 0, 0)
+    assert follow(predictor, unseen) == TrackingResult(8, 0, 0, 0)
 
 
 def test_every_clip_shows_what_its_name_says() -> None:

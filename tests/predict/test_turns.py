@@ -5,7 +5,7 @@ import pytest
 from PIL import Image
 from stand_in import centroid, gaussian_dot, project
 
-from src.boxes import KINDS, box_of_points, crop_of_box
+from src.boxes import KINDS
 from src.geometry import apply_affine
 from src.predict.turns import affine_of_view, cut_view, is_better, turned, view_of_box, view_of_points
 
@@ -30,12 +30,19 @@ def test_a_turned_face_lies_in_its_view_as_an_upright_one(roll: float) -> None:
     np.testing.assert_allclose(apply_affine(affine_of_view(view), lying), expected, atol=1e-9)
 
 
-@pytest.mark.parametrize("kind", KINDS.values())
-def test_upright_views_are_the_crops_of_their_boxes(kind: object) -> None:
-    boxes = box_of_points(project(np.zeros((2, 3))) * [[[200]], [[90]]])
-    left, top, side = crop_of_box(boxes, kind).T
-    expected = np.stack([left + side / 2, top + side / 2, side, np.zeros(2)], axis=1)
-    np.testing.assert_allclose(view_of_box(boxes, kind), expected)
+@pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS)
+def test_a_box_lies_in_its_view_where_its_kind_says(kind: object) -> None:
+    boxes = np.array([[100.0, 50.0, 180.0, 170.0], [-20.0, 30.0, 60.0, 90.0]])
+    unit = apply_affine(affine_of_view(view_of_box(boxes, kind)), boxes.reshape(2, 2, 2))
+    np.testing.assert_allclose(unit.mean(axis=1), np.tile(kind.center, (2, 1)), atol=1e-12)
+    np.testing.assert_allclose(np.sqrt((unit[:, 1] - unit[:, 0]).prod(axis=1)), kind.share, atol=1e-12)
+
+
+def test_both_kinds_of_box_around_one_face_give_nearly_one_view() -> None:
+    points_box = np.array([100.0, 100.0, 200.0, 200.0])
+    detector_box = np.array([97.5, 60.0, 202.5, 200.0])  # 1.05 times as wide, 1.4 times as high, the same chin
+    first, second = view_of_box(points_box, KINDS["landmarks"]), view_of_box(detector_box, KINDS["detector"])
+    np.testing.assert_allclose(first, second, atol=0.02 * first[2])
 
 
 def test_a_box_that_lies_is_turned_about_its_middle() -> None:

@@ -1,7 +1,4 @@
-"""Figures of faces: every point stands where it is, every set has one look, and a set's numbers are right."""
-
-from dataclasses import replace
-from pathlib import Path
+"""Figures of faces: every point stands where it is, and every set has one look."""
 
 import numpy as np
 import pandas as pd
@@ -9,11 +6,8 @@ import pytest
 from matplotlib.colors import to_rgba
 from stand_in import project, random_euler
 
-from src.datasets.description import describe_faces, split_sources
-from src.datasets.prepared import load_prepared
 from src.errors import InputError
-from src.evaluation.mean_shapes import align, chance_of_gap, in_pose, mean_shape, shapes_in_pose, turn_right
-from src.markup import FLIP_PERMUTATION, MEAN_SHAPE
+from src.markup import MEAN_SHAPE
 from src.visualization.faces import (
     draw_points,
     face_grid,
@@ -89,58 +83,6 @@ def test_histograms_are_shares_of_each_source_over_common_bins() -> None:
     assert drawing.axes[0].get_xlabel() == "yaw (degrees)"
 
 
-def test_alignment_undoes_any_similarity_map() -> None:
-    reference = MEAN_SHAPE[:, :2] * [1, -1]
-    angle = np.radians(33)
-    turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
-    moved = 7.5 * reference @ turn.T + [100, -30]
-    np.testing.assert_allclose(align(moved[None], reference)[0], reference, atol=1e-9)
-
-
-def test_the_jaw_does_not_steer_the_alignment() -> None:
-    reference = MEAN_SHAPE[:, :2] * [1, -1]
-    other_jaw = reference.copy()
-    other_jaw[:17] += [0, 2]
-    shift = align(other_jaw[None], reference)[0] - reference
-    np.testing.assert_allclose(shift[17:], 0, atol=1e-9)
-    np.testing.assert_allclose(shift[:17], np.broadcast_to([0, 2], (17, 2)), atol=1e-9)
-
-
-@pytest.mark.parametrize(("yaw", "angles"), [((0, 15), [-5.0, 5.0]), ((40, 60), [50.0, -50.0])])
-def test_the_mean_shape_of_mean_faces_is_the_mean_shape_seen_from_there(yaw: tuple, angles: list) -> None:
-    euler = np.array([[0, angles[0], 20], [0, angles[1], -35]])
-    found = mean_shape(300 * project(euler), euler, yaw=yaw)
-    middle = 0.0 if yaw[0] == 0 else 50.0
-    expected = project(np.array([[0, middle, 0.0]]), side=np.ptp(MEAN_SHAPE[:, 0]))
-    assert np.abs(align(found[None], expected[0])[0] - expected[0]).max() < 0.1  # centimeters
-
-
-def test_a_pose_that_no_face_has_is_refused() -> None:
-    euler = np.array([[0.0, 10, 0], [40, 50, 0]])
-    assert in_pose(euler, yaw=(0, 15)).tolist() == [True, False]
-    with pytest.raises(InputError, match="40 to 60"):
-        mean_shape(project(euler), euler, yaw=(40, 60))
-
-
-def test_a_habit_is_told_from_chance() -> None:
-    rng = np.random.default_rng(0)
-    first, second = (MEAN_SHAPE[:, :2] + rng.normal(0, 0.2, (count, 68, 2)) for count in (40, 15))
-    gap, by_chance, p = chance_of_gap(first, second)
-    assert gap == pytest.approx(np.linalg.norm(first.mean(0) - second.mean(0), axis=1).mean())
-    assert p > 0.05
-    assert gap < 2 * by_chance
-    moved, by_chance, p = chance_of_gap(first, np.add(second, [0.3, 0.0]))
-    assert moved > by_chance
-    assert p < 0.01
-
-
-def test_frontal_faces_are_symmetric_and_each_counts_once() -> None:
-    euler = np.array([[0.0, 5, 20], [0, -3, 0], [0, 50, 0]])
-    shapes = shapes_in_pose(project(euler), euler, yaw=(0, 15))
-    assert shapes.shape == (2, 68, 2)
-    np.testing.assert_allclose(shapes[:, FLIP_PERMUTATION] * [-1, 1], shapes, atol=1e-9)
-
-
 def test_gaps_have_a_bar_a_set_and_a_mark_of_chance() -> None:
     row = {"pose": "frontal", "all": 2.0, "jaw": 3.0, "by chance": 0.5}
     table = pd.DataFrame([row | {"set": "a"}, row | {"set": "c", "all": 1.0}])
@@ -156,34 +98,3 @@ def test_a_mesh_lies_over_its_photograph() -> None:
     drawing = mesh_over_photo(np.zeros((8, 8, 3), np.uint8), vertices, triangles, points, title="t")
     assert len(drawing.axes) == 2
     assert [axes.get_xlim() for axes in drawing.axes] == [(0, 8), (0, 8)]
-
-
-def test_turning_right_mirrors_only_faces_that_look_left() -> None:
-    euler = np.array([[0.0, 30, 0], [0, -30, 0]])
-    points = project(euler, center=(0, 0))
-    turned = turn_right(points, euler[:, 1])
-    np.testing.assert_allclose(turned[1], turned[0], atol=1e-9)
-    np.testing.assert_array_equal(turned[0], points[0])
-
-
-def test_a_set_is_described_face_by_face(prepared: Path) -> None:
-    faces = load_prepared(prepared / "AFLW_validation_data")
-    images = np.zeros_like(faces.images)
-    images[3] = 51  # a fifth of the range
-    table = describe_faces(replace(faces, images=images), np.array([3, 0]))
-    assert table["brightness"].tolist() == pytest.approx([20, 0])
-    assert table["contrast"].tolist() == pytest.approx([0, 0])
-    assert table["picture"].tolist() == [96, 96]
-    assert table["yaw"].iloc[0] == pytest.approx(faces.euler[3, 1])
-    box = np.ptp(faces.points_unit[3], axis=0)
-    assert table["face"].iloc[0] == pytest.approx(100 * np.sqrt(box[0] * box[1]), rel=1e-5)
-
-
-def test_sources_are_told_apart_by_name(prepared: Path) -> None:
-    folders = [load_prepared(prepared / name) for name in ("AFLW_train_data", "AFLW_validation_data")]
-    sources = split_sources(folders)
-    assert {name: len(rows) for name, (_, rows) in sources.items()} == {"synthetics_train": 40, "aflw_val": 12}
-    twice = replace(folders[1], source=np.arange(12) % 2, source_names=np.array(["turned", "turned"]))
-    assert split_sources([twice])["turned"][1].tolist() == list(range(12))
-    with pytest.raises(InputError, match="aflw_val twice"):
-        split_sources([folders[1], folders[1]])
