@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from src.command_line import Parser, run_command
 from src.datasets.challenge import find_annotations, read_folder
 from src.datasets.cropping import WHOLE
-from src.datasets.decoding import refuse_known_broken
+from src.datasets.decoding import refuse_broken
 from src.datasets.frames import FRAMES
 from src.datasets.listing import spell_out
 from src.datasets.pictures import SQUARE_SIZE
@@ -155,7 +155,7 @@ def prepare_challenge(arguments: argparse.Namespace, network: "Runtime | None") 
         find_annotations(folder)
     validation = read_folder(arguments.val_dir or arguments.data_root / "aflw_val", frame=arguments.frame)
     if not arguments.skip_broken:
-        refuse_known_broken(validation)  # before the training faces are made, not after it
+        refuse_broken(validation, arguments.image_size)  # before the training faces are made, not after it
     made = {"face_model": arguments.face_model, "seed": arguments.seed}
     if sources:
         train_dirs, shares = make_sources(sources, arguments.out_root, **made)

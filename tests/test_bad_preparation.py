@@ -40,9 +40,14 @@ def _with_bytes(name: str, content: bytes | None) -> object:
 
     def damage(root: Path) -> None:
         path = root / "synthetics_train" / name
-        path.write_bytes(path.read_bytes()[: path.stat().st_size // 2] if content is None else content)
+        _cut(path) if content is None else path.write_bytes(content)
 
     return damage
+
+
+def _cut(path: Path) -> None:
+    """Take a file's second half away; of a picture only decoding finds that out."""
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
 
 
 def _with_picture(*size: int) -> object:
@@ -117,6 +122,7 @@ def test_a_bad_picture_stops_the_preparation_or_is_skipped_and_counted(kind: str
         (lambda folder: (folder / "annot.pkl").write_bytes(b""), "may be truncated"),
         (lambda folder: (folder / "face001.png").unlink(), "face001.png: no such picture"),
         (lambda folder: (folder / "face001.png").write_bytes(b"text" * 99), "face001.png: not a picture"),
+        (lambda folder: _cut(folder / "face001.png"), "1 of 4 pictures are broken"),
     ],
 )
 def test_bad_validation_faces_stop_the_preparation_before_it_writes(damage: object, words: str, root: Path) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from src.command_line import progress
-from src.datasets.cropping import crop_squares
+from src.datasets.cropping import WHOLE, crop_squares
 from src.datasets.faces import Faces
 from src.datasets.pictures import read_crop, read_square
 from src.errors import InputError
@@ -54,9 +54,11 @@ def known_broken(faces: Faces) -> list[tuple[Path, InputError]]:
     return [(faces.path(row), InputError(fault)) for row, fault in enumerate(faces.faults) if fault]
 
 
-def refuse_known_broken(faces: Faces) -> None:
-    """Raise InputError where there are any."""
-    if broken := known_broken(faces):
+def refuse_broken(faces: Faces, size: int) -> None:
+    """Raise InputError where some cannot become whole squares of `size` pixels; all are decoded, and none is kept."""
+    squares = decode_faces([faces], size, crop_rule=WHOLE, description="looking")
+    broken = [(faces.path(row), square) for row, square in enumerate(squares) if isinstance(square, InputError)]
+    if broken:
         raise InputError(describe_broken(broken, len(faces)))
 
 
