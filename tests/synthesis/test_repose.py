@@ -24,7 +24,7 @@ from src.synthesis.reposing.fit import fit_faces, landmark_shapes, learn_offsets
 from src.synthesis.reposing.framing import add_black_border, frame, without_black_border
 from src.synthesis.reposing.heightfield import HeightField, draw, height_field, turn
 from src.synthesis.reposing.relabel import relabel
-from src.synthesis.reposing.repose import FOLDERS, Making, repose_folder, turns_per_photo
+from src.synthesis.reposing.repose import FOLDERS, ReposeOptions, repose_folder, turns_per_photo
 from src.synthesis.reposing.turning import build_photo_head, sample_pose, turn_and_tilt, turn_head
 
 DATA = Path(os.environ.get("LANDMARK_DATA", ROOT.parent / "shared" / "data"))
@@ -149,8 +149,8 @@ def test_folders_are_complete_repeatable_and_ours_alone(tmp_path: Path) -> None:
     model = small_model()
     face_model = save_packed(tmp_path / "model", model)
     photos = save_photos(tmp_path / "photos", model, 5)
-    making = Making(per_photo=2, seed=1, image_size=64)
-    arguments = {"making": making, "face_model": face_model, "workers": 1}
+    options = ReposeOptions(per_photo=2, seed=1, image_size=64)
+    arguments = {"options": options, "face_model": face_model, "workers": 1}
     counts = repose_folder(photos, tmp_path / "a", **arguments)
     assert counts == {"photographs": 5, "rejected": 0, "relabeled": 5, "reposed": 10}
     names, points = read_annotations(tmp_path / "a" / FOLDERS[1])
@@ -160,7 +160,7 @@ def test_folders_are_complete_repeatable_and_ours_alone(tmp_path: Path) -> None:
     written = (tmp_path / "a" / FOLDERS[1] / names[0]).stat().st_mtime_ns
     assert repose_folder(photos, tmp_path / "a", **arguments) == counts  # finished, so kept
     assert (tmp_path / "a" / FOLDERS[1] / names[0]).stat().st_mtime_ns == written
-    repose_folder(photos, tmp_path / "b", **arguments | {"making": replace(making, seed=2)})
+    repose_folder(photos, tmp_path / "b", **arguments | {"options": replace(options, seed=2)})
     repose_folder(photos, tmp_path / "b", **arguments)  # its own folder may be written again
     for folder in FOLDERS[:2]:
         files = {p.name: p.read_bytes() for p in (tmp_path / "a" / folder).iterdir()}
@@ -194,8 +194,8 @@ def test_photographs_are_taken_as_shown_and_never_overwrite_each_other(tmp_path:
             with Image.open(path) as photo:
                 turned = photo.transpose(Image.Transpose.ROTATE_90)
             turned.save(path, format="PNG", exif=exif)
-        making = Making(per_photo=1, seed=2, image_size=64)
-        counts = repose_folder(photos, tmp_path / f"{name}_made", making, face_model=face_model, workers=1)
+        options = ReposeOptions(per_photo=1, seed=2, image_size=64)
+        counts = repose_folder(photos, tmp_path / f"{name}_made", options, face_model=face_model, workers=1)
         assert counts["relabeled"] == 2
     for folder in FOLDERS[:2]:
         made, other = (

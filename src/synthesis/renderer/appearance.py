@@ -25,7 +25,7 @@ from src.synthesis.renderer.vertices import paint
 
 _TURN = 256 / 360  # noise repeats once around the head
 
-# Skin from light to dark (sRGB), interpolated; hair, eye and lip-stick palettes.
+# sRGB. Skin runs from light to dark and is interpolated; hair and irises are drawn from their palettes.
 _SKIN = np.array(
     [[241, 208, 190], [228, 184, 158], [205, 156, 126], [172, 120, 90], [126, 84, 62], [84, 55, 43], [60, 40, 33]]
 )

@@ -12,6 +12,7 @@ import numpy as np
 from src.synthesis.renderer.anatomy import JAW_HINGE
 
 FAR = 1e3  # a window this wide does not end
+_JAW_TURN = 18.0  # degrees of a jaw that is open
 _MIRROR = np.array([-1.0, 1.0, 1.0])
 
 
@@ -111,9 +112,9 @@ def displacement(fields: list[Field], points: np.ndarray, lower: np.ndarray) -> 
     return sum(field.displace(points, lower) for field in fields)
 
 
-def jaw_drop(points: np.ndarray, lower: np.ndarray, degrees: float = 18.0) -> np.ndarray:
+def jaw_drop(points: np.ndarray, lower: np.ndarray) -> np.ndarray:
     """Displacement (V, 3) of the jaw's rotation about its hinge, weighted by `lower` (V,)."""
-    angle = np.radians(degrees)
+    angle = np.radians(_JAW_TURN)
     offset = points - JAW_HINGE
     y, z = offset[:, 1], offset[:, 2]
     turned_y = np.cos(angle) * y - np.sin(angle) * z

@@ -41,8 +41,8 @@ class Head:
 
     neutral: (V, 3) float32 cm, all parts one after the other. modes: (M, V * 3) float32, identity modes first, then
     expression modes. triangles: part -> (T, 3) int32 into the vertices. vertices: part -> slice. uv: (V, 2).
-    Landmark k is `landmark_weights[k] @ vertices[landmark_vertices[k]]`, (68, 4) each. grid: (NUM_ROWS, NUM_COLUMNS) of
-    elevations. lower: (V,) how much a vertex moves with the jaw.
+    Landmark k is `landmark_weights[k] @ vertices[landmark_vertices[k]]`, (68, 4) each. elevations: (NUM_ROWS,
+    NUM_COLUMNS) degrees, of the skin's grid. lower: (V,) how much a vertex moves with the jaw.
     """
 
     neutral: np.ndarray
@@ -132,16 +132,13 @@ def _round_lips(radius: np.ndarray) -> None:
     """Give the red of both lips a full, even profile between its outer and its inner border (in place)."""
     azimuth, _, distance = chart.chart_angles(MEAN_SHAPE)
     lips = np.abs(AZIMUTHS) <= 22.3
-    for outer, inner, corner, bulge in (
-        ("upper_lip", "upper_lip_edge", 54, 0.13),
-        ("lower_lip", "lower_lip_edge", 54, 0.2),
-    ):
+    outer_corner, inner_corner = 54, 64  # of the mouth, landmarks
+    for outer, inner, bulge in (("upper_lip", "upper_lip_edge", 0.13), ("lower_lip", "lower_lip_edge", 0.2)):
         profile = []
         for feature in (outer, inner):
-            marks = [k for k in chart.LANDMARK_ROWS[feature] if azimuth[k] > -1e-6 and k not in (54, 64)]
-            marks = sorted({*marks, 64 if feature == inner else corner}, key=lambda k: azimuth[k])
-            if feature == inner:
-                marks.append(corner)
+            corners = (inner_corner, outer_corner) if feature == inner else (outer_corner,)
+            marks = {k for k in chart.LANDMARK_ROWS[feature] if azimuth[k] > -1e-6} - {outer_corner, inner_corner}
+            marks = [*sorted(marks, key=lambda k: azimuth[k]), *corners]
             profile.append(chart.smooth_curve(np.abs(AZIMUTHS[lips]), azimuth[marks], distance[marks]))
         rows = np.arange(ROW[outer], ROW[inner], 1 if outer == "upper_lip" else -1)
         rows = np.append(rows, ROW[inner])

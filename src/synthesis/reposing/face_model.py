@@ -18,7 +18,8 @@ from src.markup import NUM_POINTS
 PACKED = "ict_face_model.npz"
 _INDICES = "vertex_indices.json"
 _NEUTRAL = "generic_neutral_mesh.obj"
-_KINDS = {"neutral": "f", "identity": "f", "expression": "f", "quads": "iu", "landmark68": "iu"}  # NumPy's
+# Kinds of NumPy dtypes.
+_KINDS = {"neutral": "f", "identity": "f", "expression": "f", "quads": "iu", "landmark68": "iu"}
 _ARRAYS = (*_KINDS, "expression_names")
 
 # ICT-FaceKit lists face, head and neck first; eyeballs, teeth, tongue, lashes and the like follow.

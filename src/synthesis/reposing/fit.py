@@ -15,7 +15,7 @@ from src.markup import FLIP_PERMUTATION, NUM_POINTS, REGIONS
 from src.pose import euler_angles, fit_pose, rotation_matrix
 from src.synthesis.reposing.face_model import FaceModel
 
-_STEPS = 14
+_STEPS = 14  # of Gauss-Newton
 _BATCH = 256
 # Standard deviations that balance points against coefficients: a point's noise in shares of the face box, and priors.
 _POINT_NOISE = 0.012
@@ -94,11 +94,11 @@ def learn_offsets(
 ) -> np.ndarray:
     """The constant offset from every landmark vertex to the point that a source's annotators mean; symmetric.
 
-    Near-frontal faces tell x and y; turned faces tell the depth of the jaw line by its near side, where the outline
+    Near-frontal faces show x and y; turned faces show the depth of the jaw line on its near side, where the outline
     that annotators follow is the jaw's edge. Other depths stay as in `start`.
 
     points_image: (N, 68, 2) pixels, faces of one source, frontal and turned. start: (68, 3) cm. outline: as for
-    `fit_faces`; exact labels with a 3D jaw line tell every offset at every pose. They are rendered, with strong
+    `fit_faces`; exact labels with a 3D jaw line show every offset at every pose. They are rendered, with strong
     expressions that a fit underrates and offsets must not absorb: there the milder half counts. Returns (68, 3) cm.
     """
     offsets = np.array(start, np.float64)
@@ -127,7 +127,7 @@ def learn_offsets(
 
 
 def _absorbed_depth(model: FaceModel, fits: Fits) -> np.ndarray:
-    """How much deeper the jaw of turned faces was fitted than that of frontal ones: (17) cm, left and right alike.
+    """How much deeper the jaw of turned faces was fitted than that of frontal ones: (17,) cm, left and right alike.
 
     Both show the same kind of people, so the difference belongs to the offsets and not to the coefficients.
     """
@@ -219,7 +219,7 @@ def _point_weights(yaw: np.ndarray, outline: np.ndarray | bool) -> np.ndarray:
 
 
 def hidden_jaw(yaw: np.ndarray) -> np.ndarray:
-    """(N, 17) which jaw points lie on the far side of faces turned by yaw (N,); yaw > 0 hides the picture's right."""
+    """Which jaw points lie on the far side of faces turned by yaw (N,), (N, 17); yaw > 0 hides the picture's right."""
     return _JAW_SIDE * np.sign(yaw)[:, None] > 0
 
 

@@ -36,14 +36,14 @@ def repose_folders(
     Returns the faces' folders by kind: all relabeled, all turned, then full renders, if any. Raises InputError for
     numbers out of range, and as `repose_folder` does.
     """
-    from src.synthesis.reposing.repose import Making, repose_folder
+    from src.synthesis.reposing.repose import ReposeOptions, repose_folder
 
     if per_photo < 1 or renders < 0 or not 0 <= occluded <= 1:
         raise InputError("expected 1 turned face a photograph or more, 0 full renders or more, and a share to cover")
-    making = Making(per_photo=per_photo, renders=renders, occluded=occluded, seed=seed)
+    options = ReposeOptions(per_photo=per_photo, renders=renders, occluded=occluded, seed=seed)
     outs = _outs(out_root / "reposed", folders)
-    _make_each(partial(repose_folder, making=making), folders, outs, face_model=face_model)
-    return [out / kind for kind in making.folders for out in outs]
+    _make_each(partial(repose_folder, options=options), folders, outs, face_model=face_model)
+    return [out / kind for kind in options.folders for out in outs]
 
 
 def make_sources(
@@ -54,15 +54,15 @@ def make_sources(
     Returns the faces' folders, all photographs, then all turned faces, then all full renders, and their shares of a
     batch. Raises InputError as `repose_folder` does.
     """
-    from src.synthesis.reposing.repose import FOLDERS, Making, repose_folder
+    from src.synthesis.reposing.repose import FOLDERS, ReposeOptions, repose_folder
 
     outs = _outs(out_root / "reposed", [source.folder for source in sources])
     made = list(zip(sources, outs, strict=True))
     for source, out in made:
-        making = Making(
+        options = ReposeOptions(
             per_photo=source.turns, labels=source.labels, renders=source.renders, occluded=source.covered, seed=seed
         )
-        make = partial(repose_folder, making=making)
+        make = partial(repose_folder, options=options)
         _make_each(make, [source.folder], [out], face_model=face_model)
     photos, turned, rendered = FOLDERS
     shares = {out / photos: source.share for source, out in made}

@@ -50,7 +50,7 @@ def without_black_border(photo: np.ndarray) -> np.ndarray:
 
 
 def _mirrored_inside(lit: np.ndarray) -> np.ndarray:
-    """Indices (N) that map the dark ends of lit (N) bool into its lit interior, less one blurred line."""
+    """Indices (N,) that map the dark ends of lit (N,) bool into its lit interior, less one blurred line."""
     places = np.flatnonzero(lit)
     index = np.arange(len(lit))
     if len(places) < len(lit) // 8:  # nothing to mirror: a black picture

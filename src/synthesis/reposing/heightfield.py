@@ -53,9 +53,9 @@ def height_field(vertices: np.ndarray, triangles: np.ndarray, size: int, floor: 
 
 def turn(field: HeightField, rotation: np.ndarray, pivot: np.ndarray) -> np.ndarray:
     """Rotate the head about pivot (3,) by rotation (3, 3), y down. Returns the nodes (G, G, 3), camera frame."""
-    flat = np.concatenate([field.nodes, field.depth[..., None]], axis=-1)
-    turned = (flat - pivot) @ rotation.T + pivot  # (G, G, 3)
-    moved = turned - np.concatenate([field.nodes, np.full_like(field.depth[..., None], pivot[2])], axis=-1)
+    surface = np.concatenate([field.nodes, field.depth[..., None]], axis=-1)  # (G, G, 3)
+    plane = np.concatenate([field.nodes, np.full_like(field.depth[..., None], pivot[2])], axis=-1)
+    moved = (surface - pivot) @ rotation.T + pivot - plane
     fixed = field.head.copy()
     fixed[[0, -1]] = fixed[:, [0, -1]] = True
     moved[~field.head] = 0
@@ -63,7 +63,7 @@ def turn(field: HeightField, rotation: np.ndarray, pivot: np.ndarray) -> np.ndar
     border = fixed & ~field.head
     moved[border, 2] = 1.5 * deepest  # behind the head, so that no background slides in front of it
     _diffuse(moved, fixed)
-    return moved + np.concatenate([field.nodes, np.full_like(field.depth[..., None], pivot[2])], axis=-1)
+    return moved + plane
 
 
 def draw(sheet: np.ndarray, field: HeightField, photo: np.ndarray, affine: np.ndarray, size: int) -> np.ndarray:
@@ -103,9 +103,8 @@ def _eroded(mask: np.ndarray) -> np.ndarray:
 def _diffuse(values: np.ndarray, fixed: np.ndarray) -> None:
     """Fill the free nodes of values (G, G, 3) with the harmonic surface through the fixed ones, coarse to fine."""
     if len(values) > _COARSEST:
-        weight = fixed[::2, ::2].copy()
         coarse = values[::2, ::2].copy()
-        _diffuse(coarse, weight)
+        _diffuse(coarse, fixed[::2, ::2].copy())
         guess = np.repeat(np.repeat(coarse, 2, axis=0), 2, axis=1)[: len(values), : len(values)]
         free = ~fixed
         values[free] = guess[free]

@@ -85,8 +85,8 @@ def _hand(picture: np.ndarray, points: np.ndarray, rng: np.random.Generator) -> 
     inside = np.clip(points[REGIONS["nose"]].astype(int), 0, len(picture) - 1)
     skin = np.median(picture[inside[:, 1], inside[:, 0]], axis=0) * rng.uniform(0.8, 1.2)
     canvas = picture.astype(np.float32)
-    light = _light(rng)
-    paint_capsules(canvas, hand(points, _unit(points), rng), skin, light[0], light[1])
+    light_x, light_y = rng.normal(0, 0.5), rng.normal(-0.4, 0.3)  # usually from above
+    paint_capsules(canvas, hand(points, _pixels_per_cm(points), rng), skin, light_x, light_y)
     picture[:] = np.clip(canvas, 0, 255)
 
 
@@ -117,11 +117,5 @@ def _shade(picture: np.ndarray, points: np.ndarray) -> float:
     return float(np.clip(1.6 * picture[inside[:, 1], inside[:, 0]].mean() / 255, 0.25, 1))
 
 
-def _unit(points: np.ndarray) -> float:
-    """Pixels per centimeter."""
+def _pixels_per_cm(points: np.ndarray) -> float:
     return float(np.sqrt(np.ptp(points, axis=0).prod()) / 14)
-
-
-def _light(rng: np.random.Generator) -> np.ndarray:
-    """A direction of light (3,), usually from above."""
-    return np.array([rng.normal(0, 0.5), rng.normal(-0.4, 0.3), 0.7])

@@ -17,7 +17,7 @@ from src.synthesis.reposing.face_model import FaceModel
 from src.synthesis.reposing.fit import Fits, fit_faces, hidden_jaw, landmark_shapes, learn_offsets, residuals, to_camera
 
 # What a source's 68 points mean. aflw: this project's own convention, AFLW2000-3D's, so that labels stay as they are.
-# outline: the jaw follows the visible outline, as in 300-W. learned: told from the faces, one way for each part of the
+# outline: the jaw follows the visible outline, as in 300-W. learned: inferred from the faces, for each part of the
 # names before the first underscore.
 LABELS = ("aflw", "outline", "learned")
 _MAX_RESIDUAL = 0.03  # of the face box: about one fit in a hundred is worse, and wrong
@@ -39,7 +39,7 @@ class Convention:
 
 @dataclass(frozen=True)
 class Relabeled:
-    """Fitted faces and their labels. points_camera: (N, 68, 3) pixels, y down, z towards the viewer. good: (N) bool."""
+    """Fitted faces and their labels. points_camera: (N, 68, 3) pixels, y down, z towards the viewer. good: (N,)."""
 
     fits: Fits
     points_camera: np.ndarray
@@ -56,7 +56,7 @@ def relabel(
 ) -> Relabeled:
     """Fit the model to photographs and label them by the mesh.
 
-    names: (N) file names, which tell the source; every source has its own way of placing points. points_image:
+    names: (N,) file names, which tell the source; every source has its own way of placing points. points_image:
     (N, 68, 2) pixels. rng picks the faces that show each source's way. labels: one of LABELS. Raises InputError where
     turned faces show that the jaw is placed in another way than `labels` says.
     """
@@ -89,7 +89,7 @@ def relabel_by(model: FaceModel, convention: Convention, points_image: np.ndarra
 
 
 def learn_convention(model: FaceModel, points_image: np.ndarray, rng: np.random.Generator) -> Convention:
-    """How one source places its points, told from some of its faces (N, 68, 2); too few are taken for photographs."""
+    """How one source places its points, learned from faces (N, 68, 2) of it; from too few, an outline is assumed."""
     yaw = np.abs(fit_pose(points_image)[:, 1])
     shown = [np.flatnonzero((yaw >= low) & (yaw < high)) for low, high in (_FRONTAL, _TURNED)]
     if min(map(len, shown)) < _MIN_FACES:
@@ -117,7 +117,7 @@ def _check_no_outline(model: FaceModel, points_image: np.ndarray) -> None:
 
 
 def photo_sources(names: list[str]) -> np.ndarray:
-    """(N) the source of each photograph: what stands before the first underscore of its name, "" where none does."""
+    """The source of each photograph, (N,): what stands before the first underscore of its name, "" where none does."""
     return np.array([Path(name).name.rpartition("_")[0].partition("_")[0] for name in names])
 
 
@@ -125,6 +125,6 @@ def _outward(model: FaceModel, points_image: np.ndarray, offsets: np.ndarray) ->
     """Mean distance of the hidden jaw of turned faces outside of the mesh's, in shares of the face box."""
     fits = fit_faces(model, points_image, offsets)
     yaw = fits.euler[:, 1]
-    box = np.sqrt(np.ptp(points_image, axis=1).prod(1))  # (N)
+    box = np.sqrt(np.ptp(points_image, axis=1).prod(1))  # (N,)
     outside = residuals(model, fits, points_image, offsets)[:, REGIONS["jaw"], 0] * (np.sign(yaw) / box)[:, None]
     return float(outside[hidden_jaw(yaw) & (np.abs(yaw) > _TURNED[0])[:, None]].mean())

@@ -2,7 +2,7 @@
 
 Folders in the challenge's own format: `relabeled` holds photographs with labels from a fitted 3D mesh, `reposed` the
 same faces turned in 3D (Zhu et al., "Face Alignment Across Large Poses: A 3D Solution", 2016), and `rendered`, where
-asked for, turned faces in new expressions, before other backgrounds, partly covered. All are framed as the challenge
+asked for, turned faces in new expressions, on other backgrounds, partly covered. All are framed as the challenge
 frames its crops.
 """
 
@@ -55,13 +55,13 @@ _Written = tuple[str, str, np.ndarray]
 
 
 @dataclass(frozen=True)
-class Making:
+class ReposeOptions:
     """What to make of a folder of photographs.
 
-    per_photo: turned faces a photograph of the largest source; those of smaller sources are turned up to three times as
-    often, so that a few videos do not outweigh many people. labels: what the points mean, of `relabel.LABELS`. renders:
-    full renders (`render_face`), as per_photo. occluded: share of the turned faces that
-    something covers. image_size: pixels.
+    per_photo: turned faces for each photograph of the largest source; those of smaller sources are turned up to three
+    times as often, so that a few videos do not outweigh many people. labels: what the points mean, of `relabel.LABELS`.
+    renders: full renders (`render_face`), counted as per_photo. occluded: share of the turned faces that something
+    covers. image_size: side of the pictures in pixels.
     """
 
     per_photo: int
@@ -78,15 +78,14 @@ class Making:
 
 
 def repose_folder(
-    source: Path, out: Path, making: Making, *, face_model: Path, workers: int | None = None
+    source: Path, out: Path, options: ReposeOptions, *, face_model: Path, workers: int | None = None
 ) -> dict[str, int]:
     """Write `out/relabeled`, `out/reposed` and, with renders, `out/rendered` from the photographs in `source`.
 
-    making: what to make. face_model: folder of ICT-FaceKit (`load_face_model`). workers: processes, by default one a
-    CPU. The same seed writes the same files whatever the number
-    of workers; a finished folder of the same photographs and arguments stays as it is. Returns the counts
-    `photographs`, `rejected` (bad fits) and, by folder, of the faces. Raises InputError where an input is missing,
-    another run is writing, or `out` holds anything that this function did not write.
+    face_model: folder of ICT-FaceKit (`load_face_model`). workers: processes, by default one a CPU. The same seed
+    writes the same files whatever the number of workers; a finished folder of the same photographs and options stays as
+    it is. Returns the counts `photographs`, `rejected` (bad fits) and, by folder, of the faces. Raises InputError where
+    an input is missing, another run is writing, or `out` holds anything that this function did not write.
     """
     source, out = Path(source), Path(out)
     model = load_face_model(face_model)
@@ -95,16 +94,16 @@ def repose_folder(
         "made_by": _MADE_BY,
         "version": _VERSION,
         "annotations": hashlib.sha256((source / ANNOTATIONS).read_bytes()).hexdigest(),
-        **asdict(making),
+        **asdict(options),
     }
-    counts = finished([out / folder for folder in making.folders], marker)
+    counts = finished([out / folder for folder in options.folders], marker)
     if counts:
         return counts
-    with alone_in(*(out / folder for folder in making.folders)):
-        for folder in making.folders:
+    with alone_in(*(out / folder for folder in options.folders)):
+        for folder in options.folders:
             claim(out / folder, marker)
-        counts = _repose(source, out, making, names, points_image, model=model, workers=workers)
-        for folder in making.folders:
+        counts = _repose(source, out, options, names, points_image, model=model, workers=workers)
+        for folder in options.folders:
             finish(out / folder, marker, counts)
     return counts
 
@@ -112,16 +111,16 @@ def repose_folder(
 def _repose(
     source: Path,
     out: Path,
-    making: Making,
+    options: ReposeOptions,
     names: list[str],
     points_image: np.ndarray,
     *,
     model: FaceModel,
     workers: int | None,
 ) -> dict[str, int]:
-    relabeled = relabel(model, names, points_image, np.random.default_rng(making.seed), labels=making.labels)
+    relabeled = relabel(model, names, points_image, np.random.default_rng(options.seed), labels=options.labels)
     # Labels that stay as they are need no good fit, but to be turned.
-    good = np.flatnonzero(relabeled.good | (making.labels == "aflw"))
+    good = np.flatnonzero(relabeled.good | (options.labels == "aflw"))
     if not len(good):
         raise InputError(f"{source}: no face in {len(names)} photographs fits the face model; check the annotations")
     job = _Job(
@@ -131,11 +130,11 @@ def _repose(
         stems=[Path(name).stem for name in crop_names([name.replace("/", "_") for name in names])],
         model=model,
         relabeled=relabeled,
-        turns=_if_turned(relabeled, turns_per_photo(names, making.per_photo)),
-        renders=_if_turned(relabeled, turns_per_photo(names, making.renders)),
-        making=making,
+        turns=_if_turned(relabeled, turns_per_photo(names, options.per_photo)),
+        renders=_if_turned(relabeled, turns_per_photo(names, options.renders)),
+        options=options,
     )
-    written = {folder: ([], []) for folder in making.folders}
+    written = {folder: ([], []) for folder in options.folders}
     for faces in progress(_run(job, good, workers), total=len(good), desc="reposing", unit="photo"):
         for folder, name, points in faces:
             written[folder][0].append(name)
@@ -148,21 +147,21 @@ def _repose(
 
 
 def turns_per_photo(names: list[str], per_photo: int) -> np.ndarray:
-    """(N) how often to turn each photograph: sources, by the name's part before the first underscore, come out even."""
+    """How often to turn each photograph, (N,): sources, the names' parts before the first underscore, come out even."""
     sources, counts = np.unique(photo_sources(names), return_counts=True)
     repeats = np.minimum(counts.max() / counts, _MOST_REPEATS)
     return np.rint(per_photo * repeats).astype(int)[np.searchsorted(sources, photo_sources(names))]
 
 
 def _if_turned(relabeled: Relabeled, counts: np.ndarray) -> np.ndarray:
-    """counts (N) of the photographs that show enough of a well fitted head to be turned, 0 of the others."""
+    """The counts (N,) of the photographs that show enough of a well fitted head to be turned, 0 of the others."""
     return counts * (relabeled.good & (np.abs(relabeled.fits.euler[:, 1]) < _MOST_TURNED_YAW))
 
 
 def render_face(
     model: FaceModel, head: PhotoHead, face: PhotoFace, *, other: np.ndarray, size: int, rng: np.random.Generator
 ) -> tuple[np.ndarray, np.ndarray]:
-    """A face in a new pose, most often in a new expression, now and then before another background or partly covered.
+    """A face in a new pose, most often in a new expression, sometimes on another background or partly covered.
 
     head, face: of one photograph. other: another photograph (H, W, 3) uint8, whose surroundings may become the
     background. Returns the picture (size, size, 3) uint8 and points_image (68, 2).
@@ -184,12 +183,12 @@ class _Job:
     source: Path
     out: Path
     names: list[str]
-    stems: list[str]  # (N) of the files made of each photograph
+    stems: list[str]  # (N,) of the files made of each photograph
     model: FaceModel
     relabeled: Relabeled
-    turns: np.ndarray  # (N) turned faces of each photograph
-    renders: np.ndarray  # (N) full renders of each photograph
-    making: Making
+    turns: np.ndarray  # (N,) turned faces of each photograph
+    renders: np.ndarray  # (N,) full renders of each photograph
+    options: ReposeOptions
 
     @cached_property
     def skin(self) -> SkinMesh:
@@ -198,26 +197,26 @@ class _Job:
     def faces(self, index: int) -> list[_Written]:
         """Write all faces of photograph `index`."""
         name = self.names[index]
-        rng = np.random.default_rng([self.making.seed, zlib.crc32(name.encode())])
+        rng = np.random.default_rng([self.options.seed, zlib.crc32(name.encode())])
         photo = _read_photo(self.source / name)
         stem = self.stems[index]
         points = self.relabeled.points_camera[index, :, :2]
-        affine = frame(points, self.making.image_size, self.relabeled.fits.euler[index, 1], rng)
-        picture = cut_photo(photo, affine, self.making.image_size, extended=rng.random() < _EXTENDED)
+        affine = frame(points, self.options.image_size, self.relabeled.fits.euler[index, 1], rng)
+        picture = cut_photo(photo, affine, self.options.image_size, extended=rng.random() < _EXTENDED)
         written = [self._save(FOLDERS[0], f"photo_{stem}.jpg", picture, apply_affine(affine, points))]
         if self.turns[index] or self.renders[index]:
             head = build_photo_head(self.model, photo, self.relabeled, index)
         for turned in range(self.turns[index]):
             euler = sample_pose(head.euler, rng)
-            picture, points = turn_head(head, euler, self.making.image_size, rng)
-            if self.making.occluded and rng.random() < self.making.occluded:
+            picture, points = turn_head(head, euler, self.options.image_size, rng)
+            if self.options.occluded and rng.random() < self.options.occluded:
                 cover_face(picture, points, euler[1], rng)
             written.append(self._save(FOLDERS[1], f"turn{turned}_{stem}.jpg", picture, points))
         if self.renders[index]:
             face = build_photo_face(self.model, self.skin, head.photo, self.relabeled, index)
             other = _read_photo(self.source / self.names[rng.integers(len(self.names))])
         for rendered in range(self.renders[index]):
-            picture, points = render_face(self.model, head, face, other=other, size=self.making.image_size, rng=rng)
+            picture, points = render_face(self.model, head, face, other=other, size=self.options.image_size, rng=rng)
             written.append(self._save(FOLDERS[2], f"render{rendered}_{stem}.jpg", picture, points))
         return written
 
