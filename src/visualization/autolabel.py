@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from src.visualization.style import color, figure, plot_style
+from src.visualization.style import NME, color, figure, plot_style
 
 _LIMIT = 0.5  # certainty from which a label is kept
 
@@ -23,7 +23,7 @@ def error_by_round(rounds: pd.DataFrame, references: dict[str, float], *, title:
         for place, (name, level) in enumerate(references.items(), start=2):
             style = plot_style(name, place)
             axes.axhline(level, label=name, color=style["color"], linestyle=style["linestyle"])
-        axes.set(xlabel="round", ylabel="NME (% of sqrt(H W))", title=title, xticks=rounds["round"])
+        axes.set(xlabel="round", ylabel=NME, title=title, xticks=rounds["round"])
         axes.legend(loc="upper left", bbox_to_anchor=(1, 1))
         return drawing
 
@@ -35,6 +35,6 @@ def error_by_certainty(certainty: np.ndarray, nme: np.ndarray, *, title: str) ->
         for place, (name, part) in enumerate({"kept": kept, "left out": ~kept}.items()):
             axes.scatter(certainty[part], nme[part], s=12, alpha=0.6, label=name, color=color(name, place))
         axes.axvline(_LIMIT, color="black", linewidth=1)
-        axes.set(xlabel="certainty", ylabel="true NME (% of sqrt(H W))", title=title)
+        axes.set(xlabel="certainty", ylabel=f"true {NME}", title=title)
         axes.legend()
         return drawing

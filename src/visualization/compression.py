@@ -6,8 +6,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from src.visualization.style import color, figure, plot_style
-from src.visualization.training import NME
+from src.visualization.style import NME, color, figure, plot_style
 
 _COSTS = {"mmacs": "million multiply-adds", "megabytes": "MB (float32)"}
 

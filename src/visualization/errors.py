@@ -10,10 +10,18 @@ from matplotlib.patches import Ellipse
 from src.errors import InputError
 from src.metrics import FAILURE, auc, cumulative_errors, failure_rate, nme
 from src.visualization.faces import draw_points
-from src.visualization.style import caption, color, colors, figure, legend_beside, mark_mean_face, plot_style
+from src.visualization.style import (
+    NME,
+    PERCENT,
+    caption,
+    color,
+    colors,
+    figure,
+    legend_beside,
+    mark_mean_face,
+    plot_style,
+)
 from src.visualization.training import SPREAD
-
-_PERCENT = "% of sqrt(H W)"
 
 
 def ced_curves(errors: Mapping[str, np.ndarray], *, title: str, limit: float = FAILURE) -> Figure:
@@ -30,7 +38,7 @@ def ced_curves(errors: Mapping[str, np.ndarray], *, title: str, limit: float = F
             )
             style = plot_style(model, i) | {"marker": ""}
             axes.plot(thresholds, 100 * cumulative_errors(of_model, thresholds), label=label, **style)
-        axes.set(xlabel=f"NME of a face ({_PERCENT})", ylabel="faces with at most this NME (%)", title=title)
+        axes.set(xlabel=f"NME of a face ({PERCENT})", ylabel="faces with at most this NME (%)", title=title)
         axes.set(xlim=(0, limit), ylim=(0, 101))
         drawing.legend(loc="outside lower center", fontsize=8)
         return drawing
@@ -53,7 +61,7 @@ def interval_dots(table: pd.DataFrame, *, title: str) -> Figure:
             face = "white" if position else shade
             axes.errorbar(rows["nme"], rows.index, xerr=bars, fmt="o", color=shade, mfc=face, capsize=3, label=label)
         axes.set_yticks(range(len(ordered)), ordered["model"])
-        axes.set(xlabel=f"NME ({_PERCENT})", title=title)
+        axes.set(xlabel=NME, title=title)
         drawing.legend(loc="outside lower center", ncols=2, fontsize=8)
         return drawing
 
@@ -75,7 +83,7 @@ def error_by_region_and_yaw(table: pd.DataFrame, *, title: str) -> Figure:
         axes.set_yticks(range(len(values)), values.index)
         axes.set(xlabel="|yaw| (degrees)", ylabel="region", title=title)
         axes.grid(visible=False)
-        drawing.colorbar(image, label=f"NME ({_PERCENT})")
+        drawing.colorbar(image, label=NME)
         return drawing
 
 
@@ -115,7 +123,7 @@ def sensitivity_curves(frames: Mapping[str, pd.DataFrame], *, units: Mapping[str
                 rows = frame[frame["damage"] == damage]
                 axes.plot(rows["level"], rows["nme"], label=model, markersize=4, **plot_style(model, i))
                 axes.fill_between(rows["level"], rows["low"], rows["high"], color=color(model, i), alpha=0.2, lw=0)
-            axes.set(title=damage, xlabel=unit, ylabel=f"NME ({_PERCENT})")
+            axes.set(title=damage, xlabel=unit, ylabel=NME)
             axes.set_ylim(bottom=0)
         legend_beside(grid[-1])
         drawing.suptitle(title)
@@ -138,7 +146,7 @@ def bars_with_spread(
             _, mean, spread = table.columns[:3]
             how = {"color": colors(list(names)), "ecolor": "0.4", "capsize": 3}
             axes.barh(range(len(names)), table[mean], xerr=table[spread], **how)
-            axes.set(title=condition, xlabel=f"NME ({_PERCENT})")
+            axes.set(title=condition, xlabel=NME)
             axes.set_yticks(range(len(names)), names if axes is grid[0] else [""] * len(names))
             axes.invert_yaxis()
         mark_mean_face(grid[0], mean_face, along="x")

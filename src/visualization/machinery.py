@@ -11,13 +11,13 @@ from matplotlib.figure import Figure
 
 from src.visualization.style import color, figure, legend_beside, plot_style
 
-_SHOWN = 0.02  # of the largest probability: what is drawn less faintly than nothing
+_SHOWN = 0.02  # of the largest probability: fainter cells are not drawn
 
 
 def show_map(axes: Axes, picture: np.ndarray, probability: np.ndarray, centers: np.ndarray) -> None:
     """A heat map over the face: the darker a cell, the more probable; the cross is their mean position.
 
-    picture: (R, R, 3) float. probability: (side, side), sums to 1. centers: (side) of the cells, in the input frame.
+    picture: (R, R, 3) float. probability: (side, side), sums to 1. centers: (side,) of the cells, in the input frame.
     """
     _picture(axes, picture)
     half = (centers[1] - centers[0]) / 2
@@ -58,7 +58,7 @@ def show_votes(axes: Axes, picture: np.ndarray, score: np.ndarray, votes: np.nda
 def show_axes(axes: Axes, picture: np.ndarray, centers: np.ndarray, probability: np.ndarray) -> None:
     """Two distributions along the picture's edges, of x below and of y at the left; their means cross at the point.
 
-    centers: (bins) in the input frame. probability: (2, bins), of x and of y, each sums to 1.
+    centers: (bins,) in the input frame. probability: (2, bins), of x and of y, each sums to 1.
     """
     _picture(axes, picture)
     x, y = probability @ centers

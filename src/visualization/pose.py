@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import numpy as np
 from matplotlib.figure import Figure
 
-from src.visualization.style import figure, plot_style
+from src.visualization.style import figure, legend_beside, plot_style
 
 ANGLES = ("pitch", "yaw", "roll")
 
@@ -23,6 +23,6 @@ def angle_scatter(predicted: Mapping[str, np.ndarray], fitted: np.ndarray, *, ti
             low, high = fitted[:, angle].min(), fitted[:, angle].max()
             panel.plot([low, high], [low, high], color="0.4", linewidth=1)
             panel.set(xlabel=f"fitted {ANGLES[angle]} (degrees)", ylabel=f"predicted {ANGLES[angle]} (degrees)")
-        axes[-1].legend(loc="center left", bbox_to_anchor=(1, 0.5))
+        legend_beside(axes[-1])
         drawing.suptitle(title, fontsize=11)
     return drawing

@@ -17,6 +17,9 @@ from src.network.backbones import BACKBONES
 from src.network.heads import HEADS
 from src.network.losses import CRITERIA
 
+PERCENT = "% of sqrt(H W)"
+NME = f"NME ({PERCENT})"  # the label of its axis
+
 _COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#8C6BB1")
 _MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
 _LINES = ("-", "--", "-.", ":", (0, (5, 1)), (0, (3, 1, 1, 1)), (0, (1, 1)), (0, (7, 2, 1, 2)))

@@ -8,9 +8,8 @@ import pandas as pd
 from matplotlib.figure import Figure
 from scipy.stats import linregress, t
 
-from src.visualization.style import caption, color, figure, legend_beside, mark_mean_face, plot_style
+from src.visualization.style import NME, caption, color, figure, legend_beside, mark_mean_face, plot_style
 
-NME = "NME (% of sqrt(H W))"
 SPREAD = "{}: mean over the seeds; whisker: one standard deviation to each side"
 _LEAST_SIZES, _LEAST_RUNS = 3, 2  # of each size; fewer allow no law
 _HATCHES = ("", "//", "..", "xx", "\\\\", "++", "oo", "--")
@@ -79,7 +78,7 @@ def bars(
 ) -> Figure:
     """A horizontal bar a row with its spread: the best at the top or, not `ranked`, in the order of the table.
 
-    table: columns `name`, `value` and `<value>_std`; its index gives names without a color of their own one.
+    table: columns `name`, `value` and `<value>_std`; a name without a color of its own gets that of its index.
     """
     ordered = table.sort_values(value, ascending=False) if ranked else table.iloc[::-1]
     with figure(height=1.7 + 0.34 * len(table)) as (drawing, axes):

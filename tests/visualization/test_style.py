@@ -1,12 +1,28 @@
 """The style of a name: the same everywhere, and no two alike in one plot."""
 
+import pytest
+
 from src.config import AUGMENTATIONS
-from src.visualization.style import color, colors
+from src.network.backbones import BACKBONES
+from src.network.heads import HEADS
+from src.visualization.style import color, colors, plot_style, title
 
 
-def test_a_name_has_the_same_color_at_every_position() -> None:
-    assert color("gray", 0) == color("gray", 5)
-    assert color("something", 0) != color("something", 5)
+@pytest.mark.parametrize("names", [BACKBONES, HEADS])
+def test_no_two_names_of_a_kind_look_alike(names: dict[str, object]) -> None:
+    styles = [tuple(plot_style(name).items()) for name in names]
+    assert len(set(map(str, styles))) == len(styles)
+
+
+def test_a_known_name_looks_the_same_at_every_position() -> None:
+    assert plot_style("pip", 0) == plot_style("pip", 3)
+    assert plot_style("something else", 0) != plot_style("something else", 1)
+
+
+def test_titles_tell_the_count_and_the_seeds() -> None:
+    assert title("Error", n=5, seeds=[1, 2]) == "Error\n(n = 5 validation faces, seeds 1, 2)"
+    assert title("Error", n=5, seeds=[1]).endswith("seed 1)")
+    assert title("Error", n=5, seeds=3, of="faces").endswith("(n = 5 faces, seed 3)")
 
 
 def test_no_two_names_of_a_plot_share_a_color() -> None:

@@ -1,13 +1,11 @@
-"""Figures of studies: what they show is what the tables say; a name has one style."""
+"""Figures of studies: what they show is what the tables say."""
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from src.network.backbones import BACKBONES
-from src.network.heads import HEADS
 from src.visualization.pose import angle_scatter
-from src.visualization.style import plot_style, title
+from src.visualization.style import plot_style
 from src.visualization.training import (
     bars,
     error_by_size,
@@ -22,23 +20,6 @@ from src.visualization.training import (
 TABLE = pd.DataFrame(
     {"name": ["a", "b", "c"], "cost": [1.0, 2.0, 3.0], "nme": [5.0, 6.0, 4.0], "nme_std": [0.1, 0.2, 0.3], "n": 2}
 )
-
-
-@pytest.mark.parametrize("names", [BACKBONES, HEADS])
-def test_no_two_names_of_a_kind_look_alike(names: dict[str, object]) -> None:
-    styles = [tuple(plot_style(name).items()) for name in names]
-    assert len(set(map(str, styles))) == len(styles)
-
-
-def test_a_known_name_looks_the_same_at_every_position() -> None:
-    assert plot_style("pip", 0) == plot_style("pip", 3)
-    assert plot_style("something else", 0) != plot_style("something else", 1)
-
-
-def test_titles_tell_the_count_and_the_seeds() -> None:
-    assert title("Error", n=5, seeds=[1, 2]) == "Error\n(n = 5 validation faces, seeds 1, 2)"
-    assert title("Error", n=5, seeds=[1]).endswith("seed 1)")
-    assert title("Error", n=5, seeds=3, of="faces").endswith("(n = 5 faces, seed 3)")
 
 
 def test_the_front_holds_what_no_other_row_beats() -> None:
