@@ -16,7 +16,7 @@ from src.datasets.listing import list_pictures, match_names, natural_order
 from src.demo.records import Records, open_records
 from src.demo.smoothing import Smoothing
 from src.demo.sources import Source, find_sources, left_out
-from src.demo.tracking import Track, Tracker
+from src.demo.tracking import Tracker
 from src.demo.video import Video, is_animated, open_camera, open_video, write_video
 from src.errors import InputError, about
 from src.files import alone_in, check_writable
@@ -71,8 +71,7 @@ def main() -> None:
     if arguments.raw and not any(source.is_video for source in sources):
         raise InputError("--raw goes with a video, or with --frames for a folder of its frames")
     check_writable(out)  # before the work, not after it
-    boxes = read_boxes(arguments.boxes) if arguments.boxes else None
-    boxes = boxes and _by_source(boxes, sources)
+    boxes = _by_source(read_boxes(arguments.boxes), sources) if arguments.boxes else None
     predictor = Predictor(
         arguments.model_path,
         box_kind=arguments.box_kind,
@@ -109,10 +108,8 @@ def _draw_picture(
 ) -> None:
     picture = read_picture(path)
     given = None if boxes is None else boxes.get(path.name, [])  # no row is no face
-    try:
+    with about(path):
         faces = predictor.faces(picture, given, crops=arguments.crops, tiles=arguments.tiles)
-    except InputError as error:
-        raise InputError(f"{path}: {error}") from None
     save_picture(draw_faces(picture, faces), arguments.out / f"{path.name}.png")
     records.add(path.name, faces)
 
@@ -129,24 +126,22 @@ def _follow(
         every=arguments.every,
         smoothing=None if arguments.raw else Smoothing(),
     )
-    lost: dict[int, list[int]] = {}
-    is_file = source.is_camera or (source.path.is_file() and not is_animated(source.path))
-    drawn = arguments.out / f"{source.name}{'.mp4' if is_file else '.gif'}"
+    lost: dict[int, list[int]] = {}  # the frames in which each face was lost
     count = 0
     file_names = natural_order(list_pictures(source.path)) if source.path.is_dir() else []
-    with _open(source, arguments) as video, write_video(drawn, video.seconds) as append:
+    with _open(source, arguments) as video, write_video(_drawn(source, arguments.out), video.seconds) as append:
         frames = progress(video.frames, total=video.count or None, desc="following", unit="frame")
         with contextlib.suppress(KeyboardInterrupt) if source.is_camera else contextlib.nullcontext():
             for picture in frames:
                 tracks = tracker.update(picture, video.seconds)
                 seen = [track for track in tracks if not track.is_lost]
                 missing = [track.number for track in tracks if track.is_lost]
-                for number in [track.number for track in tracks]:
-                    lost.setdefault(number, []).extend([count] * (number in missing))
+                for track in tracks:
+                    lost.setdefault(track.number, []).extend([count] if track.is_lost else [])
                 note = f"lost: face {', '.join(map(str, missing))}" if missing else ""
-                names = [f"face {track.number}" for track in seen]
-                append(draw_faces(picture, [track.face for track in seen], names=names, note=note))
-                _record(records, file_names[count] if file_names else source.name, count, seen)
+                numbers, faces = [track.number for track in seen], [track.face for track in seen]
+                append(draw_faces(picture, faces, names=[f"face {number}" for number in numbers], note=note))
+                records.add(file_names[count] if file_names else source.name, faces, frame=count, numbers=numbers)
                 count += 1
     cuts = f", cuts at frames {_some(tracker.cuts)}" if tracker.cuts else ""
     print(f"{source.name}: {len(lost)} faces in {count} frames{cuts}")
@@ -161,8 +156,10 @@ def _open(source: Source, arguments: argparse.Namespace) -> contextlib.AbstractC
     return open_video(source.path, frames_per_second=arguments.fps)
 
 
-def _record(records: Records, name: str, frame: int, seen: list[Track]) -> None:
-    records.add(name, [track.face for track in seen], frame=frame, numbers=[track.number for track in seen])
+def _drawn(source: Source, out: Path) -> Path:
+    """Where the drawn video goes: GIFs and folders of frames need no video library, neither to read nor to write."""
+    needs_library = source.is_camera or (source.path.is_file() and not is_animated(source.path))
+    return out / f"{source.name}{'.mp4' if needs_library else '.gif'}"
 
 
 def _some(values: list) -> str:

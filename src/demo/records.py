@@ -31,7 +31,7 @@ class Records:
     def add(
         self, picture: str, faces: Sequence[Face], *, frame: int | None = None, numbers: Sequence[int] = ()
     ) -> None:
-        """The faces of a picture, or of a video's frame with the numbers of its faces."""
+        """Append the faces of a picture, or those of a video's frame with their numbers."""
         numbers = numbers or range(len(faces))
         self.found += len(faces)
         self.doubtful += sum(face.is_doubtful for face in faces)
@@ -42,8 +42,8 @@ class Records:
             where = ["" if frame is None else frame, number]
             self._rows.writerow([picture, *where, *(f"{value:.3f}" for value in measures)])
         entry = {"picture": picture} if frame is None else {"picture": picture, "frame": frame}
-        told = [{"face": number, **face.to_dict()} for number, face in zip(numbers, faces, strict=True)]
-        self._entries.write(self._separator + json.dumps(entry | {"faces": told}))
+        found = [{"face": number, **face.to_dict()} for number, face in zip(numbers, faces, strict=True)]
+        self._entries.write(self._separator + json.dumps(entry | {"faces": found}))
         self._separator = ",\n"
 
     def close(self) -> None:
@@ -52,7 +52,7 @@ class Records:
 
 @contextlib.contextmanager
 def open_records(folder: Path) -> Iterator[Records]:
-    """faces.csv and faces.json in a folder; both appear when all is found. They take names that are not UTF-8, too."""
+    """faces.csv and faces.json in a folder; both appear when the block ends. Names may be bytes that are not UTF-8."""
     with (
         atomic_path(folder / "faces.csv") as table_path,
         atomic_path(folder / "faces.json") as entries_path,

@@ -1,7 +1,7 @@
-"""Faces followed through a video: from their own last landmarks, by a detector where they appear, and across cuts.
+"""Faces tracked through a video: from their own last landmarks, and by a detector where they appear.
 
-A face keeps its number while it can be followed, and when it comes back near the place where it should be. After a cut
-nobody can know from landmarks alone who is who: with a detector, numbers end there.
+A face keeps its number while it can be tracked, and when it comes back near the place where it should be. After a cut
+landmarks alone cannot say who is who: with a detector, every face gets a new number there.
 """
 
 from collections.abc import Sequence
@@ -29,9 +29,9 @@ _NEAR = 1.5  # face sizes: a face that comes back this close to where it should 
 _COASTING = 25  # frames for which a lost face is expected to move on
 _KEPT = 0.7  # of the old velocity in the new one
 _TILTED = 30.0  # degrees between a head and its view: then the view turns after it
-_HURRY = 25  # frames after a loss in which every frame is searched: a face passes behind another in a second
-_SMOOTHING = Smoothing()
+_HURRY = 25  # frames after a loss in which the detector runs every time: a face passes behind another in a second
 _FORGOTTEN = 250  # frames after which a lost face that was detected is given up
+_SMOOTHING = Smoothing()
 
 
 @dataclass(frozen=True)
@@ -145,7 +145,7 @@ class Tracker:
             face.lost_for = max(face.lost_for, 1)
 
     def _follow(self, picture: Image.Image) -> None:
-        """Find the seen faces where they should be now; of two that land on one face the less expected one is lost."""
+        """Find the seen faces where they should be now; of two that land on one face, the less expected one is lost."""
         seen = [face for face in self._faces if face.lost_for == 0]
         regions = [_region_around(picture, face) for face in seen]
         found = self.predictor.search.at_roll(regions) if seen else None
@@ -198,7 +198,7 @@ class Tracker:
                 self._faces.append(known)
 
     def _take(self, face: _Followed, points: np.ndarray, score: float, roll: float, *, picture: Image.Image) -> bool:
-        """Find a lost face again if this is one that is not followed already."""
+        """Accept points for a lost or new face, unless they are doubtful or lie on a face that is followed already."""
         others = (other.points for other in self._faces if other.lost_for == 0)
         is_new = not any(_is_same(points, other) for other in others)
         if score < self.found_above or not is_new or not _is_inside(points, picture):
@@ -240,7 +240,7 @@ def _is_same(first: np.ndarray, second: np.ndarray) -> bool:
 
 
 def _distance(expected: np.ndarray, points: np.ndarray) -> float:
-    """Between the middles of two faces, in sizes of the larger one; infinite where one is more than twice the other."""
+    """Between two faces' centers, in sizes of the larger one; infinite where one is more than twice as large."""
     sizes = [np.sqrt(np.ptp(each, axis=0).prod()) for each in (expected, points)]
     if max(sizes) > 2 * min(sizes):
         return np.inf
