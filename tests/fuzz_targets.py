@@ -27,7 +27,7 @@ from src.demo.video import is_animated, open_video
 from src.devices import World
 from src.network import checkpoint
 from src.network.model import build_model
-from src.notebook.__main__ import choose_parameters, list_notebooks, notebook_parameters, read_parameters
+from src.notebook.parameters import choose_parameters, list_notebooks, notebook_parameters, read_parameters
 from src.notebook.study import Trained
 from src.predict.__main__ import read_list
 from src.predict.exported_files import append_properties, properties, seal, tflite_metadata

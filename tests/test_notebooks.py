@@ -13,7 +13,7 @@ import pytest
 
 from src.notebook import data as notebook
 from src.notebook import study
-from src.notebook.__main__ import NOTEBOOKS, choose_parameters, list_notebooks, notebook_parameters, read_parameters
+from src.notebook.parameters import NOTEBOOKS, choose_parameters, list_notebooks, notebook_parameters, read_parameters
 
 pytestmark = pytest.mark.slow
 

@@ -13,7 +13,6 @@ import sys
 import time
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import nullcontext
-from itertools import accumulate
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -21,15 +20,18 @@ from jupyter_client.kernelspec import KernelSpec
 from tqdm import tqdm
 
 from src.command_line import Parser, progress, run_command
-from src.errors import InputError, about
-from src.files import check_writable, read_json, read_text, write_text
-from src.notebook.data import ROOT
+from src.errors import InputError
+from src.files import check_writable, write_text
+from src.notebook.data import ROOT, TABLES
+from src.notebook.parameters import (
+    NOTEBOOKS,
+    Parameters,
+    choose_parameters,
+    find_notebook,
+    list_notebooks,
+    read_parameters,
+)
 from src.training.interruption import ONE_REQUEST
-
-NOTEBOOKS = ROOT / "notebooks"
-OUTPUT = ROOT / "output" / "notebooks"
-_MOST_BYTES, _MOST_LEVELS = 64_000, 20  # of a file of parameters
-Parameters = dict[str, object]
 
 
 def parse_arguments() -> argparse.Namespace:
@@ -40,7 +42,7 @@ def parse_arguments() -> argparse.Namespace:
         "-p", "--parameter", nargs=2, action="append", default=[], metavar=("NAME", "VALUE"), help="set a parameter"
     )
     parser.add_argument("-f", "--file", type=Path, help="YAML of parameters; each notebook takes those that it has")
-    parser.add_argument("--out_dir", type=Path, default=OUTPUT, help="where executed notebooks go")
+    parser.add_argument("--out_dir", type=Path, default=TABLES, help="where executed notebooks go")
     parser.add_argument("--report", type=Path, metavar="DIR", help="write each as a Markdown page, too")
     parser.add_argument("--update", action="store_true", help="keep the outputs in notebooks/ itself, to commit them")
     arguments = parser.parse_args()
@@ -55,7 +57,7 @@ def main() -> None:
         raise InputError("expected a notebook or --all, for example: python3 -m src.notebook 03")
     if arguments.update and (arguments.parameter or arguments.file):
         raise InputError("--update keeps the outputs of the default parameters; leave out -p and -f")
-    for folder in (OUTPUT, NOTEBOOKS if arguments.update else arguments.out_dir, arguments.report or OUTPUT):
+    for folder in (TABLES, NOTEBOOKS if arguments.update else arguments.out_dir, arguments.report or TABLES):
         check_writable(folder)  # before the first cell, not after the last one
     paths = list_notebooks() if arguments.all else [find_notebook(arguments.notebook)]
     given = {name: _value(text) for name, text in arguments.parameter}
@@ -78,92 +80,8 @@ def report(executed: Path, folder: Path) -> Path:
 
     quoted = (f'"{part}"' if "'" in part else shlex.quote(part) for part in sys.argv[1:])
     command = " ".join(["python3 -m src.notebook", *quoted])
-    tables = sorted(OUTPUT.glob(f"{executed.stem.split('_')[0]}_*.csv"))
+    tables = sorted(TABLES.glob(f"{executed.stem.split('_')[0]}_*.csv"))
     return write_report(executed, folder, command=command, tables=tables)
-
-
-def list_notebooks() -> list[Path]:
-    """All notebooks in order. Raises InputError where there is none."""
-    paths = sorted(NOTEBOOKS.glob("[0-9][0-9]_*.ipynb"))
-    if not paths:
-        raise InputError(f"{NOTEBOOKS}: expected notebooks named 01_something.ipynb, found none")
-    return paths
-
-
-def find_notebook(name: str) -> Path:
-    """The notebook of a number (3 or 03), a name or a path. Raises InputError where none or several fit."""
-    paths = list_notebooks()
-    stem = Path(name).stem if name.endswith(".ipynb") else name
-    start = f"{int(stem):02d}_" if stem.isdecimal() else stem
-    found = [path for path in paths if path.stem.startswith(start)]
-    exact = [path for path in found if path.stem == stem]
-    if len(exact or found) != 1:
-        raise InputError(f"expected one of {', '.join(path.stem for path in paths)}, found {name!r}")
-    return (exact or found)[0]
-
-
-def notebook_parameters(path: Path) -> Parameters:
-    """Names and default values of a notebook's `parameters` cell. Raises InputError unless it has exactly one."""
-    try:
-        cells = read_json(path)["cells"]
-        tagged = [cell for cell in cells if "parameters" in cell.get("metadata", {}).get("tags", [])]
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
-        raise InputError(f"{path}: not a readable notebook") from None
-    if len(tagged) != 1:
-        raise InputError(f"{path}: expected one cell tagged 'parameters', found {len(tagged)}")
-    parameters = {}
-    for statement in ast.parse("".join(tagged[0]["source"])).body:
-        target = statement.target if isinstance(statement, ast.AnnAssign) else statement.targets[0]
-        parameters[target.id] = ast.literal_eval(statement.value)
-    return parameters
-
-
-def read_parameters(path: Path) -> Parameters:
-    """A YAML file of parameters. Raises InputError for anything else, or for a name that no notebook has."""
-    with about(path):
-        content = _read_yaml(path)
-    if not isinstance(content, dict) or not all(isinstance(name, str) for name in content):
-        raise InputError(f"{path}: expected lines of 'name: value'")
-    known = set().union(*(notebook_parameters(notebook) for notebook in list_notebooks()))
-    _refuse_unknown(content, known, f"{path}: no notebook has")
-    return content
-
-
-def _read_yaml(path: Path) -> object:
-    import yaml  # comes with papermill
-
-    try:
-        text = read_text(path, most=_MOST_BYTES)
-        levels = max(accumulate((letter in "[{") - (letter in "]}") for letter in text), default=0)
-        if levels > _MOST_LEVELS:  # its parser takes hours for many
-            raise InputError(f"expected at most {_MOST_LEVELS} levels of brackets, found {levels}")
-        # A few lines of references to each other can stand for gigabytes.
-        if any(isinstance(event, yaml.AliasEvent) for event in yaml.parse(text, yaml.SafeLoader)):
-            raise InputError("expected plain values, found a reference (*name)")
-        return yaml.safe_load(text)
-    except InputError:
-        raise
-    except RecursionError:
-        raise InputError("expected a few levels, found a deeper nesting") from None
-    except (OSError, ValueError, LookupError, TypeError, AttributeError, yaml.YAMLError) as error:  # of odd tags, too
-        raise InputError(f"not a readable YAML file ({error})") from None
-
-
-def choose_parameters(path: Path, given: Parameters, shared: Parameters) -> Parameters:
-    """The parameters to set: the file's that this notebook has, then those of the command line, all of which it must.
-
-    Raises InputError for an unknown name or a value of another type than the default's.
-    """
-    defaults = notebook_parameters(path)
-    _refuse_unknown(given, set(defaults), f"{path.stem} has no parameter")
-    chosen = {name: value for name, value in shared.items() if name in defaults} | given
-    for name, value in chosen.items():
-        expected = type(defaults[name])
-        if type(value) is not expected and not (expected is float and type(value) is int):
-            raise InputError(
-                f"{path.stem}: expected {name} of type {expected.__name__} like {defaults[name]!r}, found {value!r:.60}"
-            )
-    return chosen
 
 
 def execute(path: Path, target: Path, parameters: Parameters, *, show_cells: bool = True) -> None:
@@ -212,7 +130,7 @@ def execute(path: Path, target: Path, parameters: Parameters, *, show_cells: boo
             _interrupt(run, kernels)
             raise
         except papermill.PapermillExecutionError as error:
-            failed = OUTPUT / f"{path.stem}_failed.ipynb"
+            failed = TABLES / f"{path.stem}_failed.ipynb"
             write_text(failed, executed.read_text(encoding="utf-8"))
             raise InputError(
                 f"{path.stem}: cell {error.exec_count}: {error.ename}: {error.evalue}; see {failed}"
@@ -246,12 +164,6 @@ def strip_volatile(text: str) -> str:
         if "outputs" in cell:
             cell["outputs"] = [output for output in cell["outputs"] if output.get("name") != "stderr"]
     return json.dumps(notebook, indent=1, ensure_ascii=False) + "\n"
-
-
-def _refuse_unknown(names: Parameters, known: set[str], complaint: str) -> None:
-    unknown = sorted(names.keys() - known)
-    if unknown:
-        raise InputError(f"{complaint} {', '.join(unknown)}; expected some of {', '.join(sorted(known))}")
 
 
 def _value(text: str) -> object:

@@ -35,10 +35,11 @@ from src.evaluation.evaluate import evaluate
 from src.files import alone_in
 from src.network import checkpoint
 from src.network.model import AUXILIARY, LandmarkNet, build_model
+from src.notebook.data import ROOT
 from src.training.interruption import stop_on_interrupt
 from src.training.runs import BEST_MODEL, load_record, load_snapshot, remove_snapshots, save_record, train_in
 
-RUNS = Path(__file__).resolve().parents[2] / "checkpoint" / "runs"
+RUNS = ROOT / "checkpoint" / "runs"
 COST = "Cost: "  # what the line of `cost` begins with
 _RESULT, _MODEL, _SPENT = "result.json", "model.pth.tar", "cpu_seconds.json"
 

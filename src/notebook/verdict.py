@@ -145,7 +145,7 @@ def _by_seed(rows: pd.DataFrame, *, by: str, value: str) -> pd.DataFrame:
 
 
 def _paired(differences: np.ndarray) -> tuple[float, float, float, float]:
-    """Mean, its interval's ends, and p of the two-sided t test that it is 0. differences: (seeds)."""
+    """Mean, its interval's ends, and p of the two-sided t test that it is 0. differences: (seeds,)."""
     mean, error = differences.mean(), stats.sem(differences)
     if error == 0:
         return mean, mean, mean, float(mean == 0)

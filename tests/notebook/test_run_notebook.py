@@ -7,6 +7,8 @@ from types import ModuleType
 import pytest
 from commands import Outcome, assert_refused, load, run
 
+from src.notebook import parameters
+
 SCRIPT = "src/notebook/__main__.py"
 PARAMETERS = 'faces: int = 4  # rendered\nrate: float = 0.5\nnames: list = ["a"]\n'
 
@@ -15,8 +17,9 @@ PARAMETERS = 'faces: int = 4  # rendered\nrate: float = 0.5\nnames: list = ["a"]
 def module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     """The runner with two notebooks of its own: one prints its parameters, one fails."""
     module = load(SCRIPT)
-    monkeypatch.setattr(module, "NOTEBOOKS", tmp_path / "notebooks")
-    monkeypatch.setattr(module, "OUTPUT", tmp_path / "output")
+    for each in (module, parameters):
+        monkeypatch.setattr(each, "NOTEBOOKS", tmp_path / "notebooks")
+    monkeypatch.setattr(module, "TABLES", tmp_path / "output")
     prints = 'import sys\nprint(faces, rate, names)\nprint("50 %", end="\\r", file=sys.stderr)'
     _write_notebook(tmp_path / "notebooks" / "01_prints.ipynb", PARAMETERS, prints)
     _write_notebook(tmp_path / "notebooks" / "02_fails.ipynb", "other: int = 1", "1 / 0")
@@ -45,7 +48,7 @@ def test_a_notebook_runs_with_the_given_parameters_and_leaves_nothing_volatile(m
     file.write_text("faces: 9\nrate: 2\nother: 7\n", encoding="utf-8")
     outcome = _run("1", "-p", "names", "['b', 'c']", "-f", file)
     assert outcome.code == 0, outcome
-    text = (module.OUTPUT / "01_prints.ipynb").read_text(encoding="utf-8")
+    text = (module.TABLES / "01_prints.ipynb").read_text(encoding="utf-8")
     outputs = [output for cell in json.loads(text)["cells"] for output in cell["outputs"]]
     assert [output["text"] for output in outputs] == [["9 2 ['b', 'c']\n"]]  # and no progress bar
     assert "papermill" not in json.loads(text)["metadata"]
@@ -69,8 +72,8 @@ def test_update_keeps_the_outputs_in_the_notebook_itself(module: ModuleType) -> 
 
 def test_a_failing_cell_is_one_line_and_leaves_the_notebook_to_look_at(module: ModuleType) -> None:
     assert_refused(_run("02"), "02_fails", "ZeroDivisionError", "02_fails_failed.ipynb")
-    assert (module.OUTPUT / "02_fails_failed.ipynb").is_file()
-    assert not (module.OUTPUT / "02_fails.ipynb").exists()
+    assert (module.TABLES / "02_fails_failed.ipynb").is_file()
+    assert not (module.TABLES / "02_fails.ipynb").exists()
 
 
 @pytest.mark.parametrize(
@@ -107,6 +110,7 @@ def test_a_notebook_without_one_parameters_cell_is_refused(module: ModuleType) -
     assert_refused(_run("01"), "not a readable notebook")
 
 
-def test_a_value_of_the_right_kind_may_be_a_whole_number(module: ModuleType) -> None:
-    path = module.find_notebook("01")
-    assert module.choose_parameters(path, {"rate": 1}, {"faces": 3, "unknown here": 0}) == {"rate": 1, "faces": 3}
+@pytest.mark.usefixtures("module")
+def test_a_value_of_the_right_kind_may_be_a_whole_number() -> None:
+    path = parameters.find_notebook("01")
+    assert parameters.choose_parameters(path, {"rate": 1}, {"faces": 3, "unknown here": 0}) == {"rate": 1, "faces": 3}
