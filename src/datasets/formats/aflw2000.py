@@ -17,17 +17,19 @@ from src.datasets.folder import Folder
 from src.datasets.formats.mat import read_mat
 from src.datasets.formats.pts import MATLAB_ORIGIN
 from src.errors import InputError
-from src.markup import NUM_POINTS
+from src.markup import FLIP_PERMUTATION, NUM_POINTS
 from src.pose import euler_angles, fit_pose, rotation_matrix
 
 # 300W-LP's points once more (in its folder landmarks/) and the files of COFW; both data sets come with MATLAB code.
 _TURNED = "_pts.mat"
 _OTHER_ENDINGS = (_TURNED, "_points.mat", "_bboxes.mat", "_color.mat")
 _CODE = "Code"
+_FLIPPED = "_flip"  # how the names of 300W-LP's mirrored parts end, in any case
 _SAME_POSE = 2.0  # degrees
-_REMEDY = (
-    "pt2d is of the photograph before it was turned; add 300W-LP's folder landmarks, whose files *_pts.mat have the "
-    "turned points"
+_STILL = "pt2d is of the photograph before it was turned; "
+_REMEDY = _STILL + "add 300W-LP's folder landmarks, whose files *_pts.mat have the turned points"
+_REMEDY_OF_FLIPPED = (
+    _STILL + "300W-LP has no turned points of its mirrored parts: leave those out, training mirrors faces itself"
 )
 _MOST_APART = 15.0  # degrees between a pose fitted to right points and the stated one
 
@@ -40,21 +42,24 @@ def read(folder: Folder) -> Faces:
     """Faces with the pose of their 3D fit. Points are `pt3d_68`'s first two rows, else 300W-LP's own file of points.
 
     `pt2d` alone is used where it agrees with the pose: 300W-LP states there the points of the photograph before it was
-    turned.
+    turned. Points that only the mirrored picture, or the mirrored order, would bring to the stated pose are a fault.
     """
     turned = defaultdict(list)
     for name in folder.ending(_TURNED):
         turned[_of_points(name)].append(name)
     files, parsed = folder.parse_each(_files(folder), lambda path: _parse(path, folder.root, turned))
-    faults = _shared_points(parsed)
+    points = np.array([face.points for face in parsed]).reshape(-1, NUM_POINTS, 2)
+    euler = np.array([face.euler for face in parsed]).reshape(-1, 3)
+    shared, mirrored = _shared_points(parsed), _mirrored(points, euler)
+    faults = [face.fault or one or other for face, one, other in zip(parsed, shared, mirrored, strict=True)]
     names = [folder.picture(name[: -len(".mat")]) for name in files]
-    unsure = sum(not face.is_seen and not fault for face, fault in zip(parsed, faults, strict=True) if not face.fault)
+    unsure = sum(not face.is_seen and not fault for face, fault in zip(parsed, faults, strict=True))
     return Faces(
         folder.root,
         np.array(names),
-        np.array([face.points for face in parsed]).reshape(-1, NUM_POINTS, 2),
-        euler=np.array([face.euler for face in parsed]).reshape(-1, 3),
-        faults=np.array([face.fault or fault for face, fault in zip(parsed, faults, strict=True)]),
+        points,
+        euler=euler,
+        faults=np.array(faults),
         remarks=(f"{unsure} faces by pt2d, which 300W-LP has of the photograph before it was turned",)
         if unsure
         else (),
@@ -90,12 +95,14 @@ def _shared_folders(first: str, second: str) -> int:
 
 class _Face(NamedTuple):
     """Points (68, 2) as MATLAB counts them, our pitch, yaw, roll in degrees, whether the points are of this picture
-    beyond doubt, and what is wrong with them."""
+    beyond doubt, the bytes of pt2d, what to do where that is of another picture, and what is wrong with the points."""
 
     points: np.ndarray
     euler: np.ndarray
     is_seen: bool
-    fault: str = ""
+    still: bytes
+    remedy: str
+    fault: str
 
 
 def _parse(path: Path, root: Path, turned: dict[tuple[str, str], list[str]]) -> _Face:
@@ -107,7 +114,8 @@ def _parse(path: Path, root: Path, turned: dict[tuple[str, str], list[str]]) -> 
         points = found.get("pts_3d", found.get("pts_2d"))
         points = None if points is None else points.T
     is_seen = points is not None  # in this picture, not before it was turned
-    points = points if is_seen else content.get("pt2d")
+    still = content.get("pt2d")
+    points = points if is_seen else still
     if points is None or "Pose_Para" not in content:
         found = ", ".join(sorted(content)) or "none of them"
         raise InputError(f"expected pt3d_68 or pt2d, and Pose_Para, found {found}")
@@ -116,10 +124,12 @@ def _parse(path: Path, root: Path, turned: dict[tuple[str, str], list[str]]) -> 
     if content["Pose_Para"].size < 3:
         raise InputError(f"expected Pose_Para to begin with three angles, found {content['Pose_Para'].size} numbers")
     points, euler = points[:2].T, _our_pose(content["Pose_Para"].ravel()[:3])
-    return _Face(points, euler, is_seen, "" if is_seen else _disagreement(points, euler))
+    remedy = _REMEDY_OF_FLIPPED if path.parent.name.lower().endswith(_FLIPPED) else _REMEDY
+    fault = "" if is_seen else _disagreement(points, euler, remedy)
+    return _Face(points, euler, is_seen, b"" if still is None else still.tobytes(), remedy, fault)
 
 
-def _disagreement(points: np.ndarray, euler: np.ndarray) -> str:
+def _disagreement(points: np.ndarray, euler: np.ndarray, remedy: str) -> str:
     """Why the points cannot be those of a face in this pose, if so."""
     if not np.isfinite(points).all() or find_placeholders(points[None]).any():
         return ""  # said by others
@@ -129,7 +139,7 @@ def _disagreement(points: np.ndarray, euler: np.ndarray) -> str:
     poses = "yaw {:.0f} and pitch {:.0f}".format
     return (
         f"its pt2d shows a face at {poses(found[1], found[0])} degrees, its Pose_Para says "
-        f"{poses(euler[1], euler[0])}; {_REMEDY}"
+        f"{poses(euler[1], euler[0])}; {remedy}"
     )
 
 
@@ -137,15 +147,44 @@ def _shared_points(faces: list[_Face]) -> list[str]:
     """A fault for each face that has the pt2d of another one in another pose."""
     poses: dict[bytes, list[np.ndarray]] = defaultdict(list)
     for face in faces:
-        if not face.is_seen:
-            poses[face.points.tobytes()].append(face.euler)
-    is_shared = {points: np.ptp(found, axis=0).max() > _SAME_POSE for points, found in poses.items()}
+        poses[face.still].append(face.euler)
+    is_shared = {still: np.ptp(found, axis=0).max() > _SAME_POSE for still, found in poses.items()}
     return [
-        f"its pt2d is also that of a face in another pose; {_REMEDY}"
-        if not face.is_seen and is_shared[face.points.tobytes()]
+        f"its pt2d is also that of a face in another pose; {face.remedy}"
+        if not face.is_seen and is_shared[face.still]
         else ""
         for face in faces
     ]
+
+
+def _mirrored(points: np.ndarray, euler: np.ndarray) -> list[str]:
+    """A fault for each face whose points contradict the stated pose as they are, and fit it mirrored.
+
+    points: (N, 68, 2); euler: (N, 3) as stated. Frontal faces and full profiles look the same both ways.
+    """
+    faults = [""] * len(points)
+    rows = np.flatnonzero(np.isfinite(points).all(axis=(1, 2)) & ~find_placeholders(points).any(axis=1))
+    if not len(rows):
+        return faults
+    points, euler = points[rows], euler[rows]
+    found, stated = fit_pose(points), euler
+    of_mirror = _degrees_apart(found, stated * [1, -1, -1])
+    of_order = _degrees_apart(fit_pose(points[:, FLIP_PERMUTATION]), stated)
+    contradicts = _degrees_apart(found, stated) > 2 * _MOST_APART
+    causes = (
+        (of_mirror, "its points are those of the mirrored picture: its Pose_Para says the opposite yaw and roll"),
+        (of_order, "left and right are swapped in its points: they are mirrored, and their order is not"),
+    )
+    for apart, cause in causes:
+        for row in rows[contradicts & (apart < _MOST_APART)]:
+            faults[row] = f"{cause}; mend them or leave it out"
+    return faults
+
+
+def _degrees_apart(first: np.ndarray, second: np.ndarray) -> np.ndarray:
+    """(N,) the angle between two poses (N, 3), which is small also where single angles differ, as in profiles."""
+    trace = (rotation_matrix(first) * rotation_matrix(second)).sum(axis=(1, 2))
+    return np.degrees(np.arccos(np.clip((trace - 1) / 2, -1, 1)))
 
 
 def _our_pose(radians: np.ndarray) -> np.ndarray:
