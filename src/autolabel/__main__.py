@@ -25,7 +25,7 @@ _TRAIN_ONLY = (
 )
 
 
-def parse_arguments(arguments: list[str] | None = None) -> tuple[argparse.Namespace, argparse.Namespace]:
+def parse_arguments() -> tuple[argparse.Namespace, argparse.Namespace]:
     """Own flags, and those of train.py. Raises InputError for values outside of their range."""
     parser = Parser(
         prog="python3 -m src.autolabel",
@@ -59,7 +59,7 @@ def parse_arguments(arguments: list[str] | None = None) -> tuple[argparse.Namesp
         "--labeled_count", type=int, metavar="N", help="hide all but N labels of --labeled, and measure against them"
     )
     experiment.add_argument("--report_dir", type=Path, help="annotated folder that is only measured, at the end")
-    own, rest = parser.parse_known_args(arguments)
+    own, rest = parser.parse_known_args()
     misplaced = [word for word in rest if word.split("=")[0] in _TRAIN_ONLY]
     if misplaced:
         raise InputError(f"{misplaced[0]} is for train.py; give --labeled, --unlabeled, --val_dir and --out instead")

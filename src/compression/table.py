@@ -78,7 +78,8 @@ def compare(files: list[File], validation: PreparedFaces, folder: Path, *, turns
         errors = evaluate(open_model(file.path), validation)
         low, high = bootstrap_interval(errors)
         accuracy = {"nme": nme(errors), "nme_low": low, "nme_high": high}
-        rows.append({"model": file.model, "form": file.form, "gflops": file.mmacs / 500, **accuracy})
+        gflops = 2 * file.mmacs / 1000  # a multiply-add is two operations
+        rows.append({"model": file.model, "form": file.form, "gflops": gflops, **accuracy})
     table = pd.DataFrame([*rows, {"model": BASELINE, "form": "float32"}])
     table["loss"] = 100 * (table["nme"] / table["nme"][0] - 1)
     table["megabytes"] = [path.stat().st_size / 1e6 for path in timed]

@@ -35,7 +35,7 @@ NAME_PATTERN = r"(.*\d.*)_\d{1,2}"
 class Pictures:
     """P pictures of some folders.
 
-    names: (P) str, relative to their folder; folder: (P) index of it; digests: (P) bytes, equal for equal files;
+    names: (P,) str, relative to their folder; folder: (P,) index of it; digests: (P,) bytes, equal for equal files;
     hashes: (P, 2) uint64, along rows and along columns. broken: what could not be read, and why.
     """
 

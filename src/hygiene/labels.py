@@ -4,7 +4,6 @@ The network errs by a few percent of a face, labels of the wrong picture, frame 
 far off, their labels are tried in other orders and frames; the change that explains most of them is named, not made.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,14 +13,14 @@ from src.command_line import progress
 from src.datasets.prepared import PreparedFaces
 from src.errors import InputError
 from src.geometry import apply_affine, orientation_affine
-from src.markup import FLIP_PERMUTATION, INNER_51, NUM_POINTS
+from src.markup import INNER_51, NUM_POINTS, flip_permutation
 from src.predict.confidence import SHIPPED, disagreement
 from src.predict.looks import combine
 from src.predict.runtimes import Runtime, look_repeatedly
 from src.visualization.sheet import save_picture, sheet_of_squares
 
 FAR = 0.12  # of the face's size: the largest error on 199 labeled photographs of all poses is 0.11
-ALARM = 0.1  # share of a source's faces
+_ALARM = 0.1  # share of a source's faces
 _EXPLAINED = 0.5  # share of the faces far off that a cause has to bring near
 _RECOGNIZED = 0.3  # score from which the network is taken to see a face
 _LOOKS = 2
@@ -49,7 +48,10 @@ class LabelCheck:
 
 
 def check_labels(runtime: Runtime, faces: PreparedFaces, *, most: int | None = None) -> LabelCheck:
-    """Hold the labels of the first `most` faces of every source (all unless given) against a network's points."""
+    """Compare the labels of the first `most` faces of every source (all unless given) with a network's points.
+
+    Raises InputError for a network of other points than 68.
+    """
     rows = np.concatenate([np.flatnonzero(faces.source == source)[:most] for source in np.unique(faces.source)])
     predicted, scores = [], []
     for start in progress(range(0, len(rows), _BATCH), desc="checking labels", unit="batch"):
@@ -67,12 +69,12 @@ def check_labels(runtime: Runtime, faces: PreparedFaces, *, most: int | None = N
 
 
 def describe_check(check: LabelCheck, faces: PreparedFaces) -> list[str]:
-    """A line for each source of which more than `ALARM` lie far off, with the likely cause."""
+    """A line for each source of which more than a tenth of the faces lie far off, with the likely cause."""
     lines = []
     for source, name in enumerate(faces.source_names):
         chosen = faces.source[check.rows] == source
         far = chosen & check.is_far
-        if not chosen.any() or far.sum() <= ALARM * chosen.sum():
+        if not chosen.any() or far.sum() <= _ALARM * chosen.sum():
             continue
         lines.append(
             f"label check: {name}: {far.sum()} of {chosen.sum()} faces have labels far from the network's points; "
@@ -97,12 +99,8 @@ def write_sheet(check: LabelCheck, faces: PreparedFaces, path: Path) -> None:
 def _likely_cause(check: LabelCheck, faces: PreparedFaces, far: np.ndarray) -> str:
     rows, predicted = check.rows[far], check.points_unit[far]
     labels = faces.points_unit[rows].astype(np.float64)
-    explained = {}
-    for cause, change in _changes(labels.shape[1]).items():
-        explained[cause] = (_errors(change(labels), predicted) < FAR).mean()
-    frames = _frames(faces, rows)
-    for cause, changed in frames.items():
-        explained[cause] = (_errors(changed, predicted) < FAR).mean()
+    changed = _orders(labels) | _frames(faces, rows)
+    explained = {cause: (_errors(points, predicted) < FAR).mean() for cause, points in changed.items()}
     best = max(explained, key=explained.get)
     if explained[best] >= _EXPLAINED:
         return f"likely cause: {best} (brings {100 * explained[best]:.0f} % of them near)"
@@ -111,15 +109,14 @@ def _likely_cause(check: LabelCheck, faces: PreparedFaces, far: np.ndarray) -> s
     return "no other order or frame explains it: labels of other pictures, or another mark-up"
 
 
-def _changes(count: int) -> dict[str, Callable[[np.ndarray], np.ndarray]]:
-    """Orders in which labels may have been written, as functions of (M, count, 2) that undo them."""
-    mirror = _mirror(count)
+def _orders(labels: np.ndarray) -> dict[str, np.ndarray]:
+    """The labels (M, K, 2) put right, by the order in which they may have been written."""
     return {
-        "left and right are swapped in the points' order": lambda points: points[:, mirror],
-        "the list is shifted by one point (counted from 1)": lambda points: np.roll(points, 1, axis=1),
-        "the list is shifted by one point the other way": lambda points: np.roll(points, -1, axis=1),
-        "the points' order is reversed": lambda points: points[:, ::-1],
-        "x and y are swapped": lambda points: points[..., ::-1],
+        "left and right are swapped in the points' order": labels[:, flip_permutation(labels.shape[1])],
+        "the list is shifted by one point (counted from 1)": np.roll(labels, 1, axis=1),
+        "the list is shifted by one point the other way": np.roll(labels, -1, axis=1),
+        "the points' order is reversed": labels[:, ::-1],
+        "x and y are swapped": labels[..., ::-1],
     }
 
 
@@ -136,13 +133,9 @@ def _frames(faces: PreparedFaces, rows: np.ndarray) -> dict[str, np.ndarray]:
         turned = apply_affine(affines, turned)
         if orientation in _MIRRORED:  # what was the right eye looks like a left one
             frames[f"the labels are {words} against the picture"] = turned
-            turned = turned[:, _mirror(turned.shape[1])]
+            turned = turned[:, flip_permutation(turned.shape[1])]
         frames[f"the picture is {words} against its labels"] = turned
     return frames
-
-
-def _mirror(count: int) -> np.ndarray:
-    return FLIP_PERMUTATION if count == NUM_POINTS else FLIP_PERMUTATION[list(INNER_51)] - INNER_51[0]
 
 
 def _errors(labels: np.ndarray, predicted: np.ndarray) -> np.ndarray:

@@ -6,9 +6,9 @@ from src.datasets.prepared import PreparedFaces
 from src.markup import INNER_51, MEAN_SHAPE, NUM_POINTS
 from src.pose import camera_weights, fit_pose
 
-FAR_OUTSIDE = 0.5  # sides of the square by which a point may lie beyond it
-MOST_EQUAL = 8  # points that share their place with another one: closed eyes and lips have a few
-MOST_RESIDUAL = 0.25  # of the face's size; the challenge's 199 validation faces stay below 0.18
+_FAR_OUTSIDE = 0.5  # sides of the square by which a point may lie beyond it
+_MOST_EQUAL = 8  # points that share their place with another one: closed eyes and lips have a few
+_MOST_RESIDUAL = 0.25  # of the face's size; the challenge's 199 validation faces stay below 0.18
 _SWAPPED = "left and right swapped"
 _MOST_BEHIND = 0.05  # share of the faces
 _BEHIND = 120.0  # degrees of yaw: seen from behind, which is what swapped left and right look like
@@ -18,9 +18,9 @@ def odd_faces(faces: PreparedFaces) -> dict[str, np.ndarray]:
     """The rows (M,) of faces whose labels are odd, by what is odd about them; a face is named once."""
     points = faces.points_unit.astype(np.float64)
     checks = {
-        "points far outside the picture": (np.abs(points - 0.5) > 0.5 + FAR_OUTSIDE).any(axis=(1, 2)),
-        "many points in one place": np.array([_count_equal(face) > MOST_EQUAL for face in points]),
-        "no head's shape": shape_residual(points) > MOST_RESIDUAL,
+        "points far outside the picture": (np.abs(points - 0.5) > 0.5 + _FAR_OUTSIDE).any(axis=(1, 2)),
+        "many points in one place": np.array([_count_equal(face) > _MOST_EQUAL for face in points]),
+        "no head's shape": shape_residual(points) > _MOST_RESIDUAL,
         _SWAPPED: np.abs(fit_pose(points)[:, 1]) > _BEHIND,
     }
     seen = np.zeros(len(points), bool)
@@ -34,7 +34,7 @@ def odd_faces(faces: PreparedFaces) -> dict[str, np.ndarray]:
 
 
 def shape_residual(points: np.ndarray) -> np.ndarray:
-    """(N,) how far points (N, 68 or 51, 2) lie from the mean head in its best position, in shares of their size.
+    """How far, (N,), points (N, 68 or 51, 2) lie from the mean head in its best position, in shares of their size.
 
     The head may be turned, scaled and sheared, so this is a lower limit; size is the root mean square distance from
     the points' center.

@@ -2,17 +2,20 @@
 
 import csv
 from pathlib import Path
+from unittest import mock
 
 import numpy as np
 import onnx
 import pytest
 from PIL import Image
 
+from src.benchmark import measurements
 from src.benchmark.baselines import predict_one_by_one
 from src.benchmark.measurements import (
     augmentation_rows,
     make_faces,
     onnx_milliseconds,
+    onnx_rows,
     prediction_rows,
     preparation_rows,
     training_rows,
@@ -123,3 +126,12 @@ def test_an_onnx_file_is_timed(tmp_path: Path) -> None:
     model = onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", 20)], ir_version=10)
     onnx.save(model, tmp_path / "relu.onnx")
     assert 0 < onnx_milliseconds(tmp_path / "relu.onnx", repeats=3) < 1000
+
+
+def test_one_picture_is_held_to_eight_times_the_baseline(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("export_onnx", "onnx_program", "mobilenet_v3_large"):
+        monkeypatch.setattr(measurements, name, mock.MagicMock())
+    for baseline, is_met in ((9.0, True), (7.0, False)):
+        monkeypatch.setattr(measurements, "onnx_milliseconds", lambda path, b=baseline: 1 if "ours" in path.name else b)
+        (row,) = onnx_rows(build_model(CONFIG), tmp_path, repeats=1)
+        assert row.met is is_met
