@@ -26,7 +26,8 @@ MOST_LABELS = 512_000_000  # bytes of one file of labels: 200,000 faces
 MOST_OF_A_PICTURE = 4_000_000  # bytes of the labels of one picture
 _SIGNS = re.compile(r"\S[^\n]*")  # of a line, from its first on
 _LONGEST_LINE, _MOST_LINES = 100_000, 1_000_000
-_JSON_BYTES = {"[": 64, "{": 232, ",": 40}  # of Python's objects for a list, a dictionary, one more value
+_PART = 1_000_000  # characters of a text that is read a line at a time
+_JSON_BYTES = {b"[": 64, b"{": 232, b",": 40}  # of Python's objects for a list, a dictionary, one more value
 _MOST_JSON = 2_500_000_000
 _METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 
@@ -169,11 +170,17 @@ def read_text(path: str | os.PathLike, *, most: int = MOST_LABELS) -> str:
 
     Raises as `check_regular`, and InputError where it is no text.
     """
-    try:
+    with _as_text():
         text = read_bytes(path, most=most).decode("utf-8-sig")
+    return text.replace("\r\n", "\n").replace("\r", "\n")
+
+
+@contextlib.contextmanager
+def _as_text() -> Iterator[None]:
+    try:
+        yield
     except UnicodeDecodeError:
         raise InputError("expected text in UTF-8, found other bytes") from None
-    return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
 def read_lines(path: str | os.PathLike, *, most: int = MOST_LABELS) -> Iterator[tuple[int, str]]:
@@ -181,26 +188,43 @@ def read_lines(path: str | os.PathLike, *, most: int = MOST_LABELS) -> Iterator[
 
     Raises as `read_text`, and InputError for a line longer than a face's and for more faces than memory holds.
     """
-    text = read_text(path, most=most)
-    number, place = 1, 0
-    for count, match in enumerate(_SIGNS.finditer(text), 1):  # splitting would hold all lines, also empty ones, at once
-        start = text.rfind("\n", 0, match.start()) + 1
-        number, place = number + text.count("\n", place, start), start
-        if match.end() - start > _LONGEST_LINE:
-            raise InputError(f"line {number}: expected at most {_LONGEST_LINE} characters, found {match.end() - start}")
-        if count > _MOST_LINES:
-            raise InputError(f"expected at most {_MOST_LINES:,} faces, found more; divide the file")
-        yield number, text[start : match.end()]
+    number, count = 1, 0
+    for text in _whole_lines(path, most=most):
+        place = 0
+        for match in _SIGNS.finditer(text):  # splitting would take long for millions of empty lines
+            start = text.rfind("\n", 0, match.start()) + 1
+            number, place, count = number + text.count("\n", place, start), start, count + 1
+            if match.end() - start > _LONGEST_LINE:
+                raise InputError(f"line {number}: expected at most {_LONGEST_LINE} characters, found more")
+            if count > _MOST_LINES:
+                raise InputError(f"expected at most {_MOST_LINES:,} faces, found more; divide the file")
+            yield number, text[start : match.end()]
+        number += text.count("\n", place)
+
+
+def _whole_lines(path: str | os.PathLike, *, most: int) -> Iterator[str]:
+    """A text in parts of whole lines, so that a file's size does not count in memory; a line too long may be cut."""
+    check_regular(path, most=most)
+    rest = ""
+    with _as_text(), open(path, encoding="utf-8-sig") as file:
+        while part := file.read(_PART):
+            lines, sign, rest = (rest + part).rpartition("\n")
+            if len(rest) > _LONGEST_LINE:
+                lines, sign, rest = lines + sign, rest, ""
+            yield lines + sign
+    yield rest
 
 
 def read_json(path: str | os.PathLike, *, most: int = MOST_LABELS) -> object:
     """What a JSON file holds. Raises as `read_text`, and InputError where it is no JSON."""
-    text = read_text(path, most=most)
-    needed = len(text) + sum(size * text.count(sign) for sign, size in _JSON_BYTES.items())
+    content = read_bytes(path, most=most)
+    needed = len(content) + sum(size * content.count(sign) for sign, size in _JSON_BYTES.items())
     if needed > _MOST_JSON:
         raise InputError(f"expected JSON that takes at most {_MOST_JSON / 1e9:g} GB, found {needed / 1e9:.1f}")
+    with _as_text():
+        content = content.decode("utf-8-sig")
     try:
-        return json.loads(text, object_pairs_hook=_distinct)
+        return json.loads(content, object_pairs_hook=_distinct)
     except RecursionError:
         raise InputError("expected JSON of a few levels, found a deeper nesting") from None
     except json.JSONDecodeError as error:

@@ -5,6 +5,7 @@ import json
 import os
 import shutil
 import signal
+import tracemalloc
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -144,11 +145,32 @@ def test_lines_are_read_one_at_a_time_and_none_is_endless(tmp_path: Path) -> Non
     (tmp_path / "a.txt").write_text("a b\n\n  \nc\n")
     assert list(read_lines(tmp_path / "a.txt")) == [(1, "a b"), (4, "c")]
     (tmp_path / "a.txt").write_text("1," * 100_000)
-    with pytest.raises(InputError, match="line 1: expected at most 100000 characters, found 200000"):
+    with pytest.raises(InputError, match="line 1: expected at most 100000 characters, found more"):
         list(read_lines(tmp_path / "a.txt"))
     (tmp_path / "a.txt").write_text("a\n" * 1_000_001)
     with pytest.raises(InputError, match="at most 1,000,000 faces"):
         list(read_lines(tmp_path / "a.txt"))
+
+
+@pytest.mark.parametrize("line", [b"", b" ", b"1 2", b"1 2\r", "é 2".encode(), b"9" * 100_000])
+def test_lines_are_whole_whatever_the_parts_in_which_a_file_is_read(line: bytes, tmp_path: Path) -> None:
+    count = max(3, 2_500_000 // (len(line) + 1))  # some parts
+    (tmp_path / "a.txt").write_bytes(b"\xef\xbb\xbf" + (line + b"\n") * count + b"last")
+    *found, last = read_lines(tmp_path / "a.txt")
+    assert last == (count + 1, "last")
+    kept = line.decode().rstrip("\r")
+    assert found == ([(number, kept) for number in range(1, count + 1)] if kept.strip() else [])
+
+
+@pytest.mark.parametrize("content", [b"\n" * 20_000_000, b"[]," * 7_000_000, b" " * 20_000_000])
+def test_the_size_of_a_text_of_lines_does_not_count_in_memory(content: bytes, tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_bytes(content)
+    tracemalloc.start()
+    with contextlib.suppress(InputError):
+        assert list(read_lines(tmp_path / "a.txt")) == []
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < len(content) / 2
 
 
 def test_toml_that_is_deep_is_refused(tmp_path: Path) -> None:
