@@ -15,7 +15,8 @@ from src.datasets.prepared import load_prepared
 
 
 def _prepare(root: Path, *flags: object) -> Outcome:
-    return run("preparation.py", "--root", root / "set", "--out", root / "out", "--image_size", 32, *flags)
+    size = () if "--to" in flags else ("--image_size", 32)  # whole pictures are copied
+    return run("preparation.py", "--root", root / "set", "--out", root / "out", *size, *flags)
 
 
 def _edit(path: Path, old: str, new: str) -> None:
