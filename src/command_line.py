@@ -17,9 +17,9 @@ if TYPE_CHECKING:
     from tqdm import tqdm
 
 Item = TypeVar("Item")
-HEARD = (signal.SIGINT, signal.SIGTERM)  # Ctrl-C and a polite kill
+HEARD = (signal.SIGINT, signal.SIGTERM)  # Ctrl-C, and what `kill PID` sends
 _SECONDS = 30.0  # between lines about long work
-_MOST = 2**32  # of a flag's number, which arithmetic on 64 bits bears
+_MOST = 2**32  # of a flag's number: 64-bit arithmetic with it does not overflow
 _LONGEST, _LEFT_OUT = 300, " ... "  # characters of an error; what stands for its middle
 
 
@@ -31,9 +31,11 @@ class HelpFormatter(argparse.ArgumentDefaultsHelpFormatter):
 
 
 class Parser(argparse.ArgumentParser):
-    """Flags whose mistakes are one line as all others are, whose numbers are finite and of a sane size, and whose text
-    says something: an empty path would be the working directory. `type=str` admits empty text. given: the names of
-    those on the command line, also with their default's value."""
+    """A parser whose errors are one line like all others.
+
+    Numbers must be finite and of a sane size, and text must not be blank, unless its flag has `type=str`: an empty path
+    would be the working directory. given: the names of the flags on the command line.
+    """
 
     def __init__(self, **settings: object) -> None:
         super().__init__(**{"formatter_class": HelpFormatter} | settings)
@@ -62,15 +64,15 @@ class Parser(argparse.ArgumentParser):
 
 
 def end_at_once(_number: int, _frame: object) -> None:
-    """The handler of Ctrl-C and polite kills before a command starts (`src/__init__.py`) and after its end, when
-    nothing is written yet or any more."""
+    """The handler of HEARD before a command starts (`src/__init__.py`) and after its end, when nothing is being
+    written."""
     if is_first():
         os.write(2, b"interrupted\n")
     os._exit(130)
 
 
 def quiet_libraries() -> None:
-    """Let libraries not speak of odd files and numbers: broken ones raise as well, and an error is one line."""
+    """Silence what libraries say of odd files and numbers: broken ones raise as well, and an error is one line."""
     warnings.filterwarnings("ignore", module=r"(PIL|torch)\.")
     warnings.filterwarnings("ignore", category=RuntimeWarning)
     logging.getLogger("PIL").setLevel(logging.CRITICAL + 1)
@@ -80,7 +82,7 @@ def run_command(main: Callable[[], None]) -> None:
     """Run a script's `main` and turn foreseeable failures into one line and an exit code.
 
     Exit codes: 2 for a wrong input, a failing disk or too little memory (InputError, OSError, MemoryError), 130 for
-    Ctrl-C or a polite kill. Anything else is a defect of this software and keeps its traceback.
+    Ctrl-C or SIGTERM. Anything else is a defect of this software and keeps its traceback.
     """
     own = [number for number in HEARD if signal.getsignal(number) is end_at_once]
     for number in HEARD:
@@ -112,7 +114,7 @@ def run_command(main: Callable[[], None]) -> None:
 
 
 def _open_streams() -> None:
-    """Streams that were closed go nowhere: otherwise the next files to be opened would be taken for them."""
+    """Open closed streams on the null device: otherwise the next files to be opened would be taken for them."""
     while (descriptor := os.open(os.devnull, os.O_RDWR)) <= 2:
         pass
     os.close(descriptor)
@@ -146,7 +148,7 @@ def progress(items: Iterable[Item] | None = None, **settings: object) -> "tqdm[I
 
 
 class _Lines:
-    """A stream for tqdm on which what it would write over is a line of its own."""
+    """A stream for tqdm on which every state of a bar is a line of its own."""
 
     def __init__(self, stream: TextIO) -> None:
         self.stream = stream

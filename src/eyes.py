@@ -46,7 +46,7 @@ def detection_rates(openness: np.ndarray, is_closed: np.ndarray, threshold: floa
 def roc_auc(openness: np.ndarray, is_closed: np.ndarray) -> float:
     """Area under the ROC of "closed below a threshold": how often a closed eye has a smaller ratio than an open one.
 
-    Half is a coin's. openness: (N, 2), NaN for hidden eyes, which do not count. is_closed: (N, 2). NaN where either
+    0.5 is chance. openness: (N, 2), NaN for hidden eyes, which do not count. is_closed: (N, 2). NaN where either
     kind is absent. Ties count half (Hanley and McNeil, "The Meaning and Use of the Area under a ROC Curve", 1982).
     """
     from scipy.stats import rankdata  # here, because the light package has no SciPy and no use for it
@@ -61,7 +61,7 @@ def roc_auc(openness: np.ndarray, is_closed: np.ndarray) -> float:
 
 
 def best_threshold(openness: np.ndarray, is_closed: np.ndarray) -> float:
-    """The threshold with the best rate of closed eyes found less that of false alarms. Arrays: `detection_rates`."""
+    """The threshold with the largest lead of closed eyes found over false alarms. Arrays: see `detection_rates`."""
     steps = np.unique(openness[np.isfinite(openness)])
     leads = [found - false for found, false in (detection_rates(openness, is_closed, step) for step in steps)]
     return float(steps[int(np.nanargmax(leads))]) if np.isfinite(leads).any() else float("nan")

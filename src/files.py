@@ -24,7 +24,7 @@ _LONGEST_NAME = 60  # characters of a target that its temporary name repeats
 _WITHOUT_LOCKS = (errno.ENOTSUP, errno.ENOSYS, errno.ENOLCK, errno.EBADF)
 MOST_LABELS = 512_000_000  # bytes of one file of labels: 200,000 faces
 MOST_OF_A_PICTURE = 4_000_000  # bytes of the labels of one picture
-_SIGNS = re.compile(r"\S[^\n]*")  # of a line, from its first on
+_LINE_TEXT = re.compile(r"\S[^\n]*")  # a line from its first visible character on; blank lines have none
 _LONGEST_LINE, _MOST_LINES = 100_000, 1_000_000
 _PART = 1_000_000  # characters of a text that is read a line at a time
 _JSON_BYTES = {b"[": 64, b"{": 232, b",": 40}  # of Python's objects for a list, a dictionary, one more value
@@ -58,7 +58,7 @@ def atomic_path(target: str | os.PathLike) -> Iterator[Path]:
 
 @contextlib.contextmanager
 def naming(path: str | os.PathLike) -> Iterator[None]:
-    """Name a file in an OSError that names none, as that of a full disk."""
+    """Put a file's name into an OSError that has none, such as a full disk's."""
     try:
         yield
     except OSError as error:
@@ -166,7 +166,7 @@ def read_head(path: str | os.PathLike, count: int) -> bytes:
 
 
 def read_text(path: str | os.PathLike, *, most: int = MOST_LABELS) -> str:
-    """A text file in UTF-8, with or without its mark, with any of the line ends in use.
+    """A text file in UTF-8, with or without a byte-order mark, with any line ending.
 
     Raises as `check_regular`, and InputError where it is no text.
     """
@@ -184,14 +184,14 @@ def _as_text() -> Iterator[None]:
 
 
 def read_lines(path: str | os.PathLike, *, most: int = MOST_LABELS) -> Iterator[tuple[int, str]]:
-    """The lines of a text of labels that hold anything, a face each, and their numbers from 1, one at a time.
+    """The lines of a file of labels that are not blank, a face each, with their numbers from 1, one at a time.
 
     Raises as `read_text`, and InputError for a line longer than a face's and for more faces than memory holds.
     """
     number, count = 1, 0
     for text in _whole_lines(path, most=most):
         place = 0
-        for match in _SIGNS.finditer(text):  # splitting would take long for millions of empty lines
+        for match in _LINE_TEXT.finditer(text):  # splitting would take long for millions of empty lines
             start = text.rfind("\n", 0, match.start()) + 1
             number, place, count = number + text.count("\n", place, start), start, count + 1
             if match.end() - start > _LONGEST_LINE:

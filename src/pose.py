@@ -54,8 +54,8 @@ def fit_pose(points: np.ndarray) -> np.ndarray:
 def in_plane_rotation(euler: np.ndarray) -> np.ndarray:
     """How far the head's own axis is turned counterclockwise in the picture, (...) in degrees, |angle| <= 180.
 
-    euler: (..., 3). In a profile this is the angle that people see: pitch, there, turns the head in the picture, too,
-    and roll alone may be anything.
+    euler: (..., 3). This is the angle that people see. In a profile it is not roll: pitch turns the head in the picture
+    there, too, so that roll alone may be anything.
     """
     axis = rotation_matrix(euler)[..., 1]  # (..., 3), y up
     return np.degrees(np.arctan2(-axis[..., 0], axis[..., 1]))
