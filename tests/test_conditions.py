@@ -52,10 +52,10 @@ def test_a_full_disk_is_one_line_and_leaves_nothing_half_written(words: tuple, c
 def test_names_that_are_no_text_are_names(root: Path, tmp_path: Path) -> None:
     odd = tmp_path / os.fsdecode(b"caf\xe9 \xff")  # Latin-1, as some archives unpack
     shutil.move(root, odd / "data")
-    flags = ("--image_size", 64)
-    assert run("preparation.py", "--data_root", odd / "data", "--out_root", odd / "arrays", *flags).code == 0
-    faces = ("preparation.py", "--root", odd / "data" / "synthetics_train", *flags)
-    assert run(*faces, "--out", odd / "own").code == 0
+    size = ("--image_size", 64)
+    assert run("preparation.py", "--data_root", odd / "data", "--out_root", odd / "arrays", *size).code == 0
+    faces = ("preparation.py", "--root", odd / "data" / "synthetics_train")
+    assert run(*faces, "--out", odd / "own", *size).code == 0
     assert run(*faces, "--out", odd / "coco", "--to", "coco").code == 0
     assert len(load_prepared(odd / "own")) == len(load_prepared(odd / "arrays" / "AFLW_train_data")) == 4
     hygiene = ("src/hygiene/__main__.py", "--root", odd / "data" / "synthetics_train", odd / "data" / "aflw_val")
