@@ -1,10 +1,13 @@
-"""Scenes of pasted faces: their points lie where their dots do, at every turn."""
+"""Scenes of pasted faces: their points lie where their dots do, at every turn, and what is found is counted."""
 
 import numpy as np
 import pytest
 from PIL import Image, ImageDraw
+from rectangle_face import RectangleDetector, RectangleFinder, rectangle_picture, rectangle_points
 
-from src.evaluation.whole_pictures import make_scene
+from src.evaluation.whole_pictures import Scene, make_scene, measure
+from src.predict import predictor as predict
+from src.predict.predictor import Predictor
 
 
 @pytest.mark.parametrize("roll", [0, 40, 90, 180])
@@ -21,3 +24,16 @@ def test_points_lie_on_what_is_pasted(roll: float) -> None:
         red, _, blue = scene.picture.getpixel((int(column), int(row)))
         assert red > 200
         assert blue < 60
+
+
+def test_found_faces_and_faces_too_many_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(predict, "open_model", lambda path, **options: RectangleFinder())
+    predictor = Predictor("any.pth.tar")
+    predictor._detector = RectangleDetector()
+    there, unlabeled, nowhere = (60, 40, 160, 140), (250, 120, 330, 200), (10, 170, 60, 220)
+    points_image = np.stack([rectangle_points(there), rectangle_points(nowhere)])
+    scene = Scene(rectangle_picture((400, 240), there, unlabeled), points_image, np.array([200.0, 100.0]))
+    values = measure(predictor, [scene], tiles=False)
+    assert (values["found"], values["extra"]) == (0.5, 1)
+    assert values["nme"] < 1
+    assert values["true_nme"] < 1
