@@ -10,13 +10,14 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
-from torchvision.models import mobilenetv2, mobilenetv3, shufflenetv2
+from torchvision.models import mobilenetv2, mobilenetv3
 from torchvision.ops import SqueezeExcitation
 
 from src.errors import InputError
+from src.network.backbones import shufflenet
 from src.network.heads.heatmap import HeatmapHead
 
-_BRANCHES = {shufflenetv2.InvertedResidual: "branch2", mobilenetv2.InvertedResidual: "conv"}
+_BRANCHES = {shufflenet.Unit: "branch2", mobilenetv2.InvertedResidual: "conv"}
 _BRANCHES |= {mobilenetv3.InvertedResidual: "block"}
 WIDEST = 4  # times a network's own width
 

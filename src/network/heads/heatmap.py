@@ -77,36 +77,41 @@ class HeatmapHead(Head):
 
     def decode(self, raw: Tensor) -> Tensor:
         """raw (B, 68, side, side) -> points_input (B, 68, 2), the mean position under the softmax, as a face has it."""
-        with torch.autocast(raw.device.type, enabled=False):
-            return self.shape(self._mean_position(raw))
+        return self._points(_flat(raw).softmax(dim=-1), raw.shape[-1])
 
-    def _mean_position(self, raw: Tensor) -> Tensor:
-        """raw -> (B, 68, 2) of each map by itself, in the input frame."""
-        probability, centers = _softmax(raw), self._centers_of(raw.shape[-1])
-        places = torch.cartesian_prod(centers, centers).flip(1)  # (side^2, 2) x, y of the cells, row by row
-        return probability.flatten(2) @ places
+    def _points(self, probability: Tensor, side: int) -> Tensor:
+        """probability (B, 68, side * side) -> points_input (B, 68, 2)."""
+        with torch.autocast(probability.device.type, enabled=False):
+            return self.shape(self._mean_position(probability, side))
+
+    def _mean_position(self, probability: Tensor, side: int) -> Tensor:
+        """The same of each map by itself."""
+        centers = self._centers_of(side)
+        return probability @ torch.cartesian_prod(centers, centers).flip(1)  # (side^2, 2) x, y of the cells, row by row
 
     def covariance(self, raw: Tensor) -> Tensor:
         """raw -> (B, 68, 3): variance of x, covariance, variance of y of each map, 1 0 1 for the target's Gaussian."""
-        probability, centers = _softmax(raw), self._centers_of(raw.shape[-1])
-        offsets = (centers - self._mean_position(raw)[..., None]) / self._width(centers)  # (B, 68, 2, side)
+        probability, centers = _flat(raw).softmax(dim=-1), self._centers_of(raw.shape[-1])
+        mean = self._mean_position(probability, len(centers))
+        offsets = (centers - mean[..., None]) / self._width(centers)  # (B, 68, 2, side)
         columns, rows = offsets[:, :, 0, None, :], offsets[:, :, 1, :, None]
         products = (columns * columns, columns * rows, rows * rows)
-        return torch.stack([(probability * product).sum(dim=(2, 3)) for product in products], dim=-1)
+        return torch.stack([(probability * product.flatten(2)).sum(dim=2) for product in products], dim=-1)
 
     def loss(self, raw: Tensor, points_input: Tensor, criterion: Callable[..., Tensor]) -> Tensor:
         """The coordinates' loss plus the maps' cross-entropy with the encoded target, one value a face (B,)."""
+        side = raw.shape[-1]
+        log_probability = _flat(raw).log_softmax(dim=-1)
         spread = (self.covariance(raw),) if criterion is star else ()
-        coordinates = criterion(self.decode(raw), points_input, *spread).mean(dim=1)
-        target = self.encode(points_input, raw.shape[-1]).flatten(2)
-        log_probability = raw.flatten(2).float().log_softmax(dim=-1)
+        coordinates = criterion(self._points(log_probability.exp(), side), points_input, *spread).mean(dim=1)
+        target = self.encode(points_input, side).flatten(2)
         return coordinates + _DIVERGENCE * -(target * log_probability).sum(dim=2).mean(dim=1)
 
     def divergence(self, raw: Tensor, other: Tensor) -> Tensor:
         """Kullback-Leibler divergence from another's maps of the points (raw as well), one value a face (B,)."""
         points = self.maps.out_channels  # a head with boundaries has more channels
         maps = (other[:, :points], raw[:, :points])
-        target, log_probability = (logits.flatten(2).float().log_softmax(dim=-1) for logits in maps)
+        target, log_probability = (_flat(logits).log_softmax(dim=-1) for logits in maps)
         return F.kl_div(log_probability, target, reduction="none", log_target=True).sum(dim=2).mean(dim=1)
 
     def _width(self, centers: Tensor) -> Tensor:
@@ -126,6 +131,6 @@ def _centers(input_size: int, stride: int) -> Tensor:
     return (cells + 0.5) * stride / input_size
 
 
-def _softmax(raw: Tensor) -> Tensor:
-    """Probability (B, 68, side, side) of each cell, in float32 whatever the network computes in."""
-    return raw.flatten(2).float().softmax(dim=-1).unflatten(2, raw.shape[2:])
+def _flat(raw: Tensor) -> Tensor:
+    """raw -> (B, 68, side * side) in float32, whatever the network computes in."""
+    return raw.flatten(2).float()
