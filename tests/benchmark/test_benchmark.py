@@ -91,7 +91,7 @@ def test_augmentation_is_measured(challenge: Path, faces: PreparedFaces) -> None
 
 def test_a_training_step_is_measured(faces: PreparedFaces) -> None:
     step, share = training_rows(CONFIG, faces, repeats=1, steps=1, batch_size=8)
-    assert step.ours[0] > 0
+    assert min(step.ours[0], step.baseline[0]) > 0
     assert share.unit == "%"
 
 

@@ -96,7 +96,8 @@ class HeatmapHead(Head):
         offsets = (centers - mean[..., None]) / self._width(centers)  # (B, 68, 2, side)
         columns, rows = offsets[:, :, 0, None, :], offsets[:, :, 1, :, None]
         products = (columns * columns, columns * rows, rows * rows)
-        return torch.stack([(probability * product.flatten(2)).sum(dim=2) for product in products], dim=-1)
+        maps = probability.unflatten(2, raw.shape[2:])
+        return torch.stack([(maps * product).sum(dim=(2, 3)) for product in products], dim=-1)
 
     def loss(self, raw: Tensor, points_input: Tensor, criterion: Callable[..., Tensor]) -> Tensor:
         """The coordinates' loss plus the maps' cross-entropy with the encoded target, one value a face (B,)."""
