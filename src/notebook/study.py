@@ -225,9 +225,8 @@ def _processor_time(folder: Path) -> Iterator[None]:
 
 
 def _read_seconds(folder: Path) -> float:
-    return (
-        json.loads((folder / _SPENT).read_text(encoding="utf-8"))["cpu_seconds"] if (folder / _SPENT).is_file() else 0
-    )
+    path = folder / _SPENT
+    return json.loads(path.read_text(encoding="utf-8"))["cpu_seconds"] if path.is_file() else 0.0
 
 
 def _finish(run: Run, folder: Path, faces: int) -> None:
