@@ -91,7 +91,7 @@ def _first_certain(history: list[Labels]) -> np.ndarray:
 
 
 def _free_names(names: list[str], human: set[str]) -> list[str]:
-    """The names, those that a human-labeled picture has with a prefix. `names` differ; case tells no two apart."""
+    """The names, those that a human-labeled picture has with a prefix. No two of `names` differ in case alone."""
     known, taken, free = set(map(folded, human)), set(map(folded, human | set(names))), []
     for name in names:
         if folded(name) in known:
