@@ -35,8 +35,9 @@ def settle(faces: Faces, *, frame: str | None = None, rescale: bool = False) -> 
     frame: `shown` or `stored`, what labels of pictures with an EXIF orientation speak of where their stated size does
     not tell; `shown` unless given, if that shows most of these faces upright. rescale: labels that state another size
     of the same shape are scaled to the picture's own instead of counted as broken. A face that cannot be settled gets
-    a fault. Raises InputError for an unknown frame, and without a `frame` where some labels of a set are of stored
-    pixels and others do not tell, or most of these show upright faces only in the stored pixels.
+    a fault. Raises InputError for an unknown frame, for `rescale` where no label states a size, and without a `frame`
+    where some labels of a set are of stored pixels and others do not tell, or most of these show upright faces only in
+    the stored pixels.
     """
     if frame is not None and frame not in FRAMES:
         raise InputError(f"expected a frame ({' or '.join(FRAMES)}), found {frame!r}")
@@ -46,6 +47,11 @@ def settle(faces: Faces, *, frame: str | None = None, rescale: bool = False) -> 
     unique, picture_of = np.unique(faces.names, return_inverse=True)
     shapes = _with_namesakes(faces.root, unique, picture_shapes([faces.root / name for name in unique]))
     stated = faces.convention.stated_size
+    if rescale and (stated is None or np.isnan(stated).all()):
+        raise InputError(
+            f"{faces.root}: rescale expects labels that state their picture's size, as COCO's may, and found none; "
+            "leave it out"
+        )
 
     def settle_each(frame: str) -> list[_Settled]:
         return [

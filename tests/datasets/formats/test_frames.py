@@ -58,6 +58,16 @@ def test_the_stated_size_is_held_against_the_pictures(
     assert_dots_and_points_stay_together(settled, "whole")
 
 
+@pytest.mark.parametrize("stated", [None, np.full((1, 2), np.nan)])
+def test_labels_without_a_stated_size_cannot_be_rescaled(stated: np.ndarray | None, tmp_path: Path) -> None:
+    Image.new("RGB", (320, 240)).save(tmp_path / "a.png")
+    face = project(np.zeros((1, 3))) * 100
+    read = Faces(tmp_path, np.array(["a.png"]), face, convention=Convention(stated_size=stated))
+    with pytest.raises(InputError, match="rescale expects labels that state their picture's size"):
+        settle(read, rescale=True)
+    np.testing.assert_allclose(settle(read).points_image, face)
+
+
 def test_where_the_size_does_not_tell_the_frame_is_asked_for(tmp_path: Path) -> None:
     face = np.random.default_rng(0).uniform(30, 90, size=(68, 2))
     store(tmp_path / "a.png", Image.new("RGB", (120, 160)), 6)
