@@ -57,7 +57,9 @@ def parse_arguments() -> argparse.Namespace:
     )
     arguments = parser.parse_args()
     if arguments.check:
-        parser.refuse(sorted(parser.given - {"check", "test_dataroot"}), "goes without --check, which only reads")
+        parser.refuse(
+            sorted(parser.given - {"check", "test_dataroot"}), "goes without --check, which reads a solution alone"
+        )
     if not arguments.annotations:
         parser.refuse(["frame"], "goes with --annotations: it says what they speak of")
         parser.refuse(["normalize"], "goes with --annotations: it says what their error is in percent of")

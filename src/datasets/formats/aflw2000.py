@@ -124,7 +124,7 @@ def _parse(path: Path, root: Path, turned: dict[tuple[str, str], list[str]]) -> 
     if content["Pose_Para"].size < 3:
         raise InputError(f"expected Pose_Para to begin with three angles, found {content['Pose_Para'].size} numbers")
     points, euler = points[:2].T, _our_pose(content["Pose_Para"].ravel()[:3])
-    remedy = _REMEDY_OF_FLIPPED if path.parent.name.lower().endswith(_FLIPPED) else _REMEDY
+    remedy = _REMEDY_OF_FLIPPED if path.absolute().parent.name.lower().endswith(_FLIPPED) else _REMEDY
     fault = "" if is_seen else _disagreement(points, euler, remedy)
     return _Face(points, euler, is_seen, b"" if still is None else still.tobytes(), remedy, fault)
 
@@ -166,10 +166,9 @@ def _mirrored(points: np.ndarray, euler: np.ndarray) -> list[str]:
     rows = np.flatnonzero(np.isfinite(points).all(axis=(1, 2)) & ~find_placeholders(points).any(axis=1))
     if not len(rows):
         return faults
-    points, euler = points[rows], euler[rows]
-    found, stated = fit_pose(points), euler
+    found, stated = fit_pose(points[rows]), euler[rows]
     of_mirror = _degrees_apart(found, stated * [1, -1, -1])
-    of_order = _degrees_apart(fit_pose(points[:, FLIP_PERMUTATION]), stated)
+    of_order = _degrees_apart(fit_pose(points[rows][:, FLIP_PERMUTATION]), stated)
     contradicts = _degrees_apart(found, stated) > 2 * _MOST_APART
     causes = (
         (of_mirror, "its points are those of the mirrored picture: its Pose_Para says the opposite yaw and roll"),
