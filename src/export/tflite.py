@@ -164,7 +164,10 @@ def parse_arguments() -> argparse.Namespace:
     )
     parser.add_argument("--calibration_faces", type=int, default=200)
     parser.add_argument("--out", type=Path, default="output/best.tflite", help="where the TFLite file goes")
-    return parser.parse_args()
+    arguments = parser.parse_args()
+    if arguments.form != "int8":
+        parser.refuse(["calibration", "calibration_faces"], "goes with --form int8")
+    return arguments
 
 
 def main() -> None:

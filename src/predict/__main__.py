@@ -35,7 +35,10 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--boxes", type=Path, metavar="CSV", help="face boxes as src.demo takes them")
     parser.add_argument("--crops", action="store_true", help="pictures are crops around one face; nothing is detected")
     parser.add_argument("--points", type=int, choices=_COUNTS, default=NUM_POINTS, help="51 leaves the jaw out")
-    return parser.parse_args()
+    arguments = parser.parse_args()
+    if arguments.boxes:
+        parser.refuse(["crops"], "goes without --boxes")
+    return arguments
 
 
 def main() -> None:

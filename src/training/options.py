@@ -35,7 +35,7 @@ _FLAG_NAMES = {
 _AUGMENTATION_NAMES = {config: name for name, config in AUGMENTATIONS.items()}
 
 
-def build_parser() -> argparse.ArgumentParser:
+def build_parser() -> Parser:
     """train.py's flags with their defaults."""
     parser = Parser(
         description="Train a landmark network on prepared faces.",
@@ -133,7 +133,21 @@ def parse(arguments: list[str] | None = None) -> tuple[argparse.Namespace, dict 
         path = checkpoint.latest_snapshot(first.snapshot) if first.resume == "latest" else Path(first.resume)
         snapshot = checkpoint.load(path)
         parser.set_defaults(**_flags(snapshot, vars(first).keys()))
-    return parser.parse_args(arguments), snapshot
+    flags = parser.parse_args(arguments)
+    _refuse_idle(parser, flags)
+    return flags, snapshot
+
+
+def _refuse_idle(parser: Parser, flags: argparse.Namespace) -> None:
+    """Raises InputError for a flag that was given and would have no effect beside the others."""
+    if flags.minutes:
+        parser.refuse(["end_epoch"], f"goes without a time budget; add --minutes 0 in place of {flags.minutes:g}")
+    if not flags.start_size:
+        parser.refuse(["start_share"], "goes with --start_size")
+    if flags.distill == "none":
+        parser.refuse(["distill_weight"], "goes with --distill")
+    if not flags.auxiliary:
+        parser.refuse(["euler_branch"], "goes without --no-auxiliary")
 
 
 def configurations(flags: argparse.Namespace, start: dict | None = None) -> tuple[ModelConfig, TrainingConfig]:

@@ -85,7 +85,10 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--dataroot", type=Path, help="prepared training faces: measure the statistics anew")
     parser.add_argument("--batches", type=int, default=100, help="training batches that they are measured on")
     parser.add_argument("--val_dataroot", type=Path, help="prepared faces: print the NME and note it in the file")
-    return parser.parse_args()
+    arguments = parser.parse_args()
+    if not arguments.dataroot:
+        parser.refuse(["batches"], "goes with --dataroot")
+    return arguments
 
 
 def main() -> None:
