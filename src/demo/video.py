@@ -205,6 +205,8 @@ def _encoder(path: Path, seconds: float) -> Iterator[Callable[[Image.Image], Non
 def _av() -> ModuleType:
     try:
         import av
-    except ImportError:
+    except ModuleNotFoundError as error:
+        if error.name != "av":
+            raise
         raise InputError(f"a video file is needed here; {_INSTALL}") from None
     return av

@@ -180,10 +180,13 @@ def _check_digest(content: bytes, digest: str, path: str | Path) -> None:
 
 def needed(name: str, *, remedy: str = INSTALL) -> ModuleType:
     """Import an optional module. Raises InputError with the command that installs it where it is missing."""
+    package = name.split(".")[0]
     try:
         return importlib.import_module(name)
-    except ImportError:
-        raise InputError(f"this needs the package {name.split('.')[0]}, which is not installed; {remedy}") from None
+    except ModuleNotFoundError as error:
+        if (error.name or "").split(".")[0] != package:  # it is there, and what it needs itself is not
+            raise
+        raise InputError(f"this needs the package {package}, which is not installed; {remedy}") from None
 
 
 def _check_file(path: str | Path) -> None:

@@ -56,7 +56,9 @@ def open_model(
 def _open_checkpoint(path: Path, threads: int | None, device: str, convention: str | None) -> Runtime:
     try:
         from src.predict.torch_runtime import open_checkpoint
-    except ImportError:
+    except ModuleNotFoundError as error:
+        if error.name not in ("torch", f"{__package__}.torch_runtime"):  # the light package leaves the latter out
+            raise
         raise InputError(f"{path}: this needs PyTorch, which is not installed; give an .onnx file") from None
     return open_checkpoint(path, threads=threads, device=device, convention=convention)
 

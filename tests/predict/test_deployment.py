@@ -116,11 +116,18 @@ def test_a_damaged_tflite_file_is_refused(tmp_path: Path, content: bytes) -> Non
 @pytest.mark.parametrize("opens", [open_onnx, open_tflite])
 def test_a_missing_package_is_named_with_its_command(monkeypatch: pytest.MonkeyPatch, opens: object) -> None:
     def missing(name: str) -> None:
-        raise ImportError(name)
+        raise ModuleNotFoundError(name=name)
 
     monkeypatch.setattr(importlib, "import_module", missing)
     with pytest.raises(InputError, match=r"not installed; run python3 -m pip install -r requirements-export\.txt"):
         opens("model")
+
+
+def test_a_package_that_lacks_another_is_not_called_missing(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "lacking.py").write_text("import no_such_package\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(ModuleNotFoundError, match="no_such_package"):
+        needed("lacking")
 
 
 def test_a_package_of_another_environment_names_that_one(monkeypatch: pytest.MonkeyPatch) -> None:

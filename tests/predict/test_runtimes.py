@@ -1,5 +1,6 @@
 """One interface to PyTorch, ONNX Runtime and LiteRT."""
 
+import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -137,6 +138,24 @@ def test_files_that_are_no_models_are_refused(tmp_path: Path, name: str, words: 
         pytest.importorskip("ai_edge_litert")
     with pytest.raises(InputError, match=words):
         open_model(tmp_path / name)
+
+
+@pytest.mark.parametrize("missing", ["torch", "src.predict.torch_runtime"])  # the light package has neither
+def test_a_checkpoint_without_pytorch_is_refused(monkeypatch: pytest.MonkeyPatch, missing: str) -> None:
+    monkeypatch.delitem(sys.modules, "src.predict.torch_runtime", raising=False)
+    monkeypatch.setitem(sys.modules, missing, None)
+    with pytest.raises(InputError, match=r"needs PyTorch, which is not installed; give an \.onnx file"):
+        open_model(SHIPPED)
+
+
+def test_other_failures_to_import_are_not_called_a_missing_pytorch(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delitem(sys.modules, "src.predict.torch_runtime", raising=False)
+    monkeypatch.setitem(sys.modules, "src.predict.inference", None)
+    with pytest.raises(ModuleNotFoundError, match=r"src\.predict\.inference"):
+        open_model(SHIPPED)
+    monkeypatch.setitem(sys.modules, "src.predict.inference", SimpleNamespace())  # lacks what is imported from it
+    with pytest.raises(ImportError, match="predict_unit"):
+        open_model(SHIPPED)
 
 
 def test_an_onnx_file_without_metadata_is_refused(tmp_path: Path) -> None:

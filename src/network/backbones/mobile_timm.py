@@ -43,7 +43,9 @@ def mobilevitv2_050() -> StagedBackbone:
 def _staged(name: str) -> StagedBackbone:
     try:
         import timm
-    except ImportError:
+    except ModuleNotFoundError as error:
+        if error.name != "timm":
+            raise
         raise InputError(f"the backbone {name} needs the package timm: pip install timm") from None
     # Last weights of a block that start at zero would keep all others of it from learning in the first step.
     network = timm.create_model(name, zero_init_last=False)
