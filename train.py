@@ -13,7 +13,7 @@ from src.devices import choose_device, join_world, leave_world, set_threads
 from src.errors import InputError
 from src.files import alone_in, check_target, check_writable, remove_left_over
 from src.network import checkpoint
-from src.network.conventions import say_left_out
+from src.network.conventions import print_left_out
 from src.network.model import build_model
 from src.network.profiling import profile
 from src.training.loop import RunFiles, fit
@@ -52,7 +52,7 @@ def main() -> None:
         held.callback(leave_world, world)
         device = world.own(device)
         if world.is_first:
-            say_left_out(start)
+            print_left_out(start)
             print(
                 f"{flags.backbone} + {flags.head} at {flags.input_size} px: {cost.parameters:,} parameters, "
                 f"{cost.megabytes:.2f} MB, {cost.mmacs:.0f} MMACs; {len(training)} training and {len(validation)} "

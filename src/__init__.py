@@ -10,7 +10,7 @@ import signal
 import sys
 from pathlib import Path
 
-from src.command_line import HEARD, end_at_once
+from src.command_line import STOP_SIGNALS, end_at_once
 
 
 def _is_a_command() -> bool:
@@ -20,7 +20,7 @@ def _is_a_command() -> bool:
 
 
 if _is_a_command():
-    for number, usual in zip(HEARD, (signal.default_int_handler, signal.SIG_DFL), strict=True):
+    for number, usual in zip(STOP_SIGNALS, (signal.default_int_handler, signal.SIG_DFL), strict=True):
         if signal.getsignal(number) == usual:  # a shell's background ignores Ctrl-C
             signal.signal(number, end_at_once)
             atexit.register(signal.signal, number, signal.SIG_IGN)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from tqdm import tqdm
 
 Item = TypeVar("Item")
-HEARD = (signal.SIGINT, signal.SIGTERM)  # Ctrl-C, and what `kill PID` sends
+STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)  # Ctrl-C, and what `kill PID` sends
 _SECONDS = 30.0  # between lines about long work
 _MOST = 2**32  # of a flag's number: 64-bit arithmetic with it does not overflow
 _LONGEST, _LEFT_OUT = 300, " ... "  # characters of an error; what stands for its middle
@@ -64,7 +64,7 @@ class Parser(argparse.ArgumentParser):
 
 
 def end_at_once(_number: int, _frame: object) -> None:
-    """The handler of HEARD before a command starts (`src/__init__.py`) and after its end, when nothing is being
+    """The handler of STOP_SIGNALS before a command starts (`src/__init__.py`) and after its end, when nothing is being
     written."""
     if is_first():
         os.write(2, b"interrupted\n")
@@ -84,8 +84,8 @@ def run_command(main: Callable[[], None]) -> None:
     Exit codes: 2 for a wrong input, a failing disk or too little memory (InputError, OSError, MemoryError), 130 for
     Ctrl-C or SIGTERM. Anything else is a defect of this software and keeps its traceback.
     """
-    own = [number for number in HEARD if signal.getsignal(number) is end_at_once]
-    for number in HEARD:
+    own = [number for number in STOP_SIGNALS if signal.getsignal(number) is end_at_once]
+    for number in STOP_SIGNALS:
         if signal.getsignal(number) in (end_at_once, signal.SIG_DFL):
             signal.signal(number, signal.default_int_handler)
     quiet_libraries()
@@ -110,7 +110,7 @@ def run_command(main: Callable[[], None]) -> None:
     except MemoryError as error:
         sys.exit(_report(f"not enough memory ({error or 'no more could be had'}); give a smaller batch or file"))
     except KeyboardInterrupt:
-        sys.exit(_say("interrupted", code=130))
+        sys.exit(_print_error("interrupted", code=130))
 
 
 def _open_streams() -> None:
@@ -122,7 +122,7 @@ def _open_streams() -> None:
 
 
 def _flush() -> None:
-    """Write what was printed while an error can still be told: a full disk, or a reader that has gone."""
+    """Write what was printed while an error can still be reported: a full disk, or a reader that has gone."""
     try:
         sys.stdout.flush()
     except OSError as error:
@@ -162,15 +162,15 @@ class _Lines:
 
 
 def _report(message: str) -> int:
-    return _say(one_line(f"error: {message}"), code=2)
+    return _print_error(one_line(f"error: {message}"), code=2)
 
 
 def is_first() -> bool:
-    """Whether this process speaks for all that torchrun started; known before they join."""
+    """Whether this process prints for all that torchrun started; known before they join."""
     return os.environ.get("RANK", "0") == "0"
 
 
-def _say(line: str, *, code: int) -> int:
+def _print_error(line: str, *, code: int) -> int:
     if is_first():
         print(line, file=sys.stderr)
     return code

@@ -1,6 +1,7 @@
 """What a command computes on: the device, and one process or several (`torchrun --nproc_per_node=N train.py`).
 
-Several processes are PyTorch's DDP: gloo on CPUs, NCCL on GPUs.
+Several processes train by PyTorch's DDP: gloo on CPUs, NCCL on GPUs. Pools of worker processes are here, too, with the
+masking of signals while they start.
 """
 
 import contextlib
@@ -98,7 +99,7 @@ class World:
         """This process's device: with several processes on CUDA, each has the GPU of its local rank."""
         return torch.device("cuda", self.local_rank) if self.size > 1 and device.type == "cuda" else device
 
-    def agree(self, values: list[float]) -> list[float]:
+    def all_reduce_max(self, values: list[float]) -> list[float]:
         """The largest of each value over all processes, the same everywhere."""
         if self.size == 1:
             return values
@@ -141,9 +142,9 @@ def process_pool(workers: int, *, initializer: Callable[..., None], initargs: tu
 
 
 @contextlib.contextmanager
-def born_deaf(*signals: int) -> Iterator[None]:
-    """Processes that this thread starts inside do not hear Ctrl-C (or these signals) while they import, until they
-    unblock them, as `end_with_parent` does."""
+def signals_blocked(*signals: int) -> Iterator[None]:
+    """Block Ctrl-C (or these signals) inside: processes that this thread starts there inherit that while they import,
+    until they unblock them, as `end_with_parent` does."""
     signals = signals or (signal.SIGINT,)
     resource_tracker.ensure_running()  # its start unblocks them
     signal.pthread_sigmask(signal.SIG_BLOCK, signals)

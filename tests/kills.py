@@ -2,7 +2,7 @@
 
 python tests/kills.py --kills 300
 
-They are killed hard, politely and by Ctrl-C in turn; the last two must end in one line and exit code 130. After every
+They get SIGKILL, SIGINT (Ctrl-C) and SIGTERM in turn; the last two must end in one line and exit code 130. After every
 kill each file that stands under its own name must be readable, and no process may be left. After the last one the
 command runs to its end: its files must be those of a run that was never killed. Commands run in forks of one process
 that has PyTorch imported; notebooks, and trainings in two processes, run as a user runs them.
@@ -35,7 +35,7 @@ from src.predict.runtimes import open_model
 from src.predict.submission import check_solution
 
 _ORPHANS_END = 30.0  # seconds
-_PATIENCE = 600.0  # seconds of a busy machine that a command may take to end politely
+_PATIENCE = 600.0  # seconds of a busy machine that a command may take to end after a signal
 _SIGNALS = (signal.SIGKILL, signal.SIGINT, signal.SIGTERM)
 _LAST_WORDS = ("interrupted", "stopped and saved")
 READERS: dict[str, Callable[[Path], object]] = {
@@ -124,7 +124,7 @@ def damaged(folder: Path) -> list[str]:
 def different(folder: Path, whole: Path) -> list[str]:
     """How a finished folder differs from one of a run that was never killed."""
     ours, theirs = ({path.relative_to(top) for path in _files(top)} for top in (folder, whole))
-    alone = sorted(path for path in ours ^ theirs if path.name != checkpoint.INTERRUPTED)  # a polite kill leaves it
+    alone = sorted(path for path in ours ^ theirs if path.name != checkpoint.INTERRUPTED)  # Ctrl-C and SIGTERM leave it
     problems = [f"{path} is in one of them only" for path in alone]
     for path in sorted(ours & theirs):
         if path.name in _VARIES or path.suffix == ".ipynb" or "output" in path.parts:

@@ -12,7 +12,7 @@ from pathlib import Path
 from commands import ROOT, SMALL, load
 from stand_in import write_faces
 
-from src.command_line import HEARD, end_at_once, run_command
+from src.command_line import STOP_SIGNALS, end_at_once, run_command
 
 MARK = "KILLED_RUN"  # in the environment of every process of a run
 
@@ -88,14 +88,14 @@ def start(argv: list[object], folder: Path, mark: str) -> int:
     """A command in a process and session of its own, which speaks into a file beside the folder. Returns its id."""
     words = [str(word) for word in argv]
     reading, writing = os.pipe()
-    signal.pthread_sigmask(signal.SIG_BLOCK, HEARD)
+    signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS)
     child = os.fork()
     if child == 0:
         try:
             _run(words, folder, mark, writing)
         finally:
             os._exit(1)  # a child never returns into the parent's program, whatever happens
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, HEARD)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, STOP_SIGNALS)
     os.close(writing)
     os.read(reading, 1)
     os.close(reading)
@@ -109,9 +109,9 @@ def _run(words: list[str], folder: Path, mark: str, ready: int) -> None:
     said = os.open(log_of(folder), os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
     for stream in (1, 2):
         os.dup2(said, stream)
-    for number in HEARD:
+    for number in STOP_SIGNALS:
         signal.signal(number, end_at_once)  # also in a shell's background, which ignores Ctrl-C
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, HEARD)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, STOP_SIGNALS)
     os.close(ready)
     if words[0] == sys.executable:
         os.chdir(folder)

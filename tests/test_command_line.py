@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from commands import ROOT
 
-from src.command_line import HEARD, Parser, end_at_once, one_line, progress, run_command
+from src.command_line import STOP_SIGNALS, Parser, end_at_once, one_line, progress, run_command
 from src.errors import InputError
 
 
@@ -42,7 +42,7 @@ def test_a_name_does_not_command_the_terminal() -> None:
     assert one_line("\x1b[2J\x07 \u202e \udcff é 写") == r"\x1b[2J\x07 \u202e \udcff é 写"
 
 
-@pytest.mark.parametrize("number", HEARD)
+@pytest.mark.parametrize("number", STOP_SIGNALS)
 def test_a_signal_ends_a_command_in_one_line_before_meanwhile_and_afterwards(number: int) -> None:
     at_first, handlers = signal.signal(number, end_at_once), []
     try:

@@ -27,7 +27,7 @@ from src.evaluation.evaluate import evaluate
 from src.files import atomic_path, check_target, write_text
 from src.metrics import nme
 from src.network import checkpoint
-from src.network.conventions import say_left_out
+from src.network.conventions import print_left_out
 from src.network.losses import build_criterion
 from src.network.model import LandmarkNet
 from src.network.profiling import milliseconds, profile
@@ -119,7 +119,7 @@ def main() -> None:
     arguments = parse_arguments()
     check_target(arguments.out)  # before the work, not after it
     model, content = checkpoint.load_model(arguments.model_path, points=None)
-    say_left_out(content)
+    print_left_out(content)
     reference = arguments.reference or arguments.model_path
     if profile(model).megabytes <= arguments.target_mb:
         raise InputError(f"{arguments.model_path}: expected more than --target_mb {arguments.target_mb:g}, found less")

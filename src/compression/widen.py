@@ -17,7 +17,7 @@ from src.errors import InputError
 from src.files import check_target
 from src.network import checkpoint
 from src.network.channels import WIDEST, channel_groups, set_widths
-from src.network.conventions import say_left_out
+from src.network.conventions import print_left_out
 from src.network.model import LandmarkNet
 from src.network.profiling import profile
 from src.network.stored import read_config
@@ -54,7 +54,7 @@ def main() -> None:
         raise InputError(f"expected a model of at most {MAX_MODEL_MB:g} MB, found {cost.megabytes:.1f}; widen it less")
     training = read_config(TrainingConfig, content["training"])
     checkpoint.save(arguments.out, checkpoint.model_content(network, nme=content["nme"], training=training))
-    say_left_out(content)
+    print_left_out(content)
     print(f"{arguments.out}: {cost.megabytes:.2f} MB, {cost.mmacs:.0f} MMACs, the points of {arguments.model_path}")
 
 

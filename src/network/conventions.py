@@ -77,7 +77,7 @@ def check(content: dict) -> None:
         _check_weights(name, entry["weights"], content["weights"])
 
 
-def say_left_out(content: dict | None) -> None:
+def print_left_out(content: dict | None) -> None:
     """Print which conventions of a loaded model file are lost, as its features change."""
     if content and content.get("conventions"):
         print(f"left out, as the features change: the convention {', '.join(content['conventions'])}; {FIT}")

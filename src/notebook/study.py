@@ -29,7 +29,7 @@ import torch
 from src.command_line import progress
 from src.config import ModelConfig, TrainingConfig, to_dict
 from src.datasets.prepared import PreparedFaces, load_prepared
-from src.devices import born_deaf, choose_device, end_with_parent, process_pool
+from src.devices import choose_device, end_with_parent, process_pool, signals_blocked
 from src.errors import InputError
 from src.evaluation.evaluate import evaluate
 from src.files import alone_in
@@ -187,7 +187,7 @@ def _train_each(runs: dict[Run, Path], device: torch.device) -> Iterator[None]:
         yield from (_train(run, folder, device) for run, folder in runs.items())
         return
     with process_pool(min(threads, len(runs)), initializer=_start_process) as pool:
-        with born_deaf():
+        with signals_blocked():
             done = pool.map(_train, runs.keys(), runs.values(), repeat(device))
         yield from done
 

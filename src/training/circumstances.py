@@ -1,4 +1,7 @@
-"""What a run's weights depend on beside its configuration, so that going on elsewhere or on other faces is noticed."""
+"""A fingerprint of what a run's weights depend on beside its configuration: its faces, teacher, batch size, processes.
+
+A snapshot holds it, so that resuming elsewhere or on other faces is noticed.
+"""
 
 import hashlib
 from pathlib import Path
@@ -11,16 +14,16 @@ from src.datasets.prepared import PreparedFaces
 from src.devices import World
 from src.errors import InputError
 
-# Of these a resumed run would mix two trainings: its steps would count other faces.
-_SAME = {
+# With another one of these a resumed run would mix two trainings: its steps would count other faces.
+_REFUSED = {
     "training_faces": "the training faces (names, labels or their number)",
     "teacher": "the teacher's file",
     "batch_size": "the batch size",
     "input_size": "the input size",
     "processes": "the number of processes",
 }
-# With these it goes on, and its weights or figures differ from those of a run that was never stopped.
-_SAID = {
+# With another one of these it goes on, and its weights or figures differ from those of a run that was never stopped.
+_NOTED = {
     "pictures": "the training faces were prepared from other picture files",
     "validation_faces": "the validation faces differ, so the NME of earlier epochs is not comparable",
     "threads": "another number of CPU threads rounds differently, so the weights will differ a little",
@@ -51,13 +54,13 @@ def compare(before: object, now: dict[str, str | int]) -> list[str]:
     if not isinstance(before, dict):
         raise InputError("the snapshot does not say what it was trained on; resume from another one")
     changed = {name for name, value in now.items() if before.get(name, value) != value}
-    for name, words in _SAME.items():
+    for name, words in _REFUSED.items():
         if name in changed:
             values = "" if isinstance(now[name], str) else f": {before[name]} then, {now[name]} now"
             raise InputError(
                 f"{words} changed since the snapshot{values}; go on as it began, or begin a new run from its weights"
             )
-    return [words for name, words in _SAID.items() if name in changed]
+    return [words for name, words in _NOTED.items() if name in changed]
 
 
 def _digest(faces: PreparedFaces) -> str:

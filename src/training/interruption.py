@@ -1,4 +1,4 @@
-"""Ctrl-C and a polite kill, as a request that a loop looks at between two steps."""
+"""Graceful shutdown: Ctrl-C and SIGTERM as a request that a loop looks at between two steps."""
 
 import signal
 import time
@@ -33,7 +33,7 @@ class Stop:
 
 @contextmanager
 def stop_on_interrupt() -> Iterator[Stop]:
-    """Turn the first Ctrl-C (or a polite kill) into a request to stop after the step; a second one acts at once.
+    """Turn the first Ctrl-C (or SIGTERM) into a request to stop after the step; a second one acts at once.
 
     Inside another such block it yields that block's request, so that work of several runs stops as a whole.
     """

@@ -72,19 +72,19 @@ def fit(
         world_size=world.size,
     )
     trainer = Trainer(network, config, steps_per_epoch=len(batches), device=device, world=world)
-    around = circumstances(training, validation, config=config, input_size=network.config.input_size, world=world)
+    now = circumstances(training, validation, config=config, input_size=network.config.input_size, world=world)
     history, totals = History(files.header), Totals()
     if resume is not None:
-        changes = compare(resume.get("circumstances", {}), around)
+        changes = compare(resume.get("circumstances", {}), now)
         if world.is_first:
             for change in changes:
                 tqdm.write(f"note: {change}")
         trainer.restore(resume)
         history = History.restored(files.header, resume.get("history"))
         totals = Totals.restored(resume.get("totals"))
-    run = _Run(trainer, files, history, around)
+    run = _Run(trainer, files, history, now)
     with stop_on_interrupt() as stop:
-        while _agree(trainer, stop) < 1 and not stop.requested:
+        while _synchronized_progress(trainer, stop) < 1 and not stop.requested:
             finished = train_one_epoch(trainer, batches, totals, stop)
             if not finished and stop.requested:
                 break
@@ -115,7 +115,7 @@ def train_one_epoch(trainer: Trainer, batches: TrainingBatches, totals: Totals, 
     ) as bar:
         for squares, points_unit, euler in bar:
             start = time.perf_counter()
-            done = _agree(trainer, stop)
+            done = _synchronized_progress(trainer, stop)
             if done >= 1 or stop.requested:
                 return False
             loss, distance, rate = trainer.step(squares, points_unit, euler, progress=done)
@@ -125,9 +125,10 @@ def train_one_epoch(trainer: Trainer, batches: TrainingBatches, totals: Totals, 
     return True
 
 
-def _agree(trainer: Trainer, stop: Stop) -> float:
-    """The run's progress and whether to stop, the same in every process: one that left alone would block the others."""
-    done, stopped = trainer.world.agree([trainer.progress(), float(stop.requested)])
+def _synchronized_progress(trainer: Trainer, stop: Stop) -> float:
+    """The run's progress, and in `stop` whether any process is to stop: the same in all, as one that left alone would
+    block the others."""
+    done, stopped = trainer.world.all_reduce_max([trainer.progress(), float(stop.requested)])
     stop.requested = stopped > 0
     return done
 

@@ -1,7 +1,7 @@
 """Several processes of one command on this machine: train.py --processes N.
 
-They are the processes of PyTorch's DDP that `torchrun --nproc_per_node=N` starts, for whom one speaks: an error is one
-line, and Ctrl-C reaches them once. Several machines are torchrun's.
+They are the processes of PyTorch's DDP that `torchrun --nproc_per_node=N` starts, but only the first one prints: an
+error is one line, and Ctrl-C reaches them once. For several machines use torchrun.
 """
 
 import os
@@ -14,20 +14,20 @@ from multiprocessing.process import BaseProcess
 
 import torch
 
-from src.command_line import HEARD, end_at_once, run_command
-from src.devices import born_deaf, watch_parent
+from src.command_line import STOP_SIGNALS, end_at_once, run_command
+from src.devices import signals_blocked, watch_parent
 from src.errors import InputError
 
 _PATIENCE = 10.0  # seconds for the others, once one has failed
-_SPOKEN = (2, 130)  # exit codes of a process that has said why it ends
+_REPORTED = (2, 130)  # exit codes of a process that has printed why it ends
 
 
 def run_in_processes(main: Callable[[], None], count: int) -> int:
     """Run a command's `main` in so many processes that find each other by `src.devices.join_world`.
 
     This process then only waits. Returns the exit code: of the first process if it failed, else of any that did.
-    Raises InputError for more processes than this machine has cores or GPUs, and KeyboardInterrupt where Ctrl-C or a
-    polite kill ended them and the first one could not say so.
+    Raises InputError for more processes than this machine has cores or GPUs, and KeyboardInterrupt where Ctrl-C or
+    SIGTERM ended them and the first one could not print that.
     """
     most = max(2, os.cpu_count() or 1, torch.cuda.device_count())
     if count > most:
@@ -37,27 +37,27 @@ def run_in_processes(main: Callable[[], None], count: int) -> int:
         port = free.getsockname()[1]
     context = get_context("spawn")  # a forked PyTorch may hang
     processes = [context.Process(target=_run, args=(main, rank, count, port)) for rank in range(count)]
-    heard = {number for number in HEARD if signal.getsignal(number) != signal.SIG_IGN}
-    asked: list[int] = []
+    handled = {number for number in STOP_SIGNALS if signal.getsignal(number) != signal.SIG_IGN}
+    received: list[int] = []
 
     def pass_on(number: int, _frame: object) -> None:
-        asked.append(number)
-        if number == signal.SIGTERM:  # the terminal sends Ctrl-C to them as well, but nobody a polite kill
+        received.append(number)
+        if number == signal.SIGTERM:  # the terminal sends Ctrl-C to them as well, but nobody sends SIGTERM
             for process in processes:
                 process.terminate()
 
-    with born_deaf(*HEARD):
+    with signals_blocked(*STOP_SIGNALS):
         for process in processes:
             process.start()
-        if signal.sigpending() & heard:  # it ends this process below, and they have begun nothing yet
+        if signal.sigpending() & handled:  # it ends this process once unblocked, and they have begun nothing yet
             for process in processes:
                 process.kill()
         else:
-            for number in heard:
+            for number in handled:
                 signal.signal(number, pass_on)
     _wait(processes)
     first, code = processes[0].exitcode, next((process.exitcode for process in processes if process.exitcode), 0)
-    if asked and code and first not in _SPOKEN:
+    if received and code and first not in _REPORTED:
         raise KeyboardInterrupt
     return code & 0xFF
 
@@ -67,15 +67,15 @@ def _run(main: Callable[[], None], rank: int, count: int, port: int) -> None:
     place = {"RANK": rank, "LOCAL_RANK": rank, "WORLD_SIZE": count, "LOCAL_WORLD_SIZE": count}
     os.environ |= {name: str(value) for name, value in place.items()}
     os.environ |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
-    for number in HEARD:
+    for number in STOP_SIGNALS:
         if signal.getsignal(number) != signal.SIG_IGN:
             signal.signal(number, end_at_once)
 
-    def hear_and_run() -> None:
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, HEARD)  # what has come meanwhile is answered now
+    def unblock_and_run() -> None:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, STOP_SIGNALS)  # what has come meanwhile is answered now
         main()
 
-    run_command(hear_and_run)
+    run_command(unblock_and_run)
 
 
 def _wait(processes: list[BaseProcess]) -> None:

@@ -24,7 +24,7 @@ from src.evaluation.evaluate import evaluate
 from src.files import check_target
 from src.metrics import nme
 from src.network import checkpoint
-from src.network.conventions import say_left_out
+from src.network.conventions import print_left_out
 from src.network.model import LandmarkNet
 from src.network.stored import read_config
 
@@ -99,14 +99,14 @@ def main() -> None:
     model, training = average(arguments.models)
     if arguments.dataroot:
         measure_statistics(model, load_prepared(arguments.dataroot), training, batches=arguments.batches)
-    score, said = float("nan"), ""
+    score, suffix = float("nan"), ""
     if arguments.val_dataroot:
         score = nme(evaluate(model, load_prepared(arguments.val_dataroot)))
-        said = f", validation NME {score:.3f} %"
+        suffix = f", validation NME {score:.3f} %"
     checkpoint.save(arguments.out, checkpoint.model_content(model, nme=score, training=training))
     for path in arguments.models:
-        say_left_out(checkpoint.load(path))
-    print(f"{arguments.out}: the mean of {len(arguments.models)} models{said}")
+        print_left_out(checkpoint.load(path))
+    print(f"{arguments.out}: the mean of {len(arguments.models)} models{suffix}")
 
 
 def _difference(expected: LandmarkNet, found: LandmarkNet) -> str:

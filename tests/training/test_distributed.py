@@ -48,8 +48,8 @@ def test_processes_without_torchrun_speak_with_one_voice(prepared: Path, tmp_pat
 
 
 @pytest.mark.timeout(600)
-@pytest.mark.parametrize("polite_kill", [False, True])
-def test_ctrl_c_stops_all_processes_and_they_save(polite_kill: bool, prepared: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("is_sigterm", [False, True])
+def test_ctrl_c_or_sigterm_stops_all_processes_and_they_save(is_sigterm: bool, prepared: Path, tmp_path: Path) -> None:
     done = Run(tmp_path, prepared)
     command = [ROOT / "train.py", *SMALL, "--processes", 2, "--end_epoch", 1000, *done.flags]
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
@@ -59,7 +59,7 @@ def test_ctrl_c_stops_all_processes_and_they_save(polite_kill: bool, prepared: P
     ) as process:
         while "epoch 1:" not in process.stdout.readline():
             assert process.poll() is None
-        if polite_kill:
+        if is_sigterm:
             process.terminate()
         else:
             os.killpg(process.pid, signal.SIGINT)  # as a terminal does
@@ -88,7 +88,7 @@ def test_processes_whose_clocks_differ_stop_together_with_the_same_weights(
 def test_one_process_alone_joins_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("WORLD_SIZE", raising=False)
     assert join_world("cpu") == World()
-    assert World().agree([0.5, 1.0]) == [0.5, 1.0]
+    assert World().all_reduce_max([0.5, 1.0]) == [0.5, 1.0]
     World().wait()
     assert "MASTER_ADDR" not in os.environ
 
@@ -108,7 +108,7 @@ if __name__ == "__main__":
 
 @pytest.mark.slow
 @pytest.mark.parametrize("is_running", [False, True])
-def test_a_polite_kill_while_processes_start_is_one_line(is_running: bool, tmp_path: Path) -> None:
+def test_sigterm_while_processes_start_is_one_line(is_running: bool, tmp_path: Path) -> None:
     script = tmp_path / "two.py"
     script.write_text(_TWO)
     where = {"cwd": ROOT, "env": os.environ | {"PYTHONPATH": str(ROOT)}, "text": True}

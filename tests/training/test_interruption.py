@@ -11,7 +11,7 @@ import pytest
 from commands import ROOT
 
 from src import devices
-from src.devices import born_deaf, end_with_parent, process_pool
+from src.devices import end_with_parent, process_pool, signals_blocked
 from src.errors import InputError
 from src.training import interruption
 from src.training.interruption import stop_on_interrupt
@@ -40,7 +40,7 @@ def test_a_block_inside_another_hears_of_the_same_request() -> None:
 @pytest.mark.slow
 def test_workers_leave_an_interrupt_to_the_process_that_started_them() -> None:
     with process_pool(1, initializer=end_with_parent) as pool:
-        with born_deaf():
+        with signals_blocked():
             number = pool.submit(os.getpid)
         (worker,) = pool._processes
         os.kill(worker, signal.SIGINT)  # while it imports

@@ -21,7 +21,7 @@ from src.command_line import progress
 from src.datasets.challenge import ANNOTATIONS, read_annotations, write_annotations
 from src.datasets.conversion import crop_names
 from src.datasets.pictures import open_picture, upright
-from src.devices import born_deaf, end_with_parent, process_pool
+from src.devices import end_with_parent, process_pool, signals_blocked
 from src.errors import InputError, about
 from src.files import alone_in, naming
 from src.geometry import apply_affine
@@ -244,7 +244,7 @@ def _run(job: _Job, indices: Iterable[int], workers: int | None) -> Iterator[lis
         yield from map(job.faces, indices)
         return
     with process_pool(workers, initializer=_start_process, initargs=(job,)) as pool:
-        with born_deaf():
+        with signals_blocked():
             faces = pool.map(_process_faces, indices, chunksize=_CHUNK)
         yield from faces
 
