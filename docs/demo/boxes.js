@@ -9,9 +9,9 @@ export class Boxes {
   #corner = null; // where a drag began
   #box = null; // what the keys move
 
-  /** told: functions { isReady(), redraw(), drawn(box), asked(), left() }; boxes are in the canvas's pixels. */
-  constructor(canvas, told) {
-    Object.assign(this, { canvas, told });
+  /** callbacks: functions { isReady(), redraw(), drawn(box), asked(), left() }; boxes are in the canvas's pixels. */
+  constructor(canvas, callbacks) {
+    Object.assign(this, { canvas, callbacks });
     canvas.addEventListener("pointerdown", (event) => this.#press(event));
     canvas.addEventListener("pointermove", (event) => this.#corner && this.#show(this.#boxTo(event)));
     canvas.addEventListener("pointerup", (event) => this.#corner && this.#finish(this.#boxTo(event)));
@@ -31,19 +31,19 @@ export class Boxes {
     this.canvas.classList.add("asked");
     this.canvas.focus();
     this.#show(this.#box);
-    this.told.asked();
+    this.callbacks.asked();
   }
 
   leave() {
     const wasAsked = this.isAsked;
     this.#corner = this.#box = null;
     this.canvas.classList.remove("asked");
-    if (this.told.isReady()) this.told.redraw();
-    if (wasAsked) this.told.left();
+    if (this.callbacks.isReady()) this.callbacks.redraw();
+    if (wasAsked) this.callbacks.left();
   }
 
   #press(event) {
-    if (!this.told.isReady() || (event.pointerType === "touch" && !this.isAsked)) return;
+    if (!this.callbacks.isReady() || (event.pointerType === "touch" && !this.isAsked)) return;
     this.#corner = this.#place(event);
     this.canvas.setPointerCapture(event.pointerId);
   }
@@ -64,13 +64,13 @@ export class Boxes {
   }
 
   #show(box) {
-    this.told.redraw();
+    this.callbacks.redraw();
     drawBox(this.canvas, box);
   }
 
   #finish(box) {
     this.leave();
-    if (Math.min(box.right - box.left, box.bottom - box.top) >= SMALLEST) this.told.drawn(box);
+    if (Math.min(box.right - box.left, box.bottom - box.top) >= SMALLEST) this.callbacks.drawn(box);
   }
 
   #place({ clientX, clientY }) {

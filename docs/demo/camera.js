@@ -10,9 +10,9 @@ export class Camera {
   #before = 0; // time of the frame before
   #frame = null; // the one that is shown
 
-  /** told: functions { started(), shown(faces, speed), stopped(), failed(error) }. */
-  constructor(client, { canvas, video, told }) {
-    Object.assign(this, { client, canvas, video, told });
+  /** callbacks: functions { started(), shown(faces, speed), stopped(), failed(error) }. */
+  constructor(client, { canvas, video, callbacks }) {
+    Object.assign(this, { client, canvas, video, callbacks });
   }
 
   get isOn() {
@@ -29,12 +29,12 @@ export class Camera {
       if (turn !== this.#turn) return end(stream); // stopped, or started again, while a person was asked
       this.video.srcObject = this.#stream = stream;
       await this.video.play();
-      this.told.started();
+      this.callbacks.started();
       await this.#loop();
     } catch (error) {
       if (turn !== this.#turn) return;
       this.stop();
-      this.told.failed(error);
+      this.callbacks.failed(error);
     }
   }
 
@@ -45,7 +45,7 @@ export class Camera {
     this.#stream = this.video.srcObject = null;
     this.#frame?.close();
     this.#frame = null;
-    this.told.stopped();
+    this.callbacks.stopped();
   }
 
   /** A copy of the frame that is shown. */
@@ -62,7 +62,7 @@ export class Camera {
       const { result: faces, times, picture } = await coming;
       if (this.#stream !== stream) return picture.close();
       coming = this.#next(false);
-      coming.catch(() => {}); // is told above, unless the camera has stopped
+      coming.catch(() => {}); // is reported above, unless the camera has stopped
       this.#frame?.close();
       this.#frame = picture;
       drawFaces(this.canvas, faces, drawPicture(this.canvas, picture, { isMirrored }));
@@ -71,7 +71,7 @@ export class Camera {
       before = now;
       if (between && now - said > SAID_EVERY) {
         said = now;
-        this.told.shown(faces, { framesPerSecond: 1000 / between, times });
+        this.callbacks.shown(faces, { framesPerSecond: 1000 / between, times });
       }
     }
   }

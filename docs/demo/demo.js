@@ -14,7 +14,7 @@ const shown = { picture: null, name: "", faces: [], scale: 1 };
 let latest = 0; // number of the picture that is being worked on
 
 const client = new Client();
-const camera = new Camera(client, { canvas, video: part("video"), told: {
+const camera = new Camera(client, { canvas, video: part("video"), callbacks: {
   started() {
     clear();
     setCamera(true);

@@ -17,7 +17,7 @@ export class Detector {
     Object.assign(this, { ort, session, rules });
   }
 
-  /** Boxes { box, roll, score } of the faces in views of a picture, each of which stands (roll 0) or hangs (roll pi). */
+  /** Boxes { box, roll, score } of the faces in views of a picture, each upright (roll 0) or upside down (roll pi). */
   async detect(cutter, picture, views) {
     const found = [];
     for (const view of views) found.push(...(await this.#detectIn(cutter.cut(picture, view, SIZE), view)));
@@ -30,7 +30,7 @@ export class Detector {
       for (let channel = 0; channel < 3; channel++) input[to++] = pixels[from + channel] / 127.5 - 1;
     const outputs = Object.values(await this.session.run({ input: new this.ort.Tensor("float32", input, [1, SIZE, SIZE, 3]) }));
     const [raw, logits] = [NUMBERS, 1].map((length) => outputs.find(({ dims }) => dims[2] === length).data);
-    const side = view.side * Math.round(Math.cos(view.roll)); // where it hangs, both axes point back
+    const side = view.side * Math.round(Math.cos(view.roll)); // where it is upside down, both axes point back
     const found = [];
     for (let i = 0; i < ANCHORS.length; i++) {
       const score = 1 / (1 + Math.exp(-logits[i]));

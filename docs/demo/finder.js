@@ -30,7 +30,7 @@ export class Finder {
     if (!this.detector) return this.#search(picture, [(roll) => ({ ...whole, roll })]);
     const views = isThorough ? [whole, ...tiles(picture, this.rules.smallest_tile)] : [whole];
     let faces = this.#distinct(await this.#facesIn(picture, views));
-    if (faces.every(({ isDoubtful }) => isDoubtful) || faces.some((face) => this.#hangs(face))) {
+    if (faces.every(({ isDoubtful }) => isDoubtful) || faces.some((face) => this.#isUpsideDown(face))) {
       const turned = views.map((view) => ({ ...view, roll: HALF })); // the detector knows no face upside down
       faces = this.#distinct([...faces, ...(await this.#facesIn(picture, turned))]);
     }
@@ -78,32 +78,32 @@ export class Finder {
 
   /** Faces that are any, each once. */
   #distinct(faces) {
-    const { nothing_below: least, hanging_above: leastHanging, same_face: same } = this.rules;
-    return distinct(faces.filter((face) => face.score >= (this.#hangs(face) ? leastHanging : least)), same);
+    const { nothing_below: least, hanging_above: leastUpsideDown, same_face: same } = this.rules;
+    return distinct(faces.filter((face) => face.score >= (this.#isUpsideDown(face) ? leastUpsideDown : least)), same);
   }
 
-  #hangs({ points, roll }) {
+  #isUpsideDown({ points, roll }) {
     const [cos, sin] = [Math.cos(roll), Math.sin(roll)];
     const whole = roll + this.looks.roll(points.map(([x, y]) => [cos * x - sin * y, sin * x + cos * y]));
     return Math.cos(whole) < Math.cos((this.rules.hanging / 180) * Math.PI);
   }
 
-  /** The faces of places, functions from a turn to a view; where one is in doubt, of the best of its quarter turns. */
+  /** The faces of places, functions from a turn to a view; where looks disagree, of the best quarter turn. */
   async #search(picture, places) {
     const faces = await this.#see(picture, places.map((at) => at(0)), LOOKS);
     for (const [i, { score, seen }] of faces.entries()) {
       if (score >= this.rules.retry_below) continue;
-      const [doubt] = await this.#doubts([seen]);
-      if (doubt <= this.rules.retry_above) continue;
+      const [first] = await this.#disagreements([seen]);
+      if (first <= this.rules.retry_above) continue;
       const turned = await this.#see(picture, [1, 2, 3].map((quarters) => places[i]((quarters * HALF) / 2)), LOOKS);
-      const doubts = await this.#doubts(turned.map((face) => face.seen));
-      const best = Math.min(...doubts);
-      if (this.looks.isBetter(best, doubt)) faces[i] = turned[doubts.indexOf(best)];
+      const disagreements = await this.#disagreements(turned.map((face) => face.seen));
+      const best = Math.min(...disagreements);
+      if (this.looks.isBetter(best, first)) faces[i] = turned[disagreements.indexOf(best)];
     }
     return faces;
   }
 
-  /** The faces in views, with what was seen of them for #doubts. */
+  /** The faces in views, with what was seen of them for #disagreements. */
   async #see(picture, views, looks) {
     const squares = views.map((view) => this.#cutter.cut(picture, view, this.looks.size));
     const seen = views.length ? await this.#timed(() => this.looks.look(squares, looks)) : [];
@@ -118,8 +118,8 @@ export class Finder {
     });
   }
 
-  #doubts(seen) {
-    return this.#timed(() => this.looks.doubts(seen));
+  #disagreements(seen) {
+    return this.#timed(() => this.looks.tiltedDisagreements(seen));
   }
 
   async #timed(task) {

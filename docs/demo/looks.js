@@ -1,5 +1,5 @@
-// Several looks at a face by one network: as the view shows it, in the mirror and again from closer by; how sure they
-// are together, and how much a tilted look disagrees. The same as src/predict/looks.py, confidence.py and resampling.py.
+// Looks: a cascade whose stages are all one network, with test-time augmentation; the score by how they disagree, and how
+// much a tilted look disagrees. The same as src/predict/looks.py, confidence.py and resampling.py.
 // A square is a view's pixels, RGBA; points are [x, y] in its unit square; a map { a, b, x, y } turns, scales and shifts.
 
 const RGBA = 4;
@@ -16,27 +16,27 @@ export class Looks {
   async look(squares, looks) {
     const { calibrations, least_disagreement: least } = this.rules;
     const found = [await this.#predict(squares)];
-    while (found.length < looks) found.push(await this.#lookCloser(squares, found.at(-1), { isMirrored: found.length === 1 }));
+    while (found.length < looks) found.push(await this.#lookUpright(squares, found.at(-1), { isMirrored: found.length === 1 }));
     const [intercept, slope] = calibrations[looks];
     return squares.map((square, i) => {
       const its = found.map((points) => points[i]);
-      const score = 1 / (1 + Math.exp(-intercept - slope * Math.log(Math.max(together(apartOf(its)), least))));
+      const score = 1 / (1 + Math.exp(-intercept - slope * Math.log(Math.max(powerMean(distances(its)), least))));
       return { square, found: its, points: this.#mean(its), score };
     });
   }
 
-  /** The doubt of each that was seen, at the cost of one tilted look. */
-  async doubts(seen) {
+  /** How the looks at each that was seen disagree, a tilted one included, which is made here. */
+  async tiltedDisagreements(seen) {
     const [squares, points] = [seen.map(({ square }) => square), seen.map((each) => each.points)];
     const tilt = (this.rules.tilt * Math.PI) / 180;
-    const tilted = await this.#lookCloser(squares, points, { tilt });
-    return seen.map(({ found }, i) => together([...apartOf(found), distance(points[i], tilted[i])]));
+    const tilted = await this.#lookUpright(squares, points, { tilt });
+    return seen.map(({ found }, i) => powerMean([...distances(found), distance(points[i], tilted[i])]));
   }
 
-  /** Whether a turned view, by its doubt, wins against the first one. */
-  isBetter(turnedDoubt, doubt) {
+  /** Whether a turned view, by its tilted disagreement, wins against the first one. */
+  isBetter(turned, first) {
     const { factor, power, most } = this.rules.better;
-    return turnedDoubt < Math.min(factor * doubt ** power, most);
+    return turned < Math.min(factor * first ** power, most);
   }
 
   /** The in-plane rotation of a face in radians, counterclockwise: src/pose.py in closed form. */
@@ -52,10 +52,10 @@ export class Looks {
   }
 
   /** Points in the squares, seen upright, larger and centered where points were seen before. */
-  async #lookCloser(squares, points, { isMirrored = false, tilt = 0 }) {
+  async #lookUpright(squares, points, { isMirrored = false, tilt = 0 }) {
     const maps = points.map((each) => this.#upright(each, tilt));
-    const closer = squares.map((square, i) => warp(square, this.size, maps[i], isMirrored));
-    const found = await this.#predict(closer);
+    const upright = squares.map((square, i) => warp(square, this.size, maps[i], isMirrored));
+    const found = await this.#predict(upright);
     return found.map((each, i) => each.map((_, k) => back(maps[i], isMirrored ? mirror(each[this.rules.mirrored[k]]) : each[k])));
   }
 
@@ -116,8 +116,8 @@ function back({ a, b, x, y }, [px, py]) {
 const distance = (first, second) =>
   (100 * first.reduce((sum, [x, y], i) => sum + Math.hypot(x - second[i][0], y - second[i][1]), 0)) / first.length;
 
-const apartOf = (found) => found.slice(1).map((points, i) => distance(found[i], points));
-const together = (apart) => (apart.reduce((sum, value) => sum + Math.sqrt(value), 0) / apart.length) ** 2;
+const distances = (found) => found.slice(1).map((points, i) => distance(found[i], points));
+const powerMean = (values) => (values.reduce((sum, value) => sum + Math.sqrt(value), 0) / values.length) ** 2;
 
 /** A square as a map moves it; black where it ends. */
 function warp(square, size, map, isMirrored) {

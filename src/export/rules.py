@@ -1,7 +1,7 @@
 """The numbers by which `Predictor` finds faces, for programs without Python that do the same: docs/demo.
 
 They travel as JSON in the property `rules` of an .onnx file that takes crops. Lengths are shares of a square's side,
-angles degrees, doubts and disagreements percent of the side.
+angles degrees, disagreements percent of the side.
 """
 
 import json
@@ -14,9 +14,9 @@ from src.markup import flip_permutation
 from src.pose import camera_weights
 from src.predict import detector, turns
 from src.predict.confidence import EPSILON, SHIPPED, shipped_calibration
-from src.predict.face import DOUBTFUL_BELOW, HANGING, NOTHING_BELOW
+from src.predict.face import DOUBTFUL_BELOW, NOTHING_BELOW, UPSIDE_DOWN_ABOVE
 from src.predict.looks import SMALLEST, TILT
-from src.predict.predictor import HANGING_ABOVE, SAME_FACE
+from src.predict.predictor import SAME_FACE, UPSIDE_DOWN_SCORE
 
 
 def rules_text(points: int, convention: str) -> str:
@@ -35,8 +35,8 @@ def rules_text(points: int, convention: str) -> str:
         "retry_below": turns.RETRY_BELOW,
         "retry_above": turns.RETRY_ABOVE,
         "better": {"factor": turns.BETTER_FACTOR, "power": turns.BETTER_POWER, "most": turns.BETTER_MOST},
-        "hanging": HANGING,
-        "hanging_above": HANGING_ABOVE,
+        "hanging": UPSIDE_DOWN_ABOVE,
+        "hanging_above": UPSIDE_DOWN_SCORE,
         "same_face": SAME_FACE,
         "kinds": {name: _kind(kind) for name, kind in (KINDS | {"blazeface": detector.BlazeFace.kind}).items()},
         "least_detection": detector.LEAST_SCORE,

@@ -1,12 +1,11 @@
-"""How far to trust a prediction: the probability that its NME is below 3 %, from how much several looks agree.
+"""Confidence by test-time augmentation: the probability that a prediction's NME is below 3 %, from how looks disagree.
 
-The looks are those of `src.predict.looks`: at the crop, then from closer by. The probability is a
-logistic function of the logarithm of their disagreement (Platt, "Probabilistic Outputs for Support Vector Machines",
-1999). `src.evaluation.calibrate` finds its two numbers.
+The looks are those of `src.predict.looks`: at the crop, then from closer by. The probability is a logistic function of
+the logarithm of their disagreement (Platt scaling: "Probabilistic Outputs for Support Vector Machines", 1999).
+`src.evaluation.calibrate` finds its two numbers.
 """
 
 from dataclasses import dataclass
-from itertools import pairwise
 
 import numpy as np
 
@@ -48,16 +47,15 @@ def disagreement(found_unit: np.ndarray) -> np.ndarray:
     """How far each look's points lie from those of the look before, (B,) in percent of the crop's side.
 
     found_unit: (looks, B, 68, 2), what `src.predict.looks.look` found, at least two. The mean distance of the same
-    point; of several such distances the mean of their square roots, squared, so that one pair that agrees by chance
-    does not hide another that does not.
+    point; of several such distances the power mean of exponent 1/2.
     """
-    return _together([_apart(first, second) for first, second in pairwise(found_unit)])
+    return _power_mean(_mean_distance(found_unit[:-1], found_unit[1:]))
 
 
-def doubt(found_unit: np.ndarray, points_unit: np.ndarray, tilted_unit: np.ndarray) -> np.ndarray:
+def tilted_disagreement(found_unit: np.ndarray, points_unit: np.ndarray, tilted_unit: np.ndarray) -> np.ndarray:
     """`disagreement` that counts in how far a tilted look's points lie from the looks' mean, both (B, 68, 2)."""
-    apart = [_apart(first, second) for first, second in pairwise(found_unit)]
-    return _together([*apart, _apart(points_unit, tilted_unit)])
+    distances = _mean_distance(found_unit[:-1], found_unit[1:])  # (looks - 1, B)
+    return _power_mean(np.concatenate([distances, _mean_distance(points_unit, tilted_unit)[None]]))
 
 
 def fit_calibration(disagreements: np.ndarray, is_good: np.ndarray) -> Calibration:
@@ -97,12 +95,14 @@ def calibration_error(bins: list[ReliabilityBin]) -> float:
     return sum(part.count * abs(part.score - part.good) for part in bins) / sum(part.count for part in bins)
 
 
-def _apart(first_unit: np.ndarray, second_unit: np.ndarray) -> np.ndarray:
-    return 100 * np.linalg.norm(second_unit - first_unit, axis=-1).mean(axis=-1)  # (B,)
+def _mean_distance(first_unit: np.ndarray, second_unit: np.ndarray) -> np.ndarray:
+    """Between the same points of (..., K, 2): (...) in percent."""
+    return 100 * np.linalg.norm(second_unit - first_unit, axis=-1).mean(axis=-1)
 
 
-def _together(apart: list[np.ndarray]) -> np.ndarray:
-    return np.sqrt(apart).mean(axis=0) ** 2
+def _power_mean(distances: np.ndarray) -> np.ndarray:
+    """Of exponent 1/2 over the first axis, so that no two looks that agree by chance hide two that do not."""
+    return np.sqrt(distances).mean(axis=0) ** 2
 
 
 def _logarithm(disagreements: np.ndarray) -> np.ndarray:

@@ -42,8 +42,8 @@ class Detector(Protocol):
         """The faces of an RGB picture, the surest first. tiles: look for small ones, too."""
 
 
-def detect_hanging(detector: Detector, picture: Image.Image, *, tiles: bool = False) -> Detections:
-    """The faces of a picture that stands on its head: no detector here knows faces that are turned by more than 100
+def detect_upside_down(detector: Detector, picture: Image.Image, *, tiles: bool = False) -> Detections:
+    """The faces of a picture that is upside down: no detector here knows faces that are turned by more than 100
     degrees."""
     found = detector.detect(picture.transpose(Image.Transpose.ROTATE_180), tiles=tiles)
     boxes = (np.array(picture.size * 2) - found.boxes)[:, [2, 3, 0, 1]]

@@ -13,7 +13,7 @@ from src.predict.search import Region
 from src.predict.turns import turned
 
 DOUBTFUL_BELOW = 0.5  # score: such points are drawn in another color
-HANGING = 120.0  # degrees of in-plane rotation
+UPSIDE_DOWN_ABOVE = 120.0  # degrees of in-plane rotation
 NOTHING_BELOW = 0.1  # score: what a detector found there is no face
 
 
@@ -23,7 +23,7 @@ class Face:
 
     points: (68, 2). score: the probability that their NME is below 3 %. box: (4,) left, top, right, bottom, as it was
     given or detected, or that of the points. pose: (3,) pitch, yaw, roll in degrees (`src.pose`, but with a roll in
-    (-180, 180], so that it also tells how a lying or hanging head lies). eyes: (2,) aspect ratios of the eyes
+    (-180, 180], which also holds for heads that are sideways or upside down). eyes: (2,) aspect ratios of the eyes
     (`src.eyes`): of points 36-41 and of 42-47; NaN for a hidden one.
     """
 
@@ -39,9 +39,9 @@ class Face:
         return self.score < DOUBTFUL_BELOW
 
     @property
-    def is_hanging(self) -> bool:
-        """Whether its head stands upside down, more or less."""
-        return bool(abs(in_plane_rotation(self.pose)) > HANGING)
+    def is_upside_down(self) -> bool:
+        """Whether its head is turned more than sideways."""
+        return bool(abs(in_plane_rotation(self.pose)) > UPSIDE_DOWN_ABOVE)
 
     def plot(self, picture: Image.Image | None = None) -> Image.Image:
         """A new picture with this face drawn on it: on its own picture, or on the last face's plot."""

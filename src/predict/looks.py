@@ -1,12 +1,12 @@
-"""Several looks at a face by one network: as the crop shows it, in the mirror, and again from closer by.
+"""Looks: a cascade whose stages are all one network, with test-time augmentation (mirror image, rotation).
 
 What the first look finds says how the head is tilted, how large it is and where. The next look is at the same picture,
-turned upright, enlarged and centered, so that the network meets a face as it knows it best, with more pixels on it: a
-cascade (Sun et al., "Deep Convolutional Network Cascade for Facial Point Detection", 2013) whose stages are all the
-same network. Frames are those of `src.geometry`; every look's points come back in the first look's frame.
+turned upright, enlarged and centered, so that the network meets a face as it knows it best, with more pixels on it
+(Sun et al., "Deep Convolutional Network Cascade for Facial Point Detection", 2013). Frames are those of `src.geometry`;
+every look's points come back in the first look's frame.
 
 Looks that agree may agree on a face that is not there: the network knows upright heads so well that it sees one in a
-head that hangs. A tilted look tells: a face turns with the picture, an imagined one stays upright.
+head that is upside down. A tilted look tells: a face turns with the picture, an imagined one stays upright.
 """
 
 from collections.abc import Callable, Sequence
@@ -48,9 +48,9 @@ def look(
     if not 1 <= looks <= MOST_LOOKS:
         raise InputError(f"expected 1 to {MOST_LOOKS} looks, found {looks}")
     found = [predict(squares)]
-    for ask in (partial(look_mirrored, predict), predict)[: looks - 1]:
-        closer, affine = come_closer(squares, found[-1], second_look)
-        found.append(apply_affine(invert_affine(affine), ask(closer)))
+    for predict_upright in (partial(look_mirrored, predict), predict)[: looks - 1]:
+        upright, affine = warp_upright(squares, found[-1], second_look)
+        found.append(apply_affine(invert_affine(affine), predict_upright(upright)))
     return np.stack(found)
 
 
@@ -68,14 +68,14 @@ def look_mirrored(predict: Predict, squares: Squares) -> np.ndarray:
 
 def look_tilted(predict: Predict, squares: Squares, points_unit: np.ndarray, second_look: SecondLook) -> np.ndarray:
     """points_unit (B, K, 2) found from closer by in squares (B, S, S, 3), in which points_unit are tilted by TILT."""
-    closer, affine = come_closer(squares, points_unit, second_look, tilt=TILT)
-    return apply_affine(invert_affine(affine), predict(closer))
+    tilted, affine = warp_upright(squares, points_unit, second_look, tilt=TILT)
+    return apply_affine(invert_affine(affine), predict(tilted))
 
 
-def come_closer(
+def warp_upright(
     squares: Squares, points_unit: np.ndarray, second_look: SecondLook, *, tilt: float = 0.0
 ) -> tuple[Squares, np.ndarray]:
-    """Squares that show the same faces upright, centered and larger, and the maps to them from the given squares.
+    """Squares warped to show the same faces upright, centered and larger, and the maps to them from the given squares.
 
     squares: (B, S, S, 3) uint8. points_unit: (B, 68 or 51, 2). tilt: clockwise from upright about the faces' middle, in
     radians. Returns (B, S, S, 3) uint8 and affine (B, 2, 3).

@@ -16,8 +16,8 @@ from PIL import Image
 from src.boxes import KINDS, BoxKind, box_of_points, check_boxes, crop_of_picture
 from src.config import MOST_THREADS
 from src.errors import InputError
-from src.predict.confidence import SHIPPED, disagreement, doubt, shipped_calibration
-from src.predict.detector import Detector, detect_hanging, merge
+from src.predict.confidence import SHIPPED, disagreement, shipped_calibration, tilted_disagreement
+from src.predict.detector import Detector, detect_upside_down, merge
 from src.predict.detector_file import open_detector
 from src.predict.face import NOTHING_BELOW, Face, make_face
 from src.predict.looks import combine
@@ -30,16 +30,16 @@ if TYPE_CHECKING:
     import torch
 
 Boxes = np.ndarray | Sequence | None
-_TOGETHER = 16  # pictures that are held at once
+_PICTURES_AT_ONCE = 16  # that are held in memory
 SAME_FACE = 0.3  # IoU of the points' boxes: detections that led to one face, or to an imagined one over it
-HANGING_ABOVE = 0.7  # score of a detected face that hangs: where no face is, such are imagined most often
+UPSIDE_DOWN_SCORE = 0.7  # least one of a detected face that is upside down: such are imagined most often
 
 
 class Predictor:
     """Points of faces from a model file.
 
     box_kind: what the boxes hold, a name of `src.boxes.KINDS` or a BoxKind of your detector. turns: look again at faces
-    in doubt with the picture turned by 90, 180 and 270 degrees. looks: how often each view is looked at
+    whose looks disagree, with the picture turned by 90, 180 and 270 degrees. looks: how often each view is looked at
     (`src.predict.looks`), 2 or 3. convention: what the points mean, one that the file has (`src.network.conventions`),
     such as "300w" for the visible outline; None is the file's own. detector: of whole pictures, an object
     (`src.predict.detector`) or its file; None is the one that `make detector` fetches, opened when it is needed.
@@ -131,9 +131,9 @@ class Predictor:
                 faces if is_given else _distinct(faces, least_score)
                 for faces, is_given in zip(found, given, strict=True)
             ]
-            again = [i for i, faces in enumerate(distinct) if not given[i] and _may_hang(faces)]
-            hanging = self._search([self._detected(images[i], tiles=tiles, is_hanging=True) for i in again])
-            for i, faces in zip(again, hanging, strict=True):
+            again = [i for i, faces in enumerate(distinct) if not given[i] and _may_be_upside_down(faces)]
+            upside_down = self._search([self._detected(images[i], tiles=tiles, is_upside_down=True) for i in again])
+            for i, faces in zip(again, upside_down, strict=True):
                 distinct[i] = _distinct(distinct[i] + faces, least_score)
             result += distinct
         return result[0] if is_one_picture(pictures) else result
@@ -151,9 +151,9 @@ class Predictor:
             return []
         return [Region(picture, box, self.box_kind) for box in check_boxes(boxes, *picture.size)]
 
-    def _detected(self, picture: Image.Image, *, tiles: bool, is_hanging: bool = False) -> list[Region]:
-        if is_hanging:
-            found = detect_hanging(self.detector, picture, tiles=tiles)
+    def _detected(self, picture: Image.Image, *, tiles: bool, is_upside_down: bool = False) -> list[Region]:
+        if is_upside_down:
+            found = detect_upside_down(self.detector, picture, tiles=tiles)
         else:
             found = self.detector.detect(picture, tiles=tiles)
         return [
@@ -165,11 +165,11 @@ class Predictor:
         found = look_repeatedly(self.runtime, squares, self.looks)
         points_unit = combine(found, self.runtime.config.second_look)
 
-        def doubt_of(rows: np.ndarray) -> np.ndarray:
+        def tilted_disagreement_of(rows: np.ndarray) -> np.ndarray:
             tilted = look_once_tilted(self.runtime, squares[rows], points_unit[rows])
-            return doubt(found[:, rows], points_unit[rows], tilted)
+            return tilted_disagreement(found[:, rows], points_unit[rows], tilted)
 
-        return Seen(points_unit, self.calibration.score(disagreement(found)), doubt_of)
+        return Seen(points_unit, self.calibration.score(disagreement(found)), tilted_disagreement_of)
 
 
 def _paired(
@@ -181,19 +181,19 @@ def _paired(
     listed_boxes = [boxes] if is_one else [None] * len(listed) if boxes is None else list(boxes)
     if len(listed_boxes) != len(listed):
         raise InputError(f"expected boxes for {len(listed)} pictures, found them for {len(listed_boxes)}")
-    for start in range(0, len(listed), _TOGETHER):
-        part = slice(start, start + _TOGETHER)
+    for start in range(0, len(listed), _PICTURES_AT_ONCE):
+        part = slice(start, start + _PICTURES_AT_ONCE)
         yield [read_picture(picture, channels=channels) for picture in listed[part]], listed_boxes[part]
 
 
-def _may_hang(faces: list[Face]) -> bool:
-    """Whether a picture may show faces upside down: none is sure in it, or one of them hangs."""
-    return all(face.is_doubtful for face in faces) or any(face.is_hanging for face in faces)
+def _may_be_upside_down(faces: list[Face]) -> bool:
+    """Whether a picture may show faces upside down: no face is sure in it, or one is found so."""
+    return all(face.is_doubtful for face in faces) or any(face.is_upside_down for face in faces)
 
 
 def _distinct(faces: list[Face], least_score: float) -> list[Face]:
     """Faces that are any, each once: of those whose points lie on each other the best."""
-    faces = [face for face in faces if face.score >= max(least_score, HANGING_ABOVE * face.is_hanging)]
+    faces = [face for face in faces if face.score >= max(least_score, UPSIDE_DOWN_SCORE * face.is_upside_down)]
     if not faces:
         return []
     boxes = np.stack([box_of_points(face.points) for face in faces])

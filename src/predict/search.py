@@ -1,4 +1,4 @@
-"""From regions of pictures to points and scores: views are cut, looked at, and turned where they are in doubt.
+"""From regions of pictures to points and scores: views are cut, looked at, and turned where the looks disagree.
 
 What looks is given as a function of squares, so that every runtime shares this file.
 """
@@ -21,14 +21,15 @@ _WHOLE = BoxKind(1.0, (0.5, 0.5))  # a box that is the crop itself
 
 @dataclass(frozen=True)
 class Seen:
-    """What squares show: points_unit (B, 68, 2), score (B,), and at the cost of one more look the doubt of some rows.
+    """What squares show: points_unit (B, 68, 2), score (B,).
 
-    doubt: rows (M,) -> percent of the side (M,), as `src.predict.turns` compares it.
+    tilted_disagreement: at the cost of one more look, of rows (M,): percent of the side (M,), as `src.predict.turns`
+    compares it.
     """
 
     points_unit: np.ndarray
     score: np.ndarray
-    doubt: Callable[[np.ndarray], np.ndarray]
+    tilted_disagreement: Callable[[np.ndarray], np.ndarray]
 
 
 Look = Callable[[np.ndarray], Seen]  # of squares (B, S, S, 3) uint8
@@ -84,17 +85,17 @@ class Search:
     def _find(self, regions: Sequence[Region]) -> Found:
         found, seen = self._see(regions)
         low = np.flatnonzero(found.score < RETRY_BELOW) if self.turns else np.empty(0, int)
-        doubt = seen.doubt(low) if len(low) else np.empty(0)  # (low,)
-        low, doubt = low[doubt > RETRY_ABOVE], doubt[doubt > RETRY_ABOVE]
+        first = seen.tilted_disagreement(low) if len(low) else np.empty(0)  # (low,)
+        low, first = low[first > RETRY_ABOVE], first[first > RETRY_ABOVE]
         if len(low) == 0:
             return found
-        again, doubts = [], []
+        again, disagreements = [], []
         for turn in QUARTERS:
             turned, seen = self._see([replace(regions[i], roll=regions[i].roll + turn) for i in low])
             again.append(turned)
-            doubts.append(seen.doubt(np.arange(len(low))))
-        best = np.argmin(doubts, axis=0)  # (low,)
-        for row in np.flatnonzero(is_better(np.min(doubts, axis=0), doubt)):
+            disagreements.append(seen.tilted_disagreement(np.arange(len(low))))
+        best = np.argmin(disagreements, axis=0)  # (low,)
+        for row in np.flatnonzero(is_better(np.min(disagreements, axis=0), first)):
             turned, i = again[best[row]], low[row]
             found.points_image[i], found.score[i] = turned.points_image[row], turned.score[row]
             found.roll[i] = turned.roll[row]

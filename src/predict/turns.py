@@ -1,10 +1,10 @@
-"""Square views of a picture in which a face stands upright: a crop, turned by the head's roll, and the quarter turns.
+"""Rotation search: square views of a picture in which a face is upright, by its roll and by quarter turns.
 
-The network knows heads that are tilted by up to about 60 degrees. A face that lies or hangs in the picture scores low,
-so it is looked at once more, tilted (`src.predict.looks.look_tilted`). Where its looks then disagree, the view is
-turned by 90, 180 and 270 degrees, and that with the least doubt wins: their disagreement, the tilted look's included.
-A view is (center x, center y, side, roll): a square of the picture in pixels, and by how many degrees the head in it
-is turned counterclockwise, as in `src.pose`.
+The network knows heads that are tilted by up to about 60 degrees. A face that is sideways or upside down scores low, so
+it is looked at once more, tilted (`src.predict.looks.look_tilted`). Where its looks then disagree, the view is turned
+by 90, 180 and 270 degrees, and that one wins whose looks, the tilted one included, disagree least. A view
+is (center x, center y, side, roll): a square of the picture in pixels, and by how many degrees the head in it is turned
+counterclockwise, as in `src.pose`.
 """
 
 import numpy as np
@@ -14,9 +14,9 @@ from src.boxes import BoxKind, cut_crop
 
 QUARTERS = (90.0, 180.0, 270.0)
 RETRY_BELOW = 0.85  # score: surer faces are not looked at again
-RETRY_ABOVE = 1.4  # doubt, percent of the view's side: with less the face stands upright, though it may be hard to see
-# Most faces stand upright, and a turned view that is a little better is noise: the doubt must fall by a fifth from 1,
-# by two fifths from 10, and above the last number all views are wrong alike. Chosen, as the two numbers above, on
+RETRY_ABOVE = 1.4  # disagreement, percent of the view's side: with less the face is upright, though perhaps hard to see
+# Most faces are upright, and a turned view that is a little better is noise: the disagreement must fall by a fifth from
+# 1, by two fifths from 10, and above the last number all views are wrong alike. Chosen, as the two numbers above, on
 # damaged and turned photographs of the training set and on rendered faces.
 BETTER_FACTOR, BETTER_POWER, BETTER_MOST = 0.82, 0.85, 3.3
 _WIDER = 1.5  # a square of sqrt(2) times the side holds the turned one
@@ -60,9 +60,9 @@ def turned(points_image: np.ndarray, roll: np.ndarray | float) -> np.ndarray:
     return points_image @ np.swapaxes(_turn(roll), -1, -2)
 
 
-def is_better(turned_doubt: np.ndarray, doubt: np.ndarray) -> np.ndarray:
-    """Whether turned views win against the first ones. Both doubts in percent of the view's side, of one shape."""
-    return turned_doubt < np.minimum(BETTER_FACTOR * doubt**BETTER_POWER, BETTER_MOST)
+def is_better(turned_disagreement: np.ndarray, first_disagreement: np.ndarray) -> np.ndarray:
+    """Whether turned views win against the first ones. Both in percent of the view's side, of one shape."""
+    return turned_disagreement < np.minimum(BETTER_FACTOR * first_disagreement**BETTER_POWER, BETTER_MOST)
 
 
 def _view(side: np.ndarray, middle: np.ndarray, kind: BoxKind, roll: np.ndarray | float) -> np.ndarray:

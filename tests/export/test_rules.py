@@ -25,6 +25,6 @@ def test_the_rules_lead_to_the_predictors_numbers(count: int, convention: str) -
     expected = shipped_calibration(3, convention).score(np.array(0.7))
     assert 1 / (1 + np.exp(-intercept - slope * np.log(0.7))) == pytest.approx(expected)
     better = rules["better"]
-    for doubt in (1.0, 4.0, 10.0):
-        limit = min(better["factor"] * doubt ** better["power"], better["most"])
-        assert is_better(np.array([limit - 0.01, limit + 0.01]), np.array([doubt, doubt])).tolist() == [True, False]
+    for first in (1.0, 4.0, 10.0):
+        limit = min(better["factor"] * first ** better["power"], better["most"])
+        assert is_better(np.array([limit - 0.01, limit + 0.01]), np.array([first, first])).tolist() == [True, False]

@@ -10,9 +10,9 @@ from src.predict.confidence import (
     ReliabilityBin,
     calibration_error,
     disagreement,
-    doubt,
     fit_calibration,
     reliability,
+    tilted_disagreement,
 )
 from src.visualization.confidence import reliability_diagram
 
@@ -25,11 +25,11 @@ def test_disagreement_is_a_mean_distance_in_percent() -> None:
     np.testing.assert_allclose(disagreement(np.stack([first, second, third])), [((5**0.5 + 20**0.5) / 2) ** 2, 0])
 
 
-def test_doubt_counts_the_tilted_look_as_one_distance_more() -> None:
+def test_a_tilted_look_counts_as_one_distance_more() -> None:
     found = np.zeros((2, 1, 68, 2))
     tilted = found[0] + [0.03, 0.04]
-    np.testing.assert_allclose(doubt(found, found[0], found[0]), [0])
-    np.testing.assert_allclose(doubt(found, found[0], tilted), [5 / 4])
+    np.testing.assert_allclose(tilted_disagreement(found, found[0], found[0]), [0])
+    np.testing.assert_allclose(tilted_disagreement(found, found[0], tilted), [5 / 4])
 
 
 def test_the_shipped_score_falls_as_views_disagree() -> None:

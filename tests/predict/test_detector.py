@@ -8,7 +8,7 @@ from rectangle_face import RectangleDetector, RectangleFinder, rectangle_picture
 from src.boxes import box_of_points
 from src.errors import InputError
 from src.predict import predictor as predict
-from src.predict.detector import BlazeFace, Detections, detect_hanging, merge
+from src.predict.detector import BlazeFace, Detections, detect_upside_down, merge
 from src.predict.detector_file import DETECTOR_PATH, open_detector
 from src.predict.predictor import Predictor
 from src.synthesis.renderer.face import render_face
@@ -47,10 +47,10 @@ def test_a_detection_is_where_the_network_says_once() -> None:
 def test_a_picture_on_its_head_gives_the_same_boxes() -> None:
     picture = Image.new("RGB", (640, 480))
     picture.paste((255, 255, 255), (400, 200, 500, 300))
-    standing, hanging = BlazeFace(white_spot).detect(picture), detect_hanging(BlazeFace(white_spot), picture)
-    np.testing.assert_allclose(hanging.boxes, standing.boxes, atol=9)
-    assert hanging.roll[0] == pytest.approx(90 + 180)
-    assert detect_hanging(BlazeFace(white_spot), Image.new("RGB", (640, 480))).boxes.shape == (0, 4)
+    standing, turned = BlazeFace(white_spot).detect(picture), detect_upside_down(BlazeFace(white_spot), picture)
+    np.testing.assert_allclose(turned.boxes, standing.boxes, atol=9)
+    assert turned.roll[0] == pytest.approx(90 + 180)
+    assert detect_upside_down(BlazeFace(white_spot), Image.new("RGB", (640, 480))).boxes.shape == (0, 4)
 
 
 class _LowerHalf(RectangleDetector):
@@ -62,17 +62,17 @@ class _LowerHalf(RectangleDetector):
         return Detections(found.boxes[is_low], found.score[is_low], found.roll[is_low])
 
 
-def test_where_no_face_stands_a_hanging_one_is_looked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_where_no_face_is_upright_one_upside_down_is_looked_for(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(predict, "open_model", lambda path, **options: RectangleFinder())
     predictor = Predictor("any.pth.tar", detector=_LowerHalf())
     box, other = (60, 30, 160, 110), (200, 260, 280, 330)
     (face,) = predictor.faces(rectangle_picture((400, 400), box))
     np.testing.assert_allclose(box_of_points(face.points), box, atol=1)
-    assert face.is_hanging
+    assert face.is_upside_down
     (standing,) = predictor.faces(rectangle_picture((400, 400), box, other))  # one that is sure is enough
-    assert not standing.is_hanging
+    assert not standing.is_upside_down
     found = predictor.faces([rectangle_picture((400, 400), box), rectangle_picture((400, 400), other)])
-    assert [[face.is_hanging for face in faces] for faces in found] == [[True], [False]]
+    assert [[face.is_upside_down for face in faces] for faces in found] == [[True], [False]]
 
 
 def test_tiles_look_from_closer_by() -> None:

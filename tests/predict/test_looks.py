@@ -11,7 +11,7 @@ from src.errors import InputError
 from src.geometry import apply_affine
 from src.markup import FLIP_PERMUTATION, MEAN_SHAPE, NUM_POINTS
 from src.pose import fit_pose, in_plane_rotation, rotation_matrix
-from src.predict.looks import combine, come_closer, look, look_mirrored, look_tilted, upright_affine
+from src.predict.looks import combine, look, look_mirrored, look_tilted, upright_affine, warp_upright
 
 SECOND_LOOK = (0.5, 0.53, 0.63, 0.7)
 
@@ -42,7 +42,7 @@ def test_a_point_stays_on_its_pixel() -> None:
     place = np.array([0.47, 0.55])
     dot = gaussian_dot((192, 192), tuple(192 * place), 3.0)
     squares = torch.from_numpy(dot)[None, ..., None].repeat(1, 1, 1, 3)
-    closer, affine = come_closer(squares, _face(euler=(0, 20, 33)), SECOND_LOOK)
+    closer, affine = warp_upright(squares, _face(euler=(0, 20, 33)), SECOND_LOOK)
     brightness = closer[0, :, :, 0].double().numpy()
     ticks = (np.arange(192) + 0.5) / 192
     found = np.array([brightness.sum(0) @ ticks, brightness.sum(1) @ ticks]) / brightness.sum()

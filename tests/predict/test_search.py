@@ -1,4 +1,4 @@
-"""Search: doubtful regions are turned, the least doubt wins, and nothing else costs a look."""
+"""Search: regions whose looks disagree are turned, the least disagreement wins, and nothing else costs a look."""
 
 import numpy as np
 import pytest
@@ -6,26 +6,26 @@ from PIL import Image
 
 from src.predict.search import Found, Search, Seen, crop_region
 
-ROOM = 50.0  # doubt of a view that does not show the face upright
+_WRONG_TURN = 50.0  # disagreement in a view that does not show the face upright
 
 
 class Eye:
     """Sees a face in the corner that is red, and knows it by the corner where it stands: left top is upright."""
 
-    def __init__(self, *, score: float, doubt: float, turned_doubt: float) -> None:
-        self.score, self.doubts, self.squares, self.asked = score, (doubt, turned_doubt), 0, 0
+    def __init__(self, *, score: float, first: float, turned: float) -> None:
+        self.score, self.disagreements, self.squares, self.asked = score, (first, turned), 0, 0
 
     def __call__(self, squares: np.ndarray) -> Seen:
         self.squares += len(squares)
         is_upright = squares[:, 8, 8, 0] > squares[:, 8, 8, 2]
 
-        def doubt_of(rows: np.ndarray) -> np.ndarray:
+        def tilted_disagreement(rows: np.ndarray) -> np.ndarray:
             self.asked += len(rows)
             first = self.squares == len(squares)
-            return np.where(is_upright[rows], self.doubts[1], self.doubts[0] if first else ROOM)
+            return np.where(is_upright[rows], self.disagreements[1], self.disagreements[0] if first else _WRONG_TURN)
 
         points_unit = np.full((len(squares), 68, 2), 0.1)
-        return Seen(points_unit, np.where(is_upright, 0.9, self.score), doubt_of)
+        return Seen(points_unit, np.where(is_upright, 0.9, self.score), tilted_disagreement)
 
 
 def _picture(quarters: int) -> Image.Image:
@@ -41,24 +41,24 @@ def _find(eye: Eye, quarters: int, *, turns: bool = True) -> Found:
 
 @pytest.mark.parametrize(("quarters", "place"), [(1, (0.1, 0.9)), (2, (0.9, 0.9)), (3, (0.9, 0.1))])
 def test_a_turned_face_is_found_where_it_is(quarters: int, place: tuple[float, float]) -> None:
-    found = _find(Eye(score=0.5, doubt=9.0, turned_doubt=1.0), quarters)
+    found = _find(Eye(score=0.5, first=9.0, turned=1.0), quarters)
     np.testing.assert_allclose(found.points_image[0, 0] / 64, place)
     assert found.roll[0] == 90 * quarters
     assert found.score[0] == 0.9
 
 
 @pytest.mark.parametrize(
-    ("score", "doubt", "squares", "asked"),
+    ("score", "first", "squares", "asked"),
     [(0.95, 9.0, 1, 0), (0.5, 1.0, 1, 1), (0.5, 3.0, 4, 4)],
 )
-def test_looks_are_spent_on_doubt_alone(score: float, doubt: float, squares: int, asked: int) -> None:
-    eye = Eye(score=score, doubt=doubt, turned_doubt=2.5)
+def test_looks_are_spent_on_disagreement_alone(score: float, first: float, squares: int, asked: int) -> None:
+    eye = Eye(score=score, first=first, turned=2.5)
     found = _find(eye, 2)
     assert found.roll[0] == 0  # a turned view that is a little better does not win
     assert (eye.squares, eye.asked) == (squares, asked)
 
 
 def test_no_turns_on_request() -> None:
-    eye = Eye(score=0.5, doubt=9.0, turned_doubt=1.0)
+    eye = Eye(score=0.5, first=9.0, turned=1.0)
     assert _find(eye, 2, turns=False).roll[0] == 0
     assert (eye.squares, eye.asked) == (1, 0)

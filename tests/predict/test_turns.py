@@ -1,4 +1,4 @@
-"""Views: what is cut is where the map says, turned faces lie where upright ones would, and doubt alone turns."""
+"""Views: what is cut is where the map says, turned faces lie where upright ones would, and disagreement alone turns."""
 
 import numpy as np
 import pytest
