@@ -1,16 +1,21 @@
 """The pictures that annotation files call by path: relative to another folder, absolute, or from another computer.
 
-A label on the wrong picture is worse than a missing picture. So a path that is not found as it stands is matched by
-its end only where nothing speaks against it: not the part (train, val, test) that the file or path names, not a folder
-numbered otherwise, not another path that claims the same picture, not other paths that are found with their folders.
-And two folders of different names are one only where a name says no more than "images", or below a foreign root.
+The first rule decides that finds a picture:
+
+1. `_as_stated`: the picture lies where the path says.
+2. `_is_ending`: one of the two paths ends with the other. `_without_strays` drops some of these matches again.
+3. `_may_be_renamed`: the file names agree, and a folder may have two names. Only where 1 and 2 find none of the paths.
+
+A label on the wrong picture is worse than a missing picture. So rules 2 and 3 pass over pictures of another part of the
+data set, and `_check_claims` refuses a picture that they find for one path while it is found for another path, too.
 """
 
 import os
 import re
 import unicodedata
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from itertools import takewhile
 from pathlib import PurePosixPath
 from typing import NamedTuple
 
@@ -19,7 +24,7 @@ from src.datasets.listing import part_words, spell_out
 from src.errors import InputError
 
 _DIGITS = re.compile(r"\d+")
-# Names of folders that say nothing about which pictures they hold.
+# Names of folders that do not tell which pictures they hold.
 _ANY_PICTURES = {"image", "images", "img", "imgs", "picture", "pictures", "pic", "pics", "photo", "photos", "jpg",
                  "jpeg", "jpegs", "jpegimages", "png", "pngs", "face", "faces", "crop", "crops", "frame", "frames",
                  "file", "files", "data", "dataset", "set", "upload", "uploads", "export", "raw", "input"}  # fmt: skip
@@ -31,11 +36,10 @@ class Statement(NamedTuple):
     file: str
     path: str
 
-
-class _Match(NamedTuple):
-    name: str
-    is_exact: bool = False
-    is_missing: bool = False
+    @property
+    def is_bare(self) -> bool:
+        """Whether the path is a file name without a folder."""
+        return len(_split(self.path)) == 1
 
 
 class PictureFinder:
@@ -43,7 +47,6 @@ class PictureFinder:
 
     def __init__(self, folder: Folder) -> None:
         self.root = folder.root
-        self._files: set[str] = set()  # the label files' own names: a folder called like another file is not ours
         self._exact: dict[str, str] = {}
         for name in folder.pictures:
             other = self._exact.setdefault(unicodedata.normalize("NFC", name), name)
@@ -60,135 +63,150 @@ class PictureFinder:
         Raises InputError for a statement that several pictures fit, and where a picture serves two different paths.
         """
         distinct = list(dict.fromkeys(statements))
-        self._files = {PurePosixPath(statement.file).stem for statement in distinct}
-        found = {statement: self._match(statement) for statement in distinct}
-        strays = self._strays(found)
-        found |= dict.fromkeys(strays)
-        is_foreign = all(match is None for match in found.values())
-        renamed, namesakes = [], []
-        for statement, match in found.items():
-            if match is None:
-                found[statement] = self._match(statement, by_name=True) if is_foreign and not strays else None
-                if found[statement] is not None:
-                    renamed.append(f"{statement.path} -> {found[statement].name}")
-            if found[statement] is None:
-                found[statement] = _Match(_inside(statement.path), is_missing=True)
-                if others := self._by_file.get(_normal(statement.path)[-1]):
-                    namesakes.append(f"{statement.path}, not {others[0]}")
-        self._check_claims(found)
-        names = [self._exact.get(found[statement].name, found[statement].name) for statement in statements]
-        remarks = [
-            f"{len(paths)} {what} ({spell_out(paths)})"
-            for paths, what in (
-                (self._far(found), "pictures stated without a folder, found in one"),
-                (renamed, "pictures found by their file name alone, in another folder"),
-                (namesakes, "stated pictures are absent, those of that name lie elsewhere"),
-            )
-            if paths
-        ]
-        return names, tuple(remarks)
-
-    def _strays(self, found: dict[Statement, _Match | None]) -> list[Statement]:
-        """Names without a folder that are found in some folder, although others of such files lie where they say."""
-        bare = {statement: match for statement, match in found.items() if match and len(_normal(statement.path)) == 1}
-        beside = {PurePosixPath(statement.file).parent for statement, match in bare.items() if match.is_exact}
-        return [
-            statement
-            for statement, match in bare.items()
-            if not match.is_exact and PurePosixPath(statement.file).parent in beside
-        ]
-
-    def _far(self, found: dict[Statement, _Match]) -> list[str]:
-        """Names without a folder and the pictures they are taken for, where these lie in a folder with a meaning."""
-        return [
-            f"{statement.path} -> {match.name}"
-            for statement, match in found.items()
-            if len(_normal(statement.path)) == 1
-            and not (match.is_exact or match.is_missing)
-            and not all(_says_nothing(part) or part_words(part) for part in PurePosixPath(match.name).parts[:-1])
-        ]
+        as_stated, by_ending, renamed = self._apply_rules(distinct)
+        found = as_stated | by_ending | renamed
+        self._check_claims({statement: found[statement] for statement in distinct if statement in found}, as_stated)
+        names = [found.get(statement) or _below_root(statement.path) for statement in statements]
+        absent = [statement.path for statement in distinct if statement not in found]
+        remarks = {
+            "pictures stated without a folder, found in one": [
+                f"{statement.path} -> {name}" for statement, name in by_ending.items() if _is_guess(statement, name)
+            ],
+            "pictures found by their file name alone, in another folder": [
+                f"{statement.path} -> {name}" for statement, name in renamed.items()
+            ],
+            "stated pictures are absent, those of that name lie elsewhere": [
+                f"{path}, not {self._by_file[_split(path)[-1]][0]}" for path in absent if self.is_known(path)
+            ],
+        }
+        return (
+            [self._exact.get(name, name) for name in names],
+            tuple(f"{len(paths)} {what} ({spell_out(paths)})" for what, paths in remarks.items() if paths),
+        )
 
     def is_known(self, path: str) -> bool:
         """Whether some picture has this path's file name."""
-        return _normal(path)[-1] in self._by_file
+        return _split(path)[-1] in self._by_file
 
-    def _match(self, statement: Statement, *, by_name: bool = False) -> _Match | None:
-        """by_name: let a picture fit of which no folder agrees, if one of the two folders may hold any pictures."""
-        parts = _normal(statement.path)
-        beside = PurePosixPath(statement.file).parent / PurePosixPath(*parts)
-        for exact in (os.path.normpath(beside), os.path.normpath(PurePosixPath(*parts))):
-            if exact in self._exact:
-                return _Match(exact, is_exact=True)
-        own_file = PurePosixPath(statement.file).stem
-        stated_parts = {own_file} | part_words(f"{statement.file}/{statement.path}")
-        fitting = []
-        for name in self._by_file.get(parts[-1], []):
-            own = PurePosixPath(name).parts
-            agreement = _common_ending(parts, own)
-            own_parts = part_words(os.path.dirname(name)) | self._files.intersection(own[:-1])
-            contradicts = own_parts and not stated_parts & own_parts
-            contradicts = contradicts or _are_siblings(own_file, *own[-2:-1])
-            is_ending = agreement in (len(parts), len(own))
-            if not contradicts and (is_ending or (by_name and _may_be_one(parts, own, agreement))):
-                fitting.append((agreement, bool(stated_parts & own_parts), name))
-        best = [name for *rank, name in fitting if rank == max(rank for *rank, _ in fitting)]
+    def _apply_rules(self, statements: list[Statement]) -> tuple[dict[Statement, str], ...]:
+        """What each of the three rules finds."""
+        label_stems = {PurePosixPath(statement.file).stem for statement in statements}
+        as_stated, by_ending = {}, {}
+        for statement in statements:
+            if name := self._as_stated(statement):
+                as_stated[statement] = name
+            elif name := self._best_match(statement, _is_ending, label_stems):
+                by_ending[statement] = name
+        by_ending = _without_strays(by_ending, as_stated)
+        if as_stated or by_ending:
+            return as_stated, by_ending, {}
+        renamed = {statement: self._best_match(statement, _may_be_renamed, label_stems) for statement in statements}
+        return {}, {}, {statement: name for statement, name in renamed.items() if name}
+
+    def _as_stated(self, statement: Statement) -> str | None:
+        """a/1.jpg of sets/faces.json is sets/a/1.jpg, else a/1.jpg."""
+        stated = PurePosixPath(*_split(statement.path))
+        beside_file = PurePosixPath(statement.file).parent / stated
+        return next((name for name in map(os.path.normpath, (beside_file, stated)) if name in self._exact), None)
+
+    def _best_match(self, statement: Statement, fits: Callable[..., bool], label_stems: set[str]) -> str | None:
+        """The fitting picture with most folders in common with the stated path; among equals the one whose folders
+        name the statement's part. Raises InputError where two are equal in this, too."""
+        stated = _split(statement.path)
+        ranks = {}
+        for name in self._by_file.get(stated[-1], []):
+            picture = PurePosixPath(name).parts
+            named_parts = part_words(os.path.dirname(name)) | label_stems.intersection(picture[:-1])
+            is_other = _is_of_another_part(statement, named_parts) or _is_numbered_otherwise(statement, picture)
+            if not is_other and fits(stated, picture):
+                ranks[name] = (_common_ending(stated, picture), bool(named_parts))
+        highest = max(ranks.values(), default=None)
+        best = [name for name, rank in ranks.items() if rank == highest]
         if len(best) > 1:
             raise InputError(
                 f"{self.root}: {statement.file}: expected one picture {statement.path!r}, found {best[0]} and {best[1]}"
             )
-        return _Match(best[0]) if best else None
+        return best[0] if best else None
 
-    def _check_claims(self, found: dict[Statement, _Match]) -> None:
-        claims: dict[str, list[tuple[Statement, _Match]]] = defaultdict(list)
-        for statement, match in found.items():
-            if not match.is_missing:
-                claims[match.name].append((statement, match))
+    def _check_claims(self, found: dict[Statement, str], as_stated: dict[Statement, str]) -> None:
+        """Refuse left/1.jpg and right/1.jpg where both are found as 1.jpg."""
+        claims: dict[str, list[Statement]] = defaultdict(list)
+        for statement, name in found.items():
+            claims[name].append(statement)
         for name, claimants in claims.items():
-            paths = list(dict.fromkeys(str(PurePosixPath(*_normal(statement.path))) for statement, _ in claimants))
-            if len(paths) > 1 and not all(match.is_exact for _, match in claimants):
+            paths = list(dict.fromkeys(str(PurePosixPath(*_split(statement.path))) for statement in claimants))
+            if len(paths) > 1 and not as_stated.keys() >= set(claimants):
                 raise InputError(
                     f"{self.root}: expected a picture for each path, found {name} for both {paths[0]!r} and "
                     f"{paths[1]!r}; add the missing one, or write both paths alike"
                 )
 
 
-def _normal(path: str) -> tuple[str, ...]:
+def _is_ending(stated: tuple[str, ...], picture: tuple[str, ...]) -> bool:
+    """/data/anna/a/1.jpg and a/1.jpg, or 1.jpg and a/1.jpg."""
+    return _common_ending(stated, picture) in (len(stated), len(picture))
+
+
+def _may_be_renamed(stated: tuple[str, ...], picture: tuple[str, ...]) -> bool:
+    """helen/1.jpg and images/1.jpg, or /anna/helen/pics/1.jpg and afw/pics/1.jpg; not helen/1.jpg and afw/1.jpg, nor
+    images1/1.jpg and images2/1.jpg. Neither path ends with the other."""
+    agreement = _common_ending(stated, picture)
+    folder, other = stated[-agreement - 1], picture[-agreement - 1]
+    if _differ_in_number(folder, other):
+        return False
+    is_absolute = stated[0] == "/" or stated[0].endswith(":")
+    return (is_absolute and agreement > 1) or _holds_any_pictures(folder) or _holds_any_pictures(other)
+
+
+def _is_of_another_part(statement: Statement, named_parts: set[str]) -> bool:
+    """val/1.jpg is not that of train.json or train/1.jpg; where there is a one.json, one/1.jpg is not two.json's."""
+    stated_parts = {PurePosixPath(statement.file).stem} | part_words(f"{statement.file}/{statement.path}")
+    return bool(named_parts) and not named_parts & stated_parts
+
+
+def _is_numbered_otherwise(statement: Statement, picture: tuple[str, ...]) -> bool:
+    """part1/1.jpg is not that of part2.json."""
+    return len(picture) > 1 and _differ_in_number(PurePosixPath(statement.file).stem, picture[-2])
+
+
+def _without_strays(by_ending: dict[Statement, str], as_stated: dict[Statement, str]) -> dict[Statement, str]:
+    """2.jpg is not old/2.jpg where 1.jpg, also stated without a folder, lies as stated."""
+    settled = {PurePosixPath(statement.file).parent for statement in as_stated if statement.is_bare}
+    strays = {one for one in by_ending if one.is_bare and PurePosixPath(one.file).parent in settled}
+    return {statement: name for statement, name in by_ending.items() if statement not in strays}
+
+
+def _is_guess(statement: Statement, name: str) -> bool:
+    """1.jpg found as helen/1.jpg, not as images/1.jpg or train/1.jpg."""
+    folders = PurePosixPath(name).parts[:-1]
+    return statement.is_bare and not all(_holds_any_pictures(folder) or part_words(folder) for folder in folders)
+
+
+def _split(path: str) -> tuple[str, ...]:
+    """A stated path's folders and file name."""
     parts = PurePosixPath(unicodedata.normalize("NFC", path).replace("\\", "/")).parts
     if not parts:
         raise InputError(f"expected a picture's name, found {path!r}")
     return parts
 
 
-def _inside(path: str) -> str:
-    """The path without what leads out of a folder."""
-    parts = [part for part in _normal(path) if part not in ("/", "..") and not part.endswith(":")]
-    return str(PurePosixPath(*parts))
+def _below_root(path: str) -> str:
+    """../a/1.jpg, /a/1.jpg and C:\\a\\1.jpg become a/1.jpg."""
+    return str(PurePosixPath(*(part for part in _split(path) if part not in ("/", "..") and not part.endswith(":"))))
 
 
-def _may_be_one(first: tuple[str, ...], second: tuple[str, ...], agreement: int) -> bool:
-    """Whether a stated path and a picture's that disagree in a folder may be one: renamed, or on another computer."""
-    folders = [path[-agreement - 1].lower() for path in (first, second)]
-    if _are_siblings(*folders):
-        return False
-    is_of_elsewhere = agreement > 1 and (first[0] == "/" or first[0].endswith(":"))
-    return is_of_elsewhere or any(map(_says_nothing, folders))
-
-
-def _says_nothing(folder: str) -> bool:
+def _holds_any_pictures(folder: str) -> bool:
+    """Whether a folder's name does not tell which pictures it holds: images, Pics_2."""
     return _DIGITS.sub("", folder.lower()).strip("_- ") in _ANY_PICTURES
 
 
-def _are_siblings(first: str, second: str = "") -> bool:
-    """Whether two names differ in their numbers alone: part1 and part2."""
+def _differ_in_number(first: str, second: str) -> bool:
+    """Whether names that are not numbers differ in their numbers alone: part1 and part2, not 1 and 2."""
     first, second = first.lower(), second.lower()
-    words, others = (_DIGITS.sub("0", name) for name in (first, second))
-    return first != second and words == others != "0"
+    return first != second and _DIGITS.sub("0", first) == _DIGITS.sub("0", second) != "0"
 
 
 def _common_ending(first: tuple[str, ...], second: tuple[str, ...]) -> int:
-    length = 0
-    for one, other in zip(reversed(first), reversed(second), strict=False):
-        if one != other:
-            break
-        length += 1
-    return length
+    """The number of last parts that two paths share: 2 of a/b/1.jpg and c/b/1.jpg."""
+    pairs = zip(reversed(first), reversed(second), strict=False)
+    return len(list(takewhile(lambda pair: pair[0] == pair[1], pairs)))
