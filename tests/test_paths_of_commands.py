@@ -149,7 +149,7 @@ COMMANDS = (
     ),
     Command(
         "src/predict/__main__.py",
-        ("image_list", "out_dir", "--model", MODEL, "--crops"),
+        ("image_list", "out_dir", "--model", MODEL),
         {"image_list": IN_FILE, "out_dir": OUT_FOLDER, "--model": IN_FILE, "--boxes": IN_FILE},
     ),
     Command(
