@@ -50,7 +50,7 @@ def main() -> None:
                 remove_left_over(folder)
         world = join_world(device.type)  # after all that can be refused: a process alone here would wait for the others
         held.callback(leave_world, world)
-        device = world.own(device)
+        device = world.local_device(device)
         if world.is_first:
             print_left_out(start)
             print(

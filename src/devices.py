@@ -95,7 +95,7 @@ class World:
     def is_first(self) -> bool:
         return self.rank == 0
 
-    def own(self, device: torch.device) -> torch.device:
+    def local_device(self, device: torch.device) -> torch.device:
         """This process's device: with several processes on CUDA, each has the GPU of its local rank."""
         return torch.device("cuda", self.local_rank) if self.size > 1 and device.type == "cuda" else device
 
@@ -104,7 +104,7 @@ class World:
         if self.size == 1:
             return values
         tensor = torch.tensor(
-            values, dtype=torch.float64, device=self.own(torch.device(_BACKEND_DEVICE[dist.get_backend()]))
+            values, dtype=torch.float64, device=self.local_device(torch.device(_BACKEND_DEVICE[dist.get_backend()]))
         )
         dist.all_reduce(tensor, op=dist.ReduceOp.MAX)
         return tensor.tolist()

@@ -1,4 +1,4 @@
-"""What hides a part of a face: rectangles, black bars, masks, sunglasses. Images are (B, 3, R, R) in [0, 1].
+"""Synthetic occlusion: rectangles, black bars, masks, sunglasses. Images are (B, 3, R, R) in [0, 1].
 
 What is worn is drawn along the face's points_input (B, 68, 2), so that it sits where people wear it.
 """
@@ -29,7 +29,7 @@ def cover(images: Tensor, config: AugmentationConfig, generator: torch.Generator
     extent = config.erasing_side * torch.rand(batch, 2, generator=generator, device=device)
     extent = torch.where(chance(batch, config.erasing, generator, device)[:, None], extent, 0.0)
     center = torch.rand(batch, 2, generator=generator, device=device)
-    ticks = (torch.arange(size, device=device) + 0.5) / size
+    ticks = _ticks(size, device)
     inside = ((ticks - center[..., None]).abs() < extent[..., None] / 2).float()  # (B, 2, R) columns and rows
     rectangle = (inside[:, 1, :, None] * inside[:, 0, None, :])[:, None]  # (B, 1, R, R)
     textured = chance(batch, config.erasing_texture, generator, device)[:, None, None, None]
@@ -95,10 +95,8 @@ def sunglasses(points_input: Tensor, size: int, generator: torch.Generator) -> T
     face = extent.prod(dim=1).sqrt()[:, None, None]  # (n, 1, 1) size of the face
     covered, centers = torch.zeros(count, size, size, device=device), []
     for first, last in _EYES:
-        center, axis = (
-            (points_input[:, first] + points_input[:, last]) / 2,
-            points_input[:, last] - points_input[:, first],
-        )
+        corner, other = points_input[:, first], points_input[:, last]
+        center, axis = (corner + other) / 2, other - corner
         length = axis.norm(dim=1).clamp(min=1e-3)[:, None, None]
         along, across = _along_and_across(center, axis, size)
         half_width, half_height = 0.95 * growth * length, growth * torch.maximum(0.65 * length, 0.1 * face)

@@ -1,4 +1,4 @@
-"""Worse pictures: blur, noise, darkness, motion, few pixels, compression. Images are (B, 3, R, R) in [0, 1]."""
+"""Image corruptions: blur, noise, darkness, motion, few pixels, compression. Images are (B, 3, R, R) in [0, 1]."""
 
 import math
 from collections.abc import Callable
@@ -56,14 +56,14 @@ def degrade(images: Tensor, share: float, generator: torch.Generator) -> Tensor:
     return images
 
 
-def darken(images: Tensor, generator: torch.Generator) -> Tensor:
-    """A tone curve, from brightened shadows to a face in the dark."""
+def change_gamma(images: Tensor, generator: torch.Generator) -> Tensor:
+    """Gamma correction, from brightened shadows to a face in the dark."""
     low, high = (math.log(value) for value in _GAMMA)
     exponent = torch.exp(low + (high - low) * rand((len(images), 1, 1, 1), generator, images.device))
     return images.clamp(min=1e-4).pow(exponent)
 
 
-def shake(images: Tensor, generator: torch.Generator) -> Tensor:
+def motion_blur(images: Tensor, generator: torch.Generator) -> Tensor:
     """Motion blur along a line of random direction and length."""
     count, device = len(images), images.device
     length = 2 + (_LONGEST_MOTION - 2) * rand((count, 1, 1), generator, device)
@@ -77,8 +77,8 @@ def shake(images: Tensor, generator: torch.Generator) -> Tensor:
     return F.conv2d(padded, kernel, groups=3 * count)[0].unflatten(0, (count, 3))
 
 
-def shrink(images: Tensor, generator: torch.Generator) -> Tensor:
-    """Few pixels, enlarged again; one factor for all of them, as resizing goes by whole batches."""
+def downsample(images: Tensor, generator: torch.Generator) -> Tensor:
+    """Downsampled and enlarged again; one factor for all faces, because resizing goes by whole batches."""
     low, high = _SHRINK
     factor = low + (high - low) * float(rand((1,), generator, images.device))
     side = max(8, round(images.shape[-1] / factor))
@@ -86,7 +86,7 @@ def shrink(images: Tensor, generator: torch.Generator) -> Tensor:
     return F.interpolate(small, size=images.shape[-2:], mode="bilinear")
 
 
-def compress(images: Tensor, generator: torch.Generator) -> Tensor:
+def jpeg_blocks(images: Tensor, generator: torch.Generator) -> Tensor:
     """JPEG's blocks: their cosine transform, rounded more coarsely at higher frequencies (Wallace, 1991)."""
     device, size = images.device, images.shape[-1]
     filled = F.pad(images, [0, -size % _BLOCK] * 2, mode="replicate")
@@ -109,4 +109,5 @@ def _cosine_transform(device: torch.device) -> Tensor:
 
 
 # f(images (n, 3, R, R), generator) -> the same faces, worse: another kind is one function and one entry.
-DEGRADATIONS: tuple[Callable[[Tensor, torch.Generator], Tensor], ...] = (darken, shake, shrink, compress)
+Degradation = Callable[[Tensor, torch.Generator], Tensor]
+DEGRADATIONS: tuple[Degradation, ...] = (change_gamma, motion_blur, downsample, jpeg_blocks)

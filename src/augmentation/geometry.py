@@ -69,9 +69,8 @@ def second_look_affine(
     mirror = torch.stack([1 - 2 * flipped.float(), torch.ones(batch, device=device)], dim=1)  # (B, 2)
     linear = scale[:, None, None] * turn * mirror[:, :, None]
     middle = scale[:, None] * mirror * (low + high) / 2
-    shift = torch.where(mirror < 0, 1 - place, place) + _SHIFT * torch.randn(
-        batch, 2, generator=generator, device=device
-    )
+    shift = torch.where(mirror < 0, 1 - place, place)
+    shift = shift + _SHIFT * torch.randn(batch, 2, generator=generator, device=device)
     return torch.cat([linear, (shift - middle)[..., None]], dim=-1), angle * mirror[:, 0]
 
 

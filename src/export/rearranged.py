@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torchvision.models.shufflenetv2 import InvertedResidual
 
-from src.export.unshuffled import LANES, UnshuffledStage, reading, resized, without_normalization
+from src.export.unshuffled import LANES, UnshuffledStage, fold_normalization, reorder_inputs, zero_padded
 from src.network.backbones.staged import STRIDES, StagedBackbone
 from src.network.heads.pyramid import Pyramid, grid_side
 from src.network.model import LandmarkNet
@@ -35,9 +35,9 @@ class UnshuffledBackbone(StagedBackbone):
 
     def __init__(self, backbone: StagedBackbone) -> None:
         (first, pool), *stages = backbone.stages
-        conv, activation = without_normalization(first)
+        conv, activation = fold_normalization(first)
         width = -(-conv.out_channels // LANES) * LANES
-        made: list[nn.Module] = [nn.Sequential(resized(conv, conv.in_channels, width), activation, pool)]
+        made: list[nn.Module] = [nn.Sequential(zero_padded(conv, conv.in_channels, width), activation, pool)]
         orders = [[*range(conv.out_channels), *[-1] * (width - conv.out_channels)]]
         for (units,) in stages:
             made.append(UnshuffledStage(units, orders[-1]))
@@ -67,7 +67,7 @@ class WholeFactorPyramid(nn.Module):
     def __init__(self, pyramid: Pyramid, orders: list[list[int]], input_size: int) -> None:
         super().__init__()
         levels = len(pyramid.laterals)
-        self.laterals = nn.ModuleList(map(reading, pyramid.laterals, orders[-levels:]))
+        self.laterals = nn.ModuleList(map(reorder_inputs, pyramid.laterals, orders[-levels:]))
         self.place, self.attention = pyramid.place, pyramid.attention
         width = pyramid.laterals[0].out_channels
         sides = [grid_side(input_size, stride) for stride in STRIDES[-levels:-1]]  # all but the coarsest

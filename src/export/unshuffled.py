@@ -3,7 +3,7 @@
 A unit passes half of its channels on, convolves the other half, and shuffles both halves together (Ma et al.,
 "ShuffleNet V2", 2018). Where a channel goes is known beforehand. So here a channel stays in the tensor that made it
 until the unit that reads it, and the rows and columns of the 1x1 convolutions are permuted to match: nothing is copied
-at the units between. The widths inside of the units are filled up with zeros to a multiple of what ONNX Runtime
+at the units between. The widths inside of the units are padded with zeros to a multiple of what ONNX Runtime
 computes at a time; the odd widths of the published network make it change the layout around every depthwise layer.
 """
 
@@ -24,20 +24,20 @@ class UnshuffledStage(nn.Module):
     """
 
     def __init__(self, stage: nn.Sequential, order: list[int]) -> None:
-        """stage: its units, in evaluation mode. order: of the channels that it is given, as of `reading`."""
+        """stage: its units, in evaluation mode. order: of the channels that it is given, as of `reorder_inputs`."""
         super().__init__()
-        layers = [without_normalization(stage[0].branch1), *(without_normalization(unit.branch2) for unit in stage)]
+        layers = [fold_normalization(stage[0].branch1), *(fold_normalization(unit.branch2) for unit in stage)]
         half = layers[0][-2].out_channels
-        made, reads = _journeys(len(layers), half)
+        made, reads = _trace_channels(len(layers), half)
         reader = {channel: index for index, channels in enumerate(reads) for channel in channels}
         made = [sorted(channels, key=reader.__getitem__) for channels in made]  # channels that part late come late
         arriving = [[c for channels in made for c in channels if reader[c] == index] for index in range(len(reads))]
         for maker, channels in enumerate(made):
-            layers[maker][-2] = _making(layers[maker][-2], [channel - maker * half for channel in channels])
-        layers[0][:2] = reading(layers[0][0], order), reading(layers[0][1], order)
-        layers[1][0] = reading(layers[1][0], order)
+            layers[maker][-2] = _reorder_outputs(layers[maker][-2], [channel - maker * half for channel in channels])
+        layers[0][:2] = reorder_inputs(layers[0][0], order), reorder_inputs(layers[0][1], order)
+        layers[1][0] = reorder_inputs(layers[1][0], order)
         for branch, expected, found in zip(layers[2:], reads, arriving, strict=False):
-            branch[0] = reading(branch[0], [expected.index(channel) for channel in found])
+            branch[0] = reorder_inputs(branch[0], [expected.index(channel) for channel in found])
         self.makers = nn.ModuleList(nn.Sequential(*_aligned(branch)) for branch in layers)
         self.readers = [sorted({reader[channel] for channel in channels}) for channels in made]
         self.sizes = [
@@ -56,13 +56,13 @@ class UnshuffledStage(nn.Module):
         return torch.cat(parts[-1], dim=1)
 
 
-def reading(conv: nn.Conv2d, order: list[int]) -> nn.Conv2d:
+def reorder_inputs(conv: nn.Conv2d, order: list[int]) -> nn.Conv2d:
     """A copy of a convolution whose inputs come in another order; -1 is a channel of zeros."""
     if conv.groups > 1:
-        new = resized(conv, len(order), len(order))
+        new = zero_padded(conv, len(order), len(order))
         weight, bias = F.pad(conv.weight, [0] * 7 + [1])[order], F.pad(conv.bias, [0, 1])[order]
     else:
-        new = resized(conv, len(order), conv.out_channels)
+        new = zero_padded(conv, len(order), conv.out_channels)
         weight, bias = F.pad(conv.weight, [0] * 5 + [1])[:, order], conv.bias
     with torch.no_grad():
         new.weight.copy_(weight)
@@ -70,7 +70,7 @@ def reading(conv: nn.Conv2d, order: list[int]) -> nn.Conv2d:
     return new
 
 
-def _journeys(makers: int, half: int) -> tuple[list[list[int]], list[list[int]]]:
+def _trace_channels(makers: int, half: int) -> tuple[list[list[int]], list[list[int]]]:
     """Numbers of the channels that every maker makes, and of those that every reader reads, in the network's order."""
     made = [list(range(maker * half, (maker + 1) * half)) for maker in range(makers)]
     state, reads = _shuffle(made[0] + made[1]), []
@@ -85,7 +85,7 @@ def _shuffle(channels: list[int]) -> list[int]:
     return [channel for pair in zip(channels[:half], channels[half:], strict=True) for channel in pair]
 
 
-def without_normalization(branch: nn.Sequential) -> list[nn.Module]:
+def fold_normalization(branch: nn.Sequential) -> list[nn.Module]:
     """Layers, their batch normalizations folded into copies of the convolutions before them."""
     layers: list[nn.Module] = []
     for layer in branch:
@@ -104,24 +104,24 @@ def _aligned(branch: list[nn.Module]) -> list[nn.Module]:
     expand, depthwise, project = (branch[index] for index in convolutions)
     width = -(-expand.out_channels // LANES) * LANES
     replaced = (
-        resized(expand, expand.in_channels, width),
-        resized(depthwise, width, width),
-        resized(project, width, project.out_channels),
+        zero_padded(expand, expand.in_channels, width),
+        zero_padded(depthwise, width, width),
+        zero_padded(project, width, project.out_channels),
     )
     new = dict(zip(convolutions, replaced, strict=True))
     return [new.get(index, layer) for index, layer in enumerate(branch)]
 
 
-def _making(conv: nn.Conv2d, rows: list[int]) -> nn.Conv2d:
+def _reorder_outputs(conv: nn.Conv2d, rows: list[int]) -> nn.Conv2d:
     """A copy of a convolution whose outputs come in another order."""
-    new = resized(conv, conv.in_channels, conv.out_channels)
+    new = zero_padded(conv, conv.in_channels, conv.out_channels)
     with torch.no_grad():
         new.weight.copy_(conv.weight[rows])
         new.bias.copy_(conv.bias[rows])
     return new
 
 
-def resized(conv: nn.Conv2d, inputs: int, outputs: int) -> nn.Conv2d:
+def zero_padded(conv: nn.Conv2d, inputs: int, outputs: int) -> nn.Conv2d:
     """A copy of a convolution with more channels, whose weights are zero; a depthwise one stays depthwise."""
     groups = outputs if conv.groups > 1 else 1
     new = nn.Conv2d(inputs, outputs, conv.kernel_size, conv.stride, conv.padding, groups=groups)

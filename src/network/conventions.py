@@ -1,4 +1,4 @@
-"""Conventions: several answers to where a point lies, in one model file.
+"""Conventions: one model file for several annotation schemes, that is, answers to where a point lies.
 
 Data sets place the 68 points differently: AFLW2000-3D's jaw is a 3D line whose hidden side is marked, too, 300-W's
 follows the visible outline. Both can be read from the same features, so that another convention is another set of
@@ -7,7 +7,7 @@ weights of the head's last layers (`Head.last_layers`), stored beside the model'
     "conventions": {"300w": {"features": digest of all other weights, "weights": {name: float32}, "nme": percent}}
 
 Training changes the features, so whatever trains, prunes or averages a model leaves its conventions out, and the digest
-tells where they were carried along nevertheless. `src.training.convention` fits them.
+shows where they were carried along nevertheless. `src.training.convention` fits them.
 """
 
 import hashlib

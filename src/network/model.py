@@ -17,7 +17,7 @@ AUXILIARY = "auxiliary."  # what the names of the Euler-angle branch's weights b
 class EulerBranch(nn.Module):
     """Head pose from a shallow feature map (the auxiliary net of Guo et al., "PFLD", 2019): training only.
 
-    It makes the shared layers learn pose; the angles also weigh each face's loss.
+    It makes the shared layers learn pose; the error of its angles also weights each face's loss.
     """
 
     def __init__(self, channels: int) -> None:

@@ -63,7 +63,7 @@ class BlazeFace:
         parts = [self._detect_in(picture, crop) for crop in crops]
         points = np.concatenate([points for points, _ in parts])  # (N, 8, 2): left top, right bottom, six points
         score = np.concatenate([score for _, score in parts])
-        kept = merge(points[:, :2].reshape(-1, 4), score, self.overlap)
+        kept = non_maximum_suppression(points[:, :2].reshape(-1, 4), score, self.overlap)
         return Detections(points[kept, :2].reshape(-1, 4), score[kept], _roll(points[kept, 2:]))
 
     def _detect_in(self, picture: Image.Image, crop: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -78,7 +78,7 @@ class BlazeFace:
         return (offsets + _ANCHORS[sure, None]) * crop[2] + crop[:2], score[sure]
 
 
-def merge(boxes: np.ndarray, score: np.ndarray, overlap: float) -> np.ndarray:
+def non_maximum_suppression(boxes: np.ndarray, score: np.ndarray, overlap: float) -> np.ndarray:
     """Which of boxes (N, 4) stay, the best score first, where each overlaps every better one by at most this IoU."""
     kept: list[int] = []
     for i in np.argsort(-score, kind="stable"):

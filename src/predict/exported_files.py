@@ -81,7 +81,7 @@ def seal(path: str | Path) -> None:
 
 
 def read_metadata(values: Mapping[str, str], path: str | Path) -> Metadata:
-    """Understand a file's properties. Raises InputError where they are missing or damaged."""
+    """Parse a file's properties. Raises InputError where they are missing or damaged."""
     try:
         metadata = Metadata(
             config=read_config(ModelConfig, json.loads(values["model_config"])),
@@ -108,7 +108,7 @@ def open_onnx(path: str | Path, *, threads: int = 1) -> "InferenceSession":
     onnxruntime, content = needed("onnxruntime"), _read(path)
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
-    options.log_severity_level = 4  # what is wrong is said once, by the exception: so without fallback, too
+    options.log_severity_level = 4  # errors are raised, not logged as well: hence no fallback, which prints them
     try:
         return onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"], enable_fallback=0)
     except Exception as error:  # ONNX Runtime has an exception type for each of its codes

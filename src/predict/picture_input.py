@@ -1,4 +1,4 @@
-"""Whatever people hold as a picture becomes an upright RGB image: files, bytes, PIL images, arrays, tensors."""
+"""Pictures of any kind (files, bytes, PIL images, arrays, tensors) as upright RGB images."""
 
 import io
 import sys

@@ -17,7 +17,7 @@ from src.boxes import KINDS, BoxKind, box_of_points, check_boxes, crop_of_pictur
 from src.config import MOST_THREADS
 from src.errors import InputError
 from src.predict.confidence import SHIPPED, disagreement, shipped_calibration, tilted_disagreement
-from src.predict.detector import Detector, detect_upside_down, merge
+from src.predict.detector import Detector, detect_upside_down, non_maximum_suppression
 from src.predict.detector_file import open_detector
 from src.predict.face import NOTHING_BELOW, Face, make_face
 from src.predict.looks import combine
@@ -192,9 +192,9 @@ def _may_be_upside_down(faces: list[Face]) -> bool:
 
 
 def _distinct(faces: list[Face], least_score: float) -> list[Face]:
-    """Faces that are any, each once: of those whose points lie on each other the best."""
+    """The faces whose score suffices, each once: of those whose points overlap the best."""
     faces = [face for face in faces if face.score >= max(least_score, UPSIDE_DOWN_SCORE * face.is_upside_down)]
     if not faces:
         return []
-    boxes = np.stack([box_of_points(face.points) for face in faces])
-    return [faces[i] for i in sorted(merge(boxes, np.array([face.score for face in faces]), SAME_FACE))]
+    boxes, score = np.stack([box_of_points(face.points) for face in faces]), np.array([face.score for face in faces])
+    return [faces[i] for i in sorted(non_maximum_suppression(boxes, score, SAME_FACE))]

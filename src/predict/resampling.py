@@ -7,7 +7,7 @@ import numpy as np
 
 from src.geometry import invert_affine
 
-_MARGIN = 2  # black pixels around a square: a sample beside it meets nothing else
+_MARGIN = 2  # black pixels around a square, which samples beside it read
 
 
 def crop_batch(squares: np.ndarray, crop: tuple[float, float, float], size: int) -> np.ndarray:
@@ -15,7 +15,7 @@ def crop_batch(squares: np.ndarray, crop: tuple[float, float, float], size: int)
     center_x, center_y, side = crop
     ticks = (np.arange(size) + 0.5) / size - 0.5
     rows, columns = ((center + side * ticks) * squares.shape[1] - 0.5 for center in (center_y, center_x))
-    return _between(_between(squares, rows, axis=1), columns, axis=2) / np.float32(255)
+    return _interpolate(_interpolate(squares, rows, axis=1), columns, axis=2) / np.float32(255)
 
 
 def warp_squares(squares: np.ndarray, affine: np.ndarray) -> np.ndarray:
@@ -23,8 +23,8 @@ def warp_squares(squares: np.ndarray, affine: np.ndarray) -> np.ndarray:
     return np.stack([_warp(square, back) for square, back in zip(squares, invert_affine(affine), strict=True)])
 
 
-def _between(images: np.ndarray, places: np.ndarray, *, axis: int) -> np.ndarray:
-    """Linear samples (float32) along an axis; a place (R,) of 0 is the first pixel's center, black lies beside."""
+def _interpolate(images: np.ndarray, places: np.ndarray, *, axis: int) -> np.ndarray:
+    """Linear interpolation (float32) along an axis; a place (R,) of 0 is the first pixel's center, beside is black."""
     last = images.shape[axis] - 1
     first = np.floor(places).astype(int)
     shape = [-1 if i == axis else 1 for i in range(images.ndim)]

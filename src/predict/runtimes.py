@@ -99,7 +99,7 @@ class _OnnxModel:
 
 
 class _TfliteModel:
-    """One picture a call, channels last; a full-integer file speaks integers, the others speak float32."""
+    """One picture a call, channels last; a full-integer file takes and gives integers, others float32."""
 
     def __init__(self, path: Path, threads: int) -> None:
         self.path, self.config = path, tflite_metadata(path).config  # first: a damaged file stops at its digest

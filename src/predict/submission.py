@@ -113,9 +113,8 @@ def _parse(text: str) -> tuple[list[str], np.ndarray]:
     if not text:
         raise InputError("expected one row a picture, found an empty file")
     names, rows, seen = [], [], set()
-    for number, line in enumerate(
-        text.removesuffix("\n").split("\n"), start=1
-    ):  # other line ends are none in solution.txt
+    # Not splitlines(): in solution.txt no other character ends a line.
+    for number, line in enumerate(text.removesuffix("\n").split("\n"), start=1):
         name, *words = line.split(" ")
         if len(words) != COLUMNS - 1:
             raise InputError(f"row {number}: expected {COLUMNS} columns, found {len(words) + 1}")

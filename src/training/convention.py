@@ -1,4 +1,4 @@
-"""Teach a model another convention of labels: python3 -m src.training.convention PREPARED --only helen lfpw.
+"""Fine-tune a model's last layers to another convention: python3 -m src.training.convention PREPARED --only helen lfpw.
 
 The features stay as they are; only the head's last layers (`Head.last_layers`) get a second set of weights, which is
 stored in the model file beside its own (`src.network.conventions`). So one file serves both conventions, and its own

@@ -1,4 +1,4 @@
-"""What a run has come to: the running means of an epoch, and a row for every epoch that is done."""
+"""A run's metrics: the running means of an epoch, and one row for every epoch that is done."""
 
 import io
 from collections.abc import Sequence

@@ -37,9 +37,7 @@ _AUGMENTATION_NAMES = {config: name for name, config in AUGMENTATIONS.items()}
 
 def build_parser() -> Parser:
     """train.py's flags with their defaults."""
-    parser = Parser(
-        description="Train a landmark network on prepared faces.",
-    )
+    parser = Parser(description="Train a landmark network on prepared faces.")
     parser.add_argument("--recipe", choices=RECIPES, help="a complete set of flags by name; other flags override it")
     data = parser.add_argument_group("data")
     data.add_argument("--dataroot", type=Path, default="data/AFLW_train_data", help="prepared training faces")
@@ -53,11 +51,7 @@ def build_parser() -> Parser:
         "--points", type=int, choices=POINT_SETS, default=MODEL.points, help="51 leaves the jaw out, 12 are the eyes"
     )
     model.add_argument(
-        "--widths",
-        type=int,
-        nargs="+",
-        default=[],
-        help="channels inside of blocks; with --init that model's",
+        "--widths", type=int, nargs="+", default=[], help="channels inside of blocks; with --init that model's"
     )
     model.add_argument("--init", type=Path, help="start from this model's weights (fine-tuning)")
     model.add_argument("--auxiliary", action=argparse.BooleanOptionalAction, default=True, help="Euler-angle branch")
@@ -66,11 +60,11 @@ def build_parser() -> Parser:
     )
     model.add_argument("--attention", choices=ATTENTIONS, default=MODEL.attention, help="in heads with a pyramid")
     model.add_argument(
-        "--coord_conv", action=argparse.BooleanOptionalAction, default=False, help="cells know their place; as above"
+        "--coord_conv", action=argparse.BooleanOptionalAction, default=False, help="CoordConv, in the same heads"
     )
     model.add_argument("--map_stride", type=int, choices=(4, 8), default=MODEL.map_stride, help="of the heatmap head")
     model.add_argument(
-        "--shape_layer", action=argparse.BooleanOptionalAction, default=False, help="the heatmap head's points agree"
+        "--shape_layer", action=argparse.BooleanOptionalAction, default=False, help="linear shape model, heatmap head"
     )
     model.add_argument(
         "--second_look",
@@ -80,7 +74,7 @@ def build_parser() -> Parser:
         metavar=("X", "Y", "SIZE", "WEIGHT"),
         help="where and how large a second look shows the points' box, and how much it counts",
     )
-    model.add_argument("--pip_neighbors", type=int, default=MODEL.pip_neighbors, help="each cell's votes for others")
+    model.add_argument("--pip_neighbors", type=int, default=MODEL.pip_neighbors, help="others that each cell votes for")
     model.add_argument("--pip_cls", type=float, default=MODEL.pip_score_weight, help="weight of the pip head's scores")
     model.add_argument("--pip_reg", type=float, default=MODEL.pip_offset_weight, help="weight of the pip head's votes")
     model.add_argument("--allow_large", action="store_true", help="train a model above the size limit, as a teacher")

@@ -1,4 +1,4 @@
-"""Several processes of one command on this machine: train.py --processes N.
+"""Data-parallel training on this machine, several processes of one command: train.py --processes N.
 
 They are the processes of PyTorch's DDP that `torchrun --nproc_per_node=N` starts, but only the first one prints: an
 error is one line, and Ctrl-C reaches them once. For several machines use torchrun.

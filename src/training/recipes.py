@@ -2,7 +2,7 @@
 
 # The shipped model, on the faces that `preparation.py --sources data/photographs.toml` makes, whose shares the prepared
 # folder holds. Half of the faces are seen as a second look sees them.
-# Steps are what is short on a CPU, so the first ones are cheap: faces at 80 pixels cost half of those at 112.
+# On a CPU steps are scarce, so the first ones are cheap: faces at 80 pixels cost half of those at 112.
 _BEST: dict[str, object] = {
     "head": "heatmap",
     "map_stride": 8,

@@ -1,4 +1,4 @@
-"""Training runs in a folder of their own that go on where they were interrupted, and their results as small JSON files.
+"""Resumable training runs, each in a folder of its own, and their results as small JSON files.
 
 A result is written last, so a folder that holds it is finished.
 """

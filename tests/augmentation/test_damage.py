@@ -7,7 +7,7 @@ from stand_in import project
 from torch import Tensor
 
 from src.augmentation.cover import WORN, medical_mask, sheet, sunglasses, wear
-from src.augmentation.degrade import DEGRADATIONS, compress, darken, degrade, shake, shrink
+from src.augmentation.degrade import DEGRADATIONS, change_gamma, degrade, downsample, jpeg_blocks, motion_blur
 
 SIZE = 112
 
@@ -37,7 +37,7 @@ def test_a_worse_picture_is_still_a_picture(kind: object) -> None:
     assert torch.equal(worse, kind(images.clone(), _generator()))
 
 
-@pytest.mark.parametrize("kind", [shake, shrink, compress])
+@pytest.mark.parametrize("kind", [motion_blur, downsample, jpeg_blocks])
 def test_blur_and_compression_keep_an_even_picture(kind: object) -> None:
     gray = torch.full((2, 3, SIZE, SIZE), 0.5)
     torch.testing.assert_close(kind(gray, _generator()), gray, atol=1e-4, rtol=0)
@@ -45,21 +45,21 @@ def test_blur_and_compression_keep_an_even_picture(kind: object) -> None:
 
 def test_darkness_keeps_black_and_white() -> None:
     ends = torch.tensor([0.0, 1.0]).expand(2, 3, 8, 2)
-    torch.testing.assert_close(darken(ends, _generator()), ends, atol=1e-2, rtol=0)
+    torch.testing.assert_close(change_gamma(ends, _generator()), ends, atol=1e-2, rtol=0)
 
 
 def test_motion_does_not_move_a_dot() -> None:
     image = torch.zeros(20, 3, 41, 41)
     image[:, :, 20, 20] = 1
     ticks = torch.arange(41) + 0.5
-    blurred = shake(image, _generator())[:, 0]
+    blurred = motion_blur(image, _generator())[:, 0]
     np.testing.assert_allclose((blurred.sum(1) @ ticks).numpy(), 20.5, atol=1e-3)
     np.testing.assert_allclose((blurred.sum(2) @ ticks).numpy(), 20.5, atol=1e-3)
 
 
 @pytest.mark.parametrize("size", [80, 112, 113])
 def test_compression_takes_pictures_that_are_no_whole_blocks(size: int) -> None:
-    assert compress(torch.rand(1, 3, size, size), _generator()).shape == (1, 3, size, size)
+    assert jpeg_blocks(torch.rand(1, 3, size, size), _generator()).shape == (1, 3, size, size)
 
 
 def _covers(mask: Tensor, points: Tensor) -> Tensor:

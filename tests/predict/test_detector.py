@@ -8,7 +8,7 @@ from rectangle_face import RectangleDetector, RectangleFinder, rectangle_picture
 from src.boxes import box_of_points
 from src.errors import InputError
 from src.predict import predictor as predict
-from src.predict.detector import BlazeFace, Detections, detect_upside_down, merge
+from src.predict.detector import BlazeFace, Detections, detect_upside_down, non_maximum_suppression
 from src.predict.detector_file import DETECTOR_PATH, open_detector
 from src.predict.predictor import Predictor
 from src.synthesis.renderer.face import render_face
@@ -94,9 +94,9 @@ def test_tiles_look_from_closer_by() -> None:
 
 def test_overlapping_boxes_are_one_face_and_the_best_stays() -> None:
     boxes = np.array([(0, 0, 10, 10), (1, 0, 11, 10), (20, 0, 30, 10.0)])
-    assert list(merge(boxes, np.array([0.5, 0.9, 0.7]), 0.3)) == [1, 2]
-    assert list(merge(boxes, np.array([0.5, 0.9, 0.7]), 0.9)) == [1, 2, 0]
-    assert len(merge(np.empty((0, 4)), np.empty(0), 0.3)) == 0
+    assert list(non_maximum_suppression(boxes, np.array([0.5, 0.9, 0.7]), 0.3)) == [1, 2]
+    assert list(non_maximum_suppression(boxes, np.array([0.5, 0.9, 0.7]), 0.9)) == [1, 2, 0]
+    assert len(non_maximum_suppression(np.empty((0, 4)), np.empty(0), 0.3)) == 0
 
 
 def test_wrong_detector_files_are_refused(tmp_path: object) -> None:

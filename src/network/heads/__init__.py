@@ -1,4 +1,4 @@
-"""Heads: name -> class. What a head has, and what may be asked of it, is `Head`; nothing outside knows which one it is.
+"""Heads: name -> class. Their interface is `Head`; nothing outside knows which one it is.
 
 A new head is one file with a subclass of `Head`, and one line in HEADS.
 """

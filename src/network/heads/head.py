@@ -1,4 +1,4 @@
-"""What every head has, and what the rest of the project may ask of a head without knowing which one it is."""
+"""The interface of all heads: the rest of the project uses nothing else of one."""
 
 from collections.abc import Callable
 from typing import ClassVar

@@ -54,7 +54,7 @@ class HeatmapBoundaryHead(HeatmapHead):
         return torch.exp(-0.5 * nearest / width**2).unflatten(2, (len(self.centers), -1))
 
     def decode(self, raw: Tensor) -> Tensor:
-        """raw -> points_input (B, 68, 2); the lines have no say."""
+        """raw -> points_input (B, 68, 2); the lines are not used."""
         return super().decode(raw[:, : self.maps.out_channels])
 
     def loss(self, raw: Tensor, points_input: Tensor, criterion: Callable[..., Tensor]) -> Tensor:

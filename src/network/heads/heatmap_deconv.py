@@ -93,7 +93,7 @@ class HeatmapDeconvHead(Head):
     def loss(self, raw: Tensor, points_input: Tensor, criterion: Callable[[Tensor, Tensor], Tensor]) -> Tensor:
         """Error of the maps over the Gaussian's area, one value a face (B,), the same at every resolution.
 
-        The criterion of the points has no say, because the choice of the highest cell has no gradient.
+        The criterion of the points is not used, because the choice of the highest cell has no gradient.
         """
         return self.divergence(raw, self.encode(points_input))
 

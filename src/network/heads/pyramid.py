@@ -15,7 +15,7 @@ PYRAMID_OPTIONS = frozenset({"attention", "coord_conv"})  # of ModelConfig: what
 class Pyramid(nn.Module):
     """1x1 convolutions to a common width; each map is added to the enlarged sum of the coarser ones.
 
-    On request the sum knows its cells' places (`coord_conv`) and weighs its channels (`attention`).
+    On request the sum gets its cells' coordinates (`coord_conv`), and its channels weights (`attention`).
     """
 
     def __init__(

@@ -12,6 +12,7 @@ from torchvision.ops import Conv2dNormActivation
 from src.markup import MEAN_SHAPE, NUM_POINTS, POINT_SETS
 from src.network.backbones.staged import STRIDES
 from src.network.heads.head import Head
+from src.network.heads.pyramid import grid_side
 
 _REDUCED = 64  # channels that the full-extent convolution sees
 _GLOBAL = 256  # channels of its output
@@ -24,7 +25,7 @@ class RegressionHead(Head):
 
     def __init__(self, channels: tuple[int, ...], input_size: int, *, points: int = NUM_POINTS) -> None:
         super().__init__()
-        side = -(-input_size // STRIDES[-1])
+        side = grid_side(input_size, STRIDES[-1])
         self.reduce = Conv2dNormActivation(channels[-1], _REDUCED, kernel_size=1)
         self.full_extent = Conv2dNormActivation(_REDUCED, _GLOBAL, kernel_size=side, padding=0)
         self.linear = nn.Linear(channels[-2] + channels[-1] + _GLOBAL, 2 * points)

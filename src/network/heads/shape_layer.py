@@ -1,4 +1,4 @@
-"""What all points say about each: a linear layer that knows faces, and turns, grows and moves with them.
+"""A linear shape model as a layer: every point is corrected by all, equivariant to rotation, scale and translation.
 
 Points are complex numbers x + iy about their mean, and the layer is one complex matrix, so that a face in another
 place, size or in-plane rotation gives the same answer there (the complex linear shape model of Kent, "The Complex
