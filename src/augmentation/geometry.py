@@ -1,4 +1,4 @@
-"""Where a face comes to lie in the network's input: as a first look sees it, or as a second one does."""
+"""Geometric augmentation: random affine maps to the network's input, as a first or a second look sees a face."""
 
 import math
 

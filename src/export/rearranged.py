@@ -1,4 +1,4 @@
-"""A network rearranged for ONNX Runtime: the same function, with less moved in memory between its convolutions.
+"""Graph optimization for ONNX Runtime: the same function, with less moved in memory between its convolutions.
 
 ONNX Runtime computes convolutions in blocks of 16 channels and leaves that layout for every operation that does not
 know it, or whose channels do not fill the blocks. So the first convolution gets channels of zeros, a shuffle becomes an

@@ -1,4 +1,4 @@
-"""The numbers by which `Predictor` finds faces, for programs without Python that do the same: docs/demo.
+"""The Predictor's thresholds and constants, for programs without Python that do the same: docs/demo.
 
 They travel as JSON in the property `rules` of an .onnx file that takes crops. Lengths are shares of a square's side,
 angles degrees, disagreements percent of the side.

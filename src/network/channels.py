@@ -1,4 +1,4 @@
-"""Channel groups: channels that are used inside one block only, so that their number changes no other layer.
+"""Channel groups, the units of structured pruning: channels inside one block, whose number changes no other layer.
 
 These are the channels between the two 1x1 convolutions of a ShuffleNetV2 or MobileNet block, and in the heat-map head
 those of the pyramid and of the layer before the maps. What passes between blocks keeps its width, so that channel

@@ -40,7 +40,7 @@ class Face:
 
     @property
     def is_upside_down(self) -> bool:
-        """Whether its head is turned more than sideways."""
+        """Whether its head is turned by more than `UPSIDE_DOWN_ABOVE` in the picture."""
         return bool(abs(in_plane_rotation(self.pose)) > UPSIDE_DOWN_ABOVE)
 
     def plot(self, picture: Image.Image | None = None) -> Image.Image:

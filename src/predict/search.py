@@ -1,4 +1,4 @@
-"""From regions of pictures to points and scores: views are cut, looked at, and turned where the looks disagree.
+"""Inference on regions of pictures: views are cut, looked at, and turned where the looks disagree.
 
 What looks is given as a function of squares, so that every runtime shares this file.
 """
