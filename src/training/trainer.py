@@ -146,9 +146,7 @@ class Trainer:
                 raise ValueError(f"{self.step_count} steps in {self.seconds} seconds")
         except (AttributeError, KeyError, IndexError, RuntimeError, TypeError, ValueError) as error:
             reason = str(error).split("\n")[0]
-            raise InputError(
-                f"the snapshot belongs to another network; give the same settings again ({reason})"
-            ) from None
+            raise InputError(f"the snapshot belongs to another network; give its own settings ({reason})") from None
 
     def _seed_generator(self) -> None:
         """Each step's random numbers depend on the seed, the step and the rank alone: nothing else needs saving."""
