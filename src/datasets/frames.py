@@ -43,9 +43,10 @@ def settle(faces: Faces, *, frame: str | None = None, rescale: bool = False) -> 
         raise InputError(f"expected a frame ({' or '.join(FRAMES)}), found {frame!r}")
     placeholder = find_placeholders(faces.points_image) & (faces.faults == "")[:, None]
     if faces.convention.unmarked and placeholder.any():
-        faces, placeholder = _without_unmarked(faces, placeholder.any(axis=1)), np.zeros((1, 1), bool)
+        is_unmarked = placeholder.any(axis=1)
+        faces, placeholder = _without_unmarked(faces, is_unmarked), placeholder[~is_unmarked]
     unique, picture_of = np.unique(faces.names, return_inverse=True)
-    shapes = _with_namesakes(faces.root, unique, picture_shapes([faces.root / name for name in unique]))
+    shapes = _with_near_names(faces.root, unique, picture_shapes([faces.root / name for name in unique]))
     stated = faces.convention.stated_size
     if rescale and (stated is None or np.isnan(stated).all()):
         raise InputError(
@@ -53,13 +54,13 @@ def settle(faces: Faces, *, frame: str | None = None, rescale: bool = False) -> 
             "leave it out"
         )
 
-    def settle_each(frame: str) -> list[_Settled]:
+    def settle_each(default: str) -> list[_Settled]:
         return [
             _settle_one(
                 shapes[picture],
                 None if stated is None or np.isnan(stated[row]).any() else stated[row],
                 in_shares=faces.convention.in_shares,
-                frame=frame,
+                default=default,
                 rescale=rescale,
             )
             for row, picture in enumerate(picture_of)
@@ -67,12 +68,12 @@ def settle(faces: Faces, *, frame: str | None = None, rescale: bool = False) -> 
 
     settled = settle_each(frame or SHOWN)
     counts = Counter(what for one in settled for what in one.remarks)
-    if counts[_TURNED] and counts[_UNSAID] and frame is None:
-        raise InputError(
-            f"{faces.root}: {counts[_TURNED]} faces are labeled in the stored pixels of turned pictures, and "
-            f"{counts[_UNSAID]} do not tell; say which with the setting frame ({' or '.join(FRAMES)})"
-        )
-    if counts[_UNSAID] and frame is None:
+    if frame is None and counts[_UNSAID]:
+        if counts[_TURNED]:
+            raise InputError(
+                f"{faces.root}: {counts[_TURNED]} faces are labeled in the stored pixels of turned pictures, and "
+                f"{counts[_UNSAID]} do not tell; say which with the setting frame ({' or '.join(FRAMES)})"
+            )
         _check_upright(faces, settled, settle_each(STORED))
     affines = np.array([one.affine for one in settled])
     points_image = apply_affine(affines, faces.points_image - faces.convention.origin)
@@ -93,8 +94,8 @@ def settle(faces: Faces, *, frame: str | None = None, rescale: bool = False) -> 
     )
 
 
-def _with_namesakes(root: Path, names: Sequence[str], shapes: list[Shape | InputError]) -> list[Shape | InputError]:
-    """The shapes; for an absent picture that of its folder is named which differs in case or ending alone."""
+def _with_near_names(root: Path, names: Sequence[str], shapes: list[Shape | InputError]) -> list[Shape | InputError]:
+    """The shapes, where the error of an absent a.jpg asks for the a.JPG or a.png of the same folder."""
     hinted = list(shapes)
     folders: dict[Path, dict[str, str]] = {}
     for i, name in enumerate(names):
@@ -122,38 +123,37 @@ _AS_IT_IS = np.eye(2, 3)
 
 
 def _settle_one(
-    shape: Shape | InputError, stated: np.ndarray | None, *, in_shares: bool, frame: str, rescale: bool
+    shape: Shape | InputError, stated: np.ndarray | None, *, in_shares: bool, default: str, rescale: bool
 ) -> _Settled:
-    """stated: (2,) the width and height that the label file gives, or None."""
+    """stated: (2,) width and height that the label file gives, or None; default: the frame where these do not tell."""
     if isinstance(shape, InputError):
         return _Settled(_AS_IT_IS, fault=str(shape))
     fitting = FRAMES if stated is None else _fitting(shape, stated)
-    remarks = ()
-    scale = np.ones(2)
-    if not fitting:
-        fitting = _fitting(shape, stated, any_scale=True)
+    resized = () if fitting else _fitting(shape, stated, any_scale=True)
+    if not fitting and not (resized and rescale):
         sides = "{:g} x {:g}".format
-        if not fitting or not rescale:
-            remedy = "; set rescale if it was resized after it was annotated" if fitting else ""
-            return _Settled(
-                _AS_IT_IS,
-                fault=f"its labels state a picture of {sides(*stated)} pixels, found {sides(*shape.shown)}{remedy}",
-            )
-        remarks = (_RESCALED,)
-        scale = np.array(getattr(shape, fitting[0])) / stated
-    if shape.orientation == 1:
-        fitting, frame = FRAMES, SHOWN
-    elif len(fitting) > 1:
-        remarks = (*remarks, _UNSAID)
-    else:
-        frame = fitting[0]
-        remarks = (*remarks, _TURNED) if frame == STORED else remarks
+        remedy = "; set rescale if it was resized after it was annotated" if resized else ""
+        fault = f"its labels state a picture of {sides(*stated)} pixels, found {sides(*shape.shown)}{remedy}"
+        return _Settled(_AS_IT_IS, fault=fault)
+    frame, remarks = _choose_frame(shape, fitting or resized, default)
+    scale = np.ones(2)
     if in_shares:
         scale = np.array(getattr(shape, frame), np.float64)
+    elif resized:
+        scale = np.array(getattr(shape, resized[0])) / stated
     affine = np.column_stack([np.diag(scale), np.zeros(2)])
     if frame == STORED:
         affine = compose_affine(orientation_affine(shape.orientation, *shape.stored), affine)
-    return _Settled(affine, remarks)
+    return _Settled(affine, (*remarks, _RESCALED) if resized else remarks)
+
+
+def _choose_frame(shape: Shape, fitting: tuple[str, ...], default: str) -> tuple[str, tuple[str, ...]]:
+    """The frame of labels whose stated size fits one or both frames, and what to remark."""
+    if shape.orientation == 1:
+        return SHOWN, ()  # both frames are one
+    if len(fitting) > 1:
+        return default, (_UNSAID,)
+    return fitting[0], (_TURNED,) if fitting[0] == STORED else ()
 
 
 def _fitting(shape: Shape, stated: np.ndarray, *, any_scale: bool = False) -> tuple[str, ...]:
