@@ -1,7 +1,7 @@
 """The second look of `src.predict.looks` inside an exported graph, of operations that every runtime has.
 
-The same upright, closer, mirrored view as `src.predict.looks.warp_upright` makes, sampled from the square in one step;
-the head pose of `src.pose.fit_pose` without its singular value decomposition, which ONNX lacks.
+The mirror image of the view that `src.predict.looks.warp_upright` makes, sampled from the square in one step; the head
+pose of `src.pose.fit_pose` without its singular value decomposition, which ONNX lacks.
 """
 
 import torch

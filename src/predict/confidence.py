@@ -1,8 +1,8 @@
 """Confidence by test-time augmentation: the probability that a prediction's NME is below 3 %, from how looks disagree.
 
-The looks are those of `src.predict.looks`: at the crop, then from closer by. The probability is a logistic function of
-the logarithm of their disagreement (Platt scaling: "Probabilistic Outputs for Support Vector Machines", 1999).
-`src.evaluation.calibrate` finds its two numbers.
+The looks are those of `src.predict.looks`: at the crop, then at the upright, enlarged face. The probability is a
+logistic function of the logarithm of their disagreement (Platt scaling: "Probabilistic Outputs for Support Vector
+Machines", 1999). `src.evaluation.calibrate` finds its two numbers.
 """
 
 from dataclasses import dataclass

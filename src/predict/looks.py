@@ -41,9 +41,9 @@ def look(
 ) -> np.ndarray:
     """What each of 1, 2 or 3 looks at squares (B, S, S, 3) uint8 finds: points_unit (looks, B, K, 2) for `combine`.
 
-    The second look is from closer by and in the mirror, the third from closer by as it is; each comes as close as the
-    points of the look before it say. second_look: the model's. Raises InputError for another number, and for points
-    that do not show a head's tilt (K = 12).
+    The second look is at the mirror image of the upright, enlarged face, the third at that face as it is; each is
+    framed by the points of the look before it. second_look: the model's. Raises InputError for another
+    number, and for points that do not show a head's tilt (K = 12).
     """
     if not 1 <= looks <= MOST_LOOKS:
         raise InputError(f"expected 1 to {MOST_LOOKS} looks, found {looks}")
@@ -67,7 +67,7 @@ def look_mirrored(predict: Predict, squares: Squares) -> np.ndarray:
 
 
 def look_tilted(predict: Predict, squares: Squares, points_unit: np.ndarray, second_look: SecondLook) -> np.ndarray:
-    """points_unit (B, K, 2) found from closer by in squares (B, S, S, 3), in which points_unit are tilted by TILT."""
+    """points_unit (B, K, 2) of squares (B, S, S, 3), found where `warp_upright` shows them tilted by TILT."""
     tilted, affine = warp_upright(squares, points_unit, second_look, tilt=TILT)
     return apply_affine(invert_affine(affine), predict(tilted))
 
