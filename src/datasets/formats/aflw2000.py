@@ -26,10 +26,10 @@ _OTHER_ENDINGS = (_TURNED, "_points.mat", "_bboxes.mat", "_color.mat")
 _CODE = "Code"
 _FLIPPED = "_flip"  # how the names of 300W-LP's mirrored parts end, in any case
 _SAME_POSE = 2.0  # degrees
-_STILL = "pt2d is of the photograph before it was turned; "
-_REMEDY = _STILL + "add 300W-LP's folder landmarks, whose files *_pts.mat have the turned points"
+_PT2D_IS_OLD = "pt2d is of the photograph before it was turned; "
+_REMEDY = _PT2D_IS_OLD + "add 300W-LP's folder landmarks, whose files *_pts.mat have the turned points"
 _REMEDY_OF_FLIPPED = (
-    _STILL + "300W-LP has no turned points of its mirrored parts: leave those out, training mirrors faces itself"
+    _PT2D_IS_OLD + "300W-LP has no turned points of its mirrored parts: leave those out, training mirrors faces itself"
 )
 _MOST_APART = 15.0  # degrees between a pose fitted to right points and the stated one
 
@@ -50,10 +50,10 @@ def read(folder: Folder) -> Faces:
     files, parsed = folder.parse_each(_files(folder), lambda path: _parse(path, folder.root, turned))
     points = np.array([face.points for face in parsed]).reshape(-1, NUM_POINTS, 2)
     euler = np.array([face.euler for face in parsed]).reshape(-1, 3)
-    shared, mirrored = _shared_points(parsed), _mirrored(points, euler)
+    shared, mirrored = _shared_faults(parsed), _mirrored_faults(points, euler)
     faults = [face.fault or one or other for face, one, other in zip(parsed, shared, mirrored, strict=True)]
     names = [folder.picture(name[: -len(".mat")]) for name in files]
-    unsure = sum(not face.is_seen and not fault for face, fault in zip(parsed, faults, strict=True))
+    unsure = sum(not face.is_certain and not fault for face, fault in zip(parsed, faults, strict=True))
     return Faces(
         folder.root,
         np.array(names),
@@ -94,28 +94,31 @@ def _shared_folders(first: str, second: str) -> int:
 
 
 class _Face(NamedTuple):
-    """Points (68, 2) as MATLAB counts them, our pitch, yaw, roll in degrees, whether the points are of this picture
-    beyond doubt, the bytes of pt2d, what to do where that is of another picture, and what is wrong with the points."""
+    """points: (68, 2) as MATLAB counts them; euler: (3,) our pitch, yaw, roll in degrees; pt2d: its bytes.
+
+    is_certain: whether the points are beyond doubt of this picture; they are not if pt2d gave them. remedy: what to do
+    where pt2d is of another picture. fault: what is wrong with the points.
+    """
 
     points: np.ndarray
     euler: np.ndarray
-    is_seen: bool
-    still: bytes
+    is_certain: bool
+    pt2d: bytes
     remedy: str
     fault: str
 
 
 def _parse(path: Path, root: Path, turned: dict[tuple[str, str], list[str]]) -> _Face:
     content = read_mat(path, "pt3d_68", "pt2d", "Pose_Para")
+    pt2d = content.get("pt2d")
     points = content.get("pt3d_68")
     own = _nearest(path.relative_to(root).as_posix(), turned)
     if points is None and own is not None:
         found = read_mat(root / own, "pts_3d", "pts_2d")
         points = found.get("pts_3d", found.get("pts_2d"))
         points = None if points is None else points.T
-    is_seen = points is not None  # in this picture, not before it was turned
-    still = content.get("pt2d")
-    points = points if is_seen else still
+    is_certain = points is not None
+    points = points if is_certain else pt2d
     if points is None or "Pose_Para" not in content:
         found = ", ".join(sorted(content)) or "none of them"
         raise InputError(f"expected pt3d_68 or pt2d, and Pose_Para, found {found}")
@@ -125,8 +128,8 @@ def _parse(path: Path, root: Path, turned: dict[tuple[str, str], list[str]]) -> 
         raise InputError(f"expected Pose_Para to begin with three angles, found {content['Pose_Para'].size} numbers")
     points, euler = points[:2].T, _our_pose(content["Pose_Para"].ravel()[:3])
     remedy = _REMEDY_OF_FLIPPED if path.absolute().parent.name.lower().endswith(_FLIPPED) else _REMEDY
-    fault = "" if is_seen else _disagreement(points, euler, remedy)
-    return _Face(points, euler, is_seen, b"" if still is None else still.tobytes(), remedy, fault)
+    fault = "" if is_certain else _disagreement(points, euler, remedy)
+    return _Face(points, euler, is_certain, b"" if pt2d is None else pt2d.tobytes(), remedy, fault)
 
 
 def _disagreement(points: np.ndarray, euler: np.ndarray, remedy: str) -> str:
@@ -143,21 +146,21 @@ def _disagreement(points: np.ndarray, euler: np.ndarray, remedy: str) -> str:
     )
 
 
-def _shared_points(faces: list[_Face]) -> list[str]:
+def _shared_faults(faces: list[_Face]) -> list[str]:
     """A fault for each face that has the pt2d of another one in another pose."""
     poses: dict[bytes, list[np.ndarray]] = defaultdict(list)
     for face in faces:
-        poses[face.still].append(face.euler)
-    is_shared = {still: np.ptp(found, axis=0).max() > _SAME_POSE for still, found in poses.items()}
+        poses[face.pt2d].append(face.euler)
+    is_shared = {pt2d: np.ptp(found, axis=0).max() > _SAME_POSE for pt2d, found in poses.items()}
     return [
         f"its pt2d is also that of a face in another pose; {face.remedy}"
-        if not face.is_seen and is_shared[face.still]
+        if not face.is_certain and is_shared[face.pt2d]
         else ""
         for face in faces
     ]
 
 
-def _mirrored(points: np.ndarray, euler: np.ndarray) -> list[str]:
+def _mirrored_faults(points: np.ndarray, euler: np.ndarray) -> list[str]:
     """A fault for each face whose points contradict the stated pose as they are, and fit it mirrored.
 
     points: (N, 68, 2); euler: (N, 3) as stated. Frontal faces and full profiles look the same both ways.

@@ -7,6 +7,7 @@ the picture's sides. `kpt_shape: [K, 3]` in the yaml states K and whether visibi
 import os
 import re
 from pathlib import Path, PurePosixPath
+from typing import NamedTuple
 
 import numpy as np
 
@@ -27,6 +28,15 @@ _SHAPE = re.compile(r"^[ \t]*kpt_shape:\s*(?:\[\s*(\d+)\s*,\s*(\d)\s*\]|-\s*(\d+
 BY_STEM = True
 
 
+class _Face(NamedTuple):
+    """In shares of the picture: box (4) of center and size, points (K, 2); the class and whether all are marked."""
+
+    number: float
+    box: np.ndarray
+    points: np.ndarray
+    is_marked: bool
+
+
 def detect(folder: Folder) -> bool:
     return bool(folder.ending(".txt", inside=_LABELS))
 
@@ -36,40 +46,37 @@ def read(folder: Folder) -> Faces:
 
     Where visibility is not written, a placeholder says that a point is unmarked.
     """
-    known = set(folder.pictures)
-    texts = {
+    picture_of = {
         file: folder.picture(swap_folder(os.path.splitext(file)[0], _LABELS, PICTURES))
         for file in folder.ending(".txt", inside=_LABELS)
     }
-    others = [file for file, picture in texts.items() if picture not in known and _is_no_label(folder.root / file)]
-    files = [file for file in texts if file not in others]
+    pictures = set(folder.pictures)
+    others = [file for file in picture_of if picture_of[file] not in pictures and _is_no_label(folder.root / file)]
+    files = [file for file in picture_of if file not in others]
     shape = _stated_shape(folder)
     files, parsed = folder.parse_each(files, lambda path: _parse(path, shape))
-    pictures = [texts[file] for file in files]
-    names, points, boxes, parts, classes, unmarked = [], [], [], [], [], []
-    for file, picture, faces in zip(files, pictures, parsed, strict=True):
-        for kind, box, face, is_marked in faces:
-            if not is_marked:
-                unmarked.append(picture)
-                continue
-            names.append(picture)
-            points.append(face)
-            boxes.append(np.concatenate([box[:2] - box[2:] / 2, box[:2] + box[2:] / 2]))
-            parts.append(_part(file))
-            classes.append(f"class {kind:g}")
-    several = sorted(set(classes)) if len(set(classes)) > 1 else []
+    found = [(file, face) for file, faces in zip(files, parsed, strict=True) for face in faces]
+    marked = [(file, face) for file, face in found if face.is_marked]
+    names = [picture_of[file] for file, _ in marked]
+    centers, sizes = np.array([face.box for _, face in marked]).reshape(-1, 2, 2).swapaxes(0, 1)
+    classes = np.array([f"class {face.number:g}" for _, face in marked])
+    parts = np.array([_part(file) for file, _ in marked])
+    several = np.unique(classes).tolist()
+    several = several if len(several) > 1 else []
     return Faces(
         folder.root,
         np.array(names),
-        stack_points(folder.root, names, points),
-        boxes_image=np.array(boxes).reshape(-1, 4),
+        stack_points(folder.root, names, [face.points for _, face in marked]),
+        boxes_image=np.concatenate([centers - sizes / 2, centers + sizes / 2], axis=1),
         subsets={
-            **{kind: np.array(classes) == kind for kind in several},
-            **{part: np.array(parts) == part for part in sorted(set(parts)) if part},
+            **{name: classes == name for name in several},
+            **{part: parts == part for part in np.unique(parts).tolist() if part},
         },
         left_out={
-            "faces with unmarked points": unmarked,
-            "pictures without a face": [name for name, faces in zip(pictures, parsed, strict=True) if not faces],
+            "faces with unmarked points": [picture_of[file] for file, face in found if not face.is_marked],
+            "pictures without a face": [
+                picture_of[file] for file, faces in zip(files, parsed, strict=True) if not faces
+            ],
             "other text files": others,
         },
         remarks=(f"faces of {len(several)} classes, each a subset ({spell_out(several)})",) if several else (),
@@ -101,8 +108,7 @@ def write(faces: Faces, out: Path) -> None:
     write_text(out / "data.yaml", "".join(f"{key}: {value}\n" for key, value in yaml.items()))
 
 
-def _parse(path: Path, shape: tuple[int, int] | None) -> list[tuple[float, np.ndarray, np.ndarray, bool]]:
-    """Class, box (4) and points (K, 2) in shares of the picture, and whether every point is marked, of each face."""
+def _parse(path: Path, shape: tuple[int, int] | None) -> list[_Face]:
     faces = []
     for _, line in read_lines(path, most=MOST_OF_A_PICTURE):
         values = np.array(line.split(), np.float64)
@@ -110,7 +116,8 @@ def _parse(path: Path, shape: tuple[int, int] | None) -> list[tuple[float, np.nd
         if len(values) != _BOX + count * columns:
             raise InputError(f"expected {_BOX} + {count} x {columns} columns, found {len(values)}")
         rows = values[_BOX:].reshape(count, columns)
-        faces.append((values[0], values[1:_BOX], rows[:, :2], columns == 2 or bool((rows[:, 2] > 0).all())))
+        is_marked = columns == 2 or bool((rows[:, 2] > 0).all())
+        faces.append(_Face(values[0], values[1:_BOX], rows[:, :2], is_marked))
     return faces
 
 
