@@ -25,9 +25,9 @@ from src.errors import InputError
 
 _DIGITS = re.compile(r"\d+")
 # Names of folders that do not tell which pictures they hold.
-_ANY_PICTURES = {"image", "images", "img", "imgs", "picture", "pictures", "pic", "pics", "photo", "photos", "jpg",
-                 "jpeg", "jpegs", "jpegimages", "png", "pngs", "face", "faces", "crop", "crops", "frame", "frames",
-                 "file", "files", "data", "dataset", "set", "upload", "uploads", "export", "raw", "input"}  # fmt: skip
+_GENERIC = {"image", "images", "img", "imgs", "picture", "pictures", "pic", "pics", "photo", "photos", "jpg",
+            "jpeg", "jpegs", "jpegimages", "png", "pngs", "face", "faces", "crop", "crops", "frame", "frames",
+            "file", "files", "data", "dataset", "set", "upload", "uploads", "export", "raw", "input"}  # fmt: skip
 
 
 class Statement(NamedTuple):
@@ -149,13 +149,13 @@ def _is_ending(stated: tuple[str, ...], picture: tuple[str, ...]) -> bool:
 
 def _may_be_renamed(stated: tuple[str, ...], picture: tuple[str, ...]) -> bool:
     """helen/1.jpg and images/1.jpg, or /anna/helen/pics/1.jpg and afw/pics/1.jpg; not helen/1.jpg and afw/1.jpg, nor
-    images1/1.jpg and images2/1.jpg. Neither path ends with the other."""
+    images1/1.jpg and images2/1.jpg. Takes paths neither of which is the other's end."""
     agreement = _common_ending(stated, picture)
     folder, other = stated[-agreement - 1], picture[-agreement - 1]
     if _differ_in_number(folder, other):
         return False
     is_absolute = stated[0] == "/" or stated[0].endswith(":")
-    return (is_absolute and agreement > 1) or _holds_any_pictures(folder) or _holds_any_pictures(other)
+    return (is_absolute and agreement > 1) or _is_generic(folder) or _is_generic(other)
 
 
 def _is_of_another_part(statement: Statement, named_parts: set[str]) -> bool:
@@ -179,7 +179,7 @@ def _without_strays(by_ending: dict[Statement, str], as_stated: dict[Statement, 
 def _is_guess(statement: Statement, name: str) -> bool:
     """1.jpg found as helen/1.jpg, not as images/1.jpg or train/1.jpg."""
     folders = PurePosixPath(name).parts[:-1]
-    return statement.is_bare and not all(_holds_any_pictures(folder) or part_words(folder) for folder in folders)
+    return statement.is_bare and not all(_is_generic(folder) or part_words(folder) for folder in folders)
 
 
 def _split(path: str) -> tuple[str, ...]:
@@ -195,9 +195,9 @@ def _below_root(path: str) -> str:
     return str(PurePosixPath(*(part for part in _split(path) if part not in ("/", "..") and not part.endswith(":"))))
 
 
-def _holds_any_pictures(folder: str) -> bool:
+def _is_generic(folder: str) -> bool:
     """Whether a folder's name does not tell which pictures it holds: images, Pics_2."""
-    return _DIGITS.sub("", folder.lower()).strip("_- ") in _ANY_PICTURES
+    return _DIGITS.sub("", folder.lower()).strip("_- ") in _GENERIC
 
 
 def _differ_in_number(first: str, second: str) -> bool:
