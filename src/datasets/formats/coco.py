@@ -60,10 +60,10 @@ def read(folder: Folder) -> Faces:
     faces, other_faces = _choose_category(
         folder, [(file, face) for file, content in files.items() for face in content.faces]
     )
-    others_of = {
-        "faces with unmarked points": [(file, name) for file, content in files.items() for name in content.unmarked],
-        "pictures without a face": [(file, name) for file, content in files.items() for name in content.empty],
-        "faces of other categories": [(file, face.picture) for file, face in other_faces],
+    skipped = {
+        "faces with unmarked points": [Statement(file, path) for file, one in files.items() for path in one.unmarked],
+        "pictures without a face": [Statement(file, path) for file, one in files.items() for path in one.empty],
+        "faces of other categories": [Statement(file, face.picture) for file, face in other_faces],
     }
     finder = PictureFinder(folder)
     names, remarks = finder.locate_all([Statement(file, face.picture) for file, face in faces])
@@ -88,7 +88,7 @@ def read(folder: Folder) -> Faces:
             },
         },
         left_out={
-            **{words: finder.locate_all([Statement(*one) for one in stated])[0] for words, stated in others_of.items()},
+            **{words: finder.locate_all(statements)[0] for words, statements in skipped.items()},
             "other .json files": others,
         },
         remarks=remarks,
