@@ -26,6 +26,8 @@ PICTURE_FORMATS = ("JPEG", "PNG", "BMP", "WEBP", "TIFF", "GIF", "AVIF", "JPEG200
 SQUARE_SIZE = 192  # pixels of a decoded square: half a challenge picture, so its JPEG decodes at half scale
 _EXIF_ORIENTATION = 0x0112
 _TIFF_SIDES = (256, 257)  # tags of the stored width and height
+_TIFF_BITS = 258  # tag of the bits a sample
+_FAX = {"tiff_ccitt", "group3", "group4"}  # Pillow's names of the compressions for black and white alone
 _TURNS = {  # from the stored to the shown picture
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -151,6 +153,8 @@ def open_picture(source: str | Path | BinaryIO) -> Iterator[Image.Image]:
             check_regular(source)
         with Image.open(source, formats=PICTURE_FORMATS) as image:
             _check_sides(*image.size)
+            if image.format == "TIFF":
+                _check_fax(image)
             yield image
     except FileNotFoundError:
         raise InputError("no such picture") from None
@@ -207,6 +211,13 @@ def _check_sides(width: int, height: int) -> None:
         raise InputError(f"expected sides of {MIN_SIDE} to {MAX_SIDE} pixels, found {width} x {height}")
     if width * height > MAX_PIXELS:
         raise InputError(f"expected at most {MAX_PIXELS // 1_000_000} megapixels, found {width} x {height}")
+
+
+def _check_fax(tiff: Image.Image) -> None:
+    """Raises InputError where libtiff would, on its own, write a line to the terminal besides."""
+    bits = tiff.tag_v2.get(_TIFF_BITS, (1,))
+    if tiff.info.get("compression") in _FAX and tuple(bits) != (1,):
+        raise InputError(f"a fax-compressed TIFF picture expects 1 bit a pixel, found {', '.join(map(str, bits))}")
 
 
 def _shape(image: Image.Image) -> Shape:

@@ -209,3 +209,18 @@ def test_only_the_formats_that_are_meant_and_regular_files_are_opened(tmp_path: 
     os.mkfifo(tmp_path / "pipe.jpg")
     with pytest.raises(InputError, match="expected a file, found a device"):
         read_square(tmp_path / "pipe.jpg", 64)
+
+
+def test_a_fax_of_more_than_one_bit_is_refused_before_its_decoder_writes_to_the_terminal(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    path, bits = tmp_path / "fax.tif", 258
+    Image.new("1", (32, 32), 1).save(path, compression="group4")
+    assert read_square(path, 32)[0].min() == 255
+    content = bytearray(path.read_bytes())
+    entry = content.index(bits.to_bytes(2, "little"), int.from_bytes(content[4:8], "little"))
+    content[entry + 8] = 8  # the entry's value, behind its tag, type and count
+    path.write_bytes(content)
+    with pytest.raises(InputError, match="a fax-compressed TIFF picture expects 1 bit a pixel, found 8"):
+        read_square(path, 32)
+    assert capfd.readouterr() == ("", "")
