@@ -85,7 +85,7 @@ def augmentation_rows(
     def baseline() -> float:
         return len(pictures) / _seconds(lambda: sum(1 for _ in loader))
 
-    rates = _in_turns(ours, baseline, repeats)
+    rates = _in_turns(repeats, ours, baseline)
     return [Row("loading + augmentation; torchvision v2 at 384 px", "pictures/s", *rates, least_ratio=20)]
 
 
@@ -109,11 +109,13 @@ def training_rows(
         return lambda: 1000 * _seconds(train) / steps
 
     network = build_model(replace(config, auxiliary=True))
-    ours, baseline = _in_turns(training(network), training(_as_published(network)), repeats)
-    loading, whole = _in_turns(
-        lambda: 1000 * _seconds(lambda: _load_and_augment(config, batches, steps)) / steps, training(network), repeats
+    ours, baseline, loading = _in_turns(
+        repeats,
+        training(network),
+        training(_as_published(network)),
+        lambda: 1000 * _seconds(lambda: _load_and_augment(config, batches, steps)) / steps,
     )
-    share = [100 * part / of for part, of in zip(loading, whole, strict=True)]
+    share = [100 * part / whole for part, whole in zip(loading, ours, strict=True)]
     return [
         Row(f"training step of {batch_size} faces; with torchvision's units", "ms", ours, baseline),
         Row("  loading + augmentation, share of it", "%", share, most=15),
@@ -128,7 +130,7 @@ def prediction_rows(model: LandmarkNet, folder: Path, work: Path, *, repeats: in
     ours = ("test.py", *(f"--{name}={value}" for name, value in flags.items()))
     baseline = ("-m", "src.benchmark.baselines", folder, work / "baseline.txt")
     times = _in_turns(
-        lambda: _seconds(lambda: _run(*ours)), lambda: _seconds(lambda: _run(*baseline)), repeats, warm_up=False
+        repeats, lambda: _seconds(lambda: _run(*ours)), lambda: _seconds(lambda: _run(*baseline)), warm_up=False
     )
     return [Row(f"test.py, {count} pictures; MobileNetV3-large at 384 px", "s", *times, least_ratio=5)]
 
@@ -146,7 +148,7 @@ def preparation_rows(folder: Path, work: Path, *, repeats: int) -> list[Row]:
         shutil.rmtree(out, ignore_errors=True)
         return 2 * count / _seconds(lambda: _run(*command))
 
-    inside_rates, process_rates = _in_turns(inside, process, repeats)
+    inside_rates, process_rates = _in_turns(repeats, inside, process)
     shutil.rmtree(out)
     return [
         Row("preparation of 384 px JPEGs", "pictures/s", inside_rates, least=600),
@@ -159,7 +161,7 @@ def onnx_rows(model: LandmarkNet, work: Path, *, repeats: int) -> list[Row]:
     ours, baseline = work / "ours.onnx", work / "mobilenet_v3_large.onnx"
     export_onnx(model, ours)
     onnx_program(mobilenet_v3_large(), torch.rand(2, 3, SIDE, SIDE)).save(baseline, external_data=False)
-    times = _in_turns(lambda: onnx_milliseconds(ours), lambda: onnx_milliseconds(baseline), repeats, warm_up=False)
+    times = _in_turns(repeats, lambda: onnx_milliseconds(ours), lambda: onnx_milliseconds(baseline), warm_up=False)
     return [Row("one picture, ONNX, one thread; MobileNetV3-large at 384 px", "ms", *times, least_ratio=8)]
 
 
@@ -189,12 +191,10 @@ def _load_and_augment(config: ModelConfig, batches: TrainingBatches, count: int)
         augment(*batch, crop=config.crop, size=config.input_size, config=ranges, generator=generator)
 
 
-def _in_turns(
-    ours: Callable[[], float], baseline: Callable[[], float], repeats: int, *, warm_up: bool = True
-) -> tuple[list[float], list[float]]:
+def _in_turns(repeats: int, *measures: Callable[[], float], warm_up: bool = True) -> list[list[float]]:
     """`repeats` values of each, after one of each that does not count."""
-    pairs = [(ours(), baseline()) for _ in range(repeats + warm_up)][warm_up:]
-    return [pair[0] for pair in pairs], [pair[1] for pair in pairs]
+    turns = [[measure() for measure in measures] for _ in range(repeats + warm_up)][warm_up:]
+    return [list(values) for values in zip(*turns, strict=True)]
 
 
 def _seconds(work: Callable[[], object]) -> float:
