@@ -19,7 +19,7 @@ pytestmark = pytest.mark.slow
 
 SHIPPED = ROOT / "best.pth.tar"
 # Percent, three looks: README's 1.43, 1.59 and 1.42, and what another version of PyTorch may change.
-PROMISED_NME = {"best.pth.tar": 1.47, "small.pth.tar": 1.65, "large.pth.tar": 1.46}
+PROMISED_NME = {"best.pth.tar": 1.47, "small.pth.tar": 1.53, "large.pth.tar": 1.44}
 
 
 def test_the_validation_annotations_are_read(real_data: Path) -> None:
