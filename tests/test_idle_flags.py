@@ -28,7 +28,7 @@ IDLE = [
     (("train.py", "--recipe", "demo"), ("--end_epoch", 5), "--end_epoch goes without a time budget; add --minutes 0"),
     (("train.py",), ("--start_share", 0.3), "--start_share goes with --start_size"),
     (("train.py", "--teacher", "best.pth.tar"), ("--distill_weight", 5), "--distill_weight goes with --distill"),
-    (("train.py", "--no-auxiliary"), ("--euler_branch", "both"), "--euler_branch goes without --no-auxiliary"),
+    (("train.py", "--no-auxiliary"), ("--euler_branch", "both"), "--euler_branch goes with --auxiliary"),
     (("src/training/soup.py", "a", "b", "--out", "c"), ("--batches", 9), "--batches goes with --dataroot"),
     (("src/predict/__main__.py", "l.txt", "out", "--boxes", "b.csv"), ("--crops",), "--crops goes without --boxes"),
     (("src/export/tflite.py",), ("--calibration_faces", 9), "--calibration_faces goes with --form int8"),

@@ -141,7 +141,7 @@ def _refuse_idle(parser: Parser, flags: argparse.Namespace) -> None:
     if flags.distill == "none":
         parser.refuse(["distill_weight"], "goes with --distill")
     if not flags.auxiliary:
-        parser.refuse(["euler_branch"], "goes without --no-auxiliary")
+        parser.refuse(["euler_branch"], "goes with --auxiliary")
 
 
 def configurations(flags: argparse.Namespace, start: dict | None = None) -> tuple[ModelConfig, TrainingConfig]:

@@ -2,11 +2,13 @@
 
 # The shipped model, on the faces that `preparation.py --sources data/photographs.toml` makes, whose shares the prepared
 # folder holds. Half of the faces are seen as a second look sees them.
-# On a CPU steps are scarce, so the first ones are cheap: faces at 80 pixels cost half of those at 112.
+# On a CPU steps are scarce, so the first ones are cheap: faces at 80 pixels cost half of those at 112. The Euler-angle
+# branch costs time and gains nothing (docs/results/05_euler_branch.md).
 _BEST: dict[str, object] = {
     "head": "heatmap",
     "map_stride": 8,
     "shape_layer": True,
+    "auxiliary": False,
     "second_look": [0.5, 0.53, 0.65, 0.8],
     "augmentation": "varied",
     "minutes": 240.0,
@@ -19,13 +21,13 @@ RECIPES: dict[str, dict[str, object]] = {
     # The faces that `make demo` renders: a small set and minutes of time, so a higher rate and a faster average.
     "demo": {"head": "heatmap", "minutes": 4.0, "base_lr": 3e-3, "ema": 0.99},
     "best": _BEST,
-    # Twice the published network's channels inside of units; `src.compression.widen` makes the like of a trained model.
-    "large": _BEST | {"widths": [*[116] * 4, *[232] * 8, *[464] * 4, 192, 256], "minutes": 480.0},
-    # The pruned network from scratch, with the shipped model as its teacher (a teacher rules out smaller first inputs).
+    # Twice the channels; `src.compression.widen` makes the like of a trained model.
+    "large": _BEST | {"widths": [*[116] * 4, *[224] * 8, *[448] * 4, 192, 256], "minutes": 480.0},
+    # The pruned network from scratch, with the large one as its teacher (a teacher rules out smaller first inputs).
     "small": _BEST
     | {
         "widths": [48, 56, 56, 56, 32, 24, 32, 40, 32, 40, 40, 40, 16, 8, 8, 8, 24, 88],
-        "teacher": "best.pth.tar",
+        "teacher": "large.pth.tar",
         "distill": "heatmap",
         "distill_weight": 5.0,
         "start_size": 0,
