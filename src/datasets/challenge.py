@@ -38,7 +38,7 @@ def read_annotations(folder: str | Path) -> tuple[list[str], np.ndarray]:
 def load_annotations(path: str | Path) -> tuple[list[str], np.ndarray]:
     """Like `read_annotations`, for the path of the pickle itself, without a look at the pictures."""
     names, points_image = _load(path)
-    marked = describe_placeholders(find_placeholders(points_image), len(names))
+    marked = describe_placeholders(find_placeholders(points_image))
     faults = join_faults(Faces(Path(path).parent, np.array(names), points_image).faults, marked)
     faulty = [i for i, fault in enumerate(faults) if fault]
     if faulty:

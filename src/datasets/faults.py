@@ -16,9 +16,9 @@ def find_placeholders(points: np.ndarray) -> np.ndarray:
     return np.any([(points == value).all(axis=2) for value in _PLACEHOLDERS], axis=0)
 
 
-def describe_placeholders(placeholder: np.ndarray, count: int) -> list[str]:
-    """A fault for each of `count` faces by their placeholders (N, K) bool, "" for faces without any."""
-    return _describe(placeholder, count, "expected marked points, found placeholders (-1 -1 or 0 0) at {}".format)
+def describe_placeholders(placeholder: np.ndarray) -> list[str]:
+    """A fault for each of the faces by their placeholders (N, K) bool, "" for faces without any."""
+    return _describe(placeholder, "expected marked points, found placeholders (-1 -1 or 0 0) at {}".format)
 
 
 def pixel_faults(points_image: np.ndarray, sizes: np.ndarray) -> list[str]:
@@ -26,10 +26,8 @@ def pixel_faults(points_image: np.ndarray, sizes: np.ndarray) -> list[str]:
 
     sizes: (N, 2) width and height of each picture as shown, NaN where it is unknown.
     """
-    count = len(points_image)
     negated = _describe(
         _find_negated(points_image),
-        count,
         "expected marked points, found negated ones (-x -y, as MERL-RAV has hidden points) at {}".format,
     )
     low, high = points_image.min(axis=1), points_image.max(axis=1)
@@ -37,7 +35,7 @@ def pixel_faults(points_image: np.ndarray, sizes: np.ndarray) -> list[str]:
     with np.errstate(invalid="ignore"):
         is_far = (low < -_FARTHEST * sizes).any(axis=1) | (high > (1 + _FARTHEST) * sizes).any(axis=1)
     faults = []
-    for row in range(count):
+    for row in range(len(points_image)):
         fault = negated[row]
         if not fault and is_far[row]:
             fault = "its points lie far outside the picture ({:g} x {:g} pixels)".format(*sizes[row])
@@ -67,7 +65,8 @@ def _find_negated(points: np.ndarray) -> np.ndarray:
     return is_negative & is_among & (distance > np.linalg.norm(high - low, axis=2))
 
 
-def _describe(points: np.ndarray, count: int, words: Callable[[str], str]) -> list[str]:
+def _describe(points: np.ndarray, words: Callable[[str], str]) -> list[str]:
+    """points: (N, K) bool. Returns N faults, "" for faces without such points."""
     if not points.any():
-        return [""] * count
+        return [""] * len(points)
     return [words(spell_out(np.flatnonzero(row).astype(str))) if row.any() else "" for row in points]

@@ -81,7 +81,7 @@ def settle(faces: Faces, *, frame: str | None = None, rescale: bool = False) -> 
     faults = join_faults(
         faces.faults,
         [one.fault for one in settled],
-        describe_placeholders(placeholder, len(faces)),
+        describe_placeholders(placeholder),
         pixel_faults(points_image, sizes[picture_of]),
     )
     return replace(

@@ -4,6 +4,7 @@ import os
 import re
 import unicodedata
 from collections.abc import Iterable, Sequence
+from itertools import takewhile
 from pathlib import Path, PurePosixPath
 
 from src.errors import InputError
@@ -110,7 +111,7 @@ def match_names(stated: Iterable[str], names: Sequence[str]) -> dict[str, str]:
     for one in stated:
         parts = PurePosixPath(one.replace("\\", "/")).parts
         found = [name for name in names if name == one] or [
-            name for name in names if _is_ending(parts, PurePosixPath(name.replace("\\", "/")).parts)
+            name for name in names if is_ending(parts, PurePosixPath(name.replace("\\", "/")).parts)
         ]
         if len(found) != 1:
             near = near_match(one, names)
@@ -118,6 +119,19 @@ def match_names(stated: Iterable[str], names: Sequence[str]) -> dict[str, str]:
             raise InputError(f"expected names of the {len(names)} sources, found {one}; there is {hint}")
         matched[one] = found[0]
     return matched
+
+
+def is_ending(first: tuple[str, ...], second: tuple[str, ...]) -> bool:
+    """Whether one of two paths, as their parts, ends with the other: /anna/a/1.jpg and a/1.jpg. No path ends with an
+    empty one."""
+    shared = common_ending(first, second)
+    return shared > 0 and shared in (len(first), len(second))
+
+
+def common_ending(first: tuple[str, ...], second: tuple[str, ...]) -> int:
+    """The number of last parts that two paths share: 2 of a/b/1.jpg and c/b/1.jpg."""
+    pairs = zip(reversed(first), reversed(second), strict=False)
+    return len(list(takewhile(lambda pair: pair[0] == pair[1], pairs)))
 
 
 def compare_names(names: Sequence[str], labels: Sequence[str]) -> str:
@@ -181,11 +195,6 @@ def distinct_stems(files: Sequence[str]) -> list[str]:
         stem if stems.count(stem) == 1 else str(PurePosixPath(file).with_suffix(""))
         for file, stem in zip(files, stems, strict=True)
     ]
-
-
-def _is_ending(first: tuple[str, ...], second: tuple[str, ...]) -> bool:
-    length = min(len(first), len(second))
-    return length > 0 and first[-length:] == second[-length:]
 
 
 def _split(name: str) -> list[str]:

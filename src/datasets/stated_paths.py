@@ -3,7 +3,7 @@
 The first rule decides that finds a picture:
 
 1. `_as_stated`: the picture lies where the path says.
-2. `_is_ending`: one of the two paths ends with the other. `_without_strays` drops some of these matches again.
+2. `is_ending`: one of the two paths ends with the other. `_without_strays` drops some of these matches again.
 3. `_may_be_renamed`: the file names agree, and a folder may have two names. Only where 1 and 2 find none of the paths.
 
 A label on the wrong picture is worse than a missing picture. So rules 2 and 3 pass over pictures of another part of the
@@ -15,12 +15,12 @@ import re
 import unicodedata
 from collections import defaultdict
 from collections.abc import Callable, Sequence
-from itertools import takewhile
+from itertools import dropwhile
 from pathlib import PurePosixPath
 from typing import NamedTuple
 
 from src.datasets.folder import Folder
-from src.datasets.listing import part_words, spell_out
+from src.datasets.listing import common_ending, is_ending, part_words, spell_out
 from src.errors import InputError
 
 _DIGITS = re.compile(r"\d+")
@@ -95,7 +95,7 @@ class PictureFinder:
         for statement in statements:
             if name := self._as_stated(statement):
                 as_stated[statement] = name
-            elif name := self._best_match(statement, _is_ending, label_stems):
+            elif name := self._best_match(statement, is_ending, label_stems):
                 by_ending[statement] = name
         by_ending = _without_strays(by_ending, as_stated)
         if as_stated or by_ending:
@@ -119,7 +119,7 @@ class PictureFinder:
             named_parts = part_words(os.path.dirname(name)) | label_stems.intersection(picture[:-1])
             is_other = _is_of_another_part(statement, named_parts) or _is_numbered_otherwise(statement, picture)
             if not is_other and fits(stated, picture):
-                ranks[name] = (_common_ending(stated, picture), bool(named_parts))
+                ranks[name] = (common_ending(stated, picture), bool(named_parts))
         highest = max(ranks.values(), default=None)
         best = [name for name, rank in ranks.items() if rank == highest]
         if len(best) > 1:
@@ -142,31 +142,30 @@ class PictureFinder:
                 )
 
 
-def _is_ending(stated: tuple[str, ...], picture: tuple[str, ...]) -> bool:
-    """/data/anna/a/1.jpg and a/1.jpg, or 1.jpg and a/1.jpg."""
-    return _common_ending(stated, picture) in (len(stated), len(picture))
-
-
 def _may_be_renamed(stated: tuple[str, ...], picture: tuple[str, ...]) -> bool:
     """helen/1.jpg and images/1.jpg, or /anna/helen/pics/1.jpg and afw/pics/1.jpg; not helen/1.jpg and afw/1.jpg, nor
     images1/1.jpg and images2/1.jpg. Takes paths neither of which is the other's end."""
-    agreement = _common_ending(stated, picture)
+    agreement = common_ending(stated, picture)
     folder, other = stated[-agreement - 1], picture[-agreement - 1]
     if _differ_in_number(folder, other):
         return False
-    is_absolute = stated[0] == "/" or stated[0].endswith(":")
+    is_absolute = _is_root(stated[0])
     return (is_absolute and agreement > 1) or _is_generic(folder) or _is_generic(other)
 
 
 def _is_of_another_part(statement: Statement, named_parts: set[str]) -> bool:
-    """val/1.jpg is not that of train.json or train/1.jpg; where there is a one.json, one/1.jpg is not two.json's."""
-    stated_parts = {PurePosixPath(statement.file).stem} | part_words(f"{statement.file}/{statement.path}")
+    """val/1.jpg is not that of train.json or train/1.jpg; where there is a one.json, one/1.jpg is not two.json's (but
+    /data/one/1.jpg in two.json is)."""
+    stated_parts = {PurePosixPath(statement.file).stem, *_split(statement.path)[:-1]}
+    stated_parts |= part_words(f"{statement.file}/{statement.path}")
     return bool(named_parts) and not named_parts & stated_parts
 
 
 def _is_numbered_otherwise(statement: Statement, picture: tuple[str, ...]) -> bool:
-    """part1/1.jpg is not that of part2.json."""
-    return len(picture) > 1 and _differ_in_number(PurePosixPath(statement.file).stem, picture[-2])
+    """part1/1.jpg is not that of part2.json (but /data/part1/1.jpg in part2.json is)."""
+    if len(picture) < 2 or common_ending(_split(statement.path), picture) > 1:
+        return False
+    return _differ_in_number(PurePosixPath(statement.file).stem, picture[-2])
 
 
 def _without_strays(by_ending: dict[Statement, str], as_stated: dict[Statement, str]) -> dict[Statement, str]:
@@ -183,16 +182,21 @@ def _is_guess(statement: Statement, name: str) -> bool:
 
 
 def _split(path: str) -> tuple[str, ...]:
-    """A stated path's folders and file name."""
-    parts = PurePosixPath(unicodedata.normalize("NFC", path).replace("\\", "/")).parts
+    """A stated path's folders and file name: a, 1.jpg of b/../a/1.jpg."""
+    parts = PurePosixPath(os.path.normpath(unicodedata.normalize("NFC", path).replace("\\", "/"))).parts
     if not parts:
         raise InputError(f"expected a picture's name, found {path!r}")
     return parts
 
 
 def _below_root(path: str) -> str:
-    """../a/1.jpg, /a/1.jpg and C:\\a\\1.jpg become a/1.jpg."""
-    return str(PurePosixPath(*(part for part in _split(path) if part not in ("/", "..") and not part.endswith(":"))))
+    """../a/1.jpg, /a/1.jpg and C:\\a\\1.jpg become a/1.jpg, an end of the path: a picture there was found by rule 2."""
+    return str(PurePosixPath(*dropwhile(lambda part: part == ".." or _is_root(part), _split(path))))
+
+
+def _is_root(part: str) -> bool:
+    """Whether a path's first part is / or C: or, of \\\\server\\1.jpg, //."""
+    return part.startswith("/") or part.endswith(":")
 
 
 def _is_generic(folder: str) -> bool:
@@ -204,9 +208,3 @@ def _differ_in_number(first: str, second: str) -> bool:
     """Whether names that are not numbers differ in their numbers alone: part1 and part2, not 1 and 2."""
     first, second = first.lower(), second.lower()
     return first != second and _DIGITS.sub("0", first) == _DIGITS.sub("0", second) != "0"
-
-
-def _common_ending(first: tuple[str, ...], second: tuple[str, ...]) -> int:
-    """The number of last parts that two paths share: 2 of a/b/1.jpg and c/b/1.jpg."""
-    pairs = zip(reversed(first), reversed(second), strict=False)
-    return len(list(takewhile(lambda pair: pair[0] == pair[1], pairs)))

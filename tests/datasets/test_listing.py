@@ -57,7 +57,12 @@ def test_a_stated_name_is_matched_by_its_end(stated: str, found: str) -> None:
 
 @pytest.mark.parametrize(
     ("stated", "words"),
-    [("A.JPG", "there is the picture pics/a.jpg"), ("c.jpg", "no such picture"), ("x.jpg", "1/x.jpg and 2/x.jpg")],
+    [
+        ("A.JPG", "there is the picture pics/a.jpg"),
+        ("c.jpg", "no such picture"),
+        ("x.jpg", "1/x.jpg and 2/x.jpg"),
+        ("", "no such picture"),
+    ],
 )
 def test_an_unknown_name_is_refused_with_its_near_match(stated: str, words: str) -> None:
     with pytest.raises(InputError, match=words):

@@ -37,6 +37,7 @@ def finder(tmp_path: Path) -> PictureFinder:
         ("./z.jpeg", "z.jpeg"),
         ("elsewhere/absent.jpg", "elsewhere/absent.jpg"),
         ("../elsewhere/absent.jpg", "elsewhere/absent.jpg"),
+        ("\\\\server\\absent.jpg", "server/absent.jpg"),
     ],
 )
 def test_a_stated_path_is_found_by_its_end(stated: str, found: str, finder: PictureFinder) -> None:
@@ -61,6 +62,28 @@ def test_a_missing_part_takes_no_pictures_of_another_one(tmp_path: Path) -> None
     assert _locate(finder, "val/1.jpg") == ["val/1.jpg"]
     assert _locate(finder, "1.jpg", file="annotations/instances_val2017.json") == ["1.jpg"]
     assert _locate(finder, "1.jpg", file="annotations/instances_train2017.json") == ["train/1.jpg"]
+
+
+@pytest.mark.parametrize(
+    "stated",
+    ["/data/part1/1.jpg", "C:\\part1\\1.jpg", "/part1/1.jpg", "/part1/old/../1.jpg", "\\\\server\\part1\\1.jpg"],
+)
+def test_a_path_that_names_its_part_is_found_there_whatever_its_file_is_called(stated: str, tmp_path: Path) -> None:
+    finder = _finder(tmp_path, "part1/1.jpg")
+    statements = [Statement("part2.json", stated), Statement("part1.json", "part1/1.jpg")]
+    assert finder.locate_all(statements[:1]) == (["part1/1.jpg"], ())
+    with pytest.raises(InputError, match=r"found part1/1\.jpg for both"):
+        finder.locate_all(statements)
+
+
+def test_a_path_that_goes_up_and_down_again_takes_no_picture_on_its_way(tmp_path: Path) -> None:
+    finder, stated = _finder(tmp_path, "helen/old/faces/1.jpg"), "helen/old/../faces/1.jpg"
+    names, remarks = finder.locate_all([Statement("faces.json", stated)])
+    assert names == ["helen/faces/1.jpg"]
+    assert (
+        f"1 stated pictures are absent, those of that name lie elsewhere ({stated}, not helen/old/faces" in remarks[0]
+    )
+    assert _locate(_finder(tmp_path, "helen/faces/1.jpg"), stated) == ["helen/faces/1.jpg"]
 
 
 def test_a_part_called_like_another_file_is_not_this_ones(tmp_path: Path) -> None:

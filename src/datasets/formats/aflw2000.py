@@ -26,10 +26,12 @@ _OTHER_ENDINGS = (_TURNED, "_points.mat", "_bboxes.mat", "_color.mat")
 _CODE = "Code"
 _FLIPPED = "_flip"  # how the names of 300W-LP's mirrored parts end, in any case
 _SAME_POSE = 2.0  # degrees
-_PT2D_IS_OLD = "pt2d is of the photograph before it was turned; "
-_REMEDY = _PT2D_IS_OLD + "add 300W-LP's folder landmarks, whose files *_pts.mat have the turned points"
+_REMEDY = (
+    "pt2d is of the photograph before it was turned; "
+    "add 300W-LP's folder landmarks, whose files *_pts.mat have the turned points"
+)
 _REMEDY_OF_FLIPPED = (
-    _PT2D_IS_OLD + "300W-LP has no turned points of its mirrored parts: leave those out, training mirrors faces itself"
+    "300W-LP has no turned points of its mirrored parts: leave those out, training mirrors faces itself"
 )
 _MOST_APART = 15.0  # degrees between a pose fitted to right points and the stated one
 

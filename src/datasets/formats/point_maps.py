@@ -47,7 +47,7 @@ LAPA_106 = _map_to_68(106, nose_base=58, left_eye=66, right_eye=75, mouth=84)
 def dense_faults(points: np.ndarray, weights: np.ndarray) -> list[str]:
     """A fault for each of the faces (N, count, 2) with a placeholder among the points that a table above uses."""
     is_used = (weights != 0).any(axis=(0, 1))
-    return describe_placeholders(find_placeholders(points) & is_used, len(points))
+    return describe_placeholders(find_placeholders(points) & is_used)
 
 
 def to_68(points: np.ndarray, weights: np.ndarray) -> np.ndarray:
