@@ -154,8 +154,8 @@ def prepare_challenge(arguments: argparse.Namespace, network: "Runtime | None") 
     for folder in [source.folder for source in sources] or train_dirs:
         find_annotations(folder)
     validation = read_folder(arguments.val_dir or arguments.data_root / "aflw_val", frame=arguments.frame)
-    if not arguments.skip_broken:
-        refuse_broken(validation, arguments.image_size)  # before the training faces are made, not after it
+    # Before the training faces are made, not after it.
+    refuse_broken(validation, arguments.image_size, skip_broken=arguments.skip_broken)
     made = {"face_model": arguments.face_model, "seed": arguments.seed}
     if sources:
         train_dirs, shares = make_sources(sources, arguments.out_root, **made)

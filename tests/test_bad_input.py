@@ -60,6 +60,7 @@ BAD_VALUES = {
     ("--source_weights", "-1"): "--source_weights",
     ("--source_weights", "nan"): "--source_weights",
     ("--device", "tpu"): "unknown device",
+    ("--device", "cpu", "--amp", "fp16"): "expected amp off on a CPU",
 }
 
 

@@ -131,6 +131,14 @@ def test_bad_validation_faces_stop_the_preparation_before_it_writes(damage: obje
     assert not (root.parent / "out").exists()
 
 
+def test_validation_faces_that_are_all_broken_stop_the_preparation_before_it_writes(root: Path) -> None:
+    for path in (root / "aflw_val").glob("*.png"):
+        _cut(path)
+    for flags in ((), ("--skip_broken",)):
+        assert_refused(run(*preparation(root, *flags)), "all 4 pictures are broken", "aflw_val/face000.png")
+        assert not (root.parent / "out").exists()
+
+
 @pytest.mark.parametrize(
     ("flags", "words"),
     [

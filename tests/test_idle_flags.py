@@ -39,6 +39,7 @@ IDLE = [
     ((_DEMO, "absent.jpg", "--boxes", "b.csv"), ("--crops",), "--crops goes without --boxes"),
     ((_DEMO, "absent.jpg", "--boxes", "b.csv"), ("--tiles",), "--tiles goes without --boxes"),
     ((_DEMO, "absent.jpg", "--crops"), ("--detector", "d.tflite"), "--detector goes without --boxes and --crops"),
+    ((_DEMO, "absent.gif", "--crops"), ("--every", 12), "--every goes without --boxes and --crops"),
     ((_DEMO, "film.mp4"), ("--fps", 30), "--fps goes with --frames"),
     ((_CALIBRATION,), ("--only", "helen"), "--only goes with --held_out"),
     ((_CALIBRATION, "--held_out", "absent"), ("--faces", 40), "--faces goes without --held_out"),
@@ -66,7 +67,8 @@ def test_flags_of_videos_beside_pictures_and_the_other_way_round(tmp_path: Path)
     frames[0].save(picture)
     frames[0].save(film, save_all=True, append_images=frames[1:])
     assert_refused(run(_DEMO, film, "--out", out, "--tiles"), "--tiles goes with pictures")
-    assert_refused(run(_DEMO, picture, "--out", out, "--raw"), "--raw goes with a video")
+    for flags in (("--raw",), ("--every", 12)):
+        assert_refused(run(_DEMO, picture, "--out", out, *flags), f"{flags[0]} goes with a video")
     assert not out.exists()
 
 

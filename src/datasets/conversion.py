@@ -43,7 +43,7 @@ def convert(
     form = FORMATS[to]
     faulty = known_broken(faces)
     if len(faulty) == len(faces):
-        raise _all_broken(faces, faulty)
+        raise InputError(describe_broken(faulty, len(faces)))
     sound = faces.take(faces.faults == "")
     if crop_rule == WHOLE:
         _check_names(sound, to=to, by_stem=form.by_stem)
@@ -100,7 +100,7 @@ def _copy_pictures(faces: Faces, out: Path, inside: str) -> tuple[Faces, int, _B
     sizes = np.array([(np.nan, np.nan) if isinstance(size, InputError) else size for size in found])[picture_of]
     is_kept = np.isfinite(sizes[:, 0])
     if not is_kept.any():
-        raise _all_broken(faces, broken)
+        raise InputError(describe_broken(broken, len(broken)))
     names = np.array([str(PurePosixPath(inside, name)) for name in faces.names])
     is_outside = ((faces.points_image < 0) | (faces.points_image > sizes[:, None])).any(axis=(1, 2)) & is_kept
     return replace(replace(faces, names=names).take(is_kept), root=out), int(is_outside.sum()), broken
@@ -120,15 +120,11 @@ def _crop_pictures(faces: Faces, out: Path, inside: str, *, crop_rule: str, size
         kept.append(row)
         outside += square.has_points_outside
     if not kept:
-        raise _all_broken(faces, broken)
+        raise InputError(describe_broken(broken, len(broken)))
     corners = apply_affine(affines, faces.boxes_image.reshape(-1, 2, 2)).reshape(-1, 4)
     points_image = apply_affine(affines, faces.points_image)
     placed = replace(faces, names=np.array(names), points_image=points_image, boxes_image=corners)
     return replace(placed.take(np.array(kept)), root=out), outside, broken
-
-
-def _all_broken(faces: Faces, broken: _Broken) -> InputError:
-    return InputError(f"{faces.root}: all {len(faces)} pictures are broken; first: {broken[0][1]}")
 
 
 def crop_names(names: Sequence[str], inside: str = "") -> list[str]:

@@ -54,16 +54,25 @@ def known_broken(faces: Faces) -> list[tuple[Path, InputError]]:
     return [(faces.path(row), InputError(fault)) for row, fault in enumerate(faces.faults) if fault]
 
 
-def refuse_broken(faces: Faces, size: int) -> None:
-    """Raise InputError where some cannot become whole squares of `size` pixels; all are decoded, and none is kept."""
-    squares = decode_faces([faces], size, crop_rule=WHOLE, description="looking")
-    broken = [(faces.path(row), square) for row, square in enumerate(squares) if isinstance(square, InputError)]
+def refuse_broken(faces: Faces, size: int, *, skip_broken: bool) -> None:
+    """Raise InputError where some faces, or all if they may be skipped, cannot become whole squares of `size` pixels.
+
+    What is decoded for that is not kept; if faces may be skipped, that ends with the first whole one.
+    """
+    broken = []
+    for row, square in enumerate(decode_faces([faces], size, crop_rule=WHOLE, description="looking")):
+        if isinstance(square, InputError):
+            broken.append((faces.path(row), square))
+        elif skip_broken:
+            return
     if broken:
         raise InputError(describe_broken(broken, len(faces)))
 
 
 def describe_broken(broken: Sequence[tuple[Path, InputError]], count: int) -> str:
     """One line about the broken ones of `count` pictures, which spells out the first few."""
+    if len(broken) == count:
+        return "all {} pictures are broken; first: {}: {}".format(count, *broken[0])
     return f"{len(broken)} of {count} pictures are broken ({list_broken(broken)}); mend them or set skip_broken"
 
 

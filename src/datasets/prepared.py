@@ -106,11 +106,8 @@ def prepare(
             return {**counts, "left_out": meta.get("left_out", ""), "remarks": remarks, "redone": False}
         with atomic_path(out / "images.npy") as temporary:
             written = _write_squares(temporary, tables, image_size, crop_rule=crop_rule, description=out.name)
-            if written.broken and not skip_broken:
+            if written.broken and not (skip_broken and written.kept.any()):
                 raise InputError(describe_broken(written.broken, len(written.kept)))
-            if not written.kept.any():
-                first = written.broken[0][1]
-                raise InputError(f"{tables[0].root}: all {len(written.kept)} pictures are broken; first: {first}")
             (out / "meta.json").unlink(missing_ok=True)  # from here until the new meta.json the folder is not whole
         counts = _write_labels(out, tables, written, roots=roots, shares=shares)
         meta = {

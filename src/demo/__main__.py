@@ -30,7 +30,8 @@ _LONGEST_LIST = 5  # frames or pictures that a message names
 _Boxes = dict[str, list[np.ndarray]]
 
 
-def parse_arguments() -> argparse.Namespace:
+def parse_arguments() -> tuple[argparse.Namespace, list[Source]]:
+    """The flags, and what they name. Raises InputError for flags that would have no effect on that."""
     parser = Parser(description=__doc__)
     parser.add_argument("sources", nargs="+", help="pictures, folders, quoted patterns, videos, a camera's number")
     parser.add_argument("--boxes", type=Path, metavar="CSV", help=f"face boxes in pixels: {','.join(BOX_COLUMNS)}")
@@ -52,24 +53,24 @@ def parse_arguments() -> argparse.Namespace:
     else:
         parser.refuse(["box_kind"], "goes with --boxes CSV")
     if arguments.boxes or arguments.crops:
-        parser.refuse(["detector", "tiles"], "goes without --boxes and --crops, where nothing is detected")
+        parser.refuse(["detector", "tiles", "every"], "goes without --boxes and --crops, where nothing is detected")
     if not arguments.frames:
         parser.refuse(["fps"], "goes with --frames, for a folder of them; a video tells its own rate")
-    return arguments
+    sources = find_sources(arguments.sources, frames=arguments.frames)
+    if all(source.is_video for source in sources):
+        parser.refuse(["tiles"], "goes with pictures: small faces are not looked for in videos")
+    if not any(source.is_video for source in sources):
+        parser.refuse(["raw", "every"], "goes with a video, or with --frames for a folder of its frames")
+    return arguments, sources
 
 
 def main() -> None:
-    arguments = parse_arguments()
+    arguments, sources = parse_arguments()
     out = arguments.out
     if not arguments.fps > 0:
         raise InputError(f"expected --fps above 0, found {arguments.fps}")
-    sources = find_sources(arguments.sources, frames=arguments.frames)
     if any(out.resolve() == (source.path if arguments.frames else source.path.parent).resolve() for source in sources):
         raise InputError(f"--out {out}: expected another folder than the pictures' own")
-    if arguments.tiles and all(source.is_video for source in sources):
-        raise InputError("--tiles goes with pictures: small faces are not looked for in videos")
-    if arguments.raw and not any(source.is_video for source in sources):
-        raise InputError("--raw goes with a video, or with --frames for a folder of its frames")
     check_writable(out)  # before the work, not after it
     boxes = _by_source(read_boxes(arguments.boxes), sources) if arguments.boxes else None
     predictor = Predictor(

@@ -29,6 +29,8 @@ class Trainer:
         self.config, self.steps_per_epoch, self.device, self.world = config, steps_per_epoch, device, world
         if not 0 <= config.hold < 1 - config.warmup:
             raise InputError(f"expected hold from 0 to below {1 - config.warmup:g}, found {config.hold}")
+        if config.amp != "off" and device.type == "cpu":
+            raise InputError(f"expected amp off on a CPU, found {config.amp}; mixed precision is for CUDA")
         criterion = build_criterion(config.criterion, network.head.criteria)
         self.companion = build_companion(self.network, config, criterion)
         self.loss = TrainingLoss(self.network, criterion, self.companion, euler_branch=config.euler_branch)
