@@ -84,7 +84,7 @@ def open_prepared(path: Path) -> PreparedFaces:
 
 
 def describe(flags: argparse.Namespace) -> str:
-    """The flags, one a line, as train.logs begins."""
+    """The flags, one per line, as train.logs begins."""
     return "\n".join(f"{name}: {value}" for name, value in sorted(vars(flags).items()))
 
 

@@ -16,7 +16,7 @@ from src.config import AugmentationConfig, ModelConfig
 from src.markup import flip_permutation
 from src.transforms import transform_points, warp
 
-# What changes the picture and not the points, in this order: f(images, config, generator) -> images.
+# Transforms that change the picture but not the points, in this order: f(images, config, generator) -> images.
 APPEARANCE = (shade, jitter_color, blur, add_noise, cover)
 
 
@@ -33,9 +33,9 @@ def augment(
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Crop and augment a batch.
 
-    squares: (B, S, S, 3) uint8. points_unit: (B, K, 2), a set of `src.markup.POINT_SETS`. euler: (B, 3) pitch, yaw,
-    roll in degrees. second_look: how the model frames it.
-    Returns images (B, 3, size, size) float in [0, 1], points_input (B, K, 2) and euler (B, 3) of the faces as seen.
+    squares: (B, S, S, 3) uint8. points_unit: (B, K, 2), one of `src.markup.POINT_SETS`. euler: (B, 3) pitch, yaw,
+    roll in degrees. crop, second_look: the model's, as in `ModelConfig`.
+    Returns images (B, 3, size, size) float in [0, 1], points_input (B, K, 2) and euler (B, 3) after augmentation.
     """
     affine, angle, flipped = random_affine(len(squares), crop, config, generator, squares.device)
     if config.second_looks > 0:

@@ -1,4 +1,4 @@
-"""Random numbers of a batch, from the passed generator alone: one for each face."""
+"""Random numbers for a batch, one per face, from the passed generator alone."""
 
 import torch
 from torch import Tensor
@@ -15,10 +15,10 @@ def chance(count: int, probability: float, generator: torch.Generator, device: t
 
 
 def chosen(count: int, probability: float, generator: torch.Generator, device: torch.device) -> Tensor:
-    """Indices of the faces that a transform is for, each with this probability."""
+    """Indices of the faces to transform, each chosen with this probability."""
     return chance(count, probability, generator, device).nonzero()[:, 0]
 
 
 def rand(shape: tuple[int, ...], generator: torch.Generator, device: torch.device) -> Tensor:
-    """Of that shape, uniform in [0, 1)."""
+    """A tensor of this shape, uniform in [0, 1)."""
     return torch.rand(shape, generator=generator, device=device)

@@ -11,7 +11,7 @@ from src.transforms import LUMA
 
 
 def jitter_color(images: Tensor, config: AugmentationConfig, generator: torch.Generator) -> Tensor:
-    """Brightness, contrast, saturation, hue, gray and channel shift: one 3 x 3 matrix and one offset a face."""
+    """Brightness, contrast, saturation, hue, gray and channel shift: one 3 x 3 matrix and one offset per face."""
     batch, device = len(images), images.device
     brightness = 1 + uniform(batch, config.brightness, generator, device)
     contrast = 1 + uniform(batch, config.contrast, generator, device)
@@ -20,7 +20,7 @@ def jitter_color(images: Tensor, config: AugmentationConfig, generator: torch.Ge
     hue = torch.deg2rad(uniform(batch, config.hue, generator, device))
     luma = torch.tensor(LUMA, device=device)
     to_gray = luma.expand(3, 3)  # every output channel is the luma
-    color = saturation[:, None, None] * (torch.eye(3, device=device) - to_gray)  # what is not gray
+    color = saturation[:, None, None] * (torch.eye(3, device=device) - to_gray)  # the part that is not gray
     matrix = (to_gray + _gray_axis_rotation(hue) @ color) * (brightness * contrast)[:, None, None]
     mean = images.mean(dim=(2, 3)) @ luma  # (B,) mean luma; contrast moves values away from it
     offset = (brightness * (1 - contrast) * mean)[:, None, None].expand(batch, 3, 1)
@@ -32,7 +32,7 @@ def jitter_color(images: Tensor, config: AugmentationConfig, generator: torch.Ge
 
 
 def shade(images: Tensor, config: AugmentationConfig, generator: torch.Generator) -> Tensor:
-    """Light from a random side of each picture, stronger there and weaker on the other."""
+    """Light from a random side of each picture: brighter there, darker on the opposite side."""
     if config.shade == 0:
         return images
     batch, size, device = len(images), images.shape[-1], images.device

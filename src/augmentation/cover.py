@@ -1,6 +1,6 @@
 """Synthetic occlusion: rectangles, black bars, masks, sunglasses. Images are (B, 3, R, R) in [0, 1].
 
-What is worn is drawn along the face's points_input (B, 68, 2), so that it sits where people wear it.
+Worn objects are placed by the face's points_input (B, 68, 2), so that they sit where people wear them.
 """
 
 import math
@@ -16,14 +16,14 @@ from src.markup import NUM_POINTS
 _LOWER_FACE = (*range(1, 16), *range(28, 31), *range(48, 60))  # a medical mask covers what lies between these points
 _NOSE_TIP = 30
 _EYES = ((36, 39), (42, 45))  # the corners of each eye
-_DIRECTIONS = 24  # in which the convex hull of a mask is looked at
+_DIRECTIONS = 24  # half-planes whose intersection approximates the convex hull of a mask
 _LOWER_SHEETS = 0.7  # share of the sheets that hide the lower face, not the upper
 _TEXTURED = 0.35  # share of masks and sheets that show another picture, not one color
 _DARKEST_GLASS = 0.25  # of the full range: the brightest color of sunglasses
 
 
 def cover(images: Tensor, config: AugmentationConfig, generator: torch.Generator) -> Tensor:
-    """A rectangle of one color or of another picture over some faces (random erasing), black bars at some sides."""
+    """Random erasing (a rectangle of one color or of another picture) on some faces, black bars at some sides."""
     batch, size, device = len(images), images.shape[-1], images.device
     color = torch.rand(batch, 3, 1, 1, generator=generator, device=device)
     extent = config.erasing_side * torch.rand(batch, 2, generator=generator, device=device)
@@ -46,7 +46,7 @@ def cover(images: Tensor, config: AugmentationConfig, generator: torch.Generator
 
 
 def wear(images: Tensor, points_input: Tensor, share: float, generator: torch.Generator) -> Tensor:
-    """Each kind of WORN on a `share` of the faces, drawn for each kind anew. Faces of other point sets stay bare."""
+    """Put each kind of WORN on a `share` of the faces, drawn anew for each kind. Other point sets stay unchanged."""
     if points_input.shape[1] != NUM_POINTS:
         return images
     others = images.roll(1, dims=0)
@@ -65,7 +65,7 @@ def wear(images: Tensor, points_input: Tensor, share: float, generator: torch.Ge
 
 
 def medical_mask(points_input: Tensor, size: int, generator: torch.Generator) -> Tensor:
-    """(n, 1, R, R) 1 over the lower face: within the jaw line and below the bridge of the nose."""
+    """(n, 1, R, R), 1 over the lower face: within the jaw line and below the bridge of the nose."""
     outline = points_input[:, _LOWER_FACE]
     middle = outline.mean(dim=1, keepdim=True)
     growth = 0.95 + 0.15 * rand((len(outline), 1, 1), generator, outline.device)
@@ -73,7 +73,7 @@ def medical_mask(points_input: Tensor, size: int, generator: torch.Generator) ->
 
 
 def sheet(points_input: Tensor, size: int, generator: torch.Generator) -> Tensor:
-    """(n, 1, R, R) 1 over a rectangle from side to side of the face: its lower part, or less often its upper one."""
+    """(n, 1, R, R), 1 over a rectangle across the whole face: its lower or, less often, its upper part."""
     low, high = points_input.amin(dim=1), points_input.amax(dim=1)  # (n, 2)
     count, device = len(low), low.device
     nose = points_input[:, _NOSE_TIP, 1]
@@ -88,7 +88,7 @@ def sheet(points_input: Tensor, size: int, generator: torch.Generator) -> Tensor
 
 
 def sunglasses(points_input: Tensor, size: int, generator: torch.Generator) -> Tensor:
-    """(n, 1, R, R) 1 over both eyes: ellipses turned as the eyes are, and the bridge between them."""
+    """(n, 1, R, R), 1 over both eyes: ellipses aligned with the eyes, and a bridge between them."""
     count, device = len(points_input), points_input.device
     growth = 0.8 + 0.5 * rand((count, 1, 1), generator, device)
     extent = points_input.amax(dim=1) - points_input.amin(dim=1)
@@ -109,7 +109,7 @@ def sunglasses(points_input: Tensor, size: int, generator: torch.Generator) -> T
 
 
 def _along_and_across(origin: Tensor, axis: Tensor, size: int) -> tuple[Tensor, Tensor]:
-    """Coordinates (n, R, R) of all pixels along an axis (n, 2) from its origin (n, 2), and across it."""
+    """Coordinates, (n, R, R) each, of all pixels along an axis (n, 2) from its origin (n, 2), and across it."""
     ticks = _ticks(size, origin.device)
     cos, sin = (axis / axis.norm(dim=1, keepdim=True).clamp(min=1e-6)).T[..., None, None]
     x, y = ticks - origin[:, 0, None, None], ticks[:, None] - origin[:, 1, None, None]
@@ -117,7 +117,7 @@ def _along_and_across(origin: Tensor, axis: Tensor, size: int) -> tuple[Tensor, 
 
 
 def _hull(points: Tensor, size: int) -> Tensor:
-    """(n, 1, R, R) 1 inside the convex hull of points (n, C, 2): not beyond all of them in any direction."""
+    """(n, 1, R, R), 1 inside the convex hull of points (n, C, 2): no farther than the farthest in every direction."""
     ticks = _ticks(size, points.device)
     angle = 2 * math.pi * torch.arange(_DIRECTIONS, device=points.device) / _DIRECTIONS
     directions = torch.stack([torch.cos(angle), torch.sin(angle)])  # (2, D)
@@ -131,5 +131,5 @@ def _ticks(size: int, device: torch.device) -> Tensor:
     return (torch.arange(size, device=device) + 0.5) / size
 
 
-# f(points_input (n, 68, 2), size, generator) -> (n, 1, R, R), 1 where it covers: another kind is one function here.
+# f(points_input (n, 68, 2), size, generator) -> (n, 1, R, R), 1 where it covers. To add a kind, list its function here.
 WORN: tuple[Callable[[Tensor, int, torch.Generator], Tensor], ...] = (medical_mask, sheet, sunglasses)

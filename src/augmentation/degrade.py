@@ -1,4 +1,4 @@
-"""Image corruptions: blur, noise, darkness, motion, few pixels, compression. Images are (B, 3, R, R) in [0, 1]."""
+"""Image corruptions: blur, noise, gamma, motion, low resolution, compression. Images are (B, 3, R, R) in [0, 1]."""
 
 import math
 from collections.abc import Callable
@@ -11,12 +11,12 @@ from src.augmentation.chance import chosen, rand
 from src.config import AugmentationConfig
 
 _BLUR_RADIUS = 4  # taps to each side; enough for sigma <= 2 pixels
-_GAMMA = (0.55, 3.3)  # exponents of the tone curve: brightest and darkest
+_GAMMA = (0.55, 3.3)  # exponents: brightest and darkest
 _LONGEST_MOTION = 11.0  # input pixels
-_MOTION_TAPS = 13  # a side of its kernel
-_QUANTUM = (0.08, 0.6)  # step of a block's middle frequency, in shares of the full range: mild and strong compression
-_SHRINK = (1.5, 4.5)  # how many times fewer pixels a side
-_BLOCK = 8  # pixels a side of a JPEG block
+_MOTION_TAPS = 13  # per side of its kernel
+_QUANTUM = (0.08, 0.6)  # quantization step of a block's middle frequency, of the full range: mild and strong
+_SHRINK = (1.5, 4.5)  # factor by which the picture is downsampled
+_BLOCK = 8  # pixels per side of a JPEG block
 
 
 def blur(images: Tensor, config: AugmentationConfig, generator: torch.Generator) -> Tensor:
@@ -48,7 +48,7 @@ def add_noise(images: Tensor, config: AugmentationConfig, generator: torch.Gener
 
 
 def degrade(images: Tensor, share: float, generator: torch.Generator) -> Tensor:
-    """Each kind of DEGRADATIONS on a `share` of the faces, drawn for each kind anew: one face may get several."""
+    """Apply each kind of DEGRADATIONS to a `share` of the faces, drawn anew for each kind: one face may get several."""
     for kind in DEGRADATIONS:
         faces = chosen(len(images), share, generator, images.device)
         if len(faces):
@@ -78,7 +78,7 @@ def motion_blur(images: Tensor, generator: torch.Generator) -> Tensor:
 
 
 def downsample(images: Tensor, generator: torch.Generator) -> Tensor:
-    """Downsampled and enlarged again; one factor for all faces, because resizing goes by whole batches."""
+    """Downsampled and enlarged again, by one factor for all faces, because a whole batch is resized at once."""
     low, high = _SHRINK
     factor = low + (high - low) * float(rand((1,), generator, images.device))
     side = max(8, round(images.shape[-1] / factor))
@@ -87,7 +87,7 @@ def downsample(images: Tensor, generator: torch.Generator) -> Tensor:
 
 
 def jpeg_blocks(images: Tensor, generator: torch.Generator) -> Tensor:
-    """JPEG's blocks: their cosine transform, rounded more coarsely at higher frequencies (Wallace, 1991)."""
+    """JPEG artifacts: each block's cosine transform, rounded more coarsely at higher frequencies (Wallace, 1991)."""
     device, size = images.device, images.shape[-1]
     filled = F.pad(images, [0, -size % _BLOCK] * 2, mode="replicate")
     blocks = filled.unflatten(3, (-1, _BLOCK)).unflatten(2, (-1, _BLOCK)).transpose(3, 4)  # (B, 3, rows, columns, 8, 8)
@@ -102,12 +102,12 @@ def jpeg_blocks(images: Tensor, generator: torch.Generator) -> Tensor:
 
 
 def _cosine_transform(device: torch.device) -> Tensor:
-    """The orthonormal cosine transform (8, 8), one frequency a row."""
+    """The orthonormal cosine transform (8, 8), one frequency per row."""
     frequency, place = torch.arange(_BLOCK, device=device)[:, None], torch.arange(_BLOCK, device=device)
     matrix = torch.cos(math.pi * frequency * (2 * place + 1) / (2 * _BLOCK)) * math.sqrt(2 / _BLOCK)
     return torch.cat([matrix[:1] / math.sqrt(2), matrix[1:]])
 
 
-# f(images (n, 3, R, R), generator) -> the same faces, worse: another kind is one function and one entry.
+# f(images (n, 3, R, R), generator) -> the same faces, degraded. To add a kind, list its function here.
 Degradation = Callable[[Tensor, torch.Generator], Tensor]
 DEGRADATIONS: tuple[Degradation, ...] = (change_gamma, motion_blur, downsample, jpeg_blocks)

@@ -1,4 +1,4 @@
-"""Geometric augmentation: random affine maps to the network's input, as a first or a second look sees a face."""
+"""Geometric augmentation: random affine maps to the network's input, framed as in a first or a second look."""
 
 import math
 
@@ -8,10 +8,10 @@ from torch import Tensor
 from src.augmentation.chance import chance, uniform
 from src.config import AugmentationConfig
 
-# How far a second look is off where the first one erred: standard deviations of tilt (degrees) and place (of the
-# input), and the range of the size's logarithm.
+# How far errors of the first look misplace a second one: standard deviations of the tilt (degrees) and the position
+# (of the input), and the half range of the logarithm of the scale.
 _TILT, _SHIFT, _SCALE = 8.0, 0.03, 0.12
-_SMALLEST = 0.05  # of the square: points that lie closer together are no face to be enlarged
+_SMALLEST = 0.05  # of the square: faces are not enlarged as if they were smaller than this
 
 
 def random_affine(
@@ -21,9 +21,9 @@ def random_affine(
     generator: torch.Generator,
     device: torch.device,
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """Maps (B, 2, 3) from the unit square to the input frame, the clockwise angles in radians, and who is mirrored."""
+    """Maps (B, 2, 3) from the unit square to the input, clockwise angles (B,) in radians, and (B,) bool: mirrored."""
     angle = uniform(batch, 1.0, generator, device)
-    angle = math.radians(config.rotation) * angle * angle.abs().sqrt()  # most heads are tilted little, a few very much
+    angle = math.radians(config.rotation) * angle * angle.abs().sqrt()  # most tilts are small, a few are large
     scale = torch.exp(uniform(batch, config.scale, generator, device)) / crop[2]
     flipped = chance(batch, config.flip, generator, device)
     mirror = 1 - 2 * flipped.float()
@@ -50,11 +50,11 @@ def second_look_affine(
     second_look: tuple[float, float, float, float],
     generator: torch.Generator,
 ) -> tuple[Tensor, Tensor]:
-    """Maps (B, 2, 3) from the unit square to the input as second looks see it, and the clockwise angles in radians.
+    """Maps (B, 2, 3) from the unit square to the input of a second look, and clockwise angles (B,) in radians.
 
     points_unit: (B, K, 2) before mirroring. roll: (B,) degrees, of the head's axis in the picture. flipped: (B,) bool,
-    who is mirrored. crop, second_look: the model's. Faces are upright, centered and larger (`src.predict.looks`), but
-    for the errors of a first look.
+    whether the face is mirrored. crop, second_look: the model's. Faces are upright, centered and enlarged
+    (`src.predict.looks`), apart from the errors that a first look makes.
     """
     batch, device = len(points_unit), points_unit.device
     angle = torch.deg2rad(roll) + math.radians(_TILT) * torch.randn(batch, generator=generator, device=device)
@@ -75,9 +75,10 @@ def second_look_affine(
 
 
 def stretched(affine: Tensor, points_unit: Tensor, half_range: float, generator: torch.Generator) -> Tensor:
-    """The maps (B, 2, 3) after each face is stretched about its middle, along a direction of its own.
+    """The maps (B, 2, 3) with each face stretched about its middle along a random direction of its own.
 
-    points_unit: (B, K, 2). half_range: of the factor's logarithm; across that direction the face shrinks by as much.
+    points_unit: (B, K, 2). half_range: of the factor's logarithm; across that direction the face shrinks by the same
+    factor.
     """
     batch, device = len(affine), affine.device
     factor = uniform(batch, half_range, generator, device)

@@ -103,7 +103,7 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--distill", choices=DISTILLATIONS, default="heatmap", help="what of the reference is imitated")
     parser.add_argument("--augmentation", choices=AUGMENTATIONS, default="looks", help="of the training faces")
     parser.add_argument("--base_lr", type=float, default=3e-4, help="peak learning rate")
-    parser.add_argument("--train_batchsize", type=int, default=64, help="faces a step")
+    parser.add_argument("--train_batchsize", type=int, default=64, help="faces per step")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--out", type=Path, default="output/pruned.pth.tar", help="beside it: a table and a plot")
     arguments = parser.parse_args()

@@ -35,7 +35,7 @@ from src.predict.runtimes import open_model
 from src.visualization.training import pareto
 
 BASELINE = "MobileNetV3-large at 384 px"
-_COSTS = {"megabytes": "MB", "ms_1": "ms a picture, one thread", "ms_2": "ms a picture, two threads"}
+_COSTS = {"megabytes": "MB", "ms_1": "ms per picture, one thread", "ms_2": "ms a picture, two threads"}
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,7 @@ def write_files(paths: list[Path], folder: Path, *, calibration: Path, faces: in
 
 
 def compare(files: list[File], validation: PreparedFaces, folder: Path, *, turns: int) -> pd.DataFrame:
-    """A row a file, and the baseline's, which has no NME. nme: percent; loss: percent of the first file's NME."""
+    """One row per file, and the baseline's, which has no NME. nme: percent; loss: percent of the first file's NME."""
     baseline = folder / "baseline.onnx"
     example: Tensor = torch.rand(2, 3, SIDE, SIDE)
     onnx_program(mobilenet_v3_large(), example).save(baseline, external_data=False)

@@ -33,7 +33,7 @@ def convert(
     """Write `faces` into the new folder `out` in the format `to`, or nothing at all; a no-op where that was done.
 
     crop_rule: `whole` copies the pictures as they are; any other one of `src.datasets.cropping` writes a JPEG of
-    image_size pixels a face. Returns {"faces", "broken", "outside", "left_out", "redone"}; outside counts the faces
+    image_size pixels per face. Returns {"faces", "broken", "outside", "left_out", "redone"}; outside counts the faces
     with a point beyond their picture, which are kept, and left_out says which are broken. Raises InputError for a
     folder that already holds something else, for pictures or labels that would overwrite each other and, unless
     `skip_broken`, for broken pictures.

@@ -1,4 +1,4 @@
-"""What a prepared set holds, in numbers: one row a face, for tables and histograms."""
+"""What a prepared set holds, in numbers: one row per face, for tables and histograms."""
 
 from collections.abc import Iterable
 

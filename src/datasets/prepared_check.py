@@ -34,12 +34,12 @@ def check_prepared(images: np.ndarray, arrays: Mapping[str, np.ndarray], meta: M
         if values.shape != shape or values.dtype.kind not in kinds:
             raise InputError(f"expected {name} of shape {shape} in labels.npz, found {values.shape} of {values.dtype}")
     if sizes["K"] not in (NUM_POINTS, len(INNER_51)):
-        raise InputError(f"expected 68 or 51 points a face, found {sizes['K']}")
+        raise InputError(f"expected 68 or 51 points per face, found {sizes['K']}")
     _check_ranges(arrays)
     for name, words, count in (
         ("faces", "faces", len(images)),
-        ("points", "points a face", sizes["K"]),
-        ("image_size", "pixels a side", images.shape[1]),
+        ("points", "points per face", sizes["K"]),
+        ("image_size", "pixels per side", images.shape[1]),
     ):
         stated = meta.get(name, None if name == "faces" else count)  # older folders state their faces alone
         if stated != count or isinstance(stated, bool):

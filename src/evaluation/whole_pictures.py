@@ -141,7 +141,7 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--looks", type=int, choices=(2, 3), default=3, help="at each face")
     parser.add_argument("--size", type=int, nargs=2, default=[640, 480], help="of the pictures, in pixels")
     parser.add_argument("--faces", type=float, nargs=2, default=[96, 220], help="smallest and largest face, in pixels")
-    parser.add_argument("--together", type=int, default=2, help="faces a picture")
+    parser.add_argument("--together", type=int, default=2, help="faces per picture")
     parser.add_argument("--rolls", type=float, nargs="+", default=[0, 30, 60, 90, 180], help="degrees")
     parser.add_argument("--tiles", action="store_true", help="look for small faces, too")
     parser.add_argument("--count", type=int, default=0, help="the first so many crops; 0 is all")
@@ -171,7 +171,7 @@ def main() -> None:
         values = measure(predictor, scenes, tiles=arguments.tiles)
         print(
             f"turned by {roll:g}: found {values['found']:.1%} of {len(crops)}, NME {values['nme']:.2f} "
-            f"({values['true_nme']:.2f} with true boxes), false faces a picture {values['extra']:.3f}"
+            f"({values['true_nme']:.2f} with true boxes), false faces per picture {values['extra']:.3f}"
         )
     scores = false_faces(predictor, 100, tiles=arguments.tiles, rng=np.random.default_rng(1))
     print(f"100 pictures without faces: {sum(score > 0.5 for score in scores)} above 0.5, {len(scores)} in all")

@@ -1,7 +1,7 @@
-"""Channel groups, the units of structured pruning: channels inside one block, whose number changes no other layer.
+"""Channel groups, the units of structured pruning: channels inside one block, whose number affects no other block.
 
 These are the channels between the two 1x1 convolutions of a ShuffleNetV2 or MobileNet block, and in the heat-map head
-those of the pyramid and of the layer before the maps. What passes between blocks keeps its width, so that channel
+those of the pyramid and of the layer before the maps. The maps passed between blocks keep their width, so channel
 shuffles and residual sums are not affected.
 """
 
@@ -19,12 +19,12 @@ from src.network.heads.heatmap import HeatmapHead
 
 _BRANCHES = {shufflenet.Unit: "branch2", mobilenetv2.InvertedResidual: "conv"}
 _BRANCHES |= {mobilenetv3.InvertedResidual: "block"}
-WIDEST = 4  # times a network's own width
+WIDEST = 4  # a group's largest width, as a multiple of the network's own
 
 
 @dataclass(frozen=True)
 class ChannelGroup:
-    """A set of channels and all layers that have them: as outputs, one by one, or as inputs."""
+    """A set of channels and the layers that produce them, process them one by one, or read them."""
 
     makers: tuple[nn.Conv2d, ...]
     channelwise: tuple[nn.Conv2d | nn.BatchNorm2d, ...]  # depthwise convolutions and normalizations
@@ -41,7 +41,7 @@ class ChannelGroup:
         return [layer for layer in self.channelwise if isinstance(layer, nn.BatchNorm2d)][-1]
 
     def keep(self, channels: Tensor) -> None:
-        """Remove, in place, all channels but these (indices)."""
+        """Remove, in place, all channels except those with these indices."""
         for maker in self.makers:
             maker.weight, maker.bias = _part(maker.weight, channels), _part(maker.bias, channels)
             maker.out_channels = len(channels)
@@ -57,7 +57,7 @@ class ChannelGroup:
             reader.in_channels = len(channels)
 
     def widen(self, width: int) -> None:
-        """Add random channels, in place, up to so many. What reads them starts at zero, so that nothing changes yet."""
+        """Add random channels, in place, up to `width`. Weights that read them start at zero: the output is kept."""
         for maker in self.makers:
             new = nn.Conv2d(maker.in_channels, width - maker.out_channels, 1, bias=maker.bias is not None)
             maker.weight, maker.bias = _joined(maker.weight, new.weight), _joined(maker.bias, new.bias)
@@ -85,9 +85,9 @@ def channel_groups(network: nn.Module) -> list[ChannelGroup]:
 
 
 def set_widths(network: nn.Module, widths: tuple[int, ...]) -> None:
-    """Give a network's channel groups other widths, in place: the first channels stay, new ones change nothing yet.
+    """Change the widths of a network's channel groups, in place: the first channels stay, new ones have no effect yet.
 
-    Raises InputError for widths that are not this network's.
+    Raises InputError for a wrong number of widths, and for one that is not from 1 to WIDEST times the group's own.
     """
     found = channel_groups(network)
     limits = [WIDEST * group.width for group in found]
@@ -105,12 +105,12 @@ def _find(network: nn.Module) -> Iterator[ChannelGroup]:
     for module in network.modules():
         if type(module) in _BRANCHES:
             yield from _of_block(getattr(module, _BRANCHES[type(module)]))
-        elif type(module) is HeatmapHead:  # a head made from it may read its channels elsewhere too
+        elif type(module) is HeatmapHead:  # not a subclass: that may read the channels elsewhere, too
             yield from _of_head(module)
 
 
 def _of_block(branch: nn.Sequential) -> Iterator[ChannelGroup]:
-    """1x1, depthwise, perhaps squeeze-and-excitation, 1x1; a block without the first has nothing inside."""
+    """1x1, depthwise, perhaps squeeze-and-excitation, 1x1; a block without the first has no channels of its own."""
     kinds = (nn.Conv2d, nn.BatchNorm2d, SqueezeExcitation)
     inside = {child for layer in branch.modules() if isinstance(layer, SqueezeExcitation) for child in layer.modules()}
     layers = [layer for layer in branch.modules() if isinstance(layer, kinds)]
@@ -123,7 +123,7 @@ def _of_block(branch: nn.Sequential) -> Iterator[ChannelGroup]:
 
 
 def _of_head(head: HeatmapHead) -> Iterator[ChannelGroup]:
-    """The pyramid's sum, unless a layer of its own reads it, and the channels before the maps."""
+    """The pyramid's channels, unless CoordConv or attention reads them, too, and the channels before the maps."""
     if isinstance(head.pyramid.place, nn.Identity) and isinstance(head.pyramid.attention, nn.Identity):
         yield ChannelGroup(tuple(head.pyramid.laterals), (head.smooth[0], head.smooth[1]), (head.hidden[0],))
     yield ChannelGroup((head.hidden[0],), (head.hidden[1],), (head.maps,))

@@ -1,7 +1,7 @@
 """Model files and snapshots: written whole, read strictly and never as code.
 
 - a model file (`best.pth.tar`): {"format", "model": configuration, "weights": float32 state, "nme", "training"} and
-  perhaps "conventions" (`src.network.conventions`); the training-only auxiliary branch is left out
+  optionally "conventions" (`src.network.conventions`); the auxiliary branch, used only in training, is left out
 - a snapshot (`checkpoint_epoch_N.pth.tar`): a model file's entries plus the trainer's whole state
 """
 
@@ -24,7 +24,7 @@ FORMAT = 1
 MODEL_ENTRIES = ("format", "model", "weights", "nme", "training", "conventions")  # of a model file
 INTERRUPTED = "checkpoint_interrupted.pth.tar"  # the snapshot that Ctrl-C leaves
 _ROOT = Path(__file__).resolve().parents[2]
-_MOST_BYTES = 8_000_000_000  # nothing is compressed, so the file itself is as large
+_MOST_BYTES = 8_000_000_000  # of a file, and so of its content: entries are not compressed
 
 
 def save(path: str | Path, content: dict) -> None:
@@ -36,11 +36,11 @@ def save(path: str | Path, content: dict) -> None:
 
 
 def load(path: str | Path) -> dict:
-    """Read what `save` wrote, on the CPU; `training` and `nme`, which an old file may lack, are there.
+    """Read what `save` wrote, onto the CPU; `training` and `nme`, which an old file may lack, get default values.
 
-    A bare name that is not here is looked for beside this software, where the shipped models are, so that commands run
-    anywhere. Raises InputError for anything else, without running it: wrong checksums (PyTorch does not look at them),
-    compressed entries, and values of a wrong type or range.
+    A bare name that is not in the working directory is looked for in the repository's root, where the shipped models
+    are, so that commands run from anywhere. Raises InputError for anything else, without executing any of it: a missing
+    file, wrong checksums (PyTorch does not check them), compressed entries, and values of a wrong type or range.
     """
     path = _locate(Path(path))
     if not path.is_file():
@@ -70,7 +70,7 @@ def epoch_name(epoch: int | str) -> str:
 
 
 def latest_snapshot(folder: Path) -> Path:
-    """The snapshot written last. Raises InputError where there is none."""
+    """The snapshot written last. Raises InputError if there is none."""
     snapshots = [*folder.glob(epoch_name("*")), *folder.glob(INTERRUPTED)]
     if not snapshots:
         raise InputError(f"{folder}: expected snapshots of an earlier run, found none; start a new run")
@@ -108,7 +108,7 @@ def model_content(model: LandmarkNet, *, nme: float, training: TrainingConfig) -
 
 
 def _in_one_storage(weights: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-    """The same tensors as parts of one long tensor a type: a file spends 300 bytes on a storage, not on its parts."""
+    """The same tensors as views of one long tensor per dtype: every storage, but no view, costs a file 300 bytes."""
     packed = {}
     for dtype in {value.dtype for value in weights.values()}:
         names = [name for name, value in weights.items() if value.dtype == dtype]
@@ -126,8 +126,9 @@ def load_model(
 ) -> tuple[LandmarkNet, dict]:
     """Rebuild the network of a model file or snapshot, in evaluation mode. Returns it and the file's content.
 
-    points: how many the caller can use, None for any. convention: one that the file has (`src.network.conventions`),
-    None for its own. Raises InputError for a model of another number of points and for a convention that it lacks.
+    points: the number that the caller expects, None for any. convention: one of the file's
+    (`src.network.conventions`), None for the model's own. Raises InputError for a model with another number of points
+    and for a convention that the file lacks.
     """
     content = load(path)
     with about(path):
@@ -144,14 +145,14 @@ def load_model(
 
 
 def stores_float32(content: dict) -> bool:
-    """Whether all weights of a loaded file are float32, as the challenge demands; a rebuilt network always is."""
+    """Whether all weights in a loaded file are float32, as the challenge demands; a rebuilt network's always are."""
     return all(value.dtype == torch.float32 for value in content["weights"].values() if value.is_floating_point())
 
 
 def initialize(model: LandmarkNet, path: str | Path) -> None:
-    """Start a network from a model file's weights; its auxiliary branch, which the file lacks, stays as it is.
+    """Load a model file's weights into a network, in place; its auxiliary branch, which the file lacks, stays as it is.
 
-    Raises InputError where the file holds another architecture, or a weight that is no finite number.
+    Raises InputError if the file holds another architecture or a weight that is not finite.
     """
     _load_weights(model, load(path), path)
 

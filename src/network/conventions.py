@@ -1,13 +1,13 @@
-"""Conventions: one model file for several annotation schemes, that is, answers to where a point lies.
+"""Conventions: several annotation schemes in one model file.
 
-Data sets place the 68 points differently: AFLW2000-3D's jaw is a 3D line whose hidden side is marked, too, 300-W's
-follows the visible outline. Both can be read from the same features, so that another convention is another set of
-weights of the head's last layers (`Head.last_layers`), stored beside the model's own:
+Data sets place the 68 points differently: AFLW2000-3D marks a 3D jaw line including its hidden side, while 300-W
+follows the visible outline. Both can be read from the same features, so each further convention is a second set of
+weights for the head's last layers (`Head.last_layers`), stored next to the model's own:
 
     "conventions": {"300w": {"features": digest of all other weights, "weights": {name: float32}, "nme": percent}}
 
-Training changes the features, so whatever trains, prunes or averages a model leaves its conventions out, and the digest
-shows where they were carried along nevertheless. `src.training.convention` fits them.
+Training changes the features, so whatever trains, prunes or averages a model drops its conventions, and the digest
+reveals any that were kept by mistake. `src.training.convention` fits them.
 """
 
 import hashlib
@@ -30,9 +30,9 @@ def known(content: Mapping) -> list[str]:
 
 
 def choose(content: dict, name: str | None) -> dict:
-    """A loaded model file's content with another convention's weights in place; None is its own convention.
+    """A loaded model file's content with the weights of the convention `name` in place; None is the model's own.
 
-    Raises InputError where the file lacks it, or holds one that was fitted to other features.
+    Raises InputError if the file lacks that convention, or if it was fitted to other features.
     """
     own, *others = known(content)
     if name in (None, own):
@@ -47,10 +47,10 @@ def choose(content: dict, name: str | None) -> dict:
 
 
 def add(content: dict, name: str, weights: Mapping[str, Tensor], *, nme: float) -> dict:
-    """A model file's content with one convention more, or another one of that name.
+    """A model file's content with a further convention, which replaces any of the same name.
 
     weights: of the head's last layers, by their names in the model. nme: percent, on faces of that convention. Raises
-    InputError for the name of the model's own convention, and for weights that do not fit the model.
+    InputError for the name of the model's own convention and for weights that do not fit the model.
     """
     own = known(content)[0]
     if name == own:
@@ -63,7 +63,7 @@ def add(content: dict, name: str, weights: Mapping[str, Tensor], *, nme: float) 
 
 
 def check(content: dict) -> None:
-    """Raises InputError for conventions that are none, whose weights do not fit the model's, or are no numbers."""
+    """Raise InputError for malformed conventions, and for weights that are not finite or do not fit the model's."""
     conventions = content.get("conventions", {})
     if not isinstance(conventions, dict) or len(conventions) > _MOST:
         raise InputError(f"expected conventions as a dictionary of at most {_MOST}, found {conventions!r:.60}")
@@ -78,7 +78,7 @@ def check(content: dict) -> None:
 
 
 def print_left_out(content: dict | None) -> None:
-    """Print which conventions of a loaded model file are lost, as its features change."""
+    """Print which conventions of a loaded model file are dropped because its features change."""
     if content and content.get("conventions"):
         print(f"left out, as the features change: the convention {', '.join(content['conventions'])}; {FIT}")
 
@@ -104,12 +104,12 @@ def _check_weights(name: str, weights: object, own: Mapping[str, Tensor]) -> Non
 
 
 def _is_plain(value: Tensor) -> bool:
-    """Whether all numbers are there, and not one that claims to be many."""
+    """Whether every element is stored, not one element expanded to many."""
     return value.layout == torch.strided and value.is_contiguous()
 
 
 def _digest(weights: Mapping[str, Tensor], replaced: Mapping[str, Tensor]) -> str:
-    """SHA-256 of the weights that a convention leaves as they are."""
+    """SHA-256 of the weights that a convention does not replace."""
     digest = hashlib.sha256()
     for name in sorted(weights.keys() - replaced.keys()):
         digest.update(name.encode())

@@ -1,7 +1,7 @@
-"""Losses of points, of maps, and the weight of a face's pose.
+"""Losses for points and for heat maps, and PFLD's pose weight.
 
-Losses of points are f(prediction, target) -> (B, K), both (B, K, 2) in the input frame; CRITERIA lists them. They work
-in percent of the input's side, so that their widths read like the challenge's NME.
+Losses for points are f(prediction, target) -> (B, K), both (B, K, 2) in the input frame; CRITERIA lists them. They are
+computed in percent of the input's side, so that their constants are on the scale of the challenge's NME.
 """
 
 import math
@@ -14,8 +14,8 @@ from torch import Tensor
 from src.errors import InputError
 
 _PERCENT = 100.0
-_LEAST_VARIANCE = 0.02  # of the target's: a map may shrink to a point
-_EPSILON = 1e-6  # percent^2: keeps the gradient of a distance finite where prediction and target meet
+_LEAST_VARIANCE = 0.02  # relative to the target's; added because a map's own may shrink to 0
+_EPSILON = 1e-6  # percent^2: keeps a distance's gradient finite where prediction and target coincide
 
 
 def distance(prediction: Tensor, target: Tensor) -> Tensor:
@@ -40,7 +40,7 @@ def smooth_l1(prediction: Tensor, target: Tensor, *, beta: float = 1.0) -> Tenso
 
 
 def wing(prediction: Tensor, target: Tensor, *, width: float = 5.0, curvature: float = 1.0) -> Tensor:
-    """Logarithmic near zero, linear far away (Feng et al., "Wing Loss", 2018)."""
+    """Logarithmic below `width` percent, linear above (Feng et al., "Wing Loss", 2018)."""
     difference = _PERCENT * (prediction - target).abs()
     constant = width - width * math.log1p(width / curvature)
     near = width * torch.log1p(difference / curvature)
@@ -50,9 +50,9 @@ def wing(prediction: Tensor, target: Tensor, *, width: float = 5.0, curvature: f
 def smooth_wing(
     prediction: Tensor, target: Tensor, *, inner: float = 0.5, width: float = 5.0, curvature: float = 1.0
 ) -> Tensor:
-    """Linear within `inner`, then a wing (as in Lin et al., "Structure-Coherent Deep Feature Learning", 2021).
+    """Linear below `inner` percent, then a wing (as in Lin et al., "Structure-Coherent Deep Feature Learning", 2021).
 
-    The linear core keeps small label noise from dominating, which the wing's steep center would amplify.
+    The linear core keeps small label noise, which the wing's steep center would amplify, from dominating.
     """
     difference = _PERCENT * (prediction - target).abs()
     slope = width / (inner + curvature)  # the wing's slope where the parts meet
@@ -66,12 +66,13 @@ def smooth_wing(
 def star(
     prediction: Tensor, target: Tensor, covariance: Tensor, *, beta: float = 0.5, restriction: float = 0.02
 ) -> Tensor:
-    """Smooth L1 along the axes of each point's own heat map, in units of the map's width along each.
+    """Smooth L1 along the two principal axes of each point's heat map, in units of the map's width along each axis.
 
-    Where a point is ambiguous, as along the jaw, its map is long and the error along it counts less; `restriction`
-    keeps maps from growing for it (Zhou et al., "STAR Loss: Reducing Semantic Ambiguity in Facial Landmark Detection",
-    2023). covariance: (B, K, 3), variance of x, covariance and variance of y in units of the target's variance, so that
-    a map as narrow as its target gives the plain loss. The axes' directions have no gradient: a round map has none.
+    Where a point is ambiguous, as along the jaw, its map is elongated and the error in that direction counts less;
+    `restriction` keeps maps from widening for that reason (Zhou et al., "STAR Loss: Reducing Semantic Ambiguity in
+    Facial Landmark Detection", 2023). covariance: (B, K, 3), variance of x, covariance and variance of y in units of
+    the target's variance, so that a map as narrow as its target gives plain smooth L1. The axes' directions get no
+    gradient, since it is undefined for a round map.
     """
     xx, xy, yy = covariance.unbind(dim=-1)
     angle = 0.5 * torch.atan2(2 * xy, xx - yy).detach()
@@ -87,13 +88,13 @@ def star(
 CRITERIA: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
     function.__name__: function for function in (distance, l1, l2, smooth_l1, wing, smooth_wing)
 }
-MAP_CRITERIA: dict[str, Callable[[Tensor, Tensor, Tensor], Tensor]] = {"star": star}  # of heads with a `covariance`
+MAP_CRITERIA: dict[str, Callable[[Tensor, Tensor, Tensor], Tensor]] = {"star": star}  # for heads with a `covariance`
 
 
 def build_criterion(name: str, offered: frozenset[str]) -> Callable[..., Tensor]:
-    """A loss by its name. offered: what the head serves beyond losses of points (`Head.criteria`).
+    """A loss by its name. offered: what the head supports beyond the losses for points (`Head.criteria`).
 
-    Raises InputError for an unknown name and for a loss that the head does not serve.
+    Raises InputError for an unknown name and for a loss that the head does not support.
     """
     if name in CRITERIA:
         return CRITERIA[name]
@@ -107,7 +108,7 @@ def build_criterion(name: str, offered: frozenset[str]) -> Callable[..., Tensor]
 
 
 def map_l2(prediction: Tensor, target: Tensor) -> Tensor:
-    """Squared error of heat maps, times 10: an empty map then costs 5, as much as points 5 percent off."""
+    """Squared error of heat maps, times 10: an empty map then costs 5, as much as a point that is 5 percent off."""
     return 10 * (prediction - target).square()
 
 
@@ -116,8 +117,8 @@ def adaptive_wing(
 ) -> Tensor:
     """Error of heat maps whose Gaussians are 1 at the point; all shapes (B, K, H, W).
 
-    A wing, steep near zero, where the target is high, and nearly a parabola on the background, whose errors matter
-    little. The foreground, a cell more than where the target reaches 0.2, counts 11-fold (Wang et al., "Adaptive Wing
+    Where the target is high it is a wing, steep near zero; on the background, where errors matter little, it is nearly
+    a parabola. The foreground (where the target reaches 0.2, plus one cell) counts 11-fold (Wang et al., "Adaptive Wing
     Loss for Robust Face Alignment via Heatmap Regression", 2019, with its constants and curvature 1).
     """
     difference = (prediction - target).abs()
@@ -133,6 +134,6 @@ def adaptive_wing(
 def pose_weight(euler_prediction: Tensor, euler_target: Tensor) -> Tensor:
     """PFLD's weight of a face, sum over the angles of 1 - cos(error) (Guo et al., "PFLD", 2019). Returns (B,).
 
-    Both (B, 3) in radians. It vanishes for a face whose pose is understood, so it is to be used as 1 + weight.
+    Both arguments are (B, 3) in radians. The weight vanishes for a correctly predicted pose: multiply by 1 + weight.
     """
     return (1 - torch.cos(euler_prediction - euler_target)).sum(-1)

@@ -1,4 +1,4 @@
-"""LandmarkNet: backbone, head, and in training the auxiliary Euler-angle branch."""
+"""LandmarkNet: backbone, head and, in training, the auxiliary Euler-angle branch."""
 
 import torch
 from torch import Tensor, nn
@@ -11,7 +11,7 @@ from src.network.backbones import build_backbone
 from src.network.channels import set_widths
 from src.network.heads import build_head, head_options
 
-AUXILIARY = "auxiliary."  # what the names of the Euler-angle branch's weights begin with
+AUXILIARY = "auxiliary."  # prefix of the names of the Euler-angle branch's weights
 
 
 class EulerBranch(nn.Module):
@@ -82,11 +82,11 @@ def build_model(config: ModelConfig, *, seed: int = 0) -> LandmarkNet:
 
 
 def _chosen_options(config: ModelConfig) -> dict[str, object]:
-    """The options of the head that differ from their default, so that a head need not know those of the others."""
+    """The head options that differ from their default; a head then never sees other heads' options left at theirs."""
     values = {name: getattr(config, name) for name in head_options()}
     return {name: value for name, value in values.items() if value != getattr(ModelConfig, name)}
 
 
 def _normalize(images: Tensor) -> Tensor:
-    """[0, 1] to about zero mean and unit spread; inside the model, so that every exported file takes plain pictures."""
+    """[0, 1] to about zero mean and unit spread; inside the model, so that exported files take plain pictures."""
     return (images - 0.5) * 4

@@ -1,4 +1,4 @@
-"""Size and cost of a network: the one source of parameters, megabytes, multiply-adds and milliseconds."""
+"""Size and cost of a network: the only place that computes parameters, megabytes, multiply-adds and milliseconds."""
 
 import time
 from dataclasses import dataclass
@@ -37,7 +37,7 @@ def profile(model: LandmarkNet) -> Profile:
 
 
 def milliseconds(model: LandmarkNet, *, repeats: int = 50) -> float:
-    """Median time of one picture on one thread, after a warm-up. For CPU models."""
+    """Median time for one picture on one CPU thread, after a warm-up. The model must be on the CPU."""
     size, threads = model.config.input_size, torch.get_num_threads()
     image = torch.rand(1, 3, size, size).contiguous(memory_format=torch.channels_last)
     model.eval()

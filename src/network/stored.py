@@ -1,4 +1,4 @@
-"""Configurations as files hold them: checked for type and range before anything is built from them."""
+"""Configurations read from files, checked for type and range before anything is built from them."""
 
 import math
 from dataclasses import fields
@@ -8,13 +8,13 @@ from src.config import AugmentationConfig, ModelConfig, TrainingConfig, from_dic
 from src.errors import InputError
 
 Config = TypeVar("Config", ModelConfig, TrainingConfig)
-_MOST = 2.0**32  # of any number: no field has a use for one below 0 or above that
+_MOST = 2.0**32  # of any number; no field needs one below 0 or above this
 _LONGEST = 4096  # characters of a name or path
 _LEAST_SIDE, _MOST_SIDE = 0.05, 4.0  # of a crop, as a share of the picture
 
 
 def read_config(cls: type[Config], values: object) -> Config:
-    """`src.config.from_dict` for values of any origin. Raises InputError for a wrong name, type or range."""
+    """`src.config.from_dict` for untrusted values. Raises InputError for a wrong name, type or range."""
     if not isinstance(values, dict) or not all(isinstance(name, str) for name in values):
         raise InputError(f"expected the {cls.__name__} as a dictionary, found {type(values).__name__}")
     try:
@@ -38,7 +38,7 @@ def _check_fields(config: object, example: object) -> None:
 
 
 def _is_like(value: object, usual: object) -> bool:
-    """Whether a value is of the type of the usual one, and in a range that any such field has."""
+    """Whether a value has the default value's type and lies in the range common to all fields of that type."""
     if isinstance(usual, bool):
         return isinstance(value, bool)
     if isinstance(usual, str) or usual is None:

@@ -112,7 +112,7 @@ class Trained:
 
     @cached_property
     def history(self) -> pd.DataFrame:
-        """One row an epoch, as in summary.csv."""
+        """One row per epoch, as in summary.csv."""
         return pd.read_csv(self.run.folder / "summary.csv")
 
     def load(self) -> LandmarkNet:

@@ -130,7 +130,7 @@ def stability(rows: pd.DataFrame, *, by: str, value: str = "nme") -> str:
 
 
 def _by_seed(rows: pd.DataFrame, *, by: str, value: str) -> pd.DataFrame:
-    """The values with a line a seed and a column a row, in their order of appearance."""
+    """The values with one line per seed and one column per row, in their order of appearance."""
     if rows.duplicated([by, "seed"]).any():
         raise InputError(f"expected one value for each {by} and seed, found several")
     table = rows.pivot(index="seed", columns=by, values=value)[list(dict.fromkeys(rows[by]))]

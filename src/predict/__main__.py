@@ -66,7 +66,7 @@ def main() -> None:
             found, doubtful = found + len(score), doubtful + sum(value < DOUBTFUL_BELOW for value in score)
             text = format_faces(select_points(points_image, arguments.points))
             write_text(arguments.out_dir / f"{picture.stem}.txt", text)
-    print(f"{arguments.out_dir}: {len(pictures)} files, {arguments.points} points a face")
+    print(f"{arguments.out_dir}: {len(pictures)} files, {arguments.points} points per face")
     print(f"{found} faces, {doubtful} of them doubtful (score below {DOUBTFUL_BELOW})")
     if not (boxes or arguments.crops or is_detected):
         print("the face detector is missing, so each picture was taken as a crop around one face; run make detector")

@@ -15,7 +15,7 @@ from PIL import Image
 from src.boxes import BoxKind, crop_of_picture, cut_crop
 
 _INPUT = 256  # pixels
-_GRIDS = ((16, 2), (8, 6))  # cells a side and anchors a cell of the network's two maps: 896 anchors
+_GRIDS = ((16, 2), (8, 6))  # cells per side and anchors per cell of the network's two maps: 896 anchors
 LEAST_SCORE, OVERLAP = 0.5, 0.3  # of a detection; of the boxes of two faces
 _RIGHT_EYE, _LEFT_EYE, _MOUTH = 0, 1, 3  # of a person, among the six points of a detection
 TILTED = 30.0  # degrees: smaller rolls are the landmark network's own business

@@ -1,7 +1,7 @@
 """solution.txt: predict a folder, write, read, check and zip.
 
-One row a picture, sorted by name: `name x1 y1 ... x68 y68`, 137 columns, single spaces, no header, pixels of the source
-picture. The zip holds the file at its root, as CodaLab wants it.
+One row per picture, sorted by name: `name x1 y1 ... x68 y68`, 137 columns, single spaces, no header, in pixels of the
+source picture. The zip holds the file at its root, as CodaLab wants it.
 """
 
 import codecs
@@ -111,7 +111,7 @@ def check_solution(path: str | Path, *, names: list[str] | None = None, size: np
 def _parse(text: str) -> tuple[list[str], np.ndarray]:
     """Names and points_image (N, 68, 2) of a solution's text."""
     if not text:
-        raise InputError("expected one row a picture, found an empty file")
+        raise InputError("expected one row per picture, found an empty file")
     names, rows, seen = [], [], set()
     # Not splitlines(): in solution.txt no other character ends a line.
     for number, line in enumerate(text.removesuffix("\n").split("\n"), start=1):

@@ -1,1 +1,1 @@
-"""One training run: flags, loop, step, schedule, files."""
+"""Training: flags and recipes, loop and step, teachers, averaged models, second conventions."""

@@ -1,6 +1,6 @@
-"""A fingerprint of what a run's weights depend on beside its configuration: its faces, teacher, batch size, processes.
+"""A fingerprint of what a run's weights depend on besides its configuration: faces, teacher, batch size, processes.
 
-A snapshot holds it, so that resuming elsewhere or on other faces is noticed.
+Every snapshot holds it, so that resuming elsewhere or on other faces is noticed.
 """
 
 import hashlib
@@ -14,7 +14,7 @@ from src.datasets.prepared import PreparedFaces
 from src.devices import World
 from src.errors import InputError
 
-# With another one of these a resumed run would mix two trainings: its steps would count other faces.
+# If one of these changed, a resumed run would mix two trainings: it is refused.
 _REFUSED = {
     "training_faces": "the training faces (names, labels or their number)",
     "teacher": "the teacher's file",
@@ -22,7 +22,7 @@ _REFUSED = {
     "input_size": "the input size",
     "processes": "the number of processes",
 }
-# With another one of these it goes on, and its weights or figures differ from those of a run that was never stopped.
+# If one of these changed, the run goes on, but its weights or figures will differ from those of an uninterrupted run.
 _NOTED = {
     "pictures": "the training faces were prepared from other picture files",
     "validation_faces": "the validation faces differ, so the NME of earlier epochs is not comparable",
@@ -33,7 +33,7 @@ _NOTED = {
 def circumstances(
     training: PreparedFaces, validation: PreparedFaces, *, config: TrainingConfig, input_size: int, world: World
 ) -> dict[str, str | int]:
-    """Plain values for a snapshot."""
+    """The fingerprint, as plain values for a snapshot."""
     return {
         "training_faces": _digest(training),
         "pictures": training.fingerprint,
@@ -47,9 +47,10 @@ def circumstances(
 
 
 def compare(before: object, now: dict[str, str | int]) -> list[str]:
-    """What has changed since a snapshot and may; one of an older version, which does not say, is taken as it is.
+    """Notes on what has changed since a snapshot; values that an older snapshot lacks count as unchanged.
 
-    Raises InputError for what may not.
+    before: a snapshot's fingerprint, from an untrusted file. Raises InputError for a change that would mix two
+    trainings.
     """
     if not isinstance(before, dict):
         raise InputError("the snapshot does not say what it was trained on; resume from another one")
@@ -64,7 +65,7 @@ def compare(before: object, now: dict[str, str | int]) -> list[str]:
 
 
 def _digest(faces: PreparedFaces) -> str:
-    """Of names and labels; the pictures, gigabytes of them, are known by their preparation."""
+    """SHA-256 of names and labels; the pictures, gigabytes of them, are covered by the preparation's fingerprint."""
     digest = hashlib.sha256(str(faces.images.shape).encode())
     digest.update("\n".join(faces.names).encode("utf-8", "surrogateescape"))
     for values in (faces.points_unit, faces.affine, faces.euler, faces.source):

@@ -1,9 +1,9 @@
 """Fine-tune a model's last layers to another convention: python3 -m src.training.convention PREPARED --only helen lfpw.
 
-The features stay as they are; only the head's last layers (`Head.last_layers`) get a second set of weights, which is
-stored in the model file beside its own (`src.network.conventions`). So one file serves both conventions, and its own
-points stay the same to the last bit. PREPARED holds faces whose labels are of that convention, as they are; a tenth of
-them is held out, and the errors at the end are those of that tenth (`src.evaluation.conventions`).
+The features stay as they are; only the head's last layers (`Head.last_layers`) get a second set of weights, stored in
+the model file next to the first (`src.network.conventions`). One file then serves both conventions, and the points in
+its own convention stay the same to the last bit. PREPARED holds faces labeled in the new convention; a tenth of them is
+held out, and the errors printed at the end are measured on that tenth (`src.evaluation.conventions`).
 """
 
 import argparse
@@ -33,9 +33,9 @@ from src.training.runs import load_snapshot, train_in
 
 
 def last_weights(network: LandmarkNet) -> dict[str, torch.Tensor]:
-    """The weights of a network that another convention has its own of, by name.
+    """The weights of a network that each convention has its own version of, by name.
 
-    Raises InputError for a head that has none.
+    Raises InputError for a head without such layers.
     """
     begins = tuple(f"head.{name}." for name in network.head.last_layers)
     found = {name: value for name, value in network.state_dict().items() if begins and name.startswith(begins)}
@@ -45,7 +45,7 @@ def last_weights(network: LandmarkNet) -> dict[str, torch.Tensor]:
 
 
 def freeze(network: LandmarkNet) -> None:
-    """Let only the weights of `last_weights` learn, in place."""
+    """Freeze all weights except those of `last_weights`, in place."""
     learned = last_weights(network)
     for name, parameter in network.named_parameters():
         parameter.requires_grad_(name in learned)
@@ -54,16 +54,16 @@ def freeze(network: LandmarkNet) -> None:
 def learn_convention(
     network: LandmarkNet, training: PreparedFaces, validation: PreparedFaces, config: TrainingConfig
 ) -> None:
-    """Let a network's last layers learn the training faces' labels, in place; its features stay those of before.
+    """Train a network's last layers on the training faces' labels, in place; its features do not change.
 
-    validation: faces whose NME is shown after every epoch. Raises InputError as `freeze` and `train_in`,
+    validation: faces whose NME is shown after every epoch. Raises InputError as `freeze` and `train_in` do, and
     KeyboardInterrupt after Ctrl-C.
     """
     freeze(network)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         train_in(folder, network, training, validation, config=config, device=next(network.parameters()).device)
-        # The averaged weights of the run's end, not of its best epoch: nothing is chosen by the faces held out.
+        # The averaged weights at the run's end, not at its best epoch: nothing is selected on the held-out faces.
         network.load_state_dict(load_snapshot(folder)["weights"])
     network.eval()
 
@@ -73,7 +73,7 @@ def parse_arguments() -> argparse.Namespace:
     add_faces_arguments(parser)
     parser.add_argument("--minutes", type=float, default=8.0, help="of training")
     parser.add_argument("--base_lr", type=float, default=5e-3, help="peak learning rate")
-    parser.add_argument("--train_batchsize", type=int, default=64, help="faces a step")
+    parser.add_argument("--train_batchsize", type=int, default=64, help="faces per step")
     parser.add_argument("--augmentation", choices=AUGMENTATIONS, default="looks", help="of the training faces")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N")
@@ -91,7 +91,7 @@ def main() -> None:
     check_target(out)  # before the work, not after it
     set_threads(arguments.workers)
     network, content = checkpoint.load_model(arguments.model_path, choose_device(arguments.device))
-    # What it refuses after the training it refuses now.
+    # Adding fails now where it would otherwise fail after the training.
     conventions.add(content, arguments.convention, last_weights(network), nme=math.nan)
     own = TorchRuntime(copy.deepcopy(network))
     training, held_out = split(of_sources(load_prepared(arguments.prepared), arguments.only))

@@ -1,11 +1,11 @@
-"""Learning from another network beside the labels: from a fixed teacher, or from a peer that learns at the same time.
+"""Learning from another network besides the labels: a fixed teacher, or a peer that learns at the same time.
 
 Hinton et al., "Distilling the Knowledge in a Neural Network", 2015; Romero et al., "FitNets: Hints for Thin Deep Nets",
 2015 (features); Zhang et al., "Deep Mutual Learning", 2018 (peers). What is imitated, by name:
 
 - heatmap: the maps of a head of the same kind, cell by cell
-- landmark: the points, by the student's own loss, so that any two heads fit together
-- feature: the direction of the teacher's feature maps at every stride, behind a 1x1 convolution
+- landmark: the points, with the student's own loss, so that any two heads fit together
+- feature: the direction of the teacher's feature vectors at every stride, after a 1x1 convolution
 """
 
 from collections.abc import Callable
@@ -25,9 +25,9 @@ DISTILLATIONS = ("none", "heatmap", "landmark", "feature")
 
 
 class Teacher(nn.Module):
-    """A trained network that the student imitates; it sees the same batch, resampled to its own input size.
+    """A trained network that the student imitates; it is given the same batch, resampled to its own input size.
 
-    Raises InputError where the two do not fit together.
+    Raises InputError if the two do not fit together.
     """
 
     def __init__(self, student: LandmarkNet, teacher: LandmarkNet, *, kind: str, weight: float) -> None:
@@ -37,7 +37,7 @@ class Teacher(nn.Module):
         if kind == "heatmap":
             _check_same_maps(student, teacher)
         self.kind, self.weight = kind, weight
-        self.frozen = [teacher.requires_grad_(False)]  # in a list it is no submodule: neither saved nor optimized
+        self.frozen = [teacher.requires_grad_(False)]  # in a list it is not a submodule: neither saved nor optimized
         pairs = zip(student.backbone.channels, teacher.backbone.channels, strict=True) if kind == "feature" else ()
         self.adapters = nn.ModuleList(nn.Conv2d(own, others, kernel_size=1) for own, others in pairs)
 
@@ -97,7 +97,7 @@ class Peer(nn.Module):
 def build_companion(
     student: LandmarkNet, config: TrainingConfig, criterion: Callable[..., Tensor]
 ) -> Teacher | Peer | None:
-    """What the configuration asks for beside the labels. Raises InputError where it contradicts itself."""
+    """The teacher or peer that the configuration asks for, if any. Raises InputError for contradictory settings."""
     if config.distill not in DISTILLATIONS:
         raise InputError(f"unknown distillation {config.distill!r}; expected one of {', '.join(DISTILLATIONS)}")
     if config.teacher and config.mutual:
@@ -133,14 +133,14 @@ def _check_same_maps(student: LandmarkNet, teacher: LandmarkNet) -> None:
 
 
 def _imitation(kind: str, student: LandmarkNet, raw: Tensor, teacher: LandmarkNet, target_raw: Tensor) -> Tensor:
-    """Distance of a raw output from another network's (B,), which gives no gradient."""
+    """Distance (B,) of a network's raw output from a target network's, which must carry no gradient."""
     if kind == "heatmap":
         return student.head.divergence(raw, target_raw)
     return student.head.loss(raw, teacher.head.decode(target_raw), l1)
 
 
 def _direction_error(features: Tensor, target: Tensor) -> Tensor:
-    """1 - cosine between the channels of two maps (B, C, H, W), mean over the target's cells (B,)."""
+    """1 - cosine similarity of two maps' feature vectors (B, C, H, W), mean over the target's cells (B,)."""
     if features.shape != target.shape:
         features = F.interpolate(features, size=target.shape[2:], mode="bilinear")
     return 1 - F.cosine_similarity(features.float(), target.float(), dim=1).mean(dim=(1, 2))

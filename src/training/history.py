@@ -1,4 +1,4 @@
-"""A run's metrics: the running means of an epoch, and one row for every epoch that is done."""
+"""A run's metrics: the running means of the current epoch, and one row for every completed epoch."""
 
 import io
 from collections.abc import Sequence
@@ -9,7 +9,7 @@ from src.errors import InputError
 
 
 class Totals:
-    """Running sums of an epoch, so that what is logged is its mean and not its last batch."""
+    """Running sums of an epoch, so that the log shows means over the epoch and not its last batch."""
 
     def __init__(self, steps: int = 0, loss_sum: float = 0.0, distance_sum: float = 0.0, rate: float = 0.0) -> None:
         self.steps, self.loss_sum, self.distance_sum, self.rate = steps, loss_sum, distance_sum, rate
@@ -33,14 +33,14 @@ class Totals:
 
     @classmethod
     def restored(cls, state: object) -> "Totals":
-        """From what `state` gave. Raises InputError for anything else."""
+        """From a list that `state` returned. Raises InputError for anything else."""
         if not isinstance(state, list) or len(state) != 4 or not all(_is_number(value) for value in state):
             raise InputError("the snapshot's sums of its epoch are damaged; resume from another one")
         return cls(*state)
 
 
 class History:
-    """One row an epoch; what `summary.csv` and `train.logs` show."""
+    """One row per epoch, the content of `summary.csv` and `train.logs`."""
 
     COLUMNS = ("epoch", "step", "seconds", "learning_rate", "train_loss", "train_error", "validation_nme")
 

@@ -1,15 +1,15 @@
-"""Graceful shutdown: Ctrl-C and SIGTERM as a request that a loop looks at between two steps."""
+"""Graceful shutdown: Ctrl-C and SIGTERM as a request that a loop checks between two steps."""
 
 import signal
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-ONE_REQUEST = 1.0  # seconds: torchrun passes on the signal that the terminal has sent to its processes already
+ONE_REQUEST = 1.0  # seconds: torchrun forwards the signal that the terminal has already sent to its processes
 
 
 class Stop:
-    """Whether the first signal has come. A second one, a moment later, acts as it did before."""
+    """Notes the first signal in `requested`. A second one, after a moment, is handled as before `install`."""
 
     def __init__(self) -> None:
         self.requested = False
@@ -33,9 +33,9 @@ class Stop:
 
 @contextmanager
 def stop_on_interrupt() -> Iterator[Stop]:
-    """Turn the first Ctrl-C (or SIGTERM) into a request to stop after the step; a second one acts at once.
+    """Turn the first Ctrl-C (or SIGTERM) into a request to stop after the current step; a second one acts at once.
 
-    Inside another such block it yields that block's request, so that work of several runs stops as a whole.
+    Inside another such block it yields that block's request, so that work made of several runs stops as a whole.
     """
     handler = signal.getsignal(signal.SIGINT)
     if isinstance(handler, Stop):

@@ -24,7 +24,7 @@ from src.training.trainer import Trainer
 
 @dataclass(frozen=True)
 class RunFiles:
-    """Where a run writes. keep: how many epochs' snapshots stay. header: how the log begins."""
+    """Where a run writes. keep: number of epochs whose snapshots are kept. header: first lines of the log."""
 
     snapshots: Path
     best_model: Path
@@ -54,12 +54,12 @@ def fit(
     validation_batch: int = 64,
     resume: dict | None = None,
 ) -> Result:
-    """Train to the end of the schedule, or until Ctrl-C, which finishes the step and saves a snapshot.
+    """Train to the end of the schedule, or until Ctrl-C, which finishes the current step and saves a snapshot.
 
-    Computes where the network is. Each epoch: NME of the averaged weights on `validation`, one row of `summary.csv` and
-    `train.logs`, a snapshot, and the best model so far. `resume` is a loaded snapshot; the run goes on to the same
-    weights as one never stopped. The caller keeps other runs out of the folders (`src.files.alone_in`). Raises
-    InputError where what the snapshot's run learned from has changed.
+    Computes on the network's device. After each epoch: NME of the averaged weights on `validation`, one row in
+    `summary.csv` and `train.logs`, a snapshot, and the best model so far. resume: a loaded snapshot; the run continues
+    to the same weights as one that was never stopped. The caller keeps other runs out of the folders
+    (`src.files.alone_in`). Raises InputError if the faces or settings of the snapshot's run have changed.
     """
     device = next(network.parameters()).device
     batches = TrainingBatches(
@@ -100,7 +100,7 @@ def fit(
 
 
 def train_one_epoch(trainer: Trainer, batches: TrainingBatches, totals: Totals, stop: Stop) -> bool:
-    """Run the rest of the current epoch. Returns whether it was completed (not stopped by Ctrl-C or the clock)."""
+    """Run the rest of the current epoch. Returns False if Ctrl-C or the time budget ended it early."""
     trainer.enter_training_mode()
     first = trainer.step_count - trainer.epoch * trainer.steps_per_epoch
     with progress(
@@ -126,8 +126,8 @@ def train_one_epoch(trainer: Trainer, batches: TrainingBatches, totals: Totals, 
 
 
 def _synchronized_progress(trainer: Trainer, stop: Stop) -> float:
-    """The run's progress, and in `stop` whether any process is to stop: the same in all, as one that left alone would
-    block the others."""
+    """The run's progress; also sets `stop` in all processes once any is to stop, as one that left alone would block
+    the others."""
     done, stopped = trainer.world.all_reduce_max([trainer.progress(), float(stop.requested)])
     stop.requested = stopped > 0
     return done
@@ -135,7 +135,7 @@ def _synchronized_progress(trainer: Trainer, stop: Stop) -> float:
 
 @dataclass(frozen=True)
 class _Run:
-    """What the first process writes."""
+    """The files of a run, written by the first process alone."""
 
     trainer: Trainer
     files: RunFiles
@@ -143,7 +143,7 @@ class _Run:
     circumstances: dict[str, str | int]
 
     def end_epoch(self, totals: Totals, validation_nme: float) -> None:
-        """Write an epoch's files."""
+        """Write the files of a completed epoch, and print its line."""
         trainer, history, files = self.trainer, self.history, self.files
         is_best = history.add(totals, step=trainer.step_count, seconds=trainer.seconds, validation_nme=validation_nme)
         row = history.rows[-1]
@@ -152,7 +152,7 @@ class _Run:
             checkpoint.save(files.best_model / "best.pth.tar", content)
         write_text(files.summary, history.csv())
         write_text(files.log, history.log())
-        # Last: a run killed before it does the epoch again, so that the files above never lack what the snapshot knows.
+        # Last: a run killed before this line repeats the epoch, so the files above are never behind the snapshot.
         self.save_snapshot(Totals(), checkpoint.epoch_name(row["epoch"]))
         (files.snapshots / checkpoint.epoch_name(row["epoch"] - files.keep)).unlink(missing_ok=True)
         tqdm.write(

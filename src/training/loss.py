@@ -1,4 +1,4 @@
-"""What a training step minimizes: the loss of the labels, and where asked for that of imitating another network."""
+"""What a training step minimizes: the loss on the labels and, optionally, that of imitating another network."""
 
 from collections.abc import Callable
 
@@ -25,7 +25,7 @@ def label_loss(
     """Each face's loss times 1 + PFLD's pose weight (Guo et al., 2019). Returns (B,).
 
     The weight is the auxiliary branch's own error, so it also trains that branch; the 1 keeps the landmarks learning
-    where the pose is understood. maps, raw: the network's; points_input (B, 68, 2); euler (B, 3) radians.
+    where the pose is predicted well. maps, raw: the network's; points_input (B, 68, 2); euler (B, 3) radians.
     euler_branch: as in `TrainingConfig`; the branch itself learns the same in all three uses.
     """
     per_face = network.head.loss(raw, points_input, criterion)
@@ -39,7 +39,7 @@ def label_loss(
 
 
 class TrainingLoss(nn.Module):
-    """Loss of a batch. `companion` is a module of src/training/distillation.py."""
+    """Loss of a batch. companion: a `Teacher` or `Peer` of src/training/distillation.py."""
 
     def __init__(
         self,
@@ -55,7 +55,10 @@ class TrainingLoss(nn.Module):
         self.network, self.criterion, self.companion, self.euler_branch = network, criterion, companion, euler_branch
 
     def forward(self, images: Tensor, points_input: Tensor, euler: Tensor) -> tuple[Tensor, Tensor]:
-        """images (B, 3, R, R), points_input (B, 68, 2), euler (B, 3) radians. Returns loss and mean distance."""
+        """images (B, 3, R, R), points_input (B, 68, 2), euler (B, 3) radians.
+
+        Returns the batch's loss and its mean point distance in the input frame.
+        """
         maps = self.network.features(images)
         raw = self.network.head(maps)
         labels = {"points_input": points_input, "euler": euler}

@@ -1,4 +1,4 @@
-"""The flags of train.py, and the way between flags and configurations."""
+"""The flags of train.py, and their conversion to and from configurations."""
 
 import argparse
 import os
@@ -22,7 +22,7 @@ from src.training.loss import EULER_BRANCH_USES
 from src.training.recipes import RECIPES
 
 MODEL, TRAINING = ModelConfig(), TrainingConfig()
-# Flags whose name is not that of the configuration's field, as earlier systems had them.
+# Flags whose names differ from their configuration's field, because earlier systems named them so.
 _FLAG_NAMES = {
     "epochs": "end_epoch",
     "batch_size": "train_batchsize",
@@ -36,7 +36,7 @@ _AUGMENTATION_NAMES = {config: name for name, config in AUGMENTATIONS.items()}
 
 
 def build_parser() -> Parser:
-    """train.py's flags with their defaults."""
+    """A parser of train.py's flags, with their defaults."""
     parser = Parser(description="Train a landmark network on prepared faces.")
     parser.add_argument("--recipe", choices=RECIPES, help="a complete set of flags by name; other flags override it")
     data = parser.add_argument_group("data")
@@ -51,7 +51,7 @@ def build_parser() -> Parser:
         "--points", type=int, choices=POINT_SETS, default=MODEL.points, help="51 leaves the jaw out, 12 are the eyes"
     )
     model.add_argument(
-        "--widths", type=int, nargs="+", default=[], help="channels inside of blocks; with --init that model's"
+        "--widths", type=int, nargs="+", default=[], help="channels inside blocks; with --init that model's"
     )
     model.add_argument("--init", type=Path, help="start from this model's weights (fine-tuning)")
     model.add_argument("--auxiliary", action=argparse.BooleanOptionalAction, default=True, help="Euler-angle branch")
@@ -89,7 +89,7 @@ def build_parser() -> Parser:
     run.add_argument("--start_size", type=int, default=TRAINING.start_size, help="smaller inputs at first; 0: none")
     run.add_argument("--start_share", type=float, default=TRAINING.start_share, help="part of the run with these")
     run.add_argument("--ema", type=float, default=TRAINING.ema_decay, help="decay of the averaged weights; 0 is off")
-    run.add_argument("--train_batchsize", type=int, default=TRAINING.batch_size, help="faces a step and process")
+    run.add_argument("--train_batchsize", type=int, default=TRAINING.batch_size, help="faces per step and process")
     run.add_argument("--val_batchsize", type=int, default=64, help="faces predicted at a time")
     run.add_argument("--seed", type=int, default=TRAINING.seed)
     run.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N")
@@ -108,7 +108,7 @@ def build_parser() -> Parser:
     files.add_argument("--keep", type=int, default=3, help="how many epochs' snapshots stay")
     files.add_argument("--best_model", type=Path, default="checkpoint/best_model", help="folder of best.pth.tar")
     files.add_argument("--log_file", type=Path, default="checkpoint/train.logs")
-    files.add_argument("--summary", type=Path, default="checkpoint/summary.csv", help="one row an epoch")
+    files.add_argument("--summary", type=Path, default="checkpoint/summary.csv", help="one row per epoch")
     files.add_argument("--resume", nargs="?", const="latest", help="go on from a snapshot; bare: from the latest one")
     return parser
 
@@ -133,7 +133,7 @@ def parse(arguments: list[str] | None = None) -> tuple[argparse.Namespace, dict 
 
 
 def _refuse_idle(parser: Parser, flags: argparse.Namespace) -> None:
-    """Raises InputError for a flag that was given and would have no effect beside the others."""
+    """Raise InputError for a given flag that would have no effect in combination with the others."""
     if flags.minutes:
         parser.refuse(["end_epoch"], f"goes without a time budget; add --minutes 0 in place of {flags.minutes:g}")
     if not flags.start_size:
@@ -145,9 +145,9 @@ def _refuse_idle(parser: Parser, flags: argparse.Namespace) -> None:
 
 
 def configurations(flags: argparse.Namespace, start: dict | None = None) -> tuple[ModelConfig, TrainingConfig]:
-    """The flags as configurations. Raises InputError for values outside of their range.
+    """The flags as configurations. Raises InputError for values outside their range.
 
-    start: the loaded file that training starts or goes on from; of a pruned model the network takes the widths.
+    start: the loaded file that training starts from or resumes; its model's widths replace those of the flags.
     """
     for name in ("base_lr", "end_epoch", "train_batchsize", "val_batchsize", "keep", "processes"):
         if not getattr(flags, name) > 0:
@@ -165,7 +165,7 @@ def configurations(flags: argparse.Namespace, start: dict | None = None) -> tupl
     if flags.start_size:
         _check_start(flags)
     model = replace(MODEL, **_given(ModelConfig, flags))
-    if start:  # whatever a recipe says
+    if start:  # even where a recipe sets widths
         model = replace(model, widths=read_config(ModelConfig, start["model"]).widths)
     training = replace(TRAINING, **_given(TrainingConfig, flags) | {"augmentation": AUGMENTATIONS[flags.augmentation]})
     return model, training
@@ -180,7 +180,7 @@ def _given(config: type, flags: argparse.Namespace) -> dict[str, object]:
 
 
 def _check_start(flags: argparse.Namespace) -> None:
-    """Raises InputError where training cannot begin with inputs of `--start_size`."""
+    """Raise InputError if training cannot begin with inputs of `--start_size`."""
     if not HEADS[flags.head].any_size:
         able = ", ".join(name for name, head in HEADS.items() if head.any_size)
         raise InputError(f"--start_size expects a head that reads any size ({able}), found {flags.head}")
@@ -195,7 +195,7 @@ def _check_start(flags: argparse.Namespace) -> None:
 
 
 def resume_command(flags: argparse.Namespace) -> str:
-    """What to type to go on after an interruption: a snapshot knows the run's settings, not where its files are."""
+    """The command that resumes an interrupted run: a snapshot holds the run's settings, but not where its files are."""
     parser = build_parser()
     known = {_FLAG_NAMES.get(field.name, field.name) for config in (MODEL, TRAINING) for field in fields(config)}
     words = ["python3", "train.py", "--resume"]
@@ -212,7 +212,7 @@ def resume_command(flags: argparse.Namespace) -> str:
 
 
 def _flags(snapshot: dict, known: Collection[str]) -> dict:
-    """The flags, of those that are known, that a snapshot's run was started with."""
+    """The values that the `known` flags had in the run that wrote a snapshot."""
     if "trainer" not in snapshot:
         raise InputError("--resume expects a snapshot (checkpoint_epoch_N.pth.tar), found a model file")
     if not isinstance(snapshot["trainer"], dict) or not isinstance(snapshot["trainer"].get("auxiliary"), bool):

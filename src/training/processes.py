@@ -1,7 +1,7 @@
-"""Data-parallel training on this machine, several processes of one command: train.py --processes N.
+"""Data-parallel training on this machine in several processes of one command: train.py --processes N.
 
-They are the processes of PyTorch's DDP that `torchrun --nproc_per_node=N` starts, but only the first one prints: an
-error is one line, and Ctrl-C reaches them once. For several machines use torchrun.
+They form the same PyTorch DDP group as with `torchrun --nproc_per_node=N`, but only the first one prints, so an error
+is one line, and Ctrl-C reaches each process once. Use torchrun for several machines.
 """
 
 import os
@@ -18,16 +18,16 @@ from src.command_line import STOP_SIGNALS, end_at_once, run_command
 from src.devices import signals_blocked, watch_parent
 from src.errors import InputError
 
-_PATIENCE = 10.0  # seconds for the others, once one has failed
+_PATIENCE = 10.0  # seconds that the other processes have to end once one has failed
 _REPORTED = (2, 130)  # exit codes of a process that has printed why it ends
 
 
 def run_in_processes(main: Callable[[], None], count: int) -> int:
-    """Run a command's `main` in so many processes that find each other by `src.devices.join_world`.
+    """Run a command's `main` in `count` processes, which find each other by `src.devices.join_world`.
 
-    This process then only waits. Returns the exit code: of the first process if it failed, else of any that did.
-    Raises InputError for more processes than this machine has cores or GPUs, and KeyboardInterrupt where Ctrl-C or
-    SIGTERM ended them and the first one could not print that.
+    This process only waits. Returns the exit code: that of the first process if it failed, else of any that did.
+    Raises InputError for more processes than this machine has cores or GPUs, and KeyboardInterrupt if Ctrl-C or SIGTERM
+    ended them before the first one could say so.
     """
     most = max(2, os.cpu_count() or 1, torch.cuda.device_count())
     if count > most:
@@ -42,14 +42,14 @@ def run_in_processes(main: Callable[[], None], count: int) -> int:
 
     def pass_on(number: int, _frame: object) -> None:
         received.append(number)
-        if number == signal.SIGTERM:  # the terminal sends Ctrl-C to them as well, but nobody sends SIGTERM
+        if number == signal.SIGTERM:  # the terminal sends Ctrl-C to every process, but SIGTERM comes to this one alone
             for process in processes:
                 process.terminate()
 
     with signals_blocked(*STOP_SIGNALS):
         for process in processes:
             process.start()
-        if signal.sigpending() & handled:  # it ends this process once unblocked, and they have begun nothing yet
+        if signal.sigpending() & handled:  # once unblocked it ends this process; the others have not begun anything
             for process in processes:
                 process.kill()
         else:
@@ -72,14 +72,14 @@ def _run(main: Callable[[], None], rank: int, count: int, port: int) -> None:
             signal.signal(number, end_at_once)
 
     def unblock_and_run() -> None:
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, STOP_SIGNALS)  # what has come meanwhile is answered now
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, STOP_SIGNALS)  # signals that came meanwhile are handled now
         main()
 
     run_command(unblock_and_run)
 
 
 def _wait(processes: list[BaseProcess]) -> None:
-    """Until all have ended; where one fails the others, who wait for it, are stopped."""
+    """Wait until all have ended; if one fails, the others, which wait for it, are stopped."""
     running, end = list(processes), float("inf")
     while running:
         connection.wait([process.sentinel for process in running], timeout=max(0.0, min(end - time.monotonic(), 3600)))

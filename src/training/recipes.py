@@ -1,9 +1,9 @@
 """Complete sets of train.py's flags by name: `python3 train.py --recipe NAME`."""
 
-# The shipped model, on the faces that `preparation.py --sources data/photographs.toml` makes, whose shares the prepared
-# folder holds. Half of the faces are seen as a second look sees them.
-# On a CPU steps are scarce, so the first ones are cheap: faces at 80 pixels cost half of those at 112. The Euler-angle
-# branch costs time and gains nothing (docs/results/05_euler_branch.md).
+# The shipped model, trained on the faces that `preparation.py --sources data/photographs.toml` makes, whose sampling
+# shares the prepared folder holds. Half of the faces are framed as in a second look.
+# On a CPU few steps are affordable, so the first ones are cheap: inputs of 80 pixels cost half as much as those of 112.
+# The Euler-angle branch costs time and gains nothing (docs/results/05_euler_branch.md).
 _BEST: dict[str, object] = {
     "head": "heatmap",
     "map_stride": 8,
@@ -18,12 +18,12 @@ _BEST: dict[str, object] = {
 }
 
 RECIPES: dict[str, dict[str, object]] = {
-    # The faces that `make demo` renders: a small set and minutes of time, so a higher rate and a faster average.
+    # For the faces that `make demo` renders: a small set and few minutes, so a higher rate and a faster average.
     "demo": {"head": "heatmap", "minutes": 4.0, "base_lr": 3e-3, "ema": 0.99},
     "best": _BEST,
-    # Twice the channels; `src.compression.widen` makes the like of a trained model.
+    # Twice the channels; `src.compression.widen` widens a trained model likewise.
     "large": _BEST | {"widths": [*[116] * 4, *[224] * 8, *[448] * 4, 192, 256], "minutes": 480.0},
-    # The pruned network from scratch, with the large one as its teacher (a teacher rules out smaller first inputs).
+    # The pruned network, from scratch, taught by the large one (distillation rules out smaller first inputs).
     "small": _BEST
     | {
         "widths": [48, 56, 56, 56, 32, 24, 32, 40, 32, 40, 40, 40, 16, 8, 8, 8, 24, 88],
@@ -32,7 +32,7 @@ RECIPES: dict[str, dict[str, object]] = {
         "distill_weight": 5.0,
         "start_size": 0,
     },
-    # PIPNet as published in re-implementations: 256 pixels, 120 epochs, a slow average.
+    # PIPNet as in published re-implementations: 256 pixels, 120 epochs, a slow average.
     "pipnet": {
         "head": "pip",
         "input_size": 256,

@@ -38,9 +38,9 @@ def train_in(
 ) -> Result:
     """Train in one process; leaves `best.pth.tar`, `summary.csv`, `train.logs` and the latest snapshot in `folder`.
 
-    A run that was interrupted there goes on from its snapshot to the same weights as one never stopped. The caller
-    keeps other runs out of the folder (`src.files.alone_in`). network: as it is before the first step. Raises
-    InputError for unusable faces or settings, KeyboardInterrupt after Ctrl-C, which saves a snapshot first.
+    A run that was interrupted there continues from its snapshot to the same weights as one that was never stopped. The
+    caller keeps other runs out of the folder (`src.files.alone_in`). network: as it is before the first step. Raises
+    InputError for unusable faces or settings, and KeyboardInterrupt after Ctrl-C, which saves a snapshot first.
     """
     files = RunFiles(folder / _SNAPSHOTS, folder, folder / "train.logs", folder / "summary.csv", keep=1)
     result = fit(
@@ -59,7 +59,7 @@ def train_in(
 
 
 def load_snapshot(folder: Path) -> dict:
-    """The latest snapshot that `train_in` left. Raises InputError where there is none."""
+    """The latest snapshot that `train_in` left. Raises InputError if there is none."""
     return checkpoint.load(checkpoint.latest_snapshot(folder / _SNAPSHOTS))
 
 
@@ -74,7 +74,7 @@ def save_record(path: Path, values: dict[str, object]) -> None:
 
 
 def load_record(path: Path, cls: type[Record], **known: object) -> Record | None:
-    """A dataclass from the values that `save_record` wrote and those that are known; None where the work is unfinished.
+    """A dataclass built from the values that `save_record` wrote and from `known`; None if there is no file yet.
 
     Raises InputError for a damaged file.
     """

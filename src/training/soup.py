@@ -1,7 +1,7 @@
 """One model from several: the mean of their weights, python3 -m src.training.soup A B C --out PATH.
 
 Wortsman et al., "Model soups: averaging weights of multiple fine-tuned models improves accuracy without increasing
-inference time", 2022. It helps where models share their start: snapshots of one run, or several fine-tunings (--init)
+inference time", 2022. It helps where models share their origin: snapshots of one run, or several fine-tunings (--init)
 of one model. The statistics of batch normalization are averaged as well; with --dataroot they are measured anew for the
 averaged weights, on training batches, as in Izmailov et al., "Averaging Weights Leads to Wider Optima", 2018.
 """
@@ -30,9 +30,9 @@ from src.network.stored import read_config
 
 
 def average(paths: list[Path]) -> tuple[LandmarkNet, TrainingConfig]:
-    """The mean of the models' weights, and how the first one was trained.
+    """A model with the mean of the models' weights, and the training configuration of the first.
 
-    Raises InputError for fewer than two files and for different configurations.
+    Raises InputError for fewer than two files and for models of different configurations.
     """
     if len(paths) < 2:
         raise InputError(f"expected at least two models to average, found {len(paths)}")
@@ -48,7 +48,7 @@ def average(paths: list[Path]) -> tuple[LandmarkNet, TrainingConfig]:
 
 
 def measure_statistics(model: LandmarkNet, faces: PreparedFaces, config: TrainingConfig, *, batches: int) -> None:
-    """Set the statistics of batch normalization to their mean over so many batches, augmented as in training."""
+    """Set the statistics of batch normalization to their mean over `batches` batches, augmented as in training."""
     update_bn(_training_images(model, faces, config, batches), model)
     model.eval()
 
@@ -56,7 +56,7 @@ def measure_statistics(model: LandmarkNet, faces: PreparedFaces, config: Trainin
 def _training_images(
     model: LandmarkNet, faces: PreparedFaces, config: TrainingConfig, batches: int
 ) -> Iterator[Tensor]:
-    """At most one epoch of what the network would see in training, (B, 3, R, R) each."""
+    """Batches (B, 3, R, R) as in training, at most one epoch of them."""
     loader = TrainingBatches(
         faces,
         batch_size=min(config.batch_size, len(faces)),

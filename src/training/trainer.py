@@ -20,7 +20,7 @@ from src.training.loss import TrainingLoss
 
 
 class Trainer:
-    """Everything that a snapshot must hold to continue to the very same weights."""
+    """A training run between two steps: all that a snapshot must hold to continue to exactly the same weights."""
 
     def __init__(
         self, network: LandmarkNet, config: TrainingConfig, *, steps_per_epoch: int, device: torch.device, world: World
@@ -48,16 +48,16 @@ class Trainer:
 
     @property
     def epoch(self) -> int:
-        """Whole epochs done."""
+        """Number of completed epochs."""
         return self.step_count // self.steps_per_epoch
 
     @property
     def best_weights(self) -> LandmarkNet:
-        """The network to validate and ship: the averaged one, unless averaging is off."""
+        """The network to validate and save: the averaged one, unless averaging is off."""
         return self.averaged.module if self.config.ema_decay > 0 else self.network
 
     def enter_training_mode(self) -> None:
-        """Of the layers that learn: frozen ones keep their statistics."""
+        """Put the layers that learn into training mode; frozen ones keep their statistics."""
         self.network.train()
         for module in self.network.modules():
             parameters = list(module.parameters())
@@ -65,7 +65,7 @@ class Trainer:
                 module.eval()
 
     def progress(self) -> float:
-        """Share of the run that is done, by the clock where a time budget is set."""
+        """Completed share of the run, by the clock if there is a time budget."""
         if self.config.minutes > 0:
             return self.seconds / (60 * self.config.minutes)
         return self.step_count / (self.config.epochs * self.steps_per_epoch)
@@ -75,7 +75,8 @@ class Trainer:
     ) -> tuple[float, float, float]:
         """One optimizer step. Returns the loss, the mean point distance in percent of the input, the learning rate.
 
-        Raises InputError where the loss is not finite; weights are then those of the step before.
+        squares: (B, S, S, 3) uint8. points_unit: (B, K, 2). euler: (B, 3) degrees. progress: 0 to 1, of the run.
+        Raises InputError if the loss is not finite; the weights are then those after the previous step.
         """
         self._seed_generator()
         model = self.network.config
@@ -116,7 +117,7 @@ class Trainer:
         return value, 100 * distance.item(), rate
 
     def state(self, *, nme: float) -> dict:
-        """A snapshot's content: a model file's entries and all that continuing needs."""
+        """A snapshot's content: a model file's entries and all that is needed to continue. nme: percent."""
         content = model_content(self.best_weights, nme=nme, training=self.config)
         content["trainer"] = {
             "network": self.network.state_dict(),
@@ -132,7 +133,7 @@ class Trainer:
         return content
 
     def restore(self, content: dict) -> None:
-        """Take up a snapshot's state. Raises InputError where it belongs to another network."""
+        """Continue from a snapshot's state. Raises InputError if it belongs to another network."""
         state = content.get("trainer")
         if state is None:
             raise InputError("expected a snapshot (checkpoint/snapshot/checkpoint_epoch_N.pth.tar), found a model file")
@@ -151,7 +152,7 @@ class Trainer:
             raise InputError(f"the snapshot belongs to another network; give its own settings ({reason})") from None
 
     def _seed_generator(self) -> None:
-        """Each step's random numbers depend on the seed, the step and the rank alone: nothing else needs saving."""
+        """Each step's random numbers depend only on seed, step and rank, so a snapshot need not hold them."""
         step_of_all = self.step_count * self.world.size + self.world.rank
         self.generator.manual_seed((self.config.seed * 1_000_003 + step_of_all) % 2**63)
 

@@ -12,7 +12,7 @@ _COSTS = {"mmacs": "million multiply-adds", "megabytes": "MB (float32)"}
 
 
 def pruning_rounds(table: pd.DataFrame, *, limit: float, control: Sequence[float] = ()) -> Figure:
-    """NME, multiply-adds and size by round. table: a row a round, columns of `src.compression.prune.Round`.
+    """NME, multiply-adds and size by round. table: a row per round, columns of `src.compression.prune.Round`.
 
     limit: percent, the NME that no kept model exceeds. control: percent, the NME of the unpruned model after the same
     training, by round from 0 on. Milliseconds are left to `src.compression.table`, which times files in turns.

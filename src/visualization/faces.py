@@ -87,7 +87,7 @@ def face_grid(
 
 
 def face_rows(rows: Mapping[str, tuple[np.ndarray, np.ndarray]], *, title: str) -> Figure:
-    """One row of faces a name, as for the transforms. Each is pictures (N, H, W, 3) and points (N, 68, 2) in [0, 1]."""
+    """One row of faces per name. Each is pictures (N, H, W, 3) and points (N, 68, 2) in [0, 1]."""
     if not rows:
         raise InputError("expected at least one row of faces to draw, found none")
     columns = max(len(pictures) for pictures, _ in rows.values())

@@ -42,7 +42,7 @@ def pareto(
 ) -> Figure:
     """Error against each cost, one panel a cost, with the front that no row beats in both.
 
-    table: a row a model with columns `name`, "nme", "nme_std" and the costs. costs: column -> label of the axis.
+    table: a row per model with columns `name`, "nme", "nme_std" and the costs. costs: column -> label of the axis.
     """
     with figure(width=1.8 + 3.8 * len(costs), height=4.4, columns=len(costs)) as (drawing, axes):
         for panel, (column, label) in zip(np.atleast_1d(axes), costs.items(), strict=True):

@@ -1,6 +1,6 @@
 """Backbones: images (B, 3, R, R) -> feature maps at strides 4, 8, 16 and 32. Name -> constructor.
 
-The last ones are teachers: with some head or with all they exceed the challenge's size limit.
+The last ones are teachers: with some or all heads they exceed the challenge's size limit.
 """
 
 from collections.abc import Callable

@@ -1,7 +1,7 @@
 """MobileOne and MobileViTv2, from the optional package timm, without their classifiers.
 
-Vasu et al., "MobileOne: An Improved One millisecond Mobile Backbone", 2023: here in the form that is trained, whose
-parallel branches are not yet merged. Mehta and Rastegari, "Separable Self-attention for Mobile Vision Transformers",
+Vasu et al., "MobileOne: An Improved One millisecond Mobile Backbone", 2023: here in its training form, with its
+parallel branches not yet merged. Mehta and Rastegari, "Separable Self-attention for Mobile Vision Transformers",
 2022.
 """
 
@@ -13,9 +13,9 @@ from src.network.backbones.staged import StagedBackbone, split_by_stride
 
 
 class _RoundedUp(nn.Module):
-    """A stage that halves its map, held to that size.
+    """A stage whose output is exactly half the input's size, rounded up.
 
-    MobileViTv2 stretches maps of an odd side to the next even one and leaves them so; this takes it back.
+    MobileViTv2 stretches maps with an odd side to the next even size and leaves them there; this undoes it.
     """
 
     def __init__(self, stage: nn.Module) -> None:
@@ -47,6 +47,6 @@ def _staged(name: str) -> StagedBackbone:
         if error.name != "timm":
             raise
         raise InputError(f"the backbone {name} needs the package timm: pip install timm") from None
-    # Last weights of a block that start at zero would keep all others of it from learning in the first step.
+    # If the last weights of a block started at zero, its other weights would learn nothing in the first step.
     network = timm.create_model(name, zero_init_last=False)
     return split_by_stride(nn.Sequential(network.stem, *network.stages))

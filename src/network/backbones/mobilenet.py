@@ -24,6 +24,6 @@ def _staged(features: nn.Sequential) -> StagedBackbone:
     backbone = split_by_stride(features[:-1])
     for module in backbone.modules():
         if isinstance(module, nn.BatchNorm2d):
-            # torchvision's 0.01 is made for runs of 600 epochs: in ours the statistics would lag behind the weights.
+            # torchvision's 0.01 is meant for runs of 600 epochs; in ours the statistics would lag behind the weights.
             module.momentum = 0.1
     return backbone

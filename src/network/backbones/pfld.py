@@ -1,7 +1,7 @@
 """PFLD's backbone (Guo et al., "PFLD: A Practical Facial Landmark Detector", 2019).
 
-MobileNetV2's inverted residuals behind a stem that keeps detail. The published table ends at stride 8; two more stages
-give it the strides that every head expects.
+MobileNetV2's inverted residuals after a stem that keeps detail. The published table ends at stride 8; two more stages
+add the strides that every head expects.
 """
 
 from torch import nn
@@ -10,7 +10,7 @@ from torchvision.ops import Conv2dNormActivation
 
 from src.network.backbones.staged import StagedBackbone
 
-# One row a stage after the stem: width, expansion, number of blocks. Each stage halves the map.
+# One row per stage after the stem: width, expansion, number of blocks. Each stage halves the map's sides.
 _STAGES = ((64, 2, 5), (128, 2, 7), (128, 4, 4), (128, 4, 3))
 
 

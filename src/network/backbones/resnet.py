@@ -1,4 +1,4 @@
-"""Residual networks for teachers: IRNet and RegNet. All but the thinnest exceed the challenge's size limit.
+"""Residual networks as teachers: IRNet and RegNet. All but the smallest exceed the challenge's size limit.
 
 IRNet is the residual network of face recognition (Deng et al., "ArcFace: Additive Angular Margin Loss for Deep Face
 Recognition", 2019): normalization before the first convolution, PReLU, and no activation after the sum. RegNetX
@@ -55,7 +55,7 @@ def regnet_x_800mf() -> StagedBackbone:
 
 
 def _irnet(depths: tuple[int, ...]) -> StagedBackbone:
-    """The stem halves the picture, and so does each stage: strides 4 to 32."""
+    """IRNet with `depths` blocks per stage. The stem and each stage halve the sides of the map: strides 4 to 32."""
     incoming = _WIDTHS[0]
     stem = nn.Sequential(
         nn.Conv2d(3, incoming, kernel_size=3, stride=2, padding=1, bias=False),

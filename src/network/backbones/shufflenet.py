@@ -14,9 +14,9 @@ from src.network.backbones.staged import StagedBackbone, split_by_stride
 
 
 class Unit(InvertedResidual):
-    """torchvision's unit, whose shuffle leaves the channels last in memory, as it found them.
+    """torchvision's unit with a shuffle that keeps the channels-last memory format.
 
-    torchvision's puts them first, so that the layers that follow, and all their gradients, move them back.
+    torchvision's own shuffle moves the channels first, so every following layer and its gradient must move them back.
     """
 
     def forward(self, features: Tensor) -> Tensor:
@@ -45,6 +45,6 @@ def _staged(build: Callable[..., models.ShuffleNetV2]) -> StagedBackbone:
 
 
 def _shuffled(features: Tensor) -> Tensor:
-    """The channels (B, C, H, W) of the first half and of the second in turns."""
+    """Features (B, C, H, W) with the channels of the first and the second half interleaved."""
     halves = features.permute(0, 2, 3, 1).unflatten(3, (2, -1))  # (B, H, W, 2, C / 2)
     return halves.transpose(3, 4).flatten(3).permute(0, 3, 1, 2)

@@ -1,4 +1,4 @@
-"""A backbone as four stages, one for each stride from 4 to 32."""
+"""A backbone split into four stages, with strides 4, 8, 16 and 32."""
 
 import torch
 from torch import Tensor, nn
@@ -24,7 +24,7 @@ class StagedBackbone(nn.Module):
 
 
 def split_by_stride(layers: nn.Sequential) -> StagedBackbone:
-    """Cut a classification network's feature layers after the last layer of each stride in STRIDES."""
+    """Split a classification network's feature layers after the last layer of each stride in STRIDES."""
     side = 64
     cuts, channels = {}, {}
     was_training = layers.training

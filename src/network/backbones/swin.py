@@ -1,6 +1,7 @@
 """Swin-T, a teacher (Liu et al., "Swin Transformer: Hierarchical Vision Transformer using Shifted Windows", 2021).
 
-torchvision's network without its classifier. It has no batch normalization: train it at a lower rate (--base_lr 5e-4).
+torchvision's network without its classifier. It has no batch normalization, so train it at a lower learning rate
+(--base_lr 5e-4).
 """
 
 import torch.nn.functional as F
@@ -14,13 +15,13 @@ _DEPTHS = [2, 2, 6, 2]
 
 
 class SwinBackbone(StagedBackbone):
-    """Stages of channels-last maps; each map is normalized on its way out, as is usual for dense tasks."""
+    """Stages that work on (B, H, W, C) maps; each output is normalized, as is usual for dense prediction."""
 
     def forward(self, images: Tensor) -> list[Tensor]:
         """images: (B, 3, R, R). Returns maps (B, channels[i], R / STRIDES[i], R / STRIDES[i]), rounded up."""
         images = F.pad(images, [0, -images.shape[3] % STRIDES[0], 0, -images.shape[2] % STRIDES[0]])  # whole patches
         maps = super().forward(images)  # (B, H, W, C)
-        # Without weights, which would stay unused where a head leaves out a map: 1x1 convolutions follow anyway.
+        # Without learned weights: 1x1 convolutions follow, and a head that skips a map would leave its weights unused.
         return [F.layer_norm(features, features.shape[-1:]).permute(0, 3, 1, 2) for features in maps]
 
 

@@ -1,4 +1,4 @@
-"""Heads: name -> class. Their interface is `Head`; nothing outside knows which one it is.
+"""Heads: name -> class. Their interface is `Head`; no code outside this folder depends on which head it is given.
 
 A new head is one file with a subclass of `Head`, and one line in HEADS.
 """
@@ -25,14 +25,14 @@ HEADS: dict[str, type[Head]] = {
 
 
 def head_options() -> frozenset[str]:
-    """Fields of ModelConfig that some head takes."""
+    """Fields of ModelConfig that at least one head takes."""
     return frozenset().union(*(head.options for head in HEADS.values()))
 
 
 def build_head(
     name: str, channels: tuple[int, ...], input_size: int, *, points: int = NUM_POINTS, **options: object
 ) -> Head:
-    """A head by its name, for feature maps of the given widths, with some of `head_options`.
+    """A head by its name, for feature maps with these numbers of channels. options: some of `head_options`.
 
     points: a key of `src.markup.POINT_SETS`, written as 68 in the shapes of the heads' docstrings.
     Raises InputError for an unknown name and for an option that this head does not have.

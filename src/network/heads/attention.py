@@ -1,4 +1,4 @@
-"""Attention over the channels of a map: by name, for the pyramid."""
+"""Attention over the channels of a map, chosen by name, for the pyramid."""
 
 import torch
 from torch import Tensor, nn
@@ -7,14 +7,14 @@ from torchvision.ops import Conv2dNormActivation, SqueezeExcitation
 from src.errors import InputError
 
 ATTENTIONS = ("none", "se", "coordinate")
-_REDUCTION = 4  # a map's channels beside those that its weights are computed in
+_REDUCTION = 4  # ratio of a map's channels to those that its weights are computed in
 
 
 class CoordinateAttention(nn.Module):
     """A weight for every row and one for every column of each channel.
 
     Hou et al., "Coordinate Attention for Efficient Mobile Network Design", 2021. Pooling one axis at a time keeps the
-    place on the other one, which squeeze-and-excitation averages away.
+    position along the other, which squeeze-and-excitation averages away.
     """
 
     def __init__(self, width: int) -> None:
@@ -34,10 +34,10 @@ class CoordinateAttention(nn.Module):
 
 
 class CoordinateRamp(nn.Module):
-    """Adds to every channel a learned ramp in x and one in y, so that a cell knows where it lies.
+    """Adds a learned ramp in x and one in y to every channel, so that a cell knows its position.
 
-    This is CoordConv (Liu et al., "An Intriguing Failing of Convolutional Neural Networks and the CoordConv Solution",
-    2018) in front of a 1x1 convolution: two channels more that hold x and y are a ramp more in what it gives.
+    This equals CoordConv (Liu et al., "An Intriguing Failing of Convolutional Neural Networks and the CoordConv
+    Solution", 2018) before a 1x1 convolution: two extra input channels holding x and y add a ramp to each output.
     """
 
     def __init__(self, width: int) -> None:
@@ -53,7 +53,7 @@ class CoordinateRamp(nn.Module):
 
 
 def build_attention(name: str, width: int) -> nn.Module:
-    """The attention of that name for maps of `width` channels; raises InputError for an unknown one."""
+    """The attention module of this name for maps of `width` channels; raises InputError for an unknown name."""
     if name == "none":
         return nn.Identity()
     if name == "se":  # Hu et al., "Squeeze-and-Excitation Networks", 2018

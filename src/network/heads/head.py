@@ -1,4 +1,4 @@
-"""The interface of all heads: the rest of the project uses nothing else of one."""
+"""The interface of all heads, the only part of a head that the rest of the project uses."""
 
 from collections.abc import Callable
 from typing import ClassVar
@@ -9,16 +9,15 @@ from torch import Tensor, nn
 class Head(nn.Module):
     """Feature maps -> raw output -> points_input (B, K, 2), in the input frame.
 
-    Heads that are trained on maps also have `encode(points_input) -> target`. Where another network can imitate the
-    maps there is `divergence(raw, the other's raw) -> (B,)`; a `covariance(raw) -> (B, K, 3)` serves the losses of
-    `criteria`.
+    Heads that are trained on maps also have `encode(points_input) -> target`. Heads whose maps can be distilled have
+    `divergence(raw, the other's raw) -> (B,)`, and those with `criteria` have `covariance(raw) -> (B, K, 3)`.
     """
 
     options: ClassVar[frozenset[str]] = frozenset()  # fields of ModelConfig that its constructor takes
-    any_size: ClassVar[bool] = False  # whether it also reads and learns from inputs of another size than `input_size`
-    # The modules that say where points lie in the features; another convention has its own weights of them.
+    any_size: ClassVar[bool] = False  # whether it also accepts inputs of another size than `input_size`
+    # The modules that turn features into points; each further convention has its own weights for them.
     last_layers: ClassVar[tuple[str, ...]] = ()
-    criteria: ClassVar[frozenset[str]] = frozenset()  # losses beyond those of points (src/network/losses.py)
+    criteria: ClassVar[frozenset[str]] = frozenset()  # names from MAP_CRITERIA (src/network/losses.py) that it supports
 
     def forward(self, maps: list[Tensor]) -> Tensor:
         """maps: the backbone's, strides 4 to 32. Returns the raw output."""
@@ -29,5 +28,5 @@ class Head(nn.Module):
         raise NotImplementedError
 
     def loss(self, raw: Tensor, points_input: Tensor, criterion: Callable[..., Tensor]) -> Tensor:
-        """One value a face (B,)."""
+        """One value per face (B,), in percent of the input's side. criterion: from `src.network.losses`."""
         raise NotImplementedError

@@ -1,4 +1,4 @@
-"""Heat maps at stride 4 or 8 with sub-pixel decoding: a light feature pyramid and a soft-argmax a point.
+"""Heat maps at stride 4 or 8 with sub-pixel decoding: a light feature pyramid and a soft-argmax per point.
 
 Soft-argmax, and the divergence that keeps a map narrow: Nibali et al., "Numerical Coordinate Regression with
 Convolutional Neural Networks" (DSNT), 2018.
@@ -27,10 +27,10 @@ _DIVERGENCE = 1.0  # weight of the map's cross-entropy beside the coordinates' l
 
 
 class HeatmapHead(Head):
-    """One map a point; its probability-weighted mean position is the point, exact below a cell."""
+    """One map per point; the probability-weighted mean position is the point, with sub-cell accuracy."""
 
     options = PYRAMID_OPTIONS | {"map_stride", "shape_layer"}
-    any_size = True  # maps of another input are as good as those of `input_size`
+    any_size = True  # the layers are convolutions, and centers of cells are computed for any side
     last_layers = ("hidden", "maps", "shape")
     criteria = frozenset({"star"})
 
@@ -44,7 +44,7 @@ class HeatmapHead(Head):
         shape_layer: bool = False,
         **pyramid: object,
     ) -> None:
-        """map_stride: input pixels a cell, 4 or 8; raises InputError for another. shape_layer: see `ShapeLayer`."""
+        """map_stride: input pixels per cell, 4 or 8; else raises InputError. shape_layer: see `ShapeLayer`."""
         super().__init__()
         if map_stride not in _SIGMA:
             raise InputError(f"expected heat maps of a stride of 4 or 8 pixels, found {map_stride}")
@@ -54,7 +54,7 @@ class HeatmapHead(Head):
         self.hidden = Conv2dNormActivation(_PYRAMID, _HIDDEN, kernel_size=1)
         self.maps = nn.Conv2d(_HIDDEN, points, kernel_size=1, bias=False)  # a softmax ignores a bias
         self.shape = ShapeLayer(points) if shape_layer else nn.Identity()
-        centers = _centers(input_size, map_stride)  # (side) of the cells, in the input frame
+        centers = _centers(input_size, map_stride)  # (side,)
         self.register_buffer("centers", centers, persistent=False)
 
     def forward(self, maps: list[Tensor]) -> Tensor:
@@ -62,13 +62,13 @@ class HeatmapHead(Head):
         return self.maps(self.features(maps))
 
     def features(self, maps: list[Tensor]) -> Tensor:
-        """maps: strides 4 to 32. Returns what the cells are read from, (B, 128, side, side)."""
+        """maps: strides 4 to 32. Returns the last layer's input, (B, 128, side, side)."""
         return self.hidden(self.smooth(F.pad(self.pyramid(maps[self.finest :]), [_MARGIN] * 4, mode="replicate")))
 
     def encode(self, points_input: Tensor, side: int | None = None) -> Tensor:
         """points_input (B, 68, 2) -> target probabilities (B, 68, side, side), whose mean position is the point.
 
-        side: of the maps of an input of another size (`TrainingConfig.start_size`); else as `input_size` has it.
+        side: of the maps, where the input has another size (`TrainingConfig.start_size`) than `input_size`.
         """
         centers = self._centers_of(side or len(self.centers))
         offsets = (centers - points_input[..., None]) / self._width(centers)  # (B, 68, 2, side)
@@ -76,7 +76,7 @@ class HeatmapHead(Head):
         return rows[..., :, None] * columns[..., None, :]
 
     def decode(self, raw: Tensor) -> Tensor:
-        """raw (B, 68, side, side) -> points_input (B, 68, 2), the mean position under the softmax, as a face has it."""
+        """raw (B, 68, side, side) -> points_input (B, 68, 2): mean position under the softmax, then the shape layer."""
         return self._points(_flat(raw).softmax(dim=-1), raw.shape[-1])
 
     def _points(self, probability: Tensor, side: int) -> Tensor:
@@ -85,12 +85,12 @@ class HeatmapHead(Head):
             return self.shape(self._mean_position(probability, side))
 
     def _mean_position(self, probability: Tensor, side: int) -> Tensor:
-        """The same of each map by itself."""
+        """The same before the shape layer: each map by itself."""
         centers = self._centers_of(side)
         return probability @ torch.cartesian_prod(centers, centers).flip(1)  # (side^2, 2) x, y of the cells, row by row
 
     def covariance(self, raw: Tensor) -> Tensor:
-        """raw -> (B, 68, 3): variance of x, covariance, variance of y of each map, 1 0 1 for the target's Gaussian."""
+        """raw -> (B, 68, 3): each map's variance of x, covariance, variance of y; 1, 0, 1 for the target's Gaussian."""
         probability, centers = _flat(raw).softmax(dim=-1), self._centers_of(raw.shape[-1])
         mean = self._mean_position(probability, len(centers))
         offsets = (centers - mean[..., None]) / self._width(centers)  # (B, 68, 2, side)
@@ -100,7 +100,7 @@ class HeatmapHead(Head):
         return torch.stack([(maps * product).sum(dim=(2, 3)) for product in products], dim=-1)
 
     def loss(self, raw: Tensor, points_input: Tensor, criterion: Callable[..., Tensor]) -> Tensor:
-        """The coordinates' loss plus the maps' cross-entropy with the encoded target, one value a face (B,)."""
+        """The coordinates' loss plus the maps' cross-entropy with the encoded target, one value per face (B,)."""
         side = raw.shape[-1]
         log_probability = _flat(raw).log_softmax(dim=-1)
         spread = (self.covariance(raw),) if criterion is star else ()
@@ -109,25 +109,25 @@ class HeatmapHead(Head):
         return coordinates + _DIVERGENCE * -(target * log_probability).sum(dim=2).mean(dim=1)
 
     def divergence(self, raw: Tensor, other: Tensor) -> Tensor:
-        """Kullback-Leibler divergence from another's maps of the points (raw as well), one value a face (B,)."""
-        points = self.maps.out_channels  # a head with boundaries has more channels
+        """Kullback-Leibler divergence from another's maps of the points (raw as well), one value per face (B,)."""
+        points = self.maps.out_channels  # the raw output of a head with boundaries has more channels
         maps = (other[:, :points], raw[:, :points])
         target, log_probability = (_flat(logits).log_softmax(dim=-1) for logits in maps)
         return F.kl_div(log_probability, target, reduction="none", log_target=True).sum(dim=2).mean(dim=1)
 
     def _width(self, centers: Tensor) -> Tensor:
-        """Standard deviation of a target, in the input frame."""
+        """Standard deviation of a target's Gaussian, in the input frame."""
         return _SIGMA[self.stride] * (centers[1] - centers[0])
 
     def _centers_of(self, side: int) -> Tensor:
-        """Centers of maps of another side, too: then of an input that is a multiple of the stride."""
+        """Centers (side,) of the cells of maps of any side; for another side than usual, the input has whole cells."""
         if side == len(self.centers):
             return self.centers
         return _centers((side - 2 * _MARGIN) * self.stride, self.stride).to(self.centers)
 
 
 def _centers(input_size: int, stride: int) -> Tensor:
-    """Places (side) of an axis's cells in the input frame, the margin's included."""
+    """Centers (side,) of the cells along an axis, including the margin's, in the input frame."""
     cells = torch.arange(-_MARGIN, grid_side(input_size, stride) + _MARGIN)
     return (cells + 0.5) * stride / input_size
 

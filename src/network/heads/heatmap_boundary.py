@@ -1,7 +1,7 @@
-"""Heat maps beside boundary maps: the lines of the face are learned with its points.
+"""Heat maps of points and boundaries: the face's contour lines are learned together with its points.
 
-Wu et al., "Look at Boundary: A Boundary-Aware Face Alignment Algorithm", 2018. The adaptive wing loss trains the lines'
-maps, as in the published STAR system; here they only teach the features that the points are read from.
+Wu et al., "Look at Boundary: A Boundary-Aware Face Alignment Algorithm", 2018. The adaptive wing loss trains the
+boundary maps, as in the published STAR system; here they only improve the features that the points are read from.
 """
 
 from collections.abc import Callable, Iterator
@@ -16,11 +16,11 @@ from src.network.heads.pyramid import PYRAMID_OPTIONS
 from src.network.losses import adaptive_wing
 
 _SIGMA = 1.0  # cells: width of a line
-_WEIGHT = 1.0  # of the lines' loss, a mean over the cells, beside the points' in percent
+_WEIGHT = 1.0  # of the lines' loss, a mean over the cells, relative to the points' loss in percent
 
 
 class HeatmapBoundaryHead(HeatmapHead):
-    """HeatmapHead, and one map more for each line of `CONTOURS` between its points."""
+    """HeatmapHead with one further map for each line of `CONTOURS` between its points."""
 
     options = PYRAMID_OPTIONS
     any_size = False  # the lines are drawn into maps of `input_size`
@@ -30,7 +30,7 @@ class HeatmapBoundaryHead(HeatmapHead):
     ) -> None:
         super().__init__(channels, input_size, points=points, **pyramid)
         place = {point: index for index, point in enumerate(POINT_SETS[points])}
-        contours = [contour for contour in CONTOURS if contour[0] in place]  # a set holds a line wholly or not at all
+        contours = [contour for contour in CONTOURS if contour[0] in place]  # a set holds all of a line or none of it
         self.boundaries = nn.Conv2d(self.maps.in_channels, len(contours), kernel_size=1)
         lines = [[(place[start], place[end]) for start, end in _pairs(*contour)] for contour in contours]
         self.segments = [len(line) for line in lines]
@@ -54,11 +54,11 @@ class HeatmapBoundaryHead(HeatmapHead):
         return torch.exp(-0.5 * nearest / width**2).unflatten(2, (len(self.centers), -1))
 
     def decode(self, raw: Tensor) -> Tensor:
-        """raw -> points_input (B, 68, 2); the lines are not used."""
+        """raw -> points_input (B, 68, 2), from the points' maps alone."""
         return super().decode(raw[:, : self.maps.out_channels])
 
     def loss(self, raw: Tensor, points_input: Tensor, criterion: Callable[..., Tensor]) -> Tensor:
-        """The points' loss plus the adaptive wing of the lines, one value a face (B,)."""
+        """The points' loss plus the adaptive wing loss of the lines, one value per face (B,)."""
         count = self.maps.out_channels
         points = super().loss(raw[:, :count], points_input, criterion)
         error = adaptive_wing(raw[:, count:].float().sigmoid(), self.encode_boundaries(points_input))
@@ -66,5 +66,5 @@ class HeatmapBoundaryHead(HeatmapHead):
 
 
 def _pairs(first: int, last: int, closed: bool) -> Iterator[tuple[int, int]]:
-    """The points that a polyline joins."""
+    """Pairs of points joined by a contour's segments."""
     return pairwise([*range(first, last + 1), first] if closed else range(first, last + 1))

@@ -17,19 +17,19 @@ from src.network.backbones.staged import STRIDES
 from src.network.heads.head import Head
 from src.network.heads.pyramid import PYRAMID_OPTIONS, Pyramid, coarsest_level, grid_side
 
-# The paper's best grid is 8 x 8: stride 32 at 256 px. At 112 px that stride leaves 4 x 4 cells of 28 % of the side, so
-# the stride follows the input, to the grid nearest to 8 x 8 by ratio (7 x 7 at stride 16 for 112 px), and the coarser
-# maps are added from above.
-_CELLS = 6  # a side, at least
+# The paper's best grid is 8 x 8: stride 32 at 256 px. At 112 px that stride leaves 4 x 4 cells, each 28 % of the side,
+# so the stride depends on the input size: it gives the grid whose ratio to 8 x 8 is nearest to 1 (7 x 7 at stride 16
+# for 112 px), and the pyramid adds the coarser maps.
+_CELLS = 6  # per side, at least
 _WIDTH = 256  # channels that the votes are read from
 
 
 class PipHead(Head):
-    """Maps a point: a score for the cell that holds it, its offset there, and its neighbors' offsets.
+    """For each point, maps of the score that a cell holds it, of its offset there, and of its neighbors' offsets.
 
-    Offsets count from the cell's center, in cells, so that the untrained head is half a cell off at most. V below is
-    the number of votes of a point's cell: for the point itself, then for its neighbors. Raises InputError for more
-    neighbors than there are.
+    Offsets are measured from the cell's center, in cells, so that the untrained head is at most half a cell off. V is
+    the number of votes cast by a point's cell: one for the point itself and one for each neighbor. Raises InputError
+    for more neighbors than there are other points.
     """
 
     options = PYRAMID_OPTIONS | {"pip_neighbors", "pip_score_weight", "pip_offset_weight"}
@@ -67,11 +67,11 @@ class PipHead(Head):
         self.register_buffer("voter_weight", weight, persistent=False)  # the same shape
 
     def forward(self, maps: list[Tensor]) -> Tensor:
-        """maps: strides 4 to 32. Returns raw (B, 68 * (1 + 2 V), side, side): score and V votes (x, y) a point."""
+        """maps: strides 4 to 32. Returns raw (B, 68 * (1 + 2 V), side, side): per point, a score and V votes (x, y)."""
         return self.outputs(self.smooth(self.pyramid(maps[self.level :])))
 
     def encode(self, points_input: Tensor) -> Tensor:
-        """points_input (B, 68, 2) -> the perfect raw. A point outside of the grid belongs to the nearest cell."""
+        """points_input (B, 68, 2) -> the ideal raw output. A point outside the grid belongs to the nearest cell."""
         column, row = (points_input / self.cell_size).long().clamp(0, self.side - 1).unbind(-1)  # (B, 68)
         score = F.one_hot(row * self.side + column, self.side**2)[:, :, None].to(points_input.dtype)
         targets = points_input[:, self.candidates].unsqueeze(-1)  # (B, 68, V, 2, 1)
@@ -86,7 +86,7 @@ class PipHead(Head):
         return (votes[:, self.voters] * self.voter_weight[..., None]).sum(dim=2)
 
     def loss(self, raw: Tensor, points_input: Tensor, criterion: Callable[[Tensor, Tensor], Tensor]) -> Tensor:
-        """Squared error of the scores plus the criterion of the votes in the true cell, one value a face (B,)."""
+        """Squared error of the scores plus the criterion of the votes in the true cell, one value per face (B,)."""
         score, offsets = self._split(raw)
         target_score, target_offsets = self._split(self.encode(points_input))
         cell = target_score.argmax(dim=2)
@@ -94,7 +94,7 @@ class PipHead(Head):
         error = criterion(votes[:, :, 0], targets[:, :, 0]).mean(dim=1)
         if self.votes > 1:
             error = error + criterion(votes[:, :, 1:].flatten(1, 2), targets[:, :, 1:].flatten(1, 2)).mean(dim=1)
-        # The criteria count in percent of the input and the paper in cells: this keeps its balance on every grid.
+        # The criteria are in percent of the input, the paper's in cells: this keeps the paper's balance on every grid.
         weight = self.score_weight * 100 * self.cell_size
         return self.offset_weight * error + weight * (score - target_score).square().mean(dim=(1, 2))
 
@@ -111,16 +111,16 @@ class PipHead(Head):
 
 
 def _candidates(points: int, votes: int) -> Tensor:
-    """(68, votes): each point and its nearest others on the frontal mean face, nearest first."""
+    """(68, votes): each point followed by its neighbors on the frontal mean face, nearest first."""
     flat = torch.tensor(MEAN_SHAPE[list(POINT_SETS[points]), :2])
-    apart = torch.cdist(flat, flat).fill_diagonal_(-1)  # a point comes first among its own
+    apart = torch.cdist(flat, flat).fill_diagonal_(-1)  # each point comes first in its own row
     return apart.topk(votes, largest=False).indices
 
 
 def _voters(candidates: Tensor) -> tuple[Tensor, Tensor]:
-    """Weight and index of the votes for each point among all 68 * V; the weights of a point sum to 1.
+    """Weight and index, both (68, most votes), of the votes for each point among all 68 * V; its weights sum to 1.
 
-    A popular point has more votes than a lonely one; rows are padded with votes of weight 0.
+    Points have different numbers of votes, so rows are padded with votes of weight 0.
     """
     is_for = candidates.flatten() == torch.arange(len(candidates))[:, None]  # (68, 68 * V)
     count = is_for.sum(dim=1)

@@ -1,4 +1,4 @@
-"""A light top-down pyramid: every scale seen at the resolution of the finest.
+"""A light top-down feature pyramid: all scales are summed at the resolution of the finest.
 
 Lin et al., "Feature Pyramid Networks for Object Detection", 2017.
 """
@@ -9,13 +9,13 @@ from torch import Tensor, nn
 from src.network.backbones.staged import STRIDES
 from src.network.heads.attention import CoordinateRamp, build_attention
 
-PYRAMID_OPTIONS = frozenset({"attention", "coord_conv"})  # of ModelConfig: what a head with a pyramid may have
+PYRAMID_OPTIONS = frozenset({"attention", "coord_conv"})  # fields of ModelConfig that every head with a pyramid takes
 
 
 class Pyramid(nn.Module):
     """1x1 convolutions to a common width; each map is added to the enlarged sum of the coarser ones.
 
-    On request the sum gets its cells' coordinates (`coord_conv`), and its channels weights (`attention`).
+    Optionally, the cells' coordinates are added to the sum (`coord_conv`) and its channels are weighted (`attention`).
     """
 
     def __init__(
@@ -35,10 +35,10 @@ class Pyramid(nn.Module):
 
 
 def grid_side(input_size: int, stride: int) -> int:
-    """Cells a side of the backbone's map; the input may end inside the last cell."""
+    """Cells per side of the backbone's map at a stride; the input may end inside the last cell."""
     return -(-input_size // stride)
 
 
 def coarsest_level(input_size: int, *, cells: int) -> int:
-    """Index of the coarsest stride whose map still has so many cells a side."""
+    """Index of the coarsest stride whose map still has at least this many cells per side."""
     return max(index for index, stride in enumerate(STRIDES) if grid_side(input_size, stride) >= cells)

@@ -14,10 +14,10 @@ from src.network.backbones.staged import STRIDES
 from src.network.heads.head import Head
 from src.network.heads.pyramid import grid_side
 
-_REDUCED = 64  # channels that the full-extent convolution sees
-_GLOBAL = 256  # channels of its output
-_TYPICAL_SIDE = 0.57  # of the input: where the untrained head puts the mean face
-_TYPICAL_CENTER = 0.55
+_REDUCED = 64  # input channels of the full-extent convolution
+_GLOBAL = 256  # its output channels
+_TYPICAL_SIDE = 0.57  # of the input: the longer side of the mean face that the untrained head predicts
+_TYPICAL_CENTER = 0.55  # of the input: the height of its center
 
 
 class RegressionHead(Head):
@@ -39,7 +39,7 @@ class RegressionHead(Head):
         coarse = maps[-1].mean(dim=(2, 3))  # (B, C32)
         extent = self.full_extent(self.reduce(maps[-1])).flatten(1)  # (B, 256)
         descriptors = torch.cat([fine, coarse, extent], dim=1).float()
-        with torch.autocast(descriptors.device.type, enabled=False):  # bfloat16 has steps of 0.4 % at a half
+        with torch.autocast(descriptors.device.type, enabled=False):  # bfloat16 has steps of 0.4 % at 0.5
             return self.linear(descriptors)
 
     def decode(self, raw: Tensor) -> Tensor:
@@ -47,12 +47,12 @@ class RegressionHead(Head):
         return raw.unflatten(1, (-1, 2))
 
     def loss(self, raw: Tensor, points_input: Tensor, criterion: Callable[[Tensor, Tensor], Tensor]) -> Tensor:
-        """Mean over the points, one value a face (B,)."""
+        """Mean over the points, one value per face (B,)."""
         return criterion(self.decode(raw), points_input).mean(dim=1)
 
 
 def mean_face() -> Tensor:
-    """The frontal mean shape, (68, 2) in the input frame: training starts at a face instead of at a corner."""
+    """The frontal mean shape, (68, 2) in the input frame, so that training starts from a face and not from a corner."""
     flat = torch.tensor(MEAN_SHAPE[:, :2] * [1, -1], dtype=torch.float32)
     low, high = flat.amin(dim=0), flat.amax(dim=0)
     return (flat - (low + high) / 2) / (high - low).max() * _TYPICAL_SIDE + torch.tensor([0.5, _TYPICAL_CENTER])

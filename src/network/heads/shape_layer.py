@@ -1,9 +1,9 @@
-"""A linear shape model as a layer: every point is corrected by all, equivariant to rotation, scale and translation.
+"""A linear shape model as a layer: all points correct each one, equivariantly to rotation, scale and translation.
 
-Points are complex numbers x + iy about their mean, and the layer is one complex matrix, so that a face in another
-place, size or in-plane rotation gives the same answer there (the complex linear shape model of Kent, "The Complex
-Bingham Distribution and Shape Analysis", 1994). It starts as the identity and learns with the network; the best linear
-estimate of a shape from noisy points (Wiener) is within its reach.
+Points are complex numbers x + iy about their mean, and the layer is one complex matrix, so moving, scaling or rotating
+the face in the plane does the same to the result (the complex linear shape model of Kent, "The Complex Bingham
+Distribution and Shape Analysis", 1994). It starts as the identity and learns with the network; it can represent the
+best linear (Wiener) estimate of a shape from noisy points.
 """
 
 import torch
@@ -15,7 +15,7 @@ class ShapeLayer(nn.Module):
 
     def __init__(self, points: int) -> None:
         super().__init__()
-        # What is added to the identity, real and imaginary part: weight decay then draws to points as they were.
+        # Real and imaginary part of what is added to the identity: weight decay then pulls toward unchanged points.
         self.real = nn.Parameter(torch.zeros(points, points))
         self.imaginary = nn.Parameter(torch.zeros(points, points))
 
@@ -24,7 +24,7 @@ class ShapeLayer(nn.Module):
         return points + (points.flatten(1) @ self.matrix()).unflatten(1, (-1, 2))
 
     def matrix(self) -> Tensor:
-        """The complex matrix, applied to points about their mean, as a real one (2 K, 2 K): constant once trained."""
+        """The complex matrix, including the subtraction of the mean, as a real matrix (2 K, 2 K)."""
         real, imaginary = (part.float().T - part.float().mean(dim=1) for part in (self.real, self.imaginary))
         rows = torch.stack([torch.stack([real, imaginary], dim=2), torch.stack([-imaginary, real], dim=2)], dim=1)
         return rows.flatten(2).flatten(0, 1)  # (K, 2, K, 2) flattened: x and y of a point stand side by side

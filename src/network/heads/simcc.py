@@ -1,7 +1,7 @@
-"""Coordinate classification: a distribution over fine bins for x and another one for y.
+"""Coordinate classification: one distribution over fine bins for x and another for y.
 
-Li et al., "SimCC: A Simple Coordinate Classification Perspective for Human Pose Estimation", 2022. The mean takes the
-place of its argmax (Sun et al., "Integral Human Pose Regression", 2018): exact between the bins, and differentiable.
+Li et al., "SimCC: A Simple Coordinate Classification Perspective for Human Pose Estimation", 2022. The mean replaces
+its argmax (Sun et al., "Integral Human Pose Regression", 2018): exact between bins, and differentiable.
 """
 
 from collections.abc import Callable
@@ -16,15 +16,15 @@ from src.network.backbones.staged import STRIDES
 from src.network.heads.head import Head
 from src.network.heads.pyramid import PYRAMID_OPTIONS, Pyramid, coarsest_level, grid_side
 
-_CELLS = 12  # a side, at least; all cells of a point's map see all bins, so finer maps cost weights
+_CELLS = 12  # per side, at least; every cell is connected to every bin, so finer maps cost weights
 _WIDTH = 96  # channels of the pyramid
 _BINS_PER_PIXEL = 2
-_SIGMA = 6 / 512  # of the input's side, the paper's 6 of 512 bins: width of the target Gaussian
-_MARGIN = 0.05  # of the input's side beyond each border: a Gaussian at the border must not be cut, or its mean moves
+_SIGMA = 6 / 512  # of the input's side: width of the target Gaussian, the paper's 6 of 512 bins
+_MARGIN = 0.05  # of the input's side, beyond each border: a Gaussian cut off at the border would have another mean
 
 
 class SimccHead(Head):
-    """One small map a point; a linear layer that all points share turns it into the logits of both axes."""
+    """One small map per point; a linear layer shared by all points turns it into the logits of both axes."""
 
     options = PYRAMID_OPTIONS
 
@@ -54,16 +54,16 @@ class SimccHead(Head):
 
     def decode(self, raw: Tensor) -> Tensor:
         """raw (B, 68, 2, bins) -> points_input (B, 68, 2), the mean position under the softmax."""
-        # A product and a sum, not a matrix product: mixed precision would compute that one in 8 bits.
+        # A product and a sum, not a matrix product, whose result mixed precision would round to 8 bits.
         return (raw.float().softmax(dim=-1) * self.centers).sum(dim=-1)
 
     def loss(self, raw: Tensor, points_input: Tensor, criterion: Callable[[Tensor, Tensor], Tensor]) -> Tensor:
-        """The coordinates' loss plus the divergence from the encoded target, one value a face (B,)."""
+        """The coordinates' loss plus the divergence from the encoded target, one value per face (B,)."""
         coordinates = criterion(self.decode(raw), points_input).mean(dim=1)
         return coordinates + self.divergence(raw, self.encode(points_input))
 
     def divergence(self, raw: Tensor, other: Tensor) -> Tensor:
-        """Kullback-Leibler divergence from another's bins (raw as well), of x plus of y, one value a face (B,)."""
+        """Kullback-Leibler divergence from another's bins (raw as well), of x plus of y, one value per face (B,)."""
         target, log_probability = (bins.float().log_softmax(dim=-1) for bins in (other, raw))
         divergence = F.kl_div(log_probability, target, reduction="none", log_target=True)  # (B, 68, 2, bins)
         return divergence.sum(dim=(2, 3)).mean(dim=1)
