@@ -24,8 +24,9 @@ from src.network.model import LandmarkNet
 from src.network.profiling import profile
 from src.network.stored import read_config
 from src.pose import fit_pose
+from src.predict.inference import predict_folder
 from src.predict.looks import MOST_LOOKS
-from src.predict.submission import check_solution, predict_folder, write_solution
+from src.predict.submission import check_solution, write_solution
 from src.visualization.sheet import contact_sheet, save_picture
 
 TEST_DATA = "data/AFLW/data/aflw_test"

@@ -1,5 +1,7 @@
 """Landmark errors. NME is the challenge's: mean point error / sqrt(H * W) of the source picture, in percent."""
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from src.errors import InputError
@@ -33,7 +35,7 @@ def interocular_errors(prediction: np.ndarray, target: np.ndarray) -> np.ndarray
 
 
 def box_errors(prediction: np.ndarray, target: np.ndarray) -> np.ndarray:
-    """Error in percent of sqrt(w * h) of the true points' box, as AFLW2000-3D's papers have it (Zhu et al., 2016).
+    """Error in percent of sqrt(w * h) of the true points' box, as in papers on AFLW2000-3D (Zhu et al., 2016).
 
     Points (N, K, 2). Returns (N, K). Raises InputError where a face's points span no box.
     """
@@ -44,7 +46,7 @@ def box_errors(prediction: np.ndarray, target: np.ndarray) -> np.ndarray:
 
 
 def mean_of_bins(errors: np.ndarray, yaw: np.ndarray) -> float:
-    """The mean over the bins of |yaw|, each counting alike: those papers' "mean". NaN where a bin holds no face."""
+    """The unweighted mean over the bins of |yaw|: those papers' "mean". NaN if a bin holds no face."""
     return float(np.mean([nme(errors[chosen]) if chosen.any() else np.nan for chosen in yaw_bins(yaw).values()]))
 
 
@@ -87,3 +89,23 @@ def bootstrap_interval(errors: np.ndarray, *, draws: int = 2000, seed: int = 0) 
     means = per_picture[generator.integers(len(per_picture), size=(draws, len(per_picture)))].mean(axis=1)
     low, high = np.percentile(means, [2.5, 97.5])
     return float(low), float(high)
+
+
+@dataclass(frozen=True)
+class ReliabilityBin:
+    """Faces of similar score: their number, their mean score, and the share whose prediction is good."""
+
+    count: int
+    score: float
+    good: float
+
+
+def reliability(score: np.ndarray, is_good: np.ndarray, *, bins: int = 5) -> list[ReliabilityBin]:
+    """Bins of equally many faces, in order of the score. score (N,) in [0, 1]; is_good (N,) bool."""
+    parts = np.array_split(np.argsort(score), min(bins, len(score)))
+    return [ReliabilityBin(len(part), float(score[part].mean()), float(is_good[part].mean())) for part in parts]
+
+
+def calibration_error(bins: list[ReliabilityBin]) -> float:
+    """Mean |score - share of good predictions| over the faces (expected calibration error)."""
+    return sum(part.count * abs(part.score - part.good) for part in bins) / sum(part.count for part in bins)

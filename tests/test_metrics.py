@@ -90,3 +90,10 @@ def test_bootstrap_interval_holds_the_mean_and_is_the_same_each_time() -> None:
     half = 1.96 * errors[:, 0].std() / 200**0.5
     assert (high - low) / 2 == pytest.approx(half, rel=0.1)
     assert metrics.bootstrap_interval(errors) == (low, high)
+
+
+def test_reliability_by_hand() -> None:
+    low, high = metrics.reliability(np.array([0.9, 0.1, 0.8, 0.2]), np.array([True, False, False, False]), bins=2)
+    assert low == metrics.ReliabilityBin(2, pytest.approx(0.15), 0.0)
+    assert high == metrics.ReliabilityBin(2, pytest.approx(0.85), 0.5)
+    assert metrics.calibration_error([low, high]) == pytest.approx((0.15 + 0.35) / 2)

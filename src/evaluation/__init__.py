@@ -1,1 +1,1 @@
-"""How good a model is, and where it fails."""
+"""Evaluation: how good a model is, and where it fails."""

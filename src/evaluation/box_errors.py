@@ -1,6 +1,7 @@
-"""How much inaccurate boxes raise the error: python3 -m src.evaluation.box_errors FOLDER, pictures with an annot.pkl.
+"""How much inaccurate face boxes raise the error: python3 -m src.evaluation.box_errors FOLDER.
 
-The boxes are those of the true points, moved and resized at random. Prints a row of the table in docs/accuracy.md.
+FOLDER holds pictures and their annot.pkl. The boxes are those of the true points, moved and resized at random. Prints a
+row of the table in docs/accuracy.md.
 """
 
 import argparse
@@ -11,10 +12,9 @@ from PIL import Image
 
 from src.boxes import box_of_points
 from src.command_line import Parser, run_command
-from src.datasets.challenge import read_annotations
 from src.errors import InputError
+from src.evaluation.scenes import read_crops
 from src.metrics import nme, point_errors
-from src.predict.picture_input import read_picture
 from src.predict.predictor import Predictor
 
 
@@ -28,20 +28,10 @@ def move_boxes(points_image: np.ndarray, amount: float, *, seed: int = 0) -> np.
     return np.concatenate([center - size / 2, center + size / 2], axis=1)
 
 
-def read_faces(folder: Path, count: int = 0) -> tuple[list[Image.Image], np.ndarray]:
-    """The first `count` annotated pictures of a folder (0: all) and their points_image (N, 68, 2).
-
-    Raises InputError as `read_annotations` does, and for a picture that cannot be read.
-    """
-    names, points_image = read_annotations(folder)
-    points_image = points_image[: count or None]
-    return [read_picture(folder / name) for name in names[: len(points_image)]], points_image
-
-
 def box_nme(
     predictor: Predictor, pictures: list[Image.Image], points_image: np.ndarray, amounts: list[float]
 ) -> list[float]:
-    """NME in percent of the pictures for each amount by which the boxes of points_image (N, 68, 2) are wrong."""
+    """NME in percent for each amount (share of the size) by which the boxes of points_image (N, 68, 2) are wrong."""
     size = np.array([(picture.height, picture.width) for picture in pictures])
     found = (predictor(pictures, list(move_boxes(points_image, amount)))[0] for amount in amounts)
     return [nme(point_errors(points, points_image, size)) for points in found]
@@ -52,7 +42,7 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("folder", type=Path, help="pictures with an annot.pkl")
     parser.add_argument("--model_path", type=Path, default="best.pth.tar", help=".pth.tar, .onnx or .tflite")
     parser.add_argument("--amounts", type=float, nargs="+", default=[0, 10, 20], help="percent of a box's size")
-    parser.add_argument("--faces", type=int, default=0, help="the first so many; 0 is all")
+    parser.add_argument("--faces", type=int, default=0, help="use only the first N; 0 is all")
     return parser.parse_args()
 
 
@@ -60,7 +50,7 @@ def main() -> None:
     arguments = parse_arguments()
     if not all(0 <= amount < 100 for amount in arguments.amounts) or arguments.faces < 0:
         raise InputError("expected --amounts from 0 to below 100 percent and --faces of at least 0")
-    pictures, points_image = read_faces(arguments.folder, arguments.faces)
+    pictures, points_image = read_crops(arguments.folder, arguments.faces)
     amounts = [amount / 100 for amount in arguments.amounts]
     errors = box_nme(Predictor(arguments.model_path), pictures, points_image, amounts)
     shown = ", ".join(f"{amount:g} %: {error:.2f}" for amount, error in zip(arguments.amounts, errors, strict=True))

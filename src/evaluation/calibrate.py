@@ -1,8 +1,9 @@
 """Calibrate the score of `src.predict.confidence`: python3 -m src.evaluation.calibrate --model_path FILE.
 
-The numbers are fitted on faces that the project renders itself, as they are, augmented as in training, and turned, and
-then tested on the annotated pictures of --check_on. reliability.png shows the scores against what came true. Rendered
-faces have the model's own convention; for another one, --held_out gives photographs that it did not learn from.
+The parameters are fitted on faces that the project renders itself (unchanged, augmented as in training, and turned) and
+then tested on the annotated pictures of --check_on. reliability.png compares the scores with the share of good
+predictions. Rendered faces have the model's own convention; for another one, --held_out gives photographs that it did
+not learn from.
 """
 
 import argparse
@@ -23,13 +24,16 @@ from src.errors import InputError
 from src.evaluation.conventions import of_sources, split
 from src.files import atomic_path, check_target
 from src.geometry import apply_affine, orientation_affine
-from src.predict.confidence import LIMIT, calibration_error, disagreement, fit_calibration, reliability
+from src.metrics import calibration_error, reliability
+from src.predict.confidence import LIMIT, Calibration, disagreement, log_disagreement
 from src.predict.looks import combine
 from src.predict.runtimes import Runtime, look_repeatedly, open_model
 from src.synthesis.renderer.folder import render_faces
 from src.visualization.confidence import reliability_diagram
 
 _BATCH = 64
+_PRIOR = 1e-3  # weight of the squared parameters: keeps a fit to separable faces finite
+_NEWTON_STEPS = 50
 _SEED = 9101  # of the rendered faces: no training set of the project has it
 _WHOLE = (0.5, 0.5, 1.0)  # the crop that is the whole square
 _ORIENTATIONS = {1: 8, 2: 3}  # EXIF's, by quarters of a turn counterclockwise
@@ -45,8 +49,8 @@ def measure(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Disagreement (N,) and NME (N,), both in percent of the square's side, of the annotated pictures in a folder.
 
-    looks: at each face. augmentation: every batch is also measured augmented so, and turned by 90 or 180 degrees, so
-    that faces which nobody finds are among them; the arrays then hold 3 N values.
+    looks: at each face. augmentation: each batch is measured again with this augmentation, and again turned by 90 or
+    180 degrees, so that failures are included; the arrays then hold 3 N values.
     """
     with tempfile.TemporaryDirectory() as prepared:
         prepare([folder], prepared, image_size=SQUARE_SIZE)
@@ -61,7 +65,7 @@ def measure_faces(
     augmentation: AugmentationConfig | None = None,
     seed: int = 0,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """`measure` of prepared faces."""
+    """`measure` for prepared faces."""
     generator = torch.Generator().manual_seed(seed)
     found = []
     for start in progress(range(0, len(faces), _BATCH), desc="predicting", unit="batch"):
@@ -86,7 +90,7 @@ def measure_faces(
 
 
 def _turn(faces: PreparedFaces, part: slice, *, quarters: int) -> tuple[np.ndarray, np.ndarray]:
-    """Squares and points_unit of some faces, turned counterclockwise by so many quarters."""
+    """Squares and points_unit of some faces, turned counterclockwise by quarters of a turn."""
     affine = orientation_affine(_ORIENTATIONS[quarters], 1, 1)
     squares = np.ascontiguousarray(np.rot90(faces.images[part], quarters, axes=(1, 2)))
     return squares, apply_affine(affine, faces.points_unit[part])
@@ -100,12 +104,29 @@ def _compare(
     return disagreement(found), 100 * distance.mean(axis=-1)
 
 
+def fit_calibration(disagreements: np.ndarray, is_good: np.ndarray) -> Calibration:
+    """The most likely calibration, by Newton's method. disagreements (N,) in percent; is_good (N,) bool.
+
+    Raises InputError unless there are both good and bad predictions.
+    """
+    if is_good.all() or not is_good.any():
+        raise InputError(f"expected faces above and below {LIMIT:g} % NME, found one side alone; use other faces")
+    inputs = np.stack([np.ones(len(is_good)), log_disagreement(disagreements)], axis=1)  # (N, 2)
+    numbers = np.zeros(2)
+    for _ in range(_NEWTON_STEPS):
+        probability = 1 / (1 + np.exp(-inputs @ numbers))
+        gradient = inputs.T @ (is_good - probability) - _PRIOR * numbers
+        curvature = (inputs * (probability * (1 - probability))[:, None]).T @ inputs + _PRIOR * np.eye(2)
+        numbers = numbers + np.linalg.solve(curvature, gradient)
+    return Calibration(float(numbers[0]), float(numbers[1]))
+
+
 def parse_arguments() -> argparse.Namespace:
     parser = Parser(description=__doc__)
     parser.add_argument("--model_path", type=Path, default="best.pth.tar", help=".pth.tar, .onnx or .tflite")
     parser.add_argument("--convention", metavar="NAME", help="of the points, one that the model has (its own)")
     parser.add_argument("--held_out", type=Path, metavar="PREPARED", help="fit on a tenth of these faces instead")
-    parser.add_argument("--only", nargs="+", default=[], metavar="NAME", help="those whose names begin so (all)")
+    parser.add_argument("--only", nargs="+", default=[], metavar="NAME", help="those whose names begin with it (all)")
     parser.add_argument("--faces", type=int, default=400, help="rendered faces to fit on")
     parser.add_argument("--looks", type=int, choices=(2, 3), default=3, help="at each face")
     parser.add_argument("--check_on", type=Path, help="folder of pictures with an annot.pkl, to test the fit on")

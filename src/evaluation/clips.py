@@ -1,8 +1,8 @@
 """How well faces are tracked in videos: python3 -m src.evaluation.clips FOLDER, of annotated crops.
 
-Crops move over photographs without faces: two faces cross, twice; a cut leads from one face to two others; a face
-leaves and comes back from the other side. Printed for each clip: the frames with the right number of faces, the number
-of tracks, and how many of those end on another face than they began on.
+Crops move across photographs without faces: in two clips two faces cross, in one a cut leads from one face to two
+others, in one a face leaves and comes back from the other side. Printed for each clip: the number of frames with the
+right number of faces, the number of tracks, and how many of those end on another face than they began on.
 """
 
 import argparse
@@ -18,23 +18,22 @@ from src.boxes import affine_of_crop, crop_of_picture, cut_crop
 from src.command_line import Parser, progress, run_command
 from src.demo.tracking import Tracker
 from src.errors import InputError
-from src.evaluation.box_errors import read_faces
-from src.evaluation.whole_pictures import EDGE, background, soft_disc
+from src.evaluation.scenes import EDGE, background, read_crops, soft_disc
 from src.geometry import apply_affine
 from src.predict.predictor import Predictor
 
 _SIZE = (640, 480)  # pixels
-_FRAMES = 122  # a clip
-_SECONDS = 1 / 25  # a frame
-_RADIUS = 0.5 - EDGE  # of the disc that a pasted crop covers, in shares of its side
+_FRAMES = 122  # per clip
+_SECONDS = 1 / 25  # per frame
+_RADIUS = 0.5 - EDGE  # of the disc that a pasted crop covers, relative to the crop's side
 _SEEN, _HIDDEN = 0.8, 0.2  # share of a face's points in view: with more it must be found, with less it must not
 _USED = 7  # crops
-_LEFT, _RIGHT = (0, 90), (350, 70)  # where faces that cross begin and end: left top corners of their crops
+_LEFT, _RIGHT = (0, 90), (350, 70)  # top left corners of the crops between which crossing faces move, in pixels
 
 
 @dataclass(frozen=True)
 class MovingFace:
-    """A square crop with points (68, 2) in its pixels, whose left top corner moves from start to end, (2,) each."""
+    """A square crop with points (68, 2) in its pixels. Its top left corner moves from start to end, (2,) each."""
 
     crop: Image.Image
     points: np.ndarray
@@ -51,14 +50,14 @@ class Frame:
     in_view: list[float]
 
     def is_right(self, count: int) -> bool:
-        """Whether so many faces may be found. One that is half covered may count or not."""
+        """Whether finding `count` faces is right. A partly covered face may count or not."""
         return sum(share >= _SEEN for share in self.in_view) <= count <= sum(share > _HIDDEN for share in self.in_view)
 
 
 @dataclass(frozen=True)
 class TrackingResult:
-    """right: how many of the frames have the right number of faces. switched: tracks that end on another face than they
-    began on."""
+    """right: number of frames with the right number of faces. switched: number of tracks that end on another face than
+    they began on."""
 
     frames: int
     right: int
@@ -67,7 +66,7 @@ class TrackingResult:
 
 
 def move(ground: Image.Image, faces: list[MovingFace], frames: int) -> Iterator[Frame]:
-    """The frames of faces that move over a ground, the last one in front of the others."""
+    """The frames of faces that move over a background picture, the last face in front of the others."""
     for step in np.linspace(0, 1, frames):
         picture, placed, in_view = ground.copy(), [], []
         corners = [np.round(face.start + step * (face.end - face.start)) for face in faces]
@@ -105,7 +104,7 @@ def clips(crops: list[Image.Image], points_image: np.ndarray, rng: np.random.Gen
 
 
 def follow(predictor: Predictor, frames: Iterable[Frame]) -> TrackingResult:
-    """What the tracker makes of a clip."""
+    """Run the tracker over a clip and count its errors."""
     tracker = Tracker(predictor)
     count, right = 0, 0
     first: dict[int, int] = {}  # a track's number -> the face that it began on
@@ -132,7 +131,7 @@ def parse_arguments() -> argparse.Namespace:
 def main() -> None:
     arguments = parse_arguments()
     rng = np.random.default_rng(arguments.seed)
-    crops, points_image = read_faces(arguments.folder)
+    crops, points_image = read_crops(arguments.folder)
     if len(crops) < _USED:
         raise InputError(f"{arguments.folder}: expected at least {_USED} annotated crops, found {len(crops)}")
     chosen = rng.permutation(len(crops))[:_USED]

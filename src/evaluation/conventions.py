@@ -1,7 +1,7 @@
-"""Points of two conventions of one model, on the same faces: python3 -m src.evaluation.conventions PREPARED.
+"""Compare two conventions of one model on the same faces: python3 -m src.evaluation.conventions PREPARED.
 
-PREPARED holds faces with labels of the other convention as they are (`preparation.py --train_dirs`). A tenth of them,
-chosen by their names, is held out of what `src.training.convention` trains on; the errors are those of that tenth.
+PREPARED holds faces with unchanged labels in the other convention (`preparation.py --train_dirs`). A tenth of them,
+chosen by name, is held out from the training of `src.training.convention`; errors are measured on that tenth.
 """
 
 import argparse
@@ -24,14 +24,14 @@ from src.predict.runtimes import Runtime, look_repeatedly, open_model
 from src.synthesis.reposing.relabel import photo_sources
 
 CONVENTION = "300w"
-_PARTS = 10  # one of them is held out
+_PARTS = 10  # one of which is held out
 _BATCH = 64
 
 
 def of_sources(faces: PreparedFaces, only: list[str]) -> PreparedFaces:
-    """The faces whose names begin with one of these before their first underscore; all of them where none is named.
+    """The faces whose source, the name up to its first underscore, is one of `only`; all faces if `only` is empty.
 
-    Raises InputError for a name that no face has.
+    Raises InputError for a source that no face has.
     """
     sources = photo_sources(list(faces.names))
     absent = set(only) - set(sources)
@@ -39,14 +39,14 @@ def of_sources(faces: PreparedFaces, only: list[str]) -> PreparedFaces:
         found = ", ".join(sorted(set(sources)))
         raise InputError(f"expected faces of {', '.join(sorted(absent))}, found those of {found}")
     chosen = faces.take(np.isin(sources, only)) if only else faces
-    return replace(chosen, shares=np.empty(0))  # those are of the folders, whatever their faces are
+    return replace(chosen, shares=np.empty(0))  # shares belong to folders, not to sources of photographs
 
 
 def split(faces: PreparedFaces) -> tuple[PreparedFaces, PreparedFaces]:
-    """The faces to train on, and the tenth that is held out, chosen by the names alone, so that it is always the same.
+    """The faces to train on and the tenth held out, chosen by the names alone, so that it is always the same.
 
-    Names that differ in their last character go together: numbered neighbors often show one person or one photograph.
-    Raises InputError where one part is empty.
+    Names that differ only in their last character stay together, as neighboring numbers often show one person or one
+    photograph. Raises InputError if one part is empty.
     """
     groups = [Path(name).stem[:-1].encode("utf-8", "surrogateescape") for name in faces.names]
     held_out = np.array([zlib.crc32(group) % _PARTS == 0 for group in groups])
@@ -56,7 +56,7 @@ def split(faces: PreparedFaces) -> tuple[PreparedFaces, PreparedFaces]:
 
 
 def predict_points(runtime: Runtime, faces: PreparedFaces, looks: int) -> np.ndarray:
-    """points_unit (N, 68, 2) of prepared faces with so many looks at each."""
+    """points_unit (N, 68, 2) of prepared faces, predicted with this number of looks."""
     found = []
     for start in progress(range(0, len(faces), _BATCH), desc=runtime.config.convention, unit="batch"):
         squares = np.array(faces.images[start : start + _BATCH])
@@ -65,7 +65,7 @@ def predict_points(runtime: Runtime, faces: PreparedFaces, looks: int) -> np.nda
 
 
 def errors_of(points_unit: np.ndarray, faces: PreparedFaces) -> dict[str, np.ndarray]:
-    """Errors of points_unit (N, 68, 2) by their unit: (N, 68) in percent, or (N, 51)."""
+    """Errors of points_unit (N, 68, 2) in percent, by what they are relative to: (N, 68) or (N, 51) each."""
     eyes = interocular_errors(apply_affine(invert_affine(faces.affine), points_unit), faces.points_image)
     return {
         "of the crop's side, 68 points": unit_errors(points_unit, faces),
@@ -75,7 +75,10 @@ def errors_of(points_unit: np.ndarray, faces: PreparedFaces) -> dict[str, np.nda
 
 
 def describe(before: dict[str, np.ndarray], after: dict[str, np.ndarray], sources: np.ndarray) -> Iterator[str]:
-    """Lines on two sets of `errors_of` the same faces: each unit's mean and the paired difference, then by source."""
+    """Lines that compare two results of `errors_of` on the same faces: means and paired differences, then by source.
+
+    sources: (N,) names of the faces' sources.
+    """
     for unit, errors in before.items():
         low, high = bootstrap_interval(after[unit])
         least, most = bootstrap_interval(after[unit] - errors)
@@ -90,7 +93,7 @@ def describe(before: dict[str, np.ndarray], after: dict[str, np.ndarray], source
 
 
 def compare(first: Runtime, second: Runtime, faces: PreparedFaces, *, looks: int) -> str:
-    """What the second runtime's points gain on faces, by `describe`."""
+    """A comparison of two runtimes' points on the same faces, as text (`describe`)."""
     before, after = (errors_of(predict_points(runtime, faces, looks), faces) for runtime in (first, second))
     lines = describe(before, after, photo_sources(list(faces.names)))
     head = f"{len(faces)} faces, {looks} looks, {first.config.convention} -> {second.config.convention}, in percent"
@@ -98,9 +101,9 @@ def compare(first: Runtime, second: Runtime, faces: PreparedFaces, *, looks: int
 
 
 def add_faces_arguments(parser: argparse.ArgumentParser) -> None:
-    """The flags that say which faces have labels of the other convention."""
+    """Add the flags that say which faces have labels in the other convention."""
     parser.add_argument("prepared", type=Path, help="a prepared folder with labels of that convention")
-    parser.add_argument("--only", nargs="+", default=[], metavar="NAME", help="faces whose names begin so (all)")
+    parser.add_argument("--only", nargs="+", default=[], metavar="NAME", help="faces whose names begin with it (all)")
     parser.add_argument("--convention", default=CONVENTION, metavar="NAME", help="the convention's name")
     parser.add_argument("--model_path", type=Path, default="best.pth.tar", help="a model file")
 

@@ -1,7 +1,7 @@
 """How well a model withstands damage: python3 -m src.evaluation.damaged FOLDER, of face crops with an annot.pkl.
 
-Masks, sunglasses, blocks and cuts are drawn along the true points, so every model meets the same damage; whole
-pictures are darkened, blurred or turned as well. Errors are in percent of sqrt(H * W) of the undamaged crop.
+Masks, sunglasses, blocks and cuts are placed by the true points, so every model is given the same damage; other kinds
+darken, blur or turn the whole picture. Errors are in percent of sqrt(H * W) of the undamaged crop.
 """
 
 import argparse
@@ -28,7 +28,7 @@ Damage = Callable[[Image.Image, np.ndarray, np.random.Generator], tuple[Image.Im
 
 
 def clean(picture: Image.Image, points: np.ndarray, _: np.random.Generator) -> tuple[Image.Image, np.ndarray]:
-    """The picture as it is. Every damage takes and returns a picture and its points_image (68, 2)."""
+    """The unchanged picture. Every kind of damage takes and returns a picture and its points_image (68, 2)."""
     return picture, points
 
 
@@ -48,7 +48,7 @@ def medical_mask(picture: Image.Image, points: np.ndarray, _: np.random.Generato
 
 
 def sunglasses(picture: Image.Image, points: np.ndarray, _: np.random.Generator) -> tuple[Image.Image, np.ndarray]:
-    """A dark ellipse on each eye, turned as it is, and a line between them."""
+    """A dark ellipse on each eye, aligned with it, and a line between them."""
     draw, centers = ImageDraw.Draw(picture), []
     circle = np.linspace(0, 2 * np.pi, 60)[:, None]
     for first, last in _EYES:
@@ -64,7 +64,7 @@ def sunglasses(picture: Image.Image, points: np.ndarray, _: np.random.Generator)
 
 
 def block(picture: Image.Image, points: np.ndarray, rng: np.random.Generator) -> tuple[Image.Image, np.ndarray]:
-    """A gray block somewhere in the box, of 0.45 of its sides."""
+    """A gray block at a random place in the points' box, with 0.45 of its sides."""
     low, high = points.min(axis=0), points.max(axis=0)
     corner = low + rng.random(2) * 0.55 * (high - low)
     gray = int(rng.integers(256))
@@ -73,7 +73,7 @@ def block(picture: Image.Image, points: np.ndarray, rng: np.random.Generator) ->
 
 
 def cut(picture: Image.Image, points: np.ndarray, _: np.random.Generator) -> tuple[Image.Image, np.ndarray]:
-    """The left 35 % of the box is black, as if it lay outside of the picture."""
+    """The left 35 % of the points' box is black, as if it lay outside the picture."""
     left, right = points[:, 0].min(), points[:, 0].max()
     ImageDraw.Draw(picture).rectangle((0, 0, left + 0.35 * (right - left), picture.height), fill=(0, 0, 0))
     return picture, points
@@ -135,9 +135,9 @@ DAMAGES: dict[str, Damage] = {
 
 
 def measure(predictor: Predictor, folder: Path, *, kinds: list[str]) -> pd.DataFrame:
-    """A row for each kind of damage: nme in percent, its 95 % interval low and high, failures in percent, mean score.
+    """One row per kind of damage: nme in percent, its 95 % interval low and high, failures in percent, mean score.
 
-    Crops are given to the Predictor's plain call, without boxes. Raises InputError as `read_annotations` does.
+    The Predictor is called on crops, without boxes. Raises InputError as `read_annotations` does.
     """
     names, points_image = read_annotations(folder)
     rows = []

@@ -1,4 +1,4 @@
-"""Errors of a model on prepared faces, whatever file the model comes from."""
+"""Errors of a model, in memory or from any kind of file, on prepared faces."""
 
 import numpy as np
 from torch import nn
@@ -15,10 +15,10 @@ from src.predict.torch_runtime import TorchRuntime
 def evaluate(
     model: LandmarkNet | Runtime, faces: PreparedFaces, *, batch_size: int = 64, flip: bool = False
 ) -> np.ndarray:
-    """Errors (N, K) of the model's points in percent of sqrt(H * W) of the source picture; nothing is augmented.
+    """Errors (N, K) of the model's points in percent of sqrt(H * W) of the source picture, without augmentation.
 
-    model: a network, which is set to evaluation mode, or what `src.predict.runtimes.open_model` returns. With `flip`
-    the prediction is averaged with that of the mirrored picture.
+    model: a network, which is set to evaluation mode, or a runtime from `src.predict.runtimes.open_model`. flip:
+    average the prediction with that for the mirrored picture.
     """
     runtime = TorchRuntime(model) if isinstance(model, nn.Module) else model
     faces = faces.with_points(runtime.config.points)

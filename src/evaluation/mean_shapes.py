@@ -1,7 +1,7 @@
-"""Mean shapes: faces of one pose laid on a common shape; what still differs between two sets is how they are labeled.
+"""Mean shapes: faces in one pose are aligned, so that the difference left between two sets is how they are labeled.
 
 The similarity fit is that of Procrustes analysis (Gower, "Generalized Procrustes analysis", 1975) on the 51 inner
-points alone: the jaw, where conventions differ most, must not pull the rest.
+points alone, so that the jaw, where conventions differ most, does not shift the rest.
 """
 
 import numpy as np
@@ -14,17 +14,17 @@ _MAX_PITCH = 20.0  # degrees: a face with more pitch has another shape at the sa
 
 
 def in_pose(euler: np.ndarray, *, yaw: tuple[float, float]) -> np.ndarray:
-    """Which faces have |yaw| in [low, high) degrees and little pitch. euler: (N, 3) in degrees. Returns (N,) bool."""
+    """Whether faces have |yaw| in [low, high) degrees and little pitch: (N,) bool. euler: (N, 3) in degrees."""
     pitch, turn = np.abs(euler[:, 0]), np.abs(euler[:, 1])
     return (turn >= yaw[0]) & (turn < yaw[1]) & (pitch < _MAX_PITCH)
 
 
 def shapes_in_pose(points_image: np.ndarray, euler: np.ndarray, *, yaw: tuple[float, float]) -> np.ndarray:
-    """The faces in a pose, laid on the mean shape: (M, 68, 2) in the centimeters of `src.markup.MEAN_SHAPE`, y down.
+    """The faces in a pose, aligned with the mean shape: (M, 68, 2) in centimeters as `src.markup.MEAN_SHAPE`, y down.
 
     points_image: (N, 68, 2). euler: (N, 3) pitch, yaw, roll in degrees. Faces turned to the picture's left are
-    mirrored; a range that begins at 0 means frontal faces, each of which is the mean of itself and its mirror image.
-    Raises InputError where no face has such a pose.
+    mirrored; a range that begins at 0 means frontal faces, each averaged with its mirror image. Raises InputError if no
+    face is in such a pose.
     """
     low, high = yaw
     chosen = in_pose(euler, yaw=yaw)
@@ -40,10 +40,10 @@ def shapes_in_pose(points_image: np.ndarray, euler: np.ndarray, *, yaw: tuple[fl
 def chance_of_gap(
     first: np.ndarray, second: np.ndarray, *, draws: int = 1000, seed: int = 0
 ) -> tuple[float, float, float]:
-    """How far two sets' mean shapes lie apart, and whether chance alone could part them so.
+    """The distance between two sets' mean shapes, and whether chance could explain it (a permutation test).
 
-    first, second: (M, 68, 2) of `shapes_in_pose`. Returns the mean distance of the points, the distance that 95 % of
-    random divisions of all these faces into two sets of the same sizes stay below (a permutation test), and p.
+    first, second: (M, 68, 2) from `shapes_in_pose`. Returns the mean distance of the points, the distance below which
+    95 % of random divisions of all these faces into two sets of the same sizes stay, and the p-value.
     """
     rng, together = np.random.default_rng(seed), np.concatenate([first, second])
     flat = together.reshape(len(together), -1)
@@ -57,12 +57,14 @@ def chance_of_gap(
 
 
 def align(points: np.ndarray, reference: np.ndarray) -> np.ndarray:
-    """Lay faces on a reference by the best similarity map of their inner points. Points (N, 68, 2), reference (68, 2).
+    """Align faces with a reference by the best similarity map of their inner points.
+
+    points: (N, 68, 2). reference: (68, 2).
 
     Returns (N, 68, 2) in the reference's frame.
     """
     inner = list(INNER_51)
-    # With a point of the plane as a complex number, a similarity map is one factor and one shift.
+    # With points of the plane as complex numbers, a similarity map is one factor and one shift.
     source, target = points @ [1, 1j], reference @ [1, 1j]  # (N, 68), (68,)
     target_center = target[inner].mean()
     source = source - source[:, inner].mean(axis=1, keepdims=True)

@@ -1,4 +1,4 @@
-"""What others' models reach on the challenge's validation faces (`aflw_val`), for tables beside our own.
+"""Results of other people's models on the challenge's validation faces (`aflw_val`), for comparison with our own.
 
 Errors are in percent: nme of sqrt(H * W) of the crop, box of sqrt(w * h) of the true points' box.
 """
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Peer:
-    """A model of others. megabytes, mmacs (of all passes), box (an error for each of YAW_BINS): None where unknown."""
+    """Another project's model. megabytes, mmacs (all passes), box (one error per bin of YAW_BINS): None if unknown."""
 
     nme: float
     megabytes: float | None = None
@@ -18,7 +18,7 @@ class Peer:
 
 YAW_BINS = ("0-30", "30-60", "60-90")
 
-# Public weights, run on the 199 faces as their authors say, each with the box it wants, made from the true points.
+# Public weights, run on the 199 faces as their authors say, each with the kind of box it expects, from the true points.
 MEASURED = {
     "3DDFA_V2 x0.5, mirror averaged": Peer(1.462, 3.4, 100, (2.53, 3.44, 3.92)),
     "3DDFA_V2 x1.0, mirror averaged": Peer(1.475, 13.0, 368, (2.53, 3.46, 4.02)),
@@ -27,7 +27,7 @@ MEASURED = {
     "MediaPipe face mesh": Peer(2.77, box=(3.75, 7.09, 11.5)),
 }
 
-# Entries to the challenge: what their authors state, after training on FaceSynthetics at 384 pixels.
+# Entries to the challenge, trained on FaceSynthetics at 384 pixels: figures as their authors state them.
 PUBLISHED = {
     "published: MobileNetV3-small": Peer(2.68, 4.0),
     "published: MobileNetV3-large": Peer(2.45, 7.4),

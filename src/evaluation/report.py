@@ -35,7 +35,7 @@ def describe_errors(errors: np.ndarray, yaw: np.ndarray) -> str:
 
 
 def error_table(errors: np.ndarray, yaw: np.ndarray) -> pd.DataFrame:
-    """NME in percent: a row for all faces and one for each bin of |yaw|; columns faces (their number), all, regions.
+    """NME in percent: one row for all faces and one per bin of |yaw|; columns faces (their number), all, regions.
 
     errors: (N, 68) in percent. yaw: (N,) in degrees. A bin without a face holds NaN.
     """

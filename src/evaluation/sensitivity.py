@@ -27,7 +27,7 @@ DAMAGES: dict[str, str] = {
 def occlude(images: Tensor, points_input: Tensor, side: float, *, generator: torch.Generator) -> Tensor:
     """A gray square over each face, its center on a random landmark.
 
-    images: (B, 3, R, R). points_input: (B, 68, 2). side: share of the face's size, the root of its box's area.
+    images: (B, 3, R, R). points_input: (B, 68, 2). side: relative to the face's size, the root of its box's area.
     """
     batch, size = len(images), images.shape[-1]
     center = points_input[torch.arange(batch), torch.randint(points_input.shape[1], (batch,), generator=generator)]
@@ -72,7 +72,7 @@ def damage_faces(
 def measure(
     model: LandmarkNet, faces: PreparedFaces, kind: str, *, levels: list[float], seed: int, batch_size: int = 64
 ) -> pd.DataFrame:
-    """Error at each level of one damage, on the same faces with the same random numbers.
+    """Error at each level of one kind of damage, on the same faces with the same random numbers.
 
     Columns: damage, level, nme in percent of sqrt(H * W), low and high (its 95 % interval), failures in percent.
     """
@@ -89,7 +89,7 @@ def measure(
 def damaged_errors(
     model: LandmarkNet, faces: PreparedFaces, kind: str, *, level: float, seed: int, batch_size: int = 64
 ) -> np.ndarray:
-    """Errors (N, 68) in percent of sqrt(H * W) of the source picture, all pictures damaged."""
+    """Errors (N, 68) in percent of sqrt(H * W) of the source picture, with all pictures damaged."""
     model.eval()
     device = next(model.parameters()).device
     generator = torch.Generator().manual_seed(seed)

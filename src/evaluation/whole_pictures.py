@@ -1,102 +1,30 @@
 """How well faces are found in whole pictures: python3 -m src.evaluation.whole_pictures FOLDER, of annotated crops.
 
-The crops are turned, made small and pasted into photographs without faces (scikit-image's) and rendered backgrounds.
-Printed: the share that is found, the error beside that with true boxes, false faces in pictures without any, and how
-long one face takes.
+The crops are turned, reduced and pasted into backgrounds without faces (`src.evaluation.scenes`). Printed: the share of
+faces found, the error next to that with true boxes, false faces in pictures without any, and the time for one face.
 """
 
 import argparse
 import time
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageDraw, ImageFilter
-from skimage import data
+from PIL import Image
 
-from src.boxes import KINDS, affine_of_crop, box_of_points, crop_of_picture, cut_crop
+from src.boxes import box_of_points
 from src.command_line import Parser, progress, run_command
 from src.errors import InputError
-from src.evaluation.box_errors import read_faces
-from src.geometry import apply_affine
+from src.evaluation.scenes import Scene, background, make_scene, read_crops
 from src.predict.predictor import Predictor
-from src.synthesis.renderer.scenery import draw_background
 
-_PHOTOGRAPHS = (
-    "brick",
-    "cell",
-    "chelsea",
-    "coffee",
-    "coins",
-    "grass",
-    "gravel",
-    "hubble_deep_field",
-    "moon",
-    "page",
-    "rocket",
-)
-_FOUND = 0.1  # of the crop's side: mean point error of a face that was found
-EDGE = 0.06  # of a pasted crop's side: the margin around the disc that is pasted, whose border is soft
+_FOUND = 0.1  # of the crop's side: a face counts as found if its mean point error is smaller
 _PICTURE = (640, 480)  # pixels, of those without faces and of the one that is timed
 _REPEATS = 30
 
 
-@dataclass(frozen=True)
-class Scene:
-    """A picture with pasted faces: their points_image (N, 68, 2), and the side (N,) of their crops in pixels."""
-
-    picture: Image.Image
-    points_image: np.ndarray
-    side: np.ndarray
-
-
-def background(width: int, height: int, rng: np.random.Generator) -> Image.Image:
-    """A part of a photograph without faces, mirrored by chance, or a rendered background."""
-    if rng.random() < 0.3:
-        return Image.fromarray(draw_background(max(width, height), rng)[:height, :width])
-    photograph = Image.fromarray(getattr(data, rng.choice(_PHOTOGRAPHS))()).convert("RGB")
-    side = rng.uniform(0.6, 1.0) * min(photograph.size)
-    left, top = (rng.uniform(0, length - side) for length in photograph.size)
-    square = Image.fromarray(cut_crop(photograph, np.array([left, top, side]), max(width, height)))
-    square = square.transpose(Image.Transpose.FLIP_LEFT_RIGHT) if rng.random() < 0.5 else square
-    return square.crop((0, 0, width, height))
-
-
-def make_scene(
-    crops: list[Image.Image],
-    points_image: np.ndarray,
-    *,
-    size: tuple[int, int],
-    faces: tuple[float, float],
-    roll: float,
-    rng: np.random.Generator,
-) -> Scene:
-    """Crops side by side on a background of size = width, height.
-
-    points_image: (N, 68, 2) of the crops. faces: smallest and largest size of a face in pixels; larger than its place
-    in the picture is not possible. roll: degrees counterclockwise.
-    """
-    picture = background(*size, rng)
-    cell = size[0] / len(crops)
-    cos, sin = np.cos(np.radians(roll)), np.sin(np.radians(roll))
-    placed, sides = [], []
-    for column, (crop, points) in enumerate(zip(crops, points_image, strict=True)):
-        side = min(rng.uniform(*faces) / KINDS["landmarks"].share, cell, size[1])
-        pixels = max(16, round(side))
-        crop_box = crop_of_picture(*crop.size)
-        square = Image.fromarray(cut_crop(crop, crop_box, pixels)).rotate(roll, Image.Resampling.BICUBIC)
-        left = round(column * cell + rng.uniform(0, cell - pixels)) if cell > pixels else round(column * cell)
-        top = round(rng.uniform(0, max(0, size[1] - pixels)))
-        picture.paste(square, (left, top), soft_disc(pixels))
-        centered = apply_affine(affine_of_crop(crop_box), points) - 0.5
-        placed.append((centered @ np.array([[cos, -sin], [sin, cos]]) + 0.5) * pixels + (left, top))
-        sides.append(pixels)
-    return Scene(picture, np.array(placed), np.array(sides, float))
-
-
 def measure(predictor: Predictor, scenes: list[Scene], *, tiles: bool) -> dict[str, float]:
-    """found: share of the faces; nme: of the found ones, true_nme: of the same with boxes of the true points, both in
-    percent of their crops' sides; extra: found faces above a score of 0.5 where none is, a picture."""
+    """found: share of the faces found; nme: of these, and true_nme: of these with the true points' boxes, both in
+    percent of their crops' sides; extra: false faces with a score above 0.5, per picture."""
     found, true_errors, extra = [], [], 0
     for scene in progress(scenes, desc="finding", unit="picture"):
         faces = predictor.faces(scene.picture, tiles=tiles)
@@ -119,13 +47,13 @@ def measure(predictor: Predictor, scenes: list[Scene], *, tiles: bool) -> dict[s
 
 
 def false_faces(predictor: Predictor, count: int, *, tiles: bool, rng: np.random.Generator) -> list[float]:
-    """Scores of the faces that are found in pictures without any."""
+    """Scores of the false faces found in `count` pictures without faces."""
     pictures = (background(*_PICTURE, rng) for _ in range(count))
     return [face.score for picture in pictures for face in predictor.faces(picture, tiles=tiles)]
 
 
 def milliseconds(predictor: Predictor, picture: Image.Image) -> float:
-    """The fastest of some calls of `Predictor.faces` by the thread's own clock, which other work does not stop."""
+    """Fastest of several calls of `Predictor.faces`, by the thread's own CPU clock, which stops while others run."""
     times = []
     for _ in range(_REPEATS):
         start = time.thread_time()
@@ -144,7 +72,7 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--together", type=int, default=2, help="faces per picture")
     parser.add_argument("--rolls", type=float, nargs="+", default=[0, 30, 60, 90, 180], help="degrees")
     parser.add_argument("--tiles", action="store_true", help="look for small faces, too")
-    parser.add_argument("--count", type=int, default=0, help="the first so many crops; 0 is all")
+    parser.add_argument("--count", type=int, default=0, help="use only the first N crops; 0 is all")
     return parser.parse_args()
 
 
@@ -152,7 +80,7 @@ def main() -> None:
     arguments = parse_arguments()
     if arguments.together < 1 or min(arguments.size) < 64 or not 16 <= arguments.faces[0] <= arguments.faces[1]:
         raise InputError("expected --together of at least 1, --size of at least 64, and --faces from 16 pixels upward")
-    crops, points_image = read_faces(arguments.folder, arguments.count)
+    crops, points_image = read_crops(arguments.folder, arguments.count)
     predictor = Predictor(arguments.model_path, looks=arguments.looks)
     for roll in arguments.rolls:
         rng = np.random.default_rng(0)
@@ -182,14 +110,6 @@ def main() -> None:
 
 def _errors(points: np.ndarray, true_points: np.ndarray) -> np.ndarray:
     return np.linalg.norm(points - true_points, axis=-1).mean(axis=-1)
-
-
-def soft_disc(size: int) -> Image.Image:
-    """The opacity (size, size) of a pasted crop, as a gray picture: a disc that fades out at its border."""
-    mask = Image.new("L", (size, size))
-    margin = EDGE * size
-    ImageDraw.Draw(mask).ellipse((margin, margin, size - margin, size - margin), fill=255)
-    return mask.filter(ImageFilter.GaussianBlur(margin / 3))
 
 
 if __name__ == "__main__":

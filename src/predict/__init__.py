@@ -1,4 +1,4 @@
-"""Points of faces in a picture, by a model file of any runtime."""
+"""Prediction: the points of faces in pictures, from a model file for any runtime."""
 
 from src.predict.face import Face
 from src.predict.predictor import Predictor

@@ -1,9 +1,9 @@
 """Points of a list of pictures as text: python3 -m src.predict image_list.txt out_dir --model best.tflite.
 
-The list has the path of one picture a line, from the place where the command runs or from the list's own folder. Every
-picture gets one `.pts`-like file of its name, `<stem>.txt`, with a block for each of its faces from the picture's right
-to its left, as the challenges for embedded systems take them. Coordinates are those of `src.geometry`. Faces are
-detected in whole pictures, unless boxes say where they are or every picture is a crop around one face.
+The list has one picture's path per line, relative to the working directory or to the list's own folder. Each picture
+gets one `.pts`-like file named after it, `<stem>.txt`, with a block for each of its faces from the picture's right to
+its left, as challenges for embedded systems expect. Coordinates are those of `src.geometry`. Faces are detected in
+whole pictures, unless boxes say where they are or every picture is a crop around one face.
 """
 
 import argparse
@@ -28,7 +28,7 @@ _COUNTS = (NUM_POINTS, len(INNER_51))
 
 def parse_arguments() -> argparse.Namespace:
     parser = Parser(description=__doc__)
-    parser.add_argument("image_list", type=Path, help="a text file with one picture's path a line")
+    parser.add_argument("image_list", type=Path, help="a text file with one picture's path per line")
     parser.add_argument("out_dir", type=Path, help="where the text files go")
     parser.add_argument("--model", type=Path, default="best.pth.tar", help=".pth.tar, .onnx or .tflite")
     parser.add_argument("--convention", metavar="NAME", help="of the points, one that the model has (its own)")
@@ -75,17 +75,17 @@ def main() -> None:
 
 
 def read_list(path: Path) -> list[Path]:
-    """The pictures of a list. Raises InputError for a missing picture, and for two whose text files would be one."""
+    """The pictures of a list. Raises InputError for a missing picture, and for two that would share a text file."""
     if not path.is_file():
-        raise InputError(f"{path}: no such file; expected a list of pictures, one path a line")
+        raise InputError(f"{path}: no such file; expected a list of pictures, one path per line")
     with about(path):
         lines = read_bytes(path).decode("utf-8", errors="surrogateescape").splitlines()
     pictures = [_locate(Path(line.strip()), path.parent) for line in lines if line.strip()]
     if not pictures:
-        raise InputError(f"{path}: expected one picture's path a line, found an empty file")
+        raise InputError(f"{path}: expected one picture's path per line, found an empty file")
     named: dict[str, Path] = {}
     for picture in pictures:
-        key = folded(picture.stem)  # as file systems that do not tell case apart
+        key = folded(picture.stem)  # names that a case-insensitive file system would not tell apart
         if key in named:
             raise InputError(f"{path}: expected different names, found {named[key]} and {picture}")
         named[key] = picture
@@ -93,7 +93,7 @@ def read_list(path: Path) -> list[Path]:
 
 
 def format_faces(points_image: np.ndarray) -> str:
-    """Faces (N, K, 2) as blocks of a .pts file, from the picture's right to its left."""
+    """points_image (N, K, 2) as blocks of a .pts file, from the picture's right to its left."""
     return "".join(face_block(points, decimals=3) for points in points_image[right_to_left(points_image)])
 
 

@@ -1,8 +1,8 @@
 """Faces in whole pictures by BlazeFace (Bazarevsky et al., "BlazeFace: Sub-millisecond Neural Face Detection on Mobile
 GPUs", 2019): its back-camera network's decoding, non-maximum suppression, and tiles for small faces.
 
-A detector is anything with `detect` and a `kind`; `BlazeFace` takes the network as a function, so that every runtime
-serves (`src.predict.detector_file`).
+A detector is anything with `detect` and a `kind`; `BlazeFace` takes the network as a function, so that it works with
+every runtime (`src.predict.detector_file`).
 """
 
 from collections.abc import Callable
@@ -16,10 +16,10 @@ from src.boxes import BoxKind, crop_of_picture, cut_crop
 
 _INPUT = 256  # pixels
 _GRIDS = ((16, 2), (8, 6))  # cells per side and anchors per cell of the network's two maps: 896 anchors
-LEAST_SCORE, OVERLAP = 0.5, 0.3  # of a detection; of the boxes of two faces
-_RIGHT_EYE, _LEFT_EYE, _MOUTH = 0, 1, 3  # of a person, among the six points of a detection
-TILTED = 30.0  # degrees: smaller rolls are the landmark network's own business
-SMALLEST_TILE = 256  # pixels: smaller tiles would be enlarged
+LEAST_SCORE, OVERLAP = 0.5, 0.3  # minimum score of a detection; maximum IoU of two faces' boxes
+_RIGHT_EYE, _LEFT_EYE, _MOUTH = 0, 1, 3  # the person's, among the six points of a detection
+TILTED = 30.0  # degrees: smaller rolls are left to the landmark network
+SMALLEST_TILE = 256  # pixels: the network's input, so smaller tiles would be enlarged
 
 Network = Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]  # (256, 256, 3) in [-1, 1] -> (896, 16), (896,)
 
@@ -34,24 +34,23 @@ class Detections:
 
 
 class Detector(Protocol):
-    """What `Predictor` asks for the faces of a picture. kind: what its boxes hold."""
+    """The interface that `Predictor` needs to find the faces of a picture. kind: what its boxes enclose."""
 
     kind: BoxKind
 
     def detect(self, picture: Image.Image, *, tiles: bool = False) -> Detections:
-        """The faces of an RGB picture, the surest first. tiles: look for small ones, too."""
+        """The faces of an RGB picture, highest score first. tiles: also look for small ones."""
 
 
 def detect_upside_down(detector: Detector, picture: Image.Image, *, tiles: bool = False) -> Detections:
-    """The faces of a picture that is upside down: no detector here knows faces that are turned by more than 100
-    degrees."""
+    """The upside-down faces of a picture, found by turning it: detectors miss faces turned by more than 100 degrees."""
     found = detector.detect(picture.transpose(Image.Transpose.ROTATE_180), tiles=tiles)
     boxes = (np.array(picture.size * 2) - found.boxes)[:, [2, 3, 0, 1]]
     return Detections(boxes, found.score, found.roll + 180)
 
 
 class BlazeFace:
-    """network: the back-camera model. least_score: of a detection. overlap: boxes that share more are one face."""
+    """network: the back-camera model. least_score: of a detection. overlap: boxes with a larger IoU are one face."""
 
     kind = BoxKind(0.556, (0.50, 0.541))
 
@@ -67,7 +66,7 @@ class BlazeFace:
         return Detections(points[kept, :2].reshape(-1, 4), score[kept], _roll(points[kept, 2:]))
 
     def _detect_in(self, picture: Image.Image, crop: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Points (N, 8, 2) in pixels of the picture and scores (N,) of what may be faces in one crop (3,)."""
+        """Points (N, 8, 2) in pixels of the picture and scores (N,) of the candidates in one crop (3,)."""
         square = cut_crop(picture, crop, _INPUT)
         raw, logits = self.network(square.astype(np.float32) / 127.5 - 1)
         score = 1 / (1 + np.exp(-np.clip(logits.astype(np.float64), -100, 100)))
@@ -79,7 +78,7 @@ class BlazeFace:
 
 
 def non_maximum_suppression(boxes: np.ndarray, score: np.ndarray, overlap: float) -> np.ndarray:
-    """Which of boxes (N, 4) stay, the best score first, where each overlaps every better one by at most this IoU."""
+    """Indices of the boxes (N, 4) to keep, best score first: each overlaps every better one by at most this IoU."""
     kept: list[int] = []
     for i in np.argsort(-score, kind="stable"):
         if not kept or overlaps(boxes[i], boxes[kept]).max() <= overlap:
@@ -109,9 +108,9 @@ _ANCHORS = _anchors()
 
 
 def _roll(points: np.ndarray) -> np.ndarray:
-    """Counterclockwise roll (N,) in degrees from eyes and mouth (N, 6, 2), 0 where it is small.
+    """Counterclockwise roll (N,) in degrees from a detection's points (N, 6, 2), 0 where it is small.
 
-    The direction from the eyes' middle to the mouth, which a profile's eyes do not blur.
+    It is the direction from the midpoint of the eyes to the mouth, which stays reliable in profile.
     """
     down = points[:, _MOUTH] - points[:, [_RIGHT_EYE, _LEFT_EYE]].mean(axis=1)
     roll = np.degrees(np.arctan2(down[:, 0], down[:, 1]))
@@ -119,7 +118,7 @@ def _roll(points: np.ndarray) -> np.ndarray:
 
 
 def _tiles(width: int, height: int) -> list[np.ndarray]:
-    """Square crops (3,) that overlap by half: sides of a half and a quarter of the picture's longer side."""
+    """Square crops (3,) that overlap by half, with sides of a half and a quarter of the picture's longer side."""
     tiles = []
     for side in (max(width, height) / 2, max(width, height) / 4):
         if side >= SMALLEST_TILE:
@@ -129,7 +128,7 @@ def _tiles(width: int, height: int) -> list[np.ndarray]:
 
 
 def _starts(length: int, side: float) -> np.ndarray:
-    """Where tiles begin along one axis; a tile that is longer than the picture is centered."""
+    """Where tiles begin along one axis; a tile longer than the picture is centered."""
     if side >= length:
         return np.array([(length - side) / 2])
     return np.linspace(0, length - side, int(np.ceil(2 * (length - side) / side)) + 1)

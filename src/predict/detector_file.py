@@ -13,7 +13,10 @@ _INPUT, _RAW, _LOGITS = (1, 256, 256, 3), (1, 896, 16), (1, 896, 1)  # shapes of
 
 
 def open_detector(path: str | Path | None = None, *, threads: int = 1) -> BlazeFace:
-    """Open the detector. path: .tflite or .onnx; None is where `make detector` puts it. Raises InputError."""
+    """Open the detector. path: .tflite or .onnx; None is where `make detector` puts it.
+
+    threads: of the runtime. Raises InputError for a missing file, another ending, and another network.
+    """
     path = DETECTOR_PATH if path is None else Path(path)
     if not path.is_file():
         remedy = "run make detector (and make wheel for the light package), or give face boxes or crops"

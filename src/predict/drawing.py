@@ -22,24 +22,24 @@ _AXES = ((255, 90, 80), (90, 230, 90), (90, 150, 255))  # x to the picture's rig
 _AXIS_LENGTH = 0.5  # of the face's size
 _DOUBTFUL, _CLOSED, _TEXT = (255, 170, 60), (255, 90, 80), (255, 255, 255)
 _NOSE_TIP = 30
-_LINE = 12  # a line of text at a size of 1 is about as long, so that it is as wide as the face
-_TEXT_SIZES = (9.0, 20.0)  # pixels
-_SMALL_FACE = 60.0  # pixels: beside smaller ones there is room for the score alone
+_LINE = 12  # length of a line of text at size 1; text is scaled to be as wide as the face
+_TEXT_SIZES = (9.0, 20.0)  # pixels, smallest and largest
+_SMALL_FACE = 60.0  # pixels: smaller ones have room only for the score
 
 
 def draw_faces(
     picture: Image.Image, faces: Sequence["Face"], *, names: Sequence[str] = (), note: str = ""
 ) -> Image.Image:
-    """A new picture with faces over it; only their surroundings are touched.
+    """A new picture with faces drawn on it; pixels away from them keep their values.
 
-    names: a line over each face's numbers. note: a line at the picture's top.
+    names: a line above each face's numbers. note: a line at the picture's top.
 
-    Points of a doubtful face (score below 0.5) are orange instead of green, the outline of a closed eye is red. Of the
-    axes of the head, red is its x, green its y and blue its z (see `src.pose`).
+    Points of a doubtful face (score below 0.5) are orange instead of green; the outline of a closed eye is red. Of the
+    head's axes, x is red, y green and z blue (see `src.pose`).
     """
     scale = np.clip(max(picture.size), _SMALLEST, _LONGEST) / max(picture.size)
     size = tuple(max(1, round(length * scale)) for length in picture.size)
-    drawing = picture.resize(size, Image.Resampling.BILINEAR, reducing_gap=2.0)  # a copy where nothing is to be done
+    drawing = picture.resize(size, Image.Resampling.BILINEAR, reducing_gap=2.0)  # a copy even if the size is the same
     for face, name in zip(faces, names or [""] * len(faces), strict=True):
         _draw_one(drawing, face, name)
     if note:
@@ -62,7 +62,7 @@ def draw_dots(draw: ImageDraw.ImageDraw, points: np.ndarray, color: tuple[int, i
 
 
 def _draw_one(drawing: Image.Image, face: "Face", name: str) -> None:
-    """Draw on an enlarged copy of the face's surroundings, and put them back reduced; untouched pixels keep a value."""
+    """Draw on an enlarged copy of the face's surroundings and paste it back reduced, which keeps untouched pixels."""
     points = face.points * (drawing.width / face.picture.width)
     left, top, right, bottom = box_of_points(points)
     width, size = right - left, np.sqrt((right - left) * (bottom - top))
@@ -96,7 +96,7 @@ def _label(face: "Face", width: float, name: str) -> str:
 
 
 def _draw_axes(draw: ImageDraw.ImageDraw, origin: np.ndarray, euler: np.ndarray, length: float) -> None:
-    """The head's three axes from `origin`, those that point away from the viewer first."""
+    """The head's three axes from `origin` (2,), drawn from back to front."""
     ends = rotation_matrix(euler).T * length  # (3 axes, x y z), y up
     for axis in np.argsort(ends[:, 2]):
         end = origin + ends[axis, :2] * [1, -1]
@@ -104,7 +104,7 @@ def _draw_axes(draw: ImageDraw.ImageDraw, origin: np.ndarray, euler: np.ndarray,
 
 
 def _write(draw: ImageDraw.ImageDraw, place: tuple[float, float], text: str, *, size: float) -> None:
-    """Text that stays inside the drawing, readable on any ground."""
+    """Text that stays inside the drawing and is readable on any background."""
     _, _, right, bottom = draw.multiline_textbbox((0, 0), text, font_size=size)
     x = np.clip(place[0], 0, max(0, draw.im.size[0] - right))
     y = np.clip(place[1], 0, max(0, draw.im.size[1] - bottom))

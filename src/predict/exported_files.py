@@ -4,10 +4,10 @@ The properties are text: `model_config` (JSON of the ModelConfig), `input_size` 
 y and side of the part of the letterboxed square that the network sees), `mean_face` (JSON: 68 x 2 of points_input),
 `nme` (percent, on the faces that the training was validated on; empty where unknown), `license`, `input` (crop: the
 network alone; picture: letterbox, resizing and crop inside), `looks` (`src.predict.looks`) and `points` (the output's
-frame). An .onnx file holds them as its metadata; a .tflite file as `metadata.json` in a zip behind the model, where
-TensorFlow Lite's own associated files stand. An .onnx file of crops also has `rules` (JSON: `src.export.rules`).
-`digest` is the SHA-256 of an .onnx file with 64 zeros in the digest's place, and of the model before the zip in a
-.tflite file, so that a flipped bit is noticed.
+frame). An .onnx file holds them as its metadata; a .tflite file as `metadata.json` in a zip appended to the model,
+where TensorFlow Lite keeps associated files. An .onnx file for crops also has `rules` (JSON: `src.export.rules`).
+`digest` is the SHA-256 of an .onnx file with 64 zeros in the digest's place, and in a .tflite file that of the model
+before the zip, so that a flipped bit is noticed.
 """
 
 import contextlib
@@ -45,7 +45,7 @@ _MOST_OF_A_MODEL = 512_000_000  # bytes
 
 @dataclass(frozen=True)
 class Metadata:
-    """An exported file's properties. nme: percent, nan where unknown; input: a key of FRAMES; looks: inside of it."""
+    """An exported file's properties. nme: percent, NaN if unknown; input: a key of FRAMES; looks: number built in."""
 
     config: ModelConfig
     mean_face: np.ndarray  # (68, 2) points_input
@@ -56,8 +56,8 @@ class Metadata:
 
 
 def properties(config: ModelConfig, *, nme: float = math.nan, takes: str = "crop", looks: int = 1) -> dict[str, str]:
-    """The properties of a file to be written. takes: a key of FRAMES."""
-    from src.network.heads.regression import mean_face  # PyTorch, which reading files does without
+    """The properties of a file to be written. nme: percent; takes: a key of FRAMES; looks: number built in."""
+    from src.network.heads.regression import mean_face  # imports PyTorch, which readers do not need
 
     return {
         "model_config": json.dumps(to_dict(replace(config, auxiliary=False))),
@@ -74,14 +74,14 @@ def properties(config: ModelConfig, *, nme: float = math.nan, takes: str = "crop
 
 
 def seal(path: str | Path) -> None:
-    """Put the digest of an .onnx file into the place that `properties` left for it."""
+    """Write an .onnx file's digest into the place that `properties` reserved for it."""
     content = Path(path).read_bytes()
     digest = hashlib.sha256(content).hexdigest()
     Path(path).write_bytes(content.replace(NO_DIGEST.encode(), digest.encode(), 1))
 
 
 def read_metadata(values: Mapping[str, str], path: str | Path) -> Metadata:
-    """Parse a file's properties. Raises InputError where they are missing or damaged."""
+    """Parse a file's properties. Raises InputError if they are missing or damaged."""
     try:
         metadata = Metadata(
             config=read_config(ModelConfig, json.loads(values["model_config"])),
@@ -108,10 +108,10 @@ def open_onnx(path: str | Path, *, threads: int = 1) -> "InferenceSession":
     onnxruntime, content = needed("onnxruntime"), _read(path)
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
-    options.log_severity_level = 4  # errors are raised, not logged as well: hence no fallback, which prints them
+    options.log_severity_level = 4  # errors are raised; they need not be logged, or printed by a fallback
     try:
         return onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"], enable_fallback=0)
-    except Exception as error:  # ONNX Runtime has an exception type for each of its codes
+    except Exception as error:  # ONNX Runtime has one exception type per error code
         raise InputError(_unusable(path, "an ONNX file", error)) from None
 
 
@@ -127,7 +127,7 @@ def open_tflite(path: str | Path, *, threads: int = 1) -> "Interpreter":
 
 
 def run_onnx(session: "InferenceSession", outputs: list[str] | None, inputs: dict, path: str | Path) -> list:
-    """What an opened file's network computes. Raises InputError where its pieces do not fit each other or the input."""
+    """What an opened file's network computes. Raises InputError if its parts do not fit each other or the input."""
     try:
         return session.run(outputs, inputs)
     except Exception as error:  # as above
@@ -135,7 +135,7 @@ def run_onnx(session: "InferenceSession", outputs: list[str] | None, inputs: dic
 
 
 def onnx_metadata(session: "InferenceSession", path: str | Path) -> Metadata:
-    """The properties of an opened .onnx file. Raises InputError where they are missing or damaged."""
+    """The properties of an opened .onnx file. Raises InputError if they are missing or damaged."""
     try:
         values = dict(session.get_modelmeta().custom_metadata_map)
     except UnicodeDecodeError:
@@ -148,7 +148,7 @@ def onnx_metadata(session: "InferenceSession", path: str | Path) -> Metadata:
 
 
 def tflite_metadata(path: str | Path) -> Metadata:
-    """The properties of a .tflite file. Raises InputError where they are missing or damaged."""
+    """The properties of a .tflite file. Raises InputError if they are missing or damaged."""
     _check_file(path)
     values: dict[str, str] = {}
     with (
@@ -165,7 +165,7 @@ def tflite_metadata(path: str | Path) -> Metadata:
 
 
 def append_properties(path: str | Path, values: Mapping[str, str]) -> None:
-    """Put the properties, and the digest, behind a .tflite model."""
+    """Append the properties and the digest to a .tflite model."""
     digest = hashlib.sha256(Path(path).read_bytes()).hexdigest()
     with zipfile.ZipFile(path, "a") as archive:
         archive.writestr(_ASSOCIATED, json.dumps(dict(values) | {"digest": digest}, indent=2))
@@ -179,12 +179,12 @@ def _check_digest(content: bytes, digest: str, path: str | Path) -> None:
 
 
 def needed(name: str, *, remedy: str = INSTALL) -> ModuleType:
-    """Import an optional module. Raises InputError with the command that installs it where it is missing."""
+    """Import an optional module. If it is missing, raises InputError with the command that installs it."""
     package = name.split(".")[0]
     try:
         return importlib.import_module(name)
     except ModuleNotFoundError as error:
-        if (error.name or "").split(".")[0] != package:  # it is there, and what it needs itself is not
+        if (error.name or "").split(".")[0] != package:  # it is installed, but one of its own dependencies is not
             raise
         raise InputError(f"this needs the package {package}, which is not installed; {remedy}") from None
 
@@ -195,7 +195,7 @@ def _check_file(path: str | Path) -> None:
 
 
 def _read(path: str | Path) -> bytes:
-    """A model file's content: the runtimes know no paths but those in UTF-8."""
+    """A model file's content, read here because the runtimes can only open paths in UTF-8."""
     _check_file(path)
     with about(path):
         return read_bytes(path, most=_MOST_OF_A_MODEL)

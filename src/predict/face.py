@@ -1,4 +1,4 @@
-"""One found face: points, score, box, head pose and eyes, with a drawing and a plain dictionary of it."""
+"""One found face: points, score, box, head pose and eyes, which can be drawn and turned into a plain dictionary."""
 
 from dataclasses import dataclass, field
 
@@ -12,19 +12,19 @@ from src.predict.drawing import draw_faces
 from src.predict.search import Region
 from src.predict.turns import turned
 
-DOUBTFUL_BELOW = 0.5  # score: such points are drawn in another color
+DOUBTFUL_BELOW = 0.5  # score: below it, points are drawn in another color
 UPSIDE_DOWN_ABOVE = 120.0  # degrees of in-plane rotation
-NOTHING_BELOW = 0.1  # score: what a detector found there is no face
+NOTHING_BELOW = 0.1  # score: below it, a detection is taken to be no face
 
 
 @dataclass(frozen=True, eq=False)
 class Face:
     """A face in a picture. All coordinates are pixels of the picture (`src.geometry`: centers at .5).
 
-    points: (68, 2). score: the probability that their NME is below 3 %. box: (4,) left, top, right, bottom, as it was
-    given or detected, or that of the points. pose: (3,) pitch, yaw, roll in degrees (`src.pose`, but with a roll in
-    (-180, 180], which also holds for heads that are sideways or upside down). eyes: (2,) aspect ratios of the eyes
-    (`src.eyes`): of points 36-41 and of 42-47; NaN for a hidden one.
+    points: (68, 2). score: the probability that their NME is below 3 %. box: (4,) left, top, right, bottom, as given or
+    detected, else that of the points. pose: (3,) pitch, yaw, roll in degrees (`src.pose`, but with a roll in
+    (-180, 180], which covers heads that are sideways or upside down). eyes: (2,) aspect ratios (`src.eyes`) of points
+    36-41 and of 42-47; NaN for a hidden eye. picture: the one that the face was found in.
     """
 
     points: np.ndarray
@@ -40,15 +40,15 @@ class Face:
 
     @property
     def is_upside_down(self) -> bool:
-        """Whether its head is turned by more than `UPSIDE_DOWN_ABOVE` in the picture."""
+        """Whether the head is rotated by more than `UPSIDE_DOWN_ABOVE` in the picture's plane."""
         return bool(abs(in_plane_rotation(self.pose)) > UPSIDE_DOWN_ABOVE)
 
     def plot(self, picture: Image.Image | None = None) -> Image.Image:
-        """A new picture with this face drawn on it: on its own picture, or on the last face's plot."""
+        """A copy of `picture`, by default its own, with this face drawn on it; to draw several, pass the last plot."""
         return draw_faces(self.picture if picture is None else picture, [self])
 
     def to_dict(self) -> dict:
-        """Plain numbers and lists, as JSON takes them; a hidden eye is None."""
+        """Plain numbers and lists, ready for JSON; a hidden eye is None."""
         eyes = [None if np.isnan(ratio) else round(float(ratio), 4) for ratio in self.eyes]
         return {
             "score": round(self.score, 4),
@@ -61,13 +61,13 @@ class Face:
 
 
 def make_face(points_image: np.ndarray, score: float, roll: float, region: Region) -> Face:
-    """The face of a region from points_image (68, 2) that were found in a view turned by `roll` degrees."""
+    """The face of a region from points_image (68, 2) that were found in a view rotated by `roll` degrees."""
     pose = pose_of_points(points_image, roll)
     box = box_of_points(points_image) if region.is_crop else region.box
     return Face(points_image, float(score), box, pose, eye_openness(points_image, pose[1]), region.picture)
 
 
 def pose_of_points(points_image: np.ndarray, roll: float = 0.0) -> np.ndarray:
-    """Pitch, yaw and roll (3,) in degrees of a face that stands upright, more or less, where `roll` is taken out."""
+    """Pitch, yaw and roll (3,) in degrees of points_image (68, 2) that are about upright once `roll` is undone."""
     pitch, yaw, rest = fit_pose(turned(points_image, roll)[None])[0]
     return np.array([pitch, yaw, 180 - (180 - rest - roll) % 360])

@@ -1,4 +1,4 @@
-"""Pictures of any kind (files, bytes, PIL images, arrays, tensors) as upright RGB images."""
+"""Pictures of any kind (files, bytes, PIL images, arrays, tensors), read as upright RGB images."""
 
 import io
 import sys
@@ -23,17 +23,17 @@ _SHAPES = "expected an array (H, W), (H, W, 1), (H, W, 3) or (H, W, 4) of uint8"
 
 
 def is_one_picture(pictures: object) -> bool:
-    """Whether this is one picture, or nothing that has parts; an array or tensor of four axes is a list."""
+    """Whether this is one picture (or not iterable at all); an array or tensor with four axes is a list of pictures."""
     is_whole = isinstance(pictures, str | Path | Encoded | Image.Image) or not isinstance(pictures, Iterable)
     return is_whole or getattr(pictures, "ndim", 4) <= 3
 
 
 def read_picture(picture: Picture, *, channels: Channels = "RGB") -> Image.Image:
-    """An RGB picture as people see it (EXIF rotation applied, transparency over black, 16 bits scaled).
+    """An RGB picture as viewers show it (EXIF rotation applied, transparency over black, 16 bits scaled to 8).
 
     picture: a path; the bytes of a picture file; a PIL image; an array (H, W) or (H, W, 1) gray, (H, W, 3) or, with
     alpha, (H, W, 4) uint8; or a tensor (1, 3 or 4, H, W), uint8 or float in [0, 1]. channels: the order in arrays and
-    tensors; OpenCV's is "BGR". Raises InputError.
+    tensors; OpenCV's is "BGR". Raises InputError for anything else, and for a picture that cannot be decoded.
     """
     if channels not in ("RGB", "BGR"):
         raise InputError(f"expected channels RGB or BGR, found {channels!r}")
@@ -64,12 +64,12 @@ def _read_file(path: Path) -> Image.Image:
 def _from_image(picture: Image.Image) -> Image.Image:
     try:
         return upright(picture)
-    except DAMAGED as error:  # an image that was opened, but not decoded yet
+    except DAMAGED as error:  # the image was opened but not decoded before
         raise InputError(f"the picture cannot be decoded ({error})") from None
 
 
 def _is_tensor(picture: object) -> bool:
-    """Without importing PyTorch: where nobody did, there is no tensor."""
+    """Whether this is a tensor, without importing PyTorch: if nobody has imported it, there are no tensors."""
     torch = sys.modules.get("torch")
     return torch is not None and isinstance(picture, torch.Tensor)
 

@@ -1,4 +1,4 @@
-"""68 points and a confidence for faces in pictures of any kind, by one call.
+"""68 points and a confidence for each face, in pictures of any kind, from one call.
 
 predictor = Predictor("best.pth.tar")                       # or an .onnx or a .tflite file
 faces = predictor.faces("group.jpg")                        # a whole picture: its faces are detected
@@ -30,21 +30,22 @@ if TYPE_CHECKING:
     import torch
 
 Boxes = np.ndarray | Sequence | None
-_PICTURES_AT_ONCE = 16  # that are held in memory
-SAME_FACE = 0.3  # IoU of the points' boxes: detections that led to one face, or to an imagined one over it
-UPSIDE_DOWN_SCORE = 0.7  # least one of a detected face that is upside down: such are imagined most often
+_PICTURES_AT_ONCE = 16  # held in memory
+SAME_FACE = 0.3  # IoU of the points' boxes: above it, two detections led to one face, or one is a false face over it
+UPSIDE_DOWN_SCORE = 0.7  # minimum of a detected upside-down face; most false faces are upside down
 
 
 class Predictor:
-    """Points of faces from a model file.
+    """Predicts the points of faces with a model file.
 
-    box_kind: what the boxes hold, a name of `src.boxes.KINDS` or a BoxKind of your detector. turns: look again at faces
-    whose looks disagree, with the picture turned by 90, 180 and 270 degrees. looks: how often each view is looked at
-    (`src.predict.looks`), 2 or 3. convention: what the points mean, one that the file has (`src.network.conventions`),
-    such as "300w" for the visible outline; None is the file's own. detector: of whole pictures, an object
-    (`src.predict.detector`) or its file; None is the one that `make detector` fetches, opened when it is needed.
-    threads: of all computing, in every runtime. device: of checkpoints. Raises InputError for a file that cannot be
-    used, and for a device that is not there. `calibration` turns agreement into the score: the shipped model's.
+    box_kind: what given boxes enclose, a name in `src.boxes.KINDS` or a BoxKind describing your detector. turns: if the
+    looks at a face disagree, look again with the picture turned by 90, 180 and 270 degrees. looks: number of looks at
+    each view (`src.predict.looks`), 2 or 3. convention: the points' annotation scheme, one of the file's
+    (`src.network.conventions`), such as "300w" for the visible outline; None is the file's own. detector: for whole
+    pictures, an object (`src.predict.detector`) or its file; None is the one that `make detector` fetches, opened when
+    first needed. threads: for all computing, in every runtime. device: for checkpoints. Raises InputError for a file
+    that cannot be used and for a missing device. The attribute `calibration`, which turns disagreement into the score,
+    is the shipped model's.
     """
 
     def __init__(
@@ -74,6 +75,7 @@ class Predictor:
 
     @property
     def detector(self) -> Detector:
+        """The face detector, opened at its first use. Raises InputError if its file is missing or unusable."""
         if self._detector is None or isinstance(self._detector, str | Path):
             self._detector = open_detector(self._detector, threads=self.threads)
         return self._detector
@@ -81,16 +83,16 @@ class Predictor:
     def __call__(
         self, pictures: Picture | Sequence[Picture], boxes: Boxes = None, *, channels: Channels = "RGB"
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Predict the faces of one picture or of a list.
+        """Predict the points of the faces in one picture or in a list of pictures.
 
-        A picture is anything that `src.predict.picture_input.read_picture` takes, and channels the order of its arrays;
-        an array or tensor with one more axis in front is a list. boxes: for one picture (4,) or (N, 4) left, top,
-        right, bottom in its pixels, N may be 0; for a list, one such array a picture. None, alone or in the list, says
-        that a picture is a crop around one face as the challenge makes them.
+        pictures: anything that `src.predict.picture_input.read_picture` takes, or a list of such; an array or tensor
+        with a further axis in front is a list. channels: their order in arrays. boxes: for one picture (4,) or (N, 4)
+        left, top, right, bottom in its pixels, where N may be 0; for a list, one such array per picture. None, alone or
+        in the list, means that a picture is a crop around one face as the challenge makes them.
 
         Returns points_image (B, 68, 2) in pixels of each picture and score (B,), the probability that the NME is below
         3 % of the crop's side. Faces come in the order of the pictures, then of their boxes. Raises InputError for a
-        picture that cannot be read, and for a box without size or outside of its picture.
+        picture that cannot be read, and for a box that is empty or outside its picture.
         """
         parts = [(np.empty((0, 68, 2)), np.empty(0))]
         for images, their_boxes in _paired(pictures, boxes, channels):
@@ -114,10 +116,10 @@ class Predictor:
     ) -> list[Face] | list[list[Face]]:
         """The faces of one picture, as a list; of several pictures, as a list of such lists.
 
-        pictures, boxes, channels: as in a call, but without boxes faces are detected in whole pictures. crops: pictures
-        without boxes are crops around one face. tiles: detect small faces, too, at ten times the cost.
-        least_score: detected faces of a lower one are left out; given boxes always give a face. Raises InputError as a
-        call does, and where the detector's file is missing.
+        pictures, boxes, channels: as in `__call__`, but without boxes, faces are detected in whole pictures. crops:
+        pictures without boxes are crops around one face. tiles: also detect small faces, at ten times the cost.
+        least_score: detected faces with a lower score are left out; a given box always yields a face. Raises InputError
+        as `__call__` does, and if the detector's file is missing.
         """
         result: list[list[Face]] = []
         for images, their_boxes in _paired(pictures, boxes, channels):
@@ -139,7 +141,7 @@ class Predictor:
         return result[0] if is_one_picture(pictures) else result
 
     def _search(self, regions: list[list[Region]]) -> list[list[Face]]:
-        """The faces of the regions of several pictures, which are looked at together."""
+        """The faces in the regions of several pictures, searched as one batch."""
         found = self.search([region for its_regions in regions for region in its_regions])
         rows = zip(found.points_image, found.score, found.roll, strict=True)
         return [[make_face(*next(rows), region) for region in its_regions] for its_regions in regions]
@@ -175,7 +177,7 @@ class Predictor:
 def _paired(
     pictures: Picture | Sequence[Picture], boxes: Boxes, channels: Channels
 ) -> Iterator[tuple[list[Image.Image], list[Boxes]]]:
-    """Read pictures with their boxes, some at a time."""
+    """Read pictures with their boxes, a batch at a time."""
     is_one = is_one_picture(pictures)
     listed = [pictures] if is_one else list(pictures)
     listed_boxes = [boxes] if is_one else [None] * len(listed) if boxes is None else list(boxes)
@@ -187,12 +189,12 @@ def _paired(
 
 
 def _may_be_upside_down(faces: list[Face]) -> bool:
-    """Whether a picture may show faces upside down: no face is sure in it, or one is found so."""
+    """Whether a picture may show upside-down faces: all its faces are doubtful, or one was found upside down."""
     return all(face.is_doubtful for face in faces) or any(face.is_upside_down for face in faces)
 
 
 def _distinct(faces: list[Face], least_score: float) -> list[Face]:
-    """The faces whose score suffices, each once: of those whose points overlap the best."""
+    """The faces whose score suffices, each once: of faces whose points overlap, the best one."""
     faces = [face for face in faces if face.score >= max(least_score, UPSIDE_DOWN_SCORE * face.is_upside_down)]
     if not faces:
         return []

@@ -1,4 +1,4 @@
-"""Resampling of squares with NumPy, as `src.transforms` does it with PyTorch: exported files run without PyTorch.
+"""Resampling of squares with NumPy, the twin of `src.transforms` for exported files, which run without PyTorch.
 
 Frames and the pixel-center rule are those of `src.geometry`.
 """
@@ -7,11 +7,11 @@ import numpy as np
 
 from src.geometry import invert_affine
 
-_MARGIN = 2  # black pixels around a square, which samples beside it read
+_MARGIN = 2  # black pixels around a square, read by samples that lie outside it
 
 
 def crop_batch(squares: np.ndarray, crop: tuple[float, float, float], size: int) -> np.ndarray:
-    """The fixed crop that a network sees of squares (B, S, S, 3) uint8: images (B, size, size, 3) float32 in [0, 1]."""
+    """A network's fixed crop of squares (B, S, S, 3) uint8: images (B, size, size, 3) float32 in [0, 1]."""
     center_x, center_y, side = crop
     ticks = (np.arange(size) + 0.5) / size - 0.5
     rows, columns = ((center + side * ticks) * squares.shape[1] - 0.5 for center in (center_y, center_x))
@@ -19,12 +19,12 @@ def crop_batch(squares: np.ndarray, crop: tuple[float, float, float], size: int)
 
 
 def warp_squares(squares: np.ndarray, affine: np.ndarray) -> np.ndarray:
-    """Squares (B, S, S, 3) uint8 moved by affine maps (B, 2, 3) of the unit square; black where a square ends."""
+    """Squares (B, S, S, 3) uint8 warped by affine maps (B, 2, 3) of the unit square; black outside the square."""
     return np.stack([_warp(square, back) for square, back in zip(squares, invert_affine(affine), strict=True)])
 
 
 def _interpolate(images: np.ndarray, places: np.ndarray, *, axis: int) -> np.ndarray:
-    """Linear interpolation (float32) along an axis; a place (R,) of 0 is the first pixel's center, beside is black."""
+    """Linear interpolation (float32) along an axis at places (R,); 0 is the first pixel's center, black is outside."""
     last = images.shape[axis] - 1
     first = np.floor(places).astype(int)
     shape = [-1 if i == axis else 1 for i in range(images.ndim)]
@@ -36,11 +36,11 @@ def _interpolate(images: np.ndarray, places: np.ndarray, *, axis: int) -> np.nda
 
 
 def _warp(square: np.ndarray, back: np.ndarray) -> np.ndarray:
-    """One square (S, S, 3), sampled bilinearly where back (2, 3) puts the pixels of the new one."""
+    """One square (S, S, 3) sampled bilinearly; back (2, 3) maps the unit square of the result to that of the source."""
     side = len(square)
     padded = np.zeros((side + 2 * _MARGIN, side + 2 * _MARGIN, 4), np.uint8)
     padded[_MARGIN:-_MARGIN, _MARGIN:-_MARGIN, :3] = square
-    pixels = padded.view(np.uint32).ravel()  # a pixel is one number, so that a sample is one access
+    pixels = padded.view(np.uint32).ravel()  # each pixel is one number, so a sample needs one memory access
     ticks = (np.arange(side) + 0.5) / side
     whole, fraction = [], []
     for a, b, shift in back * side:

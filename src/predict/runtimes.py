@@ -1,7 +1,7 @@
-"""One way to run a network from any of its files: .pth.tar (PyTorch), .onnx (ONNX Runtime), .tflite (LiteRT).
+"""One interface to run a network from any of its files: .pth.tar (PyTorch), .onnx (ONNX Runtime), .tflite (LiteRT).
 
-Every runtime has the network's `config` and `predict_unit`, from challenge-like squares to points of the unit square.
-Exported files need no PyTorch: it is imported where a checkpoint is opened.
+Every runtime has the network's `config` and `predict_unit`, which maps squares framed as the challenge's crops to
+points in the unit square. Exported files do not need PyTorch: it is imported only when a checkpoint is opened.
 """
 
 import threading
@@ -19,7 +19,7 @@ from src.predict.resampling import crop_batch
 
 
 class Runtime(Protocol):
-    """What `open_model` returns."""
+    """An opened model file, or a network in memory (`src.predict.torch_runtime`)."""
 
     config: ModelConfig
 
@@ -32,10 +32,10 @@ def open_model(
 ) -> Runtime:
     """Open a model file by its ending.
 
-    threads: of the runtime; None is one for exported files, and the process's own setting in PyTorch. device: cpu, or
-    for checkpoints what `src.devices.choose_device` takes. convention: one that the file holds
-    (`src.network.conventions`), None for its own. Raises InputError for another ending, a damaged file, one
-    without this project's metadata, and a device that is not there.
+    threads: of the runtime; None is one for exported files, and the process's own setting for PyTorch. device: cpu, or
+    for checkpoints anything that `src.devices.choose_device` takes. convention: one of the file's
+    (`src.network.conventions`), None for its own. Raises InputError for another ending, a damaged file, one without
+    this project's metadata, a convention that the file lacks, and a missing device.
     """
     path = Path(path)
     if path.suffix in (".tar", ".pth", ".pt"):
@@ -69,12 +69,12 @@ def look_repeatedly(runtime: Runtime, squares: np.ndarray, looks: int) -> np.nda
 
 
 def look_once_tilted(runtime: Runtime, squares: np.ndarray, points_unit: np.ndarray) -> np.ndarray:
-    """points_unit (B, 68, 2) of a tilted look at squares (B, S, S, 3) uint8 in which points_unit were found."""
+    """points_unit (B, 68, 2) found by a tilted look at squares (B, S, S, 3) uint8; points_unit were found before."""
     return look_tilted(runtime.predict_unit, squares, points_unit, runtime.config.second_look)
 
 
 class _OnnxModel:
-    """Takes either kind of file: the network alone, or with the picture's resizing and cropping inside."""
+    """An .onnx file of either kind: the network alone, or with resizing and cropping built in."""
 
     def __init__(self, path: Path, threads: int) -> None:
         self.session = open_onnx(path, threads=threads)
@@ -99,12 +99,12 @@ class _OnnxModel:
 
 
 class _TfliteModel:
-    """One picture a call, channels last; a full-integer file takes and gives integers, others float32."""
+    """A .tflite file: one picture per call, channels last; a full-integer file takes and returns integers."""
 
     def __init__(self, path: Path, threads: int) -> None:
-        self.path, self.config = path, tflite_metadata(path).config  # first: a damaged file stops at its digest
+        self.path, self.config = path, tflite_metadata(path).config  # checks the digest before the runtime reads it
         self.interpreter = open_tflite(path, threads=threads)
-        self.lock = threading.Lock()  # an interpreter keeps one input and one output
+        self.lock = threading.Lock()  # an interpreter has a single input and output buffer
         self.input, self.output = self.interpreter.get_input_details()[0], self.interpreter.get_output_details()[0]
 
     def predict(self, images: np.ndarray) -> np.ndarray:
@@ -124,7 +124,7 @@ class _TfliteModel:
 
 
 def _checked(points: np.ndarray, count: int, config: ModelConfig, path: Path) -> np.ndarray:
-    """The points (B, K, 2) of a file's network. Raises InputError for another shape, NaN and infinity."""
+    """The points (B, K, 2) that a file's network returned. Raises InputError for another shape, NaN and infinity."""
     if points.shape != (count, config.points, 2) or not np.isfinite(points).all():
         found = points.shape if points.shape != (count, config.points, 2) else "NaN or infinity"
         raise InputError(f"{path}: expected finite points ({count}, {config.points}, 2) from it, found {found}")

@@ -1,9 +1,9 @@
-"""Where the shipped model and the detector lie: in the repository, or inside of the package that `src.light` builds."""
+"""Paths of the shipped model and the detector: in the repository, or inside the package that `src.light` builds."""
 
 from pathlib import Path
 
 _CODE = Path(__file__).resolve().parents[1]
-PACKED_MODEL, PACKED_DETECTOR = "model.onnx", "detector.onnx"  # of the package's folder models
+PACKED_MODEL, PACKED_DETECTOR = "model.onnx", "detector.onnx"  # in the package's folder `models`
 _PACKED = _CODE / "models"
 
 if _PACKED.is_dir():

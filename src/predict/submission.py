@@ -1,28 +1,21 @@
-"""solution.txt: predict a folder, write, read, check and zip.
+"""solution.txt: write, zip, read and check.
 
 One row per picture, sorted by name: `name x1 y1 ... x68 y68`, 137 columns, single spaces, no header, in pixels of the
-source picture. The zip holds the file at its root, as CodaLab wants it.
+source picture. The zip holds the file at its root, as CodaLab expects.
 """
 
 import codecs
 import re
 import zipfile
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
-import torch
 
-from src.command_line import progress
 from src.datasets.challenge import check_name
-from src.datasets.listing import list_pictures, plain
-from src.datasets.pictures import SQUARE_SIZE, read_square
+from src.datasets.listing import plain
 from src.errors import InputError, about
 from src.files import atomic_path, open_zip, read_bytes, write_text
-from src.geometry import apply_affine, invert_affine
 from src.markup import NUM_POINTS
-from src.network.model import LandmarkNet
-from src.predict.inference import predict_unit
 
 MEMBER = "solution.txt"  # the name that the scorer looks for inside the zip
 COLUMNS = 1 + 2 * NUM_POINTS
@@ -31,37 +24,8 @@ _NUMBER = re.compile(r"-?[0-9]{1,12}(\.[0-9]{1,20})?([eE][+-]?[0-9]{1,3})?", re.
 _MOST_BYTES = 128_000_000  # 100,000 rows
 
 
-def predict_folder(
-    model: LandmarkNet, folder: str | Path, *, batch_size: int = 64, flip: bool = False, looks: int = 1
-) -> tuple[list[str], np.ndarray, np.ndarray]:
-    """Predict every picture of a folder on all of PyTorch's threads; flip, looks: as in `src.predict.inference`.
-
-    Returns sorted names, points_image (N, 68, 2) in pixels of each picture, and size (N, 2) = height, width.
-    Raises InputError for an empty folder, a broken picture, or a name that solution.txt cannot carry.
-    """
-    names = [check_column(name) for name in list_pictures(folder)]
-    threads = torch.get_num_threads()
-    batches = [names[start : start + batch_size] for start in range(0, len(names), batch_size)]
-    results = []
-    try:
-        # Every worker decodes and predicts whole batches with one thread of its own: cores that share each operation of
-        # a small network wait for each other most of the time, above all beside threads that decode.
-        with (
-            ThreadPoolExecutor(threads, initializer=torch.set_num_threads, initargs=(1,)) as pool,
-            progress(total=len(names), desc="predicting", unit="face") as bar,
-        ):
-            how = {"flip": flip, "looks": looks}
-            for result in pool.map(lambda batch: _predict_batch(model, Path(folder), batch, **how), batches):
-                results.append(result)
-                bar.update(len(result[0]))
-    finally:
-        torch.set_num_threads(threads)  # the workers' setting is also the process's
-    points_image, sizes = zip(*results, strict=True)
-    return names, np.concatenate(points_image), np.concatenate(sizes)
-
-
 def check_column(name: str) -> str:
-    """A picture's name as solution.txt can carry it. Raises InputError for any other."""
+    """A picture's name as solution.txt can carry it. Raises InputError for a name that it cannot."""
     if " " in name or not plain(name).isprintable():  # of all kinds of space, only " " is printable
         raise InputError(f"expected names without spaces (they separate the columns of solution.txt), found {name!r}")
     return check_name(name)
@@ -70,7 +34,7 @@ def check_column(name: str) -> str:
 def write_solution(
     path: str | Path, names: list[str], points_image: np.ndarray, *, size: np.ndarray | None = None
 ) -> None:
-    """Write solution.txt and, beside it, its zip. points_image: (N, 68, 2) pixels; size: (N, 2) height, width.
+    """Write solution.txt and, next to it, its zip. points_image: (N, 68, 2) pixels; size: (N, 2) height, width.
 
     Raises InputError, as `check_solution` would, before anything is written.
     """
@@ -96,10 +60,10 @@ def read_solution(path: str | Path) -> tuple[list[str], np.ndarray]:
 
 
 def check_solution(path: str | Path, *, names: list[str] | None = None, size: np.ndarray | None = None) -> int:
-    """Read a solution back and hold it against what it must be. Returns the number of rows.
+    """Read a solution and check it in full. Returns the number of rows.
 
-    names: the folder's pictures. size: (N, 2) their height and width in the same order; points further outside than
-    the picture's own size are refused. Raises InputError.
+    names: the folder's pictures. size: (N, 2) their height and width in the same order; points that lie farther outside
+    than the picture's own size are refused. Raises InputError for the first fault found.
     """
     found, points_image = read_solution(path)
     with about(path):
@@ -157,7 +121,7 @@ def _check_rows(
 
 
 def _check_sense(found: list[str], points_image: np.ndarray) -> None:
-    """Raise InputError for rows that are no faces in pixels, whatever the pictures are."""
+    """Raise InputError for rows that cannot be faces in pixels, whatever the pictures are."""
     if points_image.min() >= 0 and points_image.max() <= 1:
         raise InputError("expected coordinates in pixels of each picture, found all of them in [0, 1]")
     is_one_point = (np.ptp(points_image, axis=1) == 0).all(axis=1)
@@ -171,7 +135,7 @@ def _read_text(path: Path) -> str:
         raise InputError("no such file; run python3 test.py to write one")
     if path.suffix.lower() == ".zip":
         with open_zip(path, most=_MOST_BYTES) as archive:
-            # As stored: Python's zipfile turns some systems' separators into slashes.
+            # As stored, because Python's zipfile turns some systems' separators into slashes.
             members = [member.orig_filename for member in archive.infolist()]
             if members != [MEMBER]:
                 raise InputError(f"expected one file, {MEMBER}, at its root, found {members[:3]}")
@@ -184,16 +148,3 @@ def _read_text(path: Path) -> str:
         return content.decode()
     except UnicodeDecodeError:
         raise InputError("expected rows of text, found something else") from None
-
-
-def _predict_batch(
-    model: LandmarkNet, folder: Path, names: list[str], **how: bool | int
-) -> tuple[np.ndarray, np.ndarray]:
-    """points_image (B, 68, 2) and size (B, 2) of some pictures of a folder."""
-    decoded = []
-    for name in names:
-        with about(folder / name):
-            decoded.append(read_square(folder / name, SQUARE_SIZE))
-    squares, affine, size = (np.stack(part) for part in zip(*decoded, strict=True))
-    points_unit = predict_unit(model, torch.from_numpy(squares).to(next(model.parameters()).device), **how)
-    return apply_affine(invert_affine(affine), points_unit), size

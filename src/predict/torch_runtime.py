@@ -1,4 +1,4 @@
-"""A network in PyTorch as a runtime: checkpoints, and networks in memory."""
+"""The PyTorch runtime, for checkpoints and for networks in memory."""
 
 import contextlib
 from pathlib import Path
@@ -13,7 +13,7 @@ from src.predict.inference import predict_unit
 
 
 class TorchRuntime:
-    """A network, which it sets to evaluation mode. threads: of PyTorch; None keeps the process's own setting."""
+    """A network as a runtime; sets it to evaluation mode. threads: of PyTorch; None keeps the process's own setting."""
 
     def __init__(self, model: LandmarkNet, *, threads: int | None = None) -> None:
         self.model, self.threads = model.eval(), threads
@@ -26,5 +26,5 @@ class TorchRuntime:
 
 
 def open_checkpoint(path: Path, *, threads: int | None, device: str, convention: str | None = None) -> TorchRuntime:
-    """Open a model file. Raises InputError as `load_model`, and for a device that is not there."""
+    """Open a model file. Raises InputError as `load_model` does, and for a missing device."""
     return TorchRuntime(load_model(path, choose_device(device), convention=convention)[0], threads=threads)

@@ -8,11 +8,13 @@ from commands import assert_refused, run
 from stand_in import write_faces
 
 from src.config import AugmentationConfig, ModelConfig
+from src.errors import InputError
 from src.evaluation import calibrate
-from src.evaluation.calibrate import measure
+from src.evaluation.calibrate import fit_calibration, measure
 from src.geometry import apply_affine, invert_affine
 from src.markup import FLIP_PERMUTATION
-from src.predict.confidence import disagreement
+from src.metrics import calibration_error, reliability
+from src.predict.confidence import Calibration, disagreement
 from src.predict.looks import upright_affine
 
 POINTS = np.random.default_rng(0).uniform(0.3, 0.7, size=(68, 2))
@@ -67,3 +69,25 @@ def test_the_command_prints_the_numbers_and_draws_the_diagram(tmp_path: Path, mo
 
 def test_too_few_faces_are_refused(tmp_path: Path) -> None:
     assert_refused(run("src/evaluation/calibrate.py", "--faces", 1), "--faces of at least 2")
+
+
+def test_the_fit_finds_the_numbers_that_made_the_faces() -> None:
+    generator, true = np.random.default_rng(0), Calibration(2.0, -3.0)
+    disagreements = generator.lognormal(0, 0.7, size=20000)
+    is_good = generator.random(20000) < true.score(disagreements)
+    found = fit_calibration(disagreements, is_good)
+    assert found.intercept == pytest.approx(true.intercept, abs=0.1)
+    assert found.slope == pytest.approx(true.slope, abs=0.15)
+    assert calibration_error(reliability(found.score(disagreements), is_good)) < 0.01
+
+
+def test_faces_that_can_be_parted_wholly_still_give_finite_numbers() -> None:
+    found = fit_calibration(np.array([0.1, 0.2, 2.0, 3.0]), np.array([True, True, False, False]))
+    assert np.isfinite([found.intercept, found.slope]).all()
+    assert found.slope < 0
+
+
+@pytest.mark.parametrize("is_good", [[True, True], [False, False]])
+def test_faces_of_one_kind_cannot_be_fitted(is_good: list[bool]) -> None:
+    with pytest.raises(InputError, match="one side"):
+        fit_calibration(np.array([0.1, 0.5]), np.array(is_good))

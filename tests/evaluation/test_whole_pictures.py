@@ -5,7 +5,8 @@ import pytest
 from PIL import Image, ImageDraw
 from rectangle_face import RectangleDetector, RectangleFinder, rectangle_picture, rectangle_points
 
-from src.evaluation.whole_pictures import Scene, make_scene, measure
+from src.evaluation.scenes import Scene, make_scene
+from src.evaluation.whole_pictures import measure
 from src.predict import predictor as predict
 from src.predict.predictor import Predictor
 

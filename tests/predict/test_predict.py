@@ -13,7 +13,8 @@ from rectangle_face import LAYOUT, RectangleFinder, rectangle_picture, rectangle
 
 from src import boxes as face_boxes
 from src.errors import InputError
-from src.evaluation.box_errors import box_nme, read_faces
+from src.evaluation.box_errors import box_nme
+from src.evaluation.scenes import read_crops
 from src.metrics import nme, point_errors
 from src.predict import predictor as predict
 from src.predict import torch_runtime
@@ -258,7 +259,7 @@ def test_lists_of_different_lengths_and_unknown_kinds_are_refused(exact: Predict
 
 
 def _check_jitter(predictor: Predictor, folder: Path, count: int, *, largest: float, growth: float) -> None:
-    pictures, points_image = read_faces(folder, count)
+    pictures, points_image = read_crops(folder, count)
     true_boxes, off_boxes = box_nme(predictor, pictures, points_image, [0.0, 0.1])
     assert true_boxes < largest
     assert off_boxes < growth * true_boxes

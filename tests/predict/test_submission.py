@@ -13,8 +13,9 @@ from stand_in import distinct_points, gaussian_dot
 
 from src.errors import InputError
 from src.network import checkpoint
-from src.predict import submission
-from src.predict.submission import check_solution, predict_folder, read_solution, write_solution
+from src.predict import inference
+from src.predict.inference import predict_folder
+from src.predict.submission import check_solution, read_solution, write_solution
 
 NAMES = ["b.jpg", "a.png", "c.jpg"]
 POINTS = distinct_points(3) * 384
@@ -224,7 +225,7 @@ def test_predictions_are_given_in_pixels_of_pictures_of_any_size(
         found = np.stack([(brightness * axis).sum(axis=(1, 2)) / total for axis in (columns, rows)], axis=-1)
         return np.repeat(found[:, None], 68, axis=1)
 
-    monkeypatch.setattr(submission, "predict_unit", find_dots)
+    monkeypatch.setattr(inference, "predict_unit", find_dots)
     names, points_image, size = predict_folder(checkpoint.load_model(trained.best)[0], tmp_path)
     for name, points, (height, width) in zip(names, points_image, size, strict=True):
         assert (width, height) == sizes[name]
