@@ -1,1 +1,1 @@
-"""Pictures with points: one reader per format, the prepared arrays, and the batch loader."""
+"""Data sets: one reader per format, the prepared arrays, and the batch loader."""

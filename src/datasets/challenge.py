@@ -27,16 +27,16 @@ _NUMBERS = {float, int, np.float32, np.float64}
 def read_annotations(folder: str | Path) -> tuple[list[str], np.ndarray]:
     """Read `folder/annot.pkl`: names (N) and points_image (N, 68, 2) float64, pixels of each source picture.
 
-    Raises InputError where the file is missing, is not such a pickle, would run code, or holds anything but one finite
-    68-point face, all of whose points are marked, for every distinct name inside the folder; and as `settle`, which
-    looks at pictures that EXIF turns.
+    Raises InputError if the file is missing, is not such a pickle, would run code, or holds anything but distinct names
+    inside the folder, each with one face of 68 finite, marked points; and as `settle` does, which treats pictures that
+    EXIF turns.
     """
     names, points_image = load_annotations(find_annotations(folder))
     return names, settle(Faces(Path(folder), np.array(names), points_image)).points_image
 
 
 def load_annotations(path: str | Path) -> tuple[list[str], np.ndarray]:
-    """Like `read_annotations`, for the path of the pickle itself, without a look at the pictures."""
+    """Like `read_annotations`, for the path of the pickle itself and without opening the pictures."""
     names, points_image = _load(path)
     marked = describe_placeholders(find_placeholders(points_image))
     faults = join_faults(Faces(Path(path).parent, np.array(names), points_image).faults, marked)
@@ -49,7 +49,7 @@ def load_annotations(path: str | Path) -> tuple[list[str], np.ndarray]:
 
 
 def find_annotations(folder: str | Path) -> Path:
-    """The path of a folder's annotations. Raises InputError where the folder or they are missing."""
+    """The path of a folder's annotations. Raises InputError if the folder or the file is missing."""
     folder = Path(folder)
     path = folder / ANNOTATIONS
     if not folder.is_dir():
@@ -67,7 +67,7 @@ def _load(path: str | Path) -> tuple[list[str], np.ndarray]:
             raise
         except OSError as error:
             raise InputError(f"cannot be read ({error.strerror}); give a readable {ANNOTATIONS}") from None
-        except Exception as error:  # a damaged pickle raises nearly anything, from EOFError to UnicodeDecodeError
+        except Exception as error:  # a damaged pickle can raise nearly anything, from EOFError to UnicodeDecodeError
             raise InputError(f"not a readable pickle ({error}); it may be truncated, fetch it again") from None
         return _check(content)
 
@@ -82,16 +82,16 @@ def read(folder: Folder) -> Faces:
 
 
 def read_folder(folder: str | Path, *, frame: str | None = None) -> Faces:
-    """The faces of a folder in the challenge's format, settled in the frame of `Faces`; frame: as in `settle`."""
+    """The faces of a folder in the challenge's format, in the frame of `Faces`. frame, errors: as in `settle`."""
     names, points_image = _load(find_annotations(folder))
     return settle(Faces(Path(folder), np.array(names), points_image), frame=frame)
 
 
 def write(faces: Faces, out: Path) -> None:
-    """annot.pkl beside the pictures. Raises InputError for pictures with several faces."""
+    """Write annot.pkl next to the pictures. Raises InputError for pictures with several faces."""
     if len(set(faces.names.tolist())) < len(faces):
         raise InputError(
-            f"expected one face a picture, found more; {ANNOTATIONS} holds one: crop the faces (challenge)"
+            f"expected one face per picture, found more; {ANNOTATIONS} holds one: crop the faces (challenge)"
         )
     write_annotations(out, faces.names.tolist(), faces.points_image)
 
@@ -126,7 +126,7 @@ def _check(content: object) -> tuple[list[str], np.ndarray]:
 
 
 def check_name(name: object) -> str:
-    """A picture's name inside its folder, with forward slashes. Raises InputError for any other."""
+    """A picture's name inside its folder, with forward slashes. Raises InputError for anything else."""
     if not isinstance(name, str):
         raise InputError(f"expected file names, found {_describe(name)}")
     path = PurePosixPath(name.replace("\\", "/"))
@@ -142,7 +142,7 @@ def check_name(name: object) -> str:
 def _check_face(name: str, face: object) -> np.ndarray:
     try:
         if not isinstance(face, np.ndarray) and not set(map(type, chain.from_iterable(face))) <= _NUMBERS:
-            raise TypeError("lists inside of a point may hold each other without end")
+            raise TypeError("lists inside a point may contain each other endlessly")
         points = np.asarray(face, np.float64)
     except (TypeError, ValueError, OverflowError):
         raise InputError(f"{name}: expected {NUM_POINTS} (x, y) pairs, found {_describe(face)}") from None

@@ -1,4 +1,4 @@
-"""Write a table of faces as another format: a new folder of copied or cropped pictures with that format's labels."""
+"""Write a table of faces in another format: a new folder of copied or cropped pictures with that format's labels."""
 
 import os
 import shutil
@@ -30,9 +30,9 @@ _Broken = list[tuple[Path, InputError]]
 def convert(
     faces: Faces, out: str | Path, *, to: str, image_size: int, crop_rule: str = WHOLE, skip_broken: bool = False
 ) -> dict[str, int | str | bool]:
-    """Write `faces` into the new folder `out` in the format `to`, or nothing at all; a no-op where that was done.
+    """Write `faces` into the new folder `out` in the format `to`, or nothing at all; a no-op if that has been done.
 
-    crop_rule: `whole` copies the pictures as they are; any other one of `src.datasets.cropping` writes a JPEG of
+    crop_rule: `whole` copies the pictures as they are; any other rule of `src.datasets.cropping` writes one JPEG of
     image_size pixels per face. Returns {"faces", "broken", "outside", "left_out", "redone"}; outside counts the faces
     with a point beyond their picture, which are kept, and left_out says which are broken. Raises InputError for a
     folder that already holds something else, for pictures or labels that would overwrite each other and, unless
@@ -66,7 +66,7 @@ def convert(
 
 
 def _check_names(faces: Faces, *, to: str, by_stem: bool) -> None:
-    """Raise InputError where two pictures, or their labels, would be one file; case does not tell files apart."""
+    """Raise InputError if two pictures, or their labels, would share a file; names are compared without case."""
     seen: dict[str, str] = {}
     for name in np.unique(faces.names).tolist():
         key = folded(os.path.splitext(name)[0] if by_stem else name)
@@ -79,7 +79,7 @@ def _check_names(faces: Faces, *, to: str, by_stem: bool) -> None:
 
 
 def _copy_pictures(faces: Faces, out: Path, inside: str) -> tuple[Faces, int, _Broken]:
-    """The faces whose pictures could be copied, placed in `out`; how many of them have points outside; the others."""
+    """The faces whose pictures were copied, rooted in `out`; how many of them have points outside; broken pictures."""
     unique, picture_of = np.unique(faces.names, return_inverse=True)
 
     def copy(name: str) -> tuple[int, int] | InputError:
@@ -107,7 +107,7 @@ def _copy_pictures(faces: Faces, out: Path, inside: str) -> tuple[Faces, int, _B
 
 
 def _crop_pictures(faces: Faces, out: Path, inside: str, *, crop_rule: str, size: int) -> tuple[Faces, int, _Broken]:
-    """Like `_copy_pictures`, with a picture of `size` pixels for every face."""
+    """Like `_copy_pictures`, but writes a crop of `size` pixels for every face."""
     names, affines = crop_names(faces.names.tolist(), inside), np.zeros((len(faces), 2, 3))
     kept, outside, broken = [], 0, []
     for row, square in enumerate(decode_faces([faces], size, crop_rule=crop_rule, description="cropping")):
@@ -128,8 +128,8 @@ def _crop_pictures(faces: Faces, out: Path, inside: str, *, crop_rule: str, size
 
 
 def crop_names(names: Sequence[str], inside: str = "") -> list[str]:
-    """A .jpg for every face by its picture's name: NAME.jpg, or NAME.png.jpg where that is taken; the second face of a
-    picture is NAME.face2.jpg. Case does not tell two names apart."""
+    """A file name for every face, from its picture's: NAME.jpg, or NAME.png.jpg if that is taken; the second face of a
+    picture is NAME.face2.jpg. Names are compared without case."""
     taken: set[str] = set()
     stems: dict[str, str] = {}
 
@@ -139,7 +139,7 @@ def crop_names(names: Sequence[str], inside: str = "") -> list[str]:
         taken.add(folded(stem))
         return stem
 
-    for name in dict.fromkeys(names):  # first faces first: no further face takes another picture's name
+    for name in dict.fromkeys(names):  # first faces before all others, so that none of these takes their names
         path = PurePosixPath(inside, name)
         stems[name] = take(str(path.with_suffix("")), str(path))
     faces_of = dict.fromkeys(stems, 0)

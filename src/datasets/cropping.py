@@ -1,8 +1,8 @@
-"""Which square of a picture shows a face: a rule's name -> (left, top, side) in the picture's pixels.
+"""Crop rules: the square (left, top, side), in the picture's pixels, that shows a face.
 
-- `whole`: the picture as it is, letterboxed;
-- `box` or `box:FACTOR`: the format's face box, else that of the points, squared on its longer side, times the factor;
-- `challenge`: sized and placed by the points as the challenge's own crops are.
+- `whole`: the whole picture, letterboxed;
+- `box` or `box:FACTOR`: the format's face box, else that of the points, made square by its longer side and enlarged;
+- `challenge`: sized and placed by the points, like the challenge's own crops.
 """
 
 import re
@@ -27,14 +27,14 @@ from src.pose import fit_pose
 WHOLE, CHALLENGE = "whole", "challenge"
 _BOX = re.compile(r"box(?::(\d+(?:\.\d+)?))?")
 _FACTOR_RANGE = (0.5, 5.0)
-# By the number of points: shares of a frontal face and of a profile, and where the box's center lies.
+# By the number of points: share of the crop that a frontal face and a profile fill, and where the box's center lies.
 _SHARES = {NUM_POINTS: (MEDIAN_SHARE, PROFILE_SHARE), len(INNER_51): (INNER_SHARE, INNER_PROFILE_SHARE)}
 _CENTERS = {NUM_POINTS: CENTER, len(INNER_51): INNER_CENTER}
-_SIDE_RANGE = (0.3, 10.0)  # of the points' box; a face box beyond that belongs to something else
+_SIDE_RANGE = (0.3, 10.0)  # a face box's side relative to the points' box; beyond it, the box is of something else
 
 
 def check_rule(rule: str) -> str:
-    """The rule itself. Raises InputError for a name or a factor that is none."""
+    """The rule itself. Raises InputError for an unknown rule and for a factor out of range."""
     match = _BOX.fullmatch(rule)
     if not match and rule not in (WHOLE, CHALLENGE):
         raise InputError(f"expected a crop rule (whole, box, box:FACTOR, challenge), found {rule!r}")
@@ -44,7 +44,10 @@ def check_rule(rule: str) -> str:
 
 
 def crop_squares(faces: Faces, rule: str) -> np.ndarray | None:
-    """The squares (N, 3) = left, top, side; None for `whole`. A face with an absurd box has NaN."""
+    """The squares (N, 3) = left, top, side; None for `whole`. NaN for a face whose box cannot be its own.
+
+    Raises InputError for an unknown rule, and for `challenge` with faces of other than 68 or 51 points.
+    """
     if check_rule(rule) == WHOLE:
         return None
     if rule == CHALLENGE:
@@ -82,12 +85,12 @@ def _challenge_squares(faces: Faces) -> np.ndarray:
 
 
 def _squares(centers: np.ndarray, sides: np.ndarray, place: tuple[float, float]) -> np.ndarray:
-    """Squares with `centers` (N, 2) at a place given in shares of their `sides` (N)."""
+    """Squares (N, 3) of `sides` (N,) in which `centers` (N, 2) lie at `place`, given as shares of the sides."""
     return np.column_stack([centers - sides[:, None] * place, sides])
 
 
 def _holds_face(boxes: np.ndarray, around_points: np.ndarray) -> np.ndarray:
-    """(N) whether a box is about as large as its face's points and has its center among them."""
+    """(N,) whether a box has about the size of its face's points and its center among them."""
     sides, span = (value[:, 2:] - value[:, :2] for value in (boxes, around_points))
     ratio = sides.max(axis=1) / np.maximum(span.max(axis=1), 1e-9)
     center = (boxes[:, :2] + boxes[:, 2:]) / 2

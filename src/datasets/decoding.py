@@ -1,4 +1,4 @@
-"""Faces into squares: decode on all cores in order, in bounded memory, and write them as one array file."""
+"""Decode faces into squares, in order, on all cores and in bounded memory, and write them as one array file."""
 
 import os
 import shutil
@@ -15,14 +15,14 @@ from src.datasets.faces import Faces
 from src.datasets.pictures import read_crop, read_square
 from src.errors import InputError
 
-_BLOCK_BYTES = 64_000_000  # of squares that are decoded before the first is written
-_LISTED_BROKEN = 10  # names of broken pictures that a message spells out
+_BLOCK_BYTES = 64_000_000  # of the squares decoded before the first one is written
+_LISTED_BROKEN = 10  # broken pictures named in a message
 
 
 @dataclass(frozen=True)
 class Square:
     """A decoded face: pixels (S, S, 3) uint8, the affine (2, 3) from source pixels to the unit square, the (height,
-    width) in source pixels of what the square shows, and whether one of the points lies outside the picture."""
+    width) in source pixels of the region shown, and whether any point lies outside the picture."""
 
     pixels: np.ndarray
     affine: np.ndarray
@@ -33,10 +33,10 @@ class Square:
 def decode_faces(
     tables: Sequence[Faces], size: int, *, crop_rule: str, description: str
 ) -> Iterator[Square | InputError]:
-    """Every face of the tables in order, as a square of `size` pixels, or what is wrong with it.
+    """Every face of the tables, in order, as a square of `size` pixels, or an error that says what is wrong with it.
 
-    crop_rule: one of `src.datasets.cropping`. Pillow releases the lock while it decodes, so threads use all cores; a
-    block of faces is finished before the next one begins, which bounds the memory.
+    crop_rule: one of `src.datasets.cropping`. Pillow releases the interpreter's lock while it decodes, so threads use
+    all cores; a block of faces is finished before the next one begins, which bounds the memory.
     """
     crops = [crop_squares(table, crop_rule) for table in tables]
     faces = [(table, part, row) for table, part in zip(tables, crops, strict=True) for row in range(len(table))]
@@ -50,14 +50,14 @@ def decode_faces(
 
 
 def known_broken(faces: Faces) -> list[tuple[Path, InputError]]:
-    """The faces that need no decoding to be found broken, as `decode_faces` would find them."""
+    """The faces known to be broken before decoding, with the errors that `decode_faces` would give."""
     return [(faces.path(row), InputError(fault)) for row, fault in enumerate(faces.faults) if fault]
 
 
 def refuse_broken(faces: Faces, size: int, *, skip_broken: bool) -> None:
-    """Raise InputError where some faces, or all if they may be skipped, cannot become whole squares of `size` pixels.
+    """Raise InputError if any face cannot be decoded, as a whole picture, to `size` pixels.
 
-    What is decoded for that is not kept; if faces may be skipped, that ends with the first whole one.
+    skip_broken: raise only if all are broken; decoding then stops at the first sound one. Nothing is kept.
     """
     broken = []
     for row, square in enumerate(decode_faces([faces], size, crop_rule=WHOLE, description="looking")):
@@ -70,7 +70,7 @@ def refuse_broken(faces: Faces, size: int, *, skip_broken: bool) -> None:
 
 
 def describe_broken(broken: Sequence[tuple[Path, InputError]], count: int) -> str:
-    """One line about the broken ones of `count` pictures, which spells out the first few."""
+    """One line about the broken pictures among `count`, naming the first few."""
     if len(broken) == count:
         return "all {} pictures are broken; first: {}: {}".format(count, *broken[0])
     return f"{len(broken)} of {count} pictures are broken ({list_broken(broken)}); mend them or set skip_broken"
@@ -83,10 +83,10 @@ def list_broken(broken: Sequence[tuple[Path, InputError]]) -> str:
 
 
 class SquaresFile:
-    """An .npy file (N, S, S, 3) uint8 written face by face: unlike a memory map, none of it counts as our memory."""
+    """An .npy file (N, S, S, 3) uint8 written face by face; unlike a memory map, it does not count as our memory."""
 
     def __init__(self, path: Path, count: int, size: int) -> None:
-        """count: at most so many squares will come. Raises InputError where the disk has no room for them."""
+        """count: the most squares that will be appended. Raises InputError if the disk has no room for them."""
         needed, free = count * size * size * 3, shutil.disk_usage(path.parent).free
         if needed > free:
             raise InputError(f"{path.parent}: expected {needed / 1e6:.3g} MB of free disk, found {free / 1e6:.3g}")
@@ -105,7 +105,7 @@ class SquaresFile:
         self._written += 1
 
     def finish(self) -> None:
-        """State how many squares came: NumPy pads a header so that its first dimension can be rewritten in place."""
+        """Write the final number of squares: NumPy pads the header so that it can be rewritten in place."""
         self._file.seek(0)
         self._write_header(self._written)
 

@@ -11,9 +11,9 @@ from src.transforms import LUMA
 
 
 def split_sources(folders: Iterable[PreparedFaces]) -> dict[str, tuple[PreparedFaces, np.ndarray]]:
-    """Each source of some prepared sets: its name, the set that holds it, and its rows there (N).
+    """The sources of some prepared sets: name -> the set that holds it and its rows there (N,).
 
-    Folders of one name that were prepared together are one source. Raises InputError where two sets have a source of
+    Folders of the same name that were prepared together are one source. Raises InputError if two sets have a source of
     the same name.
     """
     sources: dict[str, tuple[PreparedFaces, np.ndarray]] = {}
@@ -26,7 +26,7 @@ def split_sources(folders: Iterable[PreparedFaces]) -> dict[str, tuple[PreparedF
 
 
 def describe_faces(faces: PreparedFaces, rows: np.ndarray) -> pd.DataFrame:
-    """One row for each of `rows` (N).
+    """One row for each of `rows` (N,), indices into `faces`.
 
     Columns: pitch, yaw, roll in degrees; picture, sqrt(H W) in pixels; face, the points' box in percent of the picture;
     brightness and contrast, the mean and standard deviation of the luma inside that box in percent of the full range.
@@ -47,7 +47,7 @@ def describe_faces(faces: PreparedFaces, rows: np.ndarray) -> pd.DataFrame:
 
 
 def _luma(square: np.ndarray, points_unit: np.ndarray) -> tuple[float, float]:
-    """Mean and standard deviation in percent inside the points' box. square: (S, S, 3) uint8."""
+    """Mean and standard deviation of the luma inside the points' box, in percent. square: (S, S, 3) uint8."""
     side = len(square)
     left, top = np.clip(np.floor(points_unit.min(axis=0) * side), 0, side - 1).astype(int)
     right, bottom = np.clip(np.ceil(points_unit.max(axis=0) * side), (left + 1, top + 1), side).astype(int)

@@ -1,4 +1,4 @@
-"""The one table that every reader fills and every later step takes: annotated faces of one folder."""
+"""The table of annotated faces of one folder, which every reader fills and every later step takes."""
 
 import hashlib
 import os
@@ -16,9 +16,9 @@ from src.errors import InputError
 class Convention:
     """How a format writes coordinates; `src.datasets.frames.settle` brings them into our frame.
 
-    origin: what a coordinate exceeds ours by. in_shares: points and boxes are shares of the picture's sides.
-    stated_size: (N, 2) width and height of the picture that the labels speak of, NaN where the format does not say.
-    unmarked: a placeholder (-1 -1 or 0 0) is this format's way of saying that a point is not marked.
+    origin: how much larger its coordinates are than ours. in_shares: points and boxes are shares of the picture's
+    sides. stated_size: (N, 2) width and height of the picture according to the labels, NaN where they do not say.
+    unmarked: in this format a placeholder (-1 -1 or 0 0) means that a point is not marked.
     """
 
     origin: float = 0.0
@@ -35,17 +35,17 @@ _NOT_FINITE = "expected finite numbers, found NaN or infinity"
 class Faces:
     """N annotated faces; a picture with three faces has three rows. Raises InputError for a table that cannot be used.
 
-    root: the folder; names: (N) str, each face's picture relative to the root, with forward slashes.
+    root: the folder. names: (N,) str, each face's picture relative to the root, with forward slashes.
     points_image: (N, K, 2) float64 in pixels of the picture (frame: `src.geometry`), sub-pixel and unclipped: points
     outside the picture are kept.
     boxes_image: (N, 4) float64 left, top, right, bottom of the format's own face box, NaN where a face has none.
-    euler: (N, 3) float64 pitch, yaw, roll in degrees (frame: `src.pose`) where the format states it, else None.
-    subsets: the data set's own parts, name -> (N) bool; a face may belong to several.
-    left_out: what the folder holds and the table does not, in words -> names.
-    faults: (N,) str, why a face's labels cannot be trusted, "" where nothing is known against them; such a face counts
-    as broken, and so does one whose points or pose are not finite: they become zeros. remarks: what a reader decided
-    and its user should know.
-    convention: what is still to be settled; `OURS` everywhere but between a reader and `src.datasets.frames`.
+    euler: (N, 3) float64 pitch, yaw, roll in degrees (frame: `src.pose`) if the format states it, else None.
+    subsets: the data set's own parts, name -> (N,) bool; a face may belong to several.
+    left_out: what is in the folder but not in the table, description -> names.
+    faults: (N,) str, why a face's labels cannot be trusted, else ""; a face with a fault counts as broken. One whose
+    points or pose are not finite gets a fault, too, and zeros in their place.
+    remarks: decisions of a reader that its user should know of.
+    convention: how coordinates are written; `OURS` except between a reader and `src.datasets.frames`.
     """
 
     root: Path
@@ -87,18 +87,18 @@ class Faces:
         return self.points_image.shape[1]
 
     def path(self, row: int) -> Path:
-        """The picture of one face."""
+        """The path of one face's picture."""
         return self.root / self.names[row]
 
     def describe(self) -> str:
-        """How many faces were read, what was left out and what was decided, in words."""
+        """How many faces were read, what was left out and the remarks, as text."""
         left_out = [
             f"{len(names)} {what} left out ({spell_out(names)})" for what, names in self.left_out.items() if names
         ]
         return ", ".join([f"{len(self)} faces of {self.num_points} points", *left_out, *self.remarks])
 
     def take(self, rows: np.ndarray) -> "Faces":
-        """Some of the faces: rows are indices or a (N) bool mask."""
+        """Some of the faces. rows: their indices, or a mask (N,)."""
         return replace(
             self,
             names=self.names[rows],
@@ -118,7 +118,7 @@ class Faces:
 
 
 def fingerprint_of(tables: Sequence[Faces], settings: str) -> str:
-    """Changes when a picture, a label or the settings change; reads no picture."""
+    """A digest that changes with any picture file (its size or time; it is not read), label or setting."""
     digest = hashlib.sha256(settings.encode())
     for table in tables:
         digest.update(str(table.root.resolve()).encode("utf-8", "surrogateescape"))
@@ -135,7 +135,7 @@ def fingerprint_of(tables: Sequence[Faces], settings: str) -> str:
 
 
 def _without_nan(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The rows of `values` (N, ...), those with NaN or infinity as zeros, and which these are (N) bool."""
+    """The rows of `values` (N, ...), with zeros in rows with NaN or infinity, and which these are (N,) bool."""
     is_broken = ~np.isfinite(values).all(axis=tuple(range(1, values.ndim)))
     if not is_broken.any():
         return values, is_broken
@@ -145,7 +145,7 @@ def _without_nan(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def stack_points(root: Path, names: Sequence[str], faces: Sequence[np.ndarray]) -> np.ndarray:
-    """One array (N, K, 2) of faces (K, 2). Raises InputError where they differ in K, naming the first that does."""
+    """Faces (K, 2) as one array (N, K, 2). Raises InputError if they differ in K, naming the first that does."""
     if not len(faces):
         return np.empty((0, 0, 2))
     for name, points in zip(names, faces, strict=True):

@@ -1,4 +1,4 @@
-"""Why a face's labels cannot be right, told from their numbers alone and from their picture's size."""
+"""Faults: why a face's labels cannot be right, judged from their numbers and their picture's size."""
 
 from collections.abc import Callable, Sequence
 
@@ -6,25 +6,25 @@ import numpy as np
 
 from src.datasets.listing import spell_out
 
-_PLACEHOLDERS = (-1.0, 0.0)  # x = y = one of these: not a point but the lack of one
-_SMALLEST = 2.0  # pixels that the points of a face span at least; shares of a picture's sides never do
-_FARTHEST = 1.0  # sides of its picture by which a point may lie beyond it
+_PLACEHOLDERS = (-1.0, 0.0)  # x = y = one of these stands for a missing point
+_SMALLEST = 2.0  # pixels that a face's points span at least; points in shares of the sides never do
+_FARTHEST = 1.0  # picture sides by which a point may lie outside
 
 
 def find_placeholders(points: np.ndarray) -> np.ndarray:
-    """Which points (N, K, 2), as a file holds them, are no points but exactly -1 -1 or 0 0: (N, K) bool."""
+    """Which points (N, K, 2), as a file holds them, are placeholders, exactly -1 -1 or 0 0: (N, K) bool."""
     return np.any([(points == value).all(axis=2) for value in _PLACEHOLDERS], axis=0)
 
 
 def describe_placeholders(placeholder: np.ndarray) -> list[str]:
-    """A fault for each of the faces by their placeholders (N, K) bool, "" for faces without any."""
+    """A fault for each of the faces that has placeholders (N, K) bool, "" for the others."""
     return _describe(placeholder, "expected marked points, found placeholders (-1 -1 or 0 0) at {}".format)
 
 
 def pixel_faults(points_image: np.ndarray, sizes: np.ndarray) -> list[str]:
-    """A fault for each of the faces (N, K, 2) that cannot be one in pixels, "" for the others.
+    """A fault for each of the faces (N, K, 2) that cannot be a face in pixels, "" for the others.
 
-    sizes: (N, 2) width and height of each picture as shown, NaN where it is unknown.
+    sizes: (N, 2) width and height of each picture as shown, NaN if unknown.
     """
     negated = _describe(
         _find_negated(points_image),
@@ -46,13 +46,13 @@ def pixel_faults(points_image: np.ndarray, sizes: np.ndarray) -> list[str]:
 
 
 def join_faults(*columns: Sequence[str]) -> list[str]:
-    """The first fault that some columns of faults (N) know about each face."""
+    """The first fault of each face in several columns of faults (N,), "" if there is none."""
     return [next(filter(None, faults), "") for faults in zip(*columns, strict=True)]
 
 
 def _find_negated(points: np.ndarray) -> np.ndarray:
-    """Which points (N, K, 2) lie far from their face and among it with both signs changed, as MERL-RAV marks hidden
-    ones (Kumar et al., "LUVLi Face Alignment", 2020): (N, K) bool."""
+    """Which points (N, K, 2) lie far from their face but within it once both signs are changed, as MERL-RAV marks
+    hidden points (Kumar et al., "LUVLi Face Alignment", 2020): (N, K) bool."""
     is_negative = (points < 0).all(axis=2)
     is_negative &= is_negative.mean(axis=1, keepdims=True) < 0.5
     if not is_negative.any():

@@ -1,4 +1,4 @@
-"""A data set's folder, walked once: find its files by ending, the picture of an annotation, and parse many files."""
+"""A data set's folder, walked once: finds files by their ending and pictures by their labels, and parses many files."""
 
 import os
 from collections import defaultdict, deque
@@ -20,12 +20,12 @@ class _Broken(NamedTuple):
 
 
 class Folder:
-    """All files below `root`, hidden ones left out, links followed; names are relative to it, sorted, with forward
-    slashes. A file of labels that links lead to twice is listed once."""
+    """All files below `root` except hidden ones, following links. Names are relative to `root`, sorted, with forward
+    slashes. A label file reachable twice through links is listed once. Raises InputError for a missing folder."""
 
     def __init__(self, root: str | Path, *, skip_broken: bool = False) -> None:
         self.root, self.skip_broken = Path(root), skip_broken
-        self.broken: list[str] = []  # files of labels that `parse_each` left out, and why
+        self.broken: list[str] = []  # label files that `parse_each` left out, and why
         if not self.root.is_dir():
             raise InputError(f"{self.root}: no such folder; expected annotated pictures there")
         self.names = sorted(_walk(self.root))
@@ -41,7 +41,7 @@ class Folder:
             self._by_bare_stem[PurePosixPath(stem).name].append(name)
 
     def ending(self, ending: str, *, inside: str = "") -> list[str]:
-        """Names with an ending such as "_ldmks.txt", in any case, of files that lie in a folder called `inside`."""
+        """Names with an ending such as "_ldmks.txt", in upper or lower case, of files in a folder called `inside`."""
         candidates = self._by_extension[os.path.splitext(ending)[1].lower() or ending.lower()]
         return [
             name
@@ -50,9 +50,9 @@ class Folder:
         ]
 
     def picture(self, stem: str) -> str:
-        """The picture with this path less its extension; an absent one is called .jpg, and missed when decoded.
+        """The picture with this path apart from its extension. An absent one is called .jpg and found missing later.
 
-        Raises InputError where two pictures differ in their extension alone.
+        Raises InputError if two pictures differ only in their extension.
         """
         return self._only(self._by_stem.get(stem, []), stem)
 
@@ -60,8 +60,8 @@ class Folder:
         return stem in self._by_stem
 
     def locate_stem(self, stem: str, *, part: str) -> str:
-        """The picture whose file name less its extension is `stem`, in whichever folder but one of another part of the
-        data set; otherwise as above."""
+        """The picture with the file name `stem` apart from its extension, in any folder except those of another part of
+        the data set; otherwise like `picture`."""
         candidates = self._by_bare_stem.get(stem, [])
         return self._only([name for name in candidates if part_words(os.path.dirname(name)) <= {part}], stem)
 
@@ -74,7 +74,7 @@ class Folder:
         return candidates[0] if candidates else f"{stem}.jpg"
 
     def parse(self, names: list[str], parse_one: Callable[[Path], Parsed]) -> list[Parsed]:
-        """parse_one(path) of every file, in order, on all cores; what goes wrong becomes an InputError naming it."""
+        """parse_one(path) of every file, in order, on all cores; errors become an InputError that names the file."""
 
         def parse_named(name: str) -> Parsed:
             try:
@@ -91,9 +91,9 @@ class Folder:
                 raise
 
     def parse_each(self, names: list[str], parse_one: Callable[[Path], Parsed]) -> tuple[list[str], list[Parsed]]:
-        """Like `parse`, of files about a picture each: the names of those that count and what they hold.
+        """Like `parse`, for files about one picture each: the names of the files parsed, and what they hold.
 
-        With `skip_broken` a file that cannot be parsed does not count; `broken` says why.
+        With `skip_broken` a file that cannot be parsed is left out; `broken` says why.
         """
         if not self.skip_broken:
             return names, self.parse(names, parse_one)
@@ -115,7 +115,7 @@ class Folder:
 def swap_folder(stem: str, folder: str, other: str) -> str:
     """A path with the last `folder` in it replaced by `other`: from labels/ to images/, and back.
 
-    Raises ValueError where it has no such folder.
+    Raises ValueError if it has no such folder.
     """
     parts = list(PurePosixPath(stem).parts)
     last = len(parts) - 1 - parts[::-1].index(folder)
@@ -133,14 +133,14 @@ def _describe(error: Exception) -> str:
 def _is_folder(entry: os.DirEntry) -> bool:
     try:
         return entry.is_dir()
-    except OSError:  # a link to itself: whoever needs it as a file says so
+    except OSError:  # a link to itself; the error comes when it is read as a file
         return False
 
 
 def _walk(root: Path) -> list[str]:
-    """Names of all files below a folder. Links are followed but where they lead back to a folder around them."""
+    """Names of all files below a folder. Links are followed unless they lead back to an enclosing folder."""
     names, visited = [], set()
-    # Linked folders come last: of labels that are reached twice, the name without a link stays.
+    # Linked folders come last, so that labels reached twice keep the name without a link.
     pending = deque([(root, "", frozenset())])
     while pending:
         place, prefix, around = pending.popleft()

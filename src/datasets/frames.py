@@ -1,7 +1,7 @@
-"""From the coordinates that a label file holds to `points_image`: what every reader passes, and nothing else does it.
+"""From the coordinates in a label file to `points_image`: the single place for this step, common to all readers.
 
-Here a format's origin and shares are resolved, the size that labels state is held against the picture's, labels of the
-stored pixels of a turned picture are turned with it, and placeholders for points that nobody marked are found.
+A format's origin and shares are resolved, the size that labels state is compared with the picture's, labels in the
+stored pixels of a picture turned by EXIF are turned with it, and placeholders for unmarked points are found.
 """
 
 import os
@@ -24,20 +24,20 @@ from src.pose import fit_pose, rotation_matrix
 SHOWN, STORED = "shown", "stored"
 FRAMES = (SHOWN, STORED)
 _UNMARKED = "faces with unmarked points"
-_ROUNDING = 1.0  # pixels by which a stated size may differ without meaning another picture
-_UPRIGHT = 0.5  # of a head's height in the picture that points upward
+_ROUNDING = 1.0  # pixels by which a stated size may differ from the picture's
+_UPRIGHT = 0.5  # a head is upright if its up axis has at least this component upward in the picture
 _TURNED, _UNSAID, _RESCALED = "turned", "unsaid", "rescaled"
 
 
 def settle(faces: Faces, *, frame: str | None = None, rescale: bool = False) -> Faces:
-    """The same faces in the frame of `Faces`: pixels of each picture as people see it.
+    """The same faces in the frame of `Faces`: pixels of each picture as viewers show it.
 
-    frame: `shown` or `stored`, what labels of pictures with an EXIF orientation speak of where their stated size does
-    not tell; `shown` unless given, if that shows most of these faces upright. rescale: labels that state another size
-    of the same shape are scaled to the picture's own instead of counted as broken. A face that cannot be settled gets
-    a fault. Raises InputError for an unknown frame, for `rescale` where no label states a size, and without a `frame`
-    where some labels of a set are of stored pixels and others do not tell, or most of these show upright faces only in
-    the stored pixels.
+    frame: `shown` or `stored`, the pixels that labels of pictures with an EXIF orientation refer to where their stated
+    size does not tell; by default `shown`, if most of these faces are then upright. rescale: labels that state another
+    size with the same aspect ratio are scaled to the picture's own instead of counting as broken. A face that cannot
+    be settled gets a fault. Raises InputError for an unknown frame and for `rescale` if no label states a size; and,
+    without a `frame`, if some labels refer to stored pixels while others do not tell, or if most of the latter show
+    upright faces only in the stored pixels.
     """
     if frame is not None and frame not in FRAMES:
         raise InputError(f"expected a frame ({' or '.join(FRAMES)}), found {frame!r}")
@@ -95,7 +95,7 @@ def settle(faces: Faces, *, frame: str | None = None, rescale: bool = False) -> 
 
 
 def _with_near_names(root: Path, names: Sequence[str], shapes: list[Shape | InputError]) -> list[Shape | InputError]:
-    """The shapes, where the error of an absent a.jpg asks for the a.JPG or a.png of the same folder."""
+    """The shapes, with errors for an absent a.jpg extended by a hint at a.JPG or a.png in the same folder."""
     hinted = list(shapes)
     folders: dict[Path, dict[str, str]] = {}
     for i, name in enumerate(names):
@@ -112,7 +112,7 @@ def _with_near_names(root: Path, names: Sequence[str], shapes: list[Shape | Inpu
 
 @dataclass(frozen=True)
 class _Settled:
-    """The affine (2, 3) of one face's coordinates (less their origin), what to remark, and what is wrong."""
+    """The affine (2, 3) for one face's coordinates after subtracting their origin, remarks, and its fault if any."""
 
     affine: np.ndarray
     remarks: tuple[str, ...] = ()
@@ -125,7 +125,7 @@ _AS_IT_IS = np.eye(2, 3)
 def _settle_one(
     shape: Shape | InputError, stated: np.ndarray | None, *, in_shares: bool, default: str, rescale: bool
 ) -> _Settled:
-    """stated: (2,) width and height that the label file gives, or None; default: the frame where these do not tell."""
+    """stated: (2,) width and height in the label file, or None. default: the frame if these do not tell it."""
     if isinstance(shape, InputError):
         return _Settled(_AS_IT_IS, fault=str(shape))
     fitting = FRAMES if stated is None else _fitting(shape, stated)
@@ -148,16 +148,16 @@ def _settle_one(
 
 
 def _choose_frame(shape: Shape, fitting: tuple[str, ...], default: str) -> tuple[str, tuple[str, ...]]:
-    """The frame of labels whose stated size fits one or both frames, and what to remark."""
+    """The frame of labels whose stated size fits one or both frames, and remarks."""
     if shape.orientation == 1:
-        return SHOWN, ()  # both frames are one
+        return SHOWN, ()  # both frames are the same
     if len(fitting) > 1:
         return default, (_UNSAID,)
     return fitting[0], (_TURNED,) if fitting[0] == STORED else ()
 
 
 def _fitting(shape: Shape, stated: np.ndarray, *, any_scale: bool = False) -> tuple[str, ...]:
-    """The frames whose size is the stated one, or a multiple of it."""
+    """The frames whose size is the stated one or, with any_scale, a multiple of it."""
     found = []
     for frame in FRAMES:
         size = np.array(getattr(shape, frame), np.float64)
@@ -168,7 +168,7 @@ def _fitting(shape: Shape, stated: np.ndarray, *, any_scale: bool = False) -> tu
 
 
 def _check_upright(faces: Faces, shown: list[_Settled], stored: list[_Settled]) -> None:
-    """Raise InputError where most of the faces whose labels do not tell their frame stand upright only as stored."""
+    """Raise InputError if most faces whose labels do not tell their frame are upright only in the stored pixels."""
     if faces.num_points not in (NUM_POINTS, len(INNER_51)):
         return
     rows = [row for row, one in enumerate(shown) if _UNSAID in one.remarks]
@@ -186,9 +186,9 @@ def _check_upright(faces: Faces, shown: list[_Settled], stored: list[_Settled]) 
 
 
 def _move_boxes(affines: np.ndarray, boxes: np.ndarray) -> np.ndarray:
-    """Boxes (N, 4) through affines (N, 2, 3) that keep them upright."""
+    """Boxes (N, 4) moved by affines (N, 2, 3) that turn them by quarters at most."""
     corners = apply_affine(affines, boxes.reshape(-1, 2, 2))
-    is_turned = (affines[:, [0, 1], [0, 1]] <= 0).any(axis=1)  # other boxes keep their corners, and absurd ones show
+    is_turned = (affines[:, [0, 1], [0, 1]] <= 0).any(axis=1)  # others keep their corners' order, so faults remain
     ordered = np.concatenate([corners.min(axis=1), corners.max(axis=1)], axis=1)
     return np.where(is_turned[:, None], ordered, corners.reshape(-1, 4))
 

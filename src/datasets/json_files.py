@@ -1,4 +1,4 @@
-"""A folder's .json files by what they hold: COCO's lists, X-AnyLabeling's shapes, or something else."""
+"""A folder's .json files by their kind: COCO's lists, X-AnyLabeling's shapes, or something else."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -13,22 +13,22 @@ from src.files import read_head, read_json
 Parsed = TypeVar("Parsed")
 
 COCO, SHAPES = "coco", "shapes"
-PEEKED = 10  # files that are opened to tell a folder's format
-_HEAD = 65536  # bytes that tell most files' kind
+PEEKED = 10  # files opened to detect a folder's format
+_HEAD = 65536  # bytes, enough to tell the kind of most files
 _COCO_KEYS = ("images", "annotations", "categories")
 
 
 def has_kind(folder: Folder, kind: str) -> bool:
-    """Whether one of the folder's first files is of a kind; a damaged one counts by its beginning."""
+    """Whether any of the folder's first files is of a kind; a damaged file is judged by its beginning."""
     return any(_peek(folder.root / name) == kind for name in folder.ending(".json")[:PEEKED])
 
 
 def read_kind(
     folder: Folder, kind: str, parse: Callable[[dict], Parsed], *, each: bool = False
 ) -> tuple[dict[str, Parsed], list[str]]:
-    """parse(content) of every file of a kind by its name, and the names of all other .json files.
+    """parse(content) of every file of a kind, by its name, and the names of all other .json files.
 
-    A content is dropped once it is parsed: some hold their whole picture. each: files are about a picture each, as for
+    Contents are dropped once parsed, as some embed their whole picture. each: files are about one picture each, as for
     `Folder.parse_each`. Raises InputError for a damaged file.
     """
     names = folder.ending(".json")
@@ -55,7 +55,7 @@ def _peek(path: Path) -> str | None:
     if sum(f'"{key}"' in head for key in _COCO_KEYS) > 1:
         return COCO
     try:
-        return _kind(read_json(path))  # the keys may come late: JSON has no order
+        return _kind(read_json(path))  # the keys may come late, as JSON has no order
     except (InputError, OSError):
         return None
 
@@ -76,7 +76,7 @@ def stated_path(value: object) -> str:
 
 
 def stated_size(width: object, height: object) -> np.ndarray:
-    """(2,) what a label file says of its picture's size, NaN where it says nothing or nonsense."""
+    """(2,) width and height of the picture as a label file states them, NaN if it states none or nonsense."""
     try:
         size = np.array([width, height], np.float64)
     except (TypeError, ValueError):

@@ -1,4 +1,4 @@
-"""Training batches from a prepared set: resident on a GPU that holds them, else gathered from the memory map."""
+"""Training batches from a prepared set: kept on the GPU if they fit, else gathered from the memory map."""
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -10,17 +10,18 @@ from torch import Tensor
 from src.datasets.prepared import PreparedFaces
 from src.errors import InputError
 
-_RESIDENT_SHARE = 0.5  # of the GPU's free memory that pictures may take; the network needs the rest
+_RESIDENT_SHARE = 0.5  # of the GPU's free memory that pictures may use; the network needs the rest
 
 Batch = tuple[Tensor, Tensor, Tensor]  # squares (B, S, S, 3) uint8, points_unit (B, 68, 2), euler (B, 3) degrees
 
 
 class TrainingBatches:
-    """Shuffled batches; the order depends on the seed and the epoch alone, so that a run can be continued anywhere.
+    """Shuffled batches; the order depends only on the seed and the epoch, so that a run can be resumed anywhere.
 
-    With `source_weights`, one share per source of the prepared set and by default the set's own `shares`, an epoch
-    holds that share of faces of each source, repeating or leaving out faces as needed. Each of `world_size` processes
-    gets its own part of every epoch.
+    source_weights: one share per source of the prepared set, by default the set's own `shares`; an epoch then holds
+    that share of faces from each source, repeating or leaving out faces as needed. Each of `world_size` processes gets
+    its own part of every epoch. Raises InputError for weights that do not fit the sources, and for fewer faces than one
+    batch.
     """
 
     def __init__(
@@ -56,11 +57,11 @@ class TrainingBatches:
         self.resident = _to_device(faces.images, device)
 
     def __len__(self) -> int:
-        """Batches an epoch and process."""
+        """Batches per epoch and process."""
         return len(self.faces) // (self.batch_size * self.world_size)
 
     def epoch(self, epoch: int, first: int = 0) -> Iterator[Batch]:
-        """The batches of an epoch, from batch `first` on; the next one is gathered while one is in use."""
+        """The batches of an epoch from batch `first` on; each is gathered while the previous one is in use."""
         order = self._order(epoch)
         with ThreadPoolExecutor(1) as pool:
             pending = None
@@ -99,7 +100,7 @@ class TrainingBatches:
 
 
 def _to_device(images: np.ndarray, device: torch.device) -> Tensor | None:
-    """All pictures on the GPU where they fit; None otherwise. On the CPU the memory map already is the right place."""
+    """All pictures on the GPU if they fit, else None. On the CPU the memory map is already the right place."""
     if device.type != "cuda" or images.nbytes > _RESIDENT_SHARE * torch.cuda.mem_get_info(device)[0]:
         return None
     resident = torch.empty(images.shape, dtype=torch.uint8, device=device)

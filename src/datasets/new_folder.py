@@ -1,7 +1,7 @@
-"""A folder that appears whole or not at all, and that is known again when its command is called once more.
+"""A folder that appears whole or not at all, and that is recognized when its command runs again.
 
-It is made under a hidden name beside its place. A hidden file in it says from what it was made and which files it was
-left with: the same command keeps a folder that is still so, and nobody's files are ever removed or mixed with ours.
+It is made under a hidden name next to its destination. A hidden file in it records its input and the files it was left
+with: the same command keeps an unchanged folder, and other people's files are never removed or mixed with ours.
 """
 
 import errno
@@ -25,11 +25,11 @@ Counts = dict[str, int | str]
 
 @contextmanager
 def new_folder(out: Path) -> Iterator[Path]:
-    """A folder under a temporary name, renamed to `out` when all went well and removed when not.
+    """A folder under a temporary name, renamed to `out` on success and removed otherwise.
 
-    Raises InputError where `out` holds anything, or where the temporary name belongs to somebody else.
+    Raises InputError if `out` holds anything, or if the temporary name is taken by something else.
     """
-    out = out.resolve()  # a link or "." has no neighbors of its own
+    out = out.resolve()  # so that a link or "." has a parent
     check_writable(out)
     check_writable(out.parent)
     temporary = out.with_name(f".{out.name}.partial")
@@ -43,7 +43,7 @@ def new_folder(out: Path) -> Iterator[Path]:
             yield temporary
             os.replace(temporary, out)  # over the empty folder
         except OSError as error:
-            if error.filename is None or error.errno in _FULL:  # which names what was copied, or nothing
+            if error.filename is None or error.errno in _FULL:  # these name the file that was copied, or none
                 error.filename = str(out)
             raise
         finally:
@@ -51,24 +51,24 @@ def new_folder(out: Path) -> Iterator[Path]:
 
 
 def note_made(folder: Path, fingerprint: str, counts: Counts) -> None:
-    """Say in a folder that is whole now from what it was made; counts: what `made_before` is to give."""
+    """Record in a finished folder what it was made from. counts: what `made_before` will return."""
     marker = {"fingerprint": fingerprint, "counts": counts, "files": _digest(folder)}
     write_text(folder / _MARKER, json.dumps(marker, indent=2) + "\n")
 
 
 def made_before(folder: Path, fingerprint: str) -> Counts | None:
-    """The counts of a folder that was made from the same and holds the same files as then."""
+    """The counts of a folder made from the same input that still holds the same files, else None."""
     try:
         marker = read_json(folder / _MARKER, most=_MOST_BYTES)
         is_same = marker["fingerprint"] == fingerprint and marker["files"] == _digest(folder)
         counts = {name: marker["counts"][name] for name in COUNTS}
-    except (OSError, ValueError, LookupError, TypeError):  # no marker, or one that is not ours
+    except (OSError, ValueError, LookupError, TypeError):  # there is no marker, or it is not ours
         return None
     return counts if is_same else None
 
 
 def _digest(folder: Path) -> str:
-    """Changes when a file of the folder is added, removed or written again; reads none."""
+    """A digest that changes when a file is added, removed or rewritten; files are not read."""
     digest = hashlib.sha256()
     for path in sorted(folder.rglob("*")):
         if path.is_file() and path != folder / _MARKER:

@@ -1,7 +1,7 @@
-"""Pickles of names and numbers, read without running or building anything that they ask for.
+"""Pickles of names and numbers, read without calling or building anything that they name.
 
-A pickle names functions to call. Here every name that NumPy writes stands for an inert piece of this module, which
-checks lengths and returns plain Python values: an array becomes nested lists, a NumPy number a float or an int.
+A pickle names functions to call. Here every name that NumPy writes is replaced by an inert stand-in from this module,
+which checks lengths and returns plain Python values: an array becomes nested lists, a NumPy number a float or an int.
 """
 
 import io
@@ -42,7 +42,7 @@ class _Dtype:
         self.one = None if self.is_object or self.is_text else struct.Struct(self.order + _FORMATS[self.code])
 
     def values(self, data: object, count: int) -> list:
-        """`count` values from bytes (or, by Python 2, from their latin1 text); those of an object array come listed."""
+        """`count` values from bytes or, from Python 2, their latin1 text; an object array's come as a list already."""
         if self.is_object:
             if not isinstance(data, list) or len(data) != count:
                 raise InputError("holds an array of objects whose number does not fit its shape")
@@ -71,7 +71,7 @@ def _nested(data: object, dtype: object, shape: object, order: str) -> list:
     if not all(type(length) is int and length > 0 for length in shape):
         raise InputError(f"holds an array of shape {shape!r:.40}; expected none that is empty")
     values = dtype.values(data, math.prod(shape))
-    # One by one: NumPy would look for further axes inside of lists.
+    # One by one, because NumPy would look for further axes inside lists.
     flat = np.fromiter(values, dtype=object, count=len(values))
     return flat.reshape(shape, order=order).tolist()
 
@@ -96,7 +96,7 @@ def _encode(text: str, encoding: str) -> bytes:
     return text.encode("latin1")
 
 
-# NumPy 2 renamed numpy.core to numpy._core; old files say the former. `ndarray` is but an argument of _reconstruct.
+# NumPy 2 renamed numpy.core to numpy._core; old files use the former. `ndarray` is only an argument of _reconstruct.
 _STAND_INS: dict[tuple[str, str], object] = {
     ("numpy", "dtype"): _Dtype,
     ("numpy", "ndarray"): "ndarray",
@@ -122,8 +122,8 @@ class _Unpickler(pickle.Unpickler):
 def load(path: str | Path) -> object:
     """The content of a pickle as plain lists, tuples, numbers and texts.
 
-    Raises InputError for one that names anything but NumPy's arrays and numbers, OSError, and pickle's own errors and
-    many others for a damaged one.
+    Raises InputError for a pickle that names anything but NumPy's arrays and numbers, OSError, and for a damaged one
+    pickle's own errors and many others.
     """
     data = read_bytes(path, most=_MOST_BYTES)
     _check_instructions(data)
@@ -138,10 +138,10 @@ _COUNTED |= {b"\x8b": "<i", b"\x8a": "<B", b"X": "<I", b"\x8c": "<B", b"\x8d": "
 def _check_instructions(data: bytes) -> None:
     """Walk through a pickle's instructions. Raises UnpicklingError for any that lists of names and numbers do not need.
 
-    Dictionaries and sets are among those, since a few bytes make keys that take for ever to hash. A text that is said
-    to be longer than the file, and a memo place beyond the file's length, would take any memory.
+    These include dictionaries and sets, because a few bytes can make keys that take forever to hash. Text that claims
+    to be longer than the file, and a memo index beyond the file's length, could use up all memory.
     """
-    last = min(len(data) >> 16, 0xFFFF)  # the upper half of the largest memo place
+    last = min(len(data) >> 16, 0xFFFF)  # the upper half of the largest memo index
     place = rb"..[\x00-%b]\x00" % re.escape(bytes([last])) if last < 256 else rb"...[\x00-%b]" % bytes([last >> 8])
     simple = re.compile(
         rb"(?:[(01N\x88\x89\])tlae2\x85-\x87Rb\x93\x94]|h.|C\x04....|C\x08.{8}|U\x04....|U\x08.{8}|[Kq].|j....|r"

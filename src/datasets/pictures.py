@@ -1,6 +1,6 @@
-"""Decoding any picture a user may have into a square uint8 RGB array, together with the map of its points.
+"""Decoding of any picture into a square uint8 RGB array, together with the affine map for its points.
 
-Everything here, and every command, speaks of a picture as people see it: turned as its EXIF orientation says.
+Here and in every command, a picture is meant as viewers show it: turned as its EXIF orientation says.
 """
 
 import contextlib
@@ -21,14 +21,14 @@ from src.errors import InputError
 from src.files import check_regular
 from src.geometry import letterbox
 
-# What Pillow may open: of all that it knows, some start other programs (PostScript) or were never meant.
+# Formats that Pillow may open; of the others, some start programs (PostScript), and none is used for photographs.
 PICTURE_FORMATS = ("JPEG", "PNG", "BMP", "WEBP", "TIFF", "GIF", "AVIF", "JPEG2000")
 SQUARE_SIZE = 192  # pixels of a decoded square: half a challenge picture, so its JPEG decodes at half scale
 _EXIF_ORIENTATION = 0x0112
 _TIFF_SIDES = (256, 257)  # tags of the stored width and height
-_TIFF_BITS = 258  # tag of the bits a sample
-_FAX = {"tiff_ccitt", "group3", "group4"}  # Pillow's names of the compressions for black and white alone
-_TURNS = {  # from the stored to the shown picture
+_TIFF_BITS = 258  # tag of the bits per sample
+_FAX = {"tiff_ccitt", "group3", "group4"}  # Pillow's names for compressions of black and white pictures
+_TURNS = {  # EXIF orientation -> what turns the stored picture into the shown one
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
     4: Image.Transpose.FLIP_TOP_BOTTOM,
@@ -38,9 +38,9 @@ _TURNS = {  # from the stored to the shown picture
     8: Image.Transpose.ROTATE_90,
 }
 _LYING = (5, 6, 7, 8)  # orientations of pictures that are stored on their side
-_FARTHEST = 1e6  # pixels from a picture's corner: a crop beyond it is a mistake
-MIN_SIDE = 16  # pixels: below this a face has no landmarks to see
-MAX_SIDE = 16384  # pixels: beyond this a "cropped face" is a mistake
+_FARTHEST = 1e6  # pixels from a picture's corner: a crop farther away is a mistake
+MIN_SIDE = 16  # pixels: smaller faces show no landmarks
+MAX_SIDE = 16384  # pixels: a larger "cropped face" is a mistake
 MAX_PIXELS = 64_000_000  # decoding more on every core would fill the memory
 # What Pillow raises for damaged files.
 DAMAGED = (
@@ -51,8 +51,7 @@ DAMAGED = (
 
 @dataclass(frozen=True)
 class Shape:
-    """(width, height) in pixels of a picture's stored rows and columns, and as people see it; the EXIF orientation
-    (1-8) leads from one to the other."""
+    """(width, height) of a picture in pixels, as stored and as shown; the EXIF orientation (1-8) relates the two."""
 
     stored: tuple[int, int]
     shown: tuple[int, int]
@@ -60,7 +59,7 @@ class Shape:
 
 
 def read_square(path: str | Path, size: int) -> tuple[np.ndarray, np.ndarray, tuple[int, int]]:
-    """Decode a picture as people see it (EXIF rotation applied) and letterbox it onto black.
+    """Decode a picture as viewers show it (EXIF orientation applied) and letterbox it onto black.
 
     Returns the square (size, size, 3) uint8 RGB, the affine (2, 3) from source pixels to the unit square, and the
     source's (height, width) in pixels. JPEGs are decoded at a reduced scale where that loses nothing.
@@ -84,10 +83,10 @@ def read_square(path: str | Path, size: int) -> tuple[np.ndarray, np.ndarray, tu
 def read_crop(
     path: str | Path, size: int, crop: tuple[float, float, float]
 ) -> tuple[np.ndarray, np.ndarray, tuple[int, int]]:
-    """Like `read_square`, for the square crop (left, top, side) in source pixels; black beside the picture.
+    """Like `read_square`, for the square crop (left, top, side) in source pixels; black outside the picture.
 
     Returns the crop (size, size, 3), the affine (2, 3) from source pixels to its unit square, and the source's (height,
-    width) in pixels. Raises InputError for a tiny crop, too.
+    width) in pixels. Also raises InputError for a tiny crop and for one far away from the picture.
     """
     left, top, side = crop
     if not (side >= MIN_SIDE and max(map(abs, crop)) <= _FARTHEST):  # NaN is not
@@ -115,13 +114,13 @@ def read_crop(
 
 
 def picture_shape(path: str | Path) -> Shape:
-    """How a picture is stored and shown, without decoding it. Raises InputError as `read_square`."""
+    """How a picture is stored and shown, without decoding it. Raises InputError as `read_square` does."""
     with open_picture(path) as image:
         return _shape(image)
 
 
 def picture_shapes(paths: Sequence[Path]) -> list[Shape | InputError]:
-    """The shapes of many pictures, on all cores, or what is wrong with them."""
+    """The shapes of many pictures, read on all cores, or errors that say what is wrong with them."""
 
     def attempt(path: Path) -> Shape | InputError:
         try:
@@ -134,7 +133,7 @@ def picture_shapes(paths: Sequence[Path]) -> list[Shape | InputError]:
 
 
 def picture_sizes(paths: Sequence[Path]) -> np.ndarray:
-    """(N, 2) width and height of many pictures as people see them, on all cores; the InputError names the picture."""
+    """(N, 2) width and height of many pictures as shown, read on all cores. Raises InputError naming a bad picture."""
     shapes = picture_shapes(paths)
     for path, shape in zip(paths, shapes, strict=True):
         if isinstance(shape, InputError):
@@ -144,9 +143,9 @@ def picture_sizes(paths: Sequence[Path]) -> np.ndarray:
 
 @contextlib.contextmanager
 def open_picture(source: str | Path | BinaryIO) -> Iterator[Image.Image]:
-    """An open, not yet decoded picture of a known format and a sane size; source: its file, or the bytes of one.
+    """An open, not yet decoded picture of a known format and a sane size. source: its path, or a binary stream.
 
-    Whatever goes wrong with it, also later and while the block lasts, becomes an InputError that does not name it.
+    Any failure to open it, or to decode it inside the block, becomes an InputError that does not name the file.
     """
     try:
         if isinstance(source, str | Path):
@@ -170,19 +169,19 @@ def open_picture(source: str | Path | BinaryIO) -> Iterator[Image.Image]:
 
 
 def upright(image: Image.Image) -> Image.Image:
-    """Any open PIL image as RGB and as people see it: its EXIF orientation applied, 16 bits scaled, transparency black.
+    """Any open PIL image as RGB and as viewers show it: EXIF orientation applied, 16 bits scaled, transparency black.
 
-    An image that was turned by hand and still carries the orientation is turned once more; `ImageOps.exif_transpose`
-    removes it. Raises one of `DAMAGED` where the file behind the image is.
+    An image that was turned before but still carries the orientation is turned again; `ImageOps.exif_transpose` removes
+    it. Raises one of `DAMAGED` if the file behind the image is damaged.
     """
-    image.load()  # Pillow turns a TIFF by itself while it loads
+    image.load()  # Pillow itself turns a TIFF while loading it
     orientation = _orientation(image)
     rgb = _to_rgb(image)
     return rgb.transpose(_TURNS[orientation]) if orientation in _TURNS else rgb
 
 
 def _covered(start: float, length: int, side: float, size: int) -> tuple[int, int]:
-    """First and last pixel edge of a crop (from `start`, `side` long, `size` pixels) that the picture covers wholly."""
+    """First and last pixel edge of a crop's axis, from `start`, `side` long, `size` pixels, that the picture covers."""
     scale, slack = size / side, 1e-6
     return math.ceil(max(0, -start) * scale - slack), math.floor(min(size, (length - start) * scale) + slack)
 
@@ -192,15 +191,15 @@ def _decode(
 ) -> tuple[Image.Image, tuple[float, float, float, float], int, tuple[int, int]]:
     """The picture as stored, in RGB, its extent in those pixels, its EXIF orientation, the file's (width, height).
 
-    needed: from the file's (width, height), what a JPEG may be reduced to.
+    needed: maps the file's (width, height) to the smallest size that a JPEG may be decoded at.
     """
     with open_picture(path) as image:
         width, height = image.size
         reduced = image.draft("RGB", needed((width, height)))
         rgb = _to_rgb(image)
         if not reduced:
-            width, height = rgb.size  # Pillow turns a TIFF by itself while it decodes
-        # A JPEG whose sides are no multiple of the reduction ends inside the last pixels of its reduced form.
+            width, height = rgb.size  # Pillow itself turns a TIFF while decoding it
+        # If a JPEG's sides are not multiples of the reduction, it ends inside the last pixels of its reduced form.
         extent = reduced[1] if reduced else (0, 0, width, height)
         orientation = _orientation(image)
     return rgb, extent, orientation, (width, height)
@@ -214,15 +213,15 @@ def _check_sides(width: int, height: int) -> None:
 
 
 def _check_fax(tiff: Image.Image) -> None:
-    """Raises InputError where libtiff would, on its own, write a line to the terminal besides."""
+    """Raise InputError for a file about which libtiff would write a line of its own to the terminal."""
     bits = tiff.tag_v2.get(_TIFF_BITS, (1,))
     if tiff.info.get("compression") in _FAX and tuple(bits) != (1,):
-        raise InputError(f"a fax-compressed TIFF picture expects 1 bit a pixel, found {', '.join(map(str, bits))}")
+        raise InputError(f"a fax-compressed TIFF picture expects 1 bit per pixel, found {', '.join(map(str, bits))}")
 
 
 def _shape(image: Image.Image) -> Shape:
-    """The one place that knows how each container tells its orientation."""
-    if image.format == "TIFF":  # its plug-in may have swapped the sides already
+    """A picture's shape; the only place that knows how each format stores its orientation."""
+    if image.format == "TIFF":  # Pillow may have swapped the sides already
         width, height = (int(image.tag_v2[tag]) for tag in _TIFF_SIDES)
     else:
         width, height = image.size
@@ -231,7 +230,7 @@ def _shape(image: Image.Image) -> Shape:
 
 
 def _has_metadata(png: BinaryIO) -> bool:
-    """Whether an open PNG file may tell an orientation. Pillow would decode all of it to find out."""
+    """Whether an open PNG file may state an orientation. Pillow would decode the whole picture to find out."""
     place = png.tell()
     png.seek(8)
     try:
@@ -245,7 +244,7 @@ def _has_metadata(png: BinaryIO) -> bool:
 
 
 def _orientation(image: Image.Image) -> int:
-    """1-8; 1 where the image says nothing or nonsense."""
+    """The EXIF orientation, 1-8; 1 if it is missing or nonsense."""
     orientation = image.getexif().get(_EXIF_ORIENTATION, 1)
     return orientation if orientation in _TURNS else 1
 

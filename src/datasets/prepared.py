@@ -1,11 +1,12 @@
-"""The prepared folder: pictures decoded once into arrays that training maps into memory.
+"""The prepared folder: pictures decoded once into arrays that training memory-maps.
 
 - `images.npy`: (N, S, S, 3) uint8 RGB, letterboxed squares or square crops
-- `labels.npz`: points_unit (N, K, 2), K = 68 or, where the source has no jaw, 51; affine (N, 2, 3) source pixels ->
-  unit square, size (N, 2) height and width of the picture or crop in source pixels, euler (N, 3) pitch, yaw, roll in
-  degrees, names (N), source (N) index into source_names, shares (sources) of a training batch; empty: by their numbers
-- `list.txt`: for people and other tools, 140 columns (K = 68): picture, coordinates in its pixels, pitch yaw roll
-- `meta.json`: version, counts and a fingerprint of the input; written last, so a folder that has it is whole
+- `labels.npz`: points_unit (N, K, 2), K = 68 or, if the source has no jaw, 51; affine (N, 2, 3) source pixels -> unit
+  square, size (N, 2) height and width of the picture or crop in source pixels, euler (N, 3) pitch, yaw, roll in
+  degrees, names (N,), source (N,) index into source_names (M,), shares (M,) of each source in a training batch, or (0,)
+  for shares as large as the sources
+- `list.txt`: for people and other tools, 140 columns (K = 68): picture, coordinates in its pixels, pitch, yaw, roll
+- `meta.json`: version, counts and a fingerprint of the input; written last, so a folder that has it is complete
 - `label_check.txt`: the fingerprint of the faces whose labels a network has checked
 """
 
@@ -31,12 +32,12 @@ from src.pose import fit_pose
 VERSION = 1
 _CHECKED = "label_check.txt"
 _PER_FACE = ("images", "points_unit", "affine", "size", "euler", "names", "source")
-_MOST_BYTES, _MOST_BYTES_A_FACE = 10_000_000, 4_000  # of labels.npz: names of a few hundred characters, not more
+_MOST_BYTES, _MOST_BYTES_A_FACE = 10_000_000, 4_000  # of labels.npz: enough for names of a few hundred characters
 
 
 @dataclass(frozen=True)
 class PreparedFaces:
-    """A prepared folder, opened. `images` is a memory map; shapes as in the module's docstring."""
+    """An opened prepared folder. `images` is a memory map; shapes are as in the module's docstring."""
 
     images: np.ndarray
     points_unit: np.ndarray
@@ -47,7 +48,7 @@ class PreparedFaces:
     source: np.ndarray
     source_names: np.ndarray
     shares: np.ndarray = field(default_factory=lambda: np.empty(0))
-    fingerprint: str = ""  # of the preparation: names, times and sizes of the picture files, labels, settings
+    fingerprint: str = ""  # of the preparation's input: picture files (name, time, size), labels, settings
 
     def __len__(self) -> int:
         return len(self.images)
@@ -58,7 +59,7 @@ class PreparedFaces:
         return apply_affine(invert_affine(self.affine), self.points_unit)
 
     def with_points(self, count: int) -> "PreparedFaces":
-        """These faces with a set of `src.markup.POINT_SETS` alone. Raises InputError where they lack some of it."""
+        """These faces with only one set of `src.markup.POINT_SETS`. Raises InputError if they lack part of it."""
         return replace(self, points_unit=select_points(self.points_unit, count))
 
     def take(self, rows: np.ndarray) -> "PreparedFaces":
@@ -76,20 +77,20 @@ def prepare(
     shares: tuple[float, ...] = (),
     frame: str | None = None,
 ) -> dict[str, int | str | bool]:
-    """Decode annotated pictures into one prepared folder; a no-op where nothing changed.
+    """Decode annotated pictures into one prepared folder; a no-op if nothing has changed.
 
     sources: tables of faces, or folders in the challenge's format. crop_rule: one of `src.datasets.cropping`.
-    shares: of each source in a training batch, kept with the faces. frame: what the labels of those folders speak of,
-    as in `src.datasets.frames.settle`.
+    shares: of each source in a training batch, kept with the faces. frame: of the labels in those folders, as in
+    `src.datasets.frames.settle`.
     Returns {"faces", "broken", "outside", "left_out", "remarks", "redone"}; outside counts the faces with a point
-    beyond their picture, which are kept, left_out says which are broken, and remarks what was decided while reading.
-    Raises InputError for bad annotations and, unless `skip_broken`, for broken pictures, before anything of `out` is
-    replaced.
+    beyond their picture, which are kept, left_out says which are broken, and remarks tell what was decided while
+    reading. Raises InputError for bad annotations and, unless `skip_broken`, for broken pictures, before anything in
+    `out` is replaced.
     """
     out = Path(out)
     tables = [source if isinstance(source, Faces) else read_folder(source, frame=frame) for source in sources]
     num_points = _common_count(tables)
-    distinct_names([Path(source) for source in sources if not isinstance(source, Faces)])  # a folder given twice stops
+    distinct_names([Path(source) for source in sources if not isinstance(source, Faces)])  # refuses a folder twice
     folders = list(dict.fromkeys(table.root for table in tables))  # several tables may be parts of one folder
     names = dict(zip(folders, distinct_names(folders), strict=True))
     roots = [names[table.root] for table in tables]
@@ -108,7 +109,7 @@ def prepare(
             written = _write_squares(temporary, tables, image_size, crop_rule=crop_rule, description=out.name)
             if written.broken and not (skip_broken and written.kept.any()):
                 raise InputError(describe_broken(written.broken, len(written.kept)))
-            (out / "meta.json").unlink(missing_ok=True)  # from here until the new meta.json the folder is not whole
+            (out / "meta.json").unlink(missing_ok=True)  # the folder is incomplete until the new meta.json is written
         counts = _write_labels(out, tables, written, roots=roots, shares=shares)
         meta = {
             "version": VERSION,
@@ -125,7 +126,7 @@ def prepare(
 
 @dataclass(frozen=True)
 class _Written:
-    """Of N faces: affine (N, 2, 3), size (N, 2), kept (N) bool; how many have points outside; the broken by path."""
+    """Of N faces: affine (N, 2, 3), size (N, 2), kept (N,) bool, how many have points outside, and which are broken."""
 
     affine: np.ndarray
     size: np.ndarray
@@ -135,7 +136,7 @@ class _Written:
 
 
 def _write_squares(path: Path, tables: list[Faces], image_size: int, *, crop_rule: str, description: str) -> _Written:
-    """Decode all faces into the array file `path`, which leaves the broken ones out."""
+    """Decode all faces into the array file `path`, leaving out broken ones."""
     paths = [table.path(row) for table in tables for row in range(len(table))]
     affine, size, kept = np.zeros((len(paths), 2, 3)), np.zeros((len(paths), 2)), np.zeros(len(paths), bool)
     outside, broken = 0, []
@@ -154,7 +155,7 @@ def _write_squares(path: Path, tables: list[Faces], image_size: int, *, crop_rul
 def _write_labels(
     out: Path, tables: list[Faces], written: _Written, *, roots: list[str], shares: tuple[float, ...]
 ) -> dict[str, int | str]:
-    """Write labels.npz and list.txt of the faces that were kept. Returns the counts."""
+    """Write labels.npz and list.txt for the faces that were kept. Returns the counts."""
     kept = written.kept
     points_image, affine = np.concatenate([table.points_image for table in tables])[kept], written.affine[kept]
     names = np.concatenate(
@@ -183,7 +184,7 @@ def _write_labels(
 
 
 def load_prepared(folder: str | Path) -> PreparedFaces:
-    """Open a prepared folder. Raises InputError where it is absent, unfinished, of another version, or cut short."""
+    """Open a prepared folder. Raises InputError if it is absent, incomplete, damaged or of another version."""
     folder = Path(folder)
     meta = _read_meta(folder)
     remedy = "run python3 preparation.py"
@@ -206,12 +207,12 @@ def load_prepared(folder: str | Path) -> PreparedFaces:
 
 
 def note_checked(folder: Path, faces: PreparedFaces) -> None:
-    """Remember that the labels of these faces of a prepared folder have been checked."""
+    """Record that the labels of these faces in a prepared folder have been checked."""
     write_text(folder / _CHECKED, f"{faces.fingerprint}\n")
 
 
 def is_checked(folder: Path) -> bool:
-    """Whether the labels of the faces that a prepared folder holds now have been checked."""
+    """Whether the labels of the faces now in a prepared folder have been checked."""
     meta = _read_meta(folder)
     try:
         return meta is not None and read_text(folder / _CHECKED, most=_MOST_BYTES) == f"{meta.get('fingerprint')}\n"

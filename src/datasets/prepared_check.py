@@ -1,4 +1,4 @@
-"""What the arrays of a prepared folder must be: shapes, types and ranges, before anything trains on them."""
+"""Checks of a prepared folder's arrays, their shapes, types and ranges, before anything trains on them."""
 
 from collections.abc import Mapping
 
@@ -7,7 +7,7 @@ import numpy as np
 from src.errors import InputError
 from src.markup import INNER_51, NUM_POINTS
 
-# Shapes in N faces of K points from M sources, types as NumPy's kinds.
+# Shapes, with N faces of K points from M sources, and NumPy's kinds of types.
 _FORMS = {
     "points_unit": (("N", "K", 2), "f"),
     "affine": (("N", 2, 3), "f"),
@@ -17,12 +17,12 @@ _FORMS = {
     "source": (("N",), "iu"),
     "source_names": (("M",), "U"),
 }
-_FARTHEST = 100.0  # sides of the square: a point beyond it, or an angle beyond as many turns, is damage
+_FARTHEST = 100.0  # sides of the square, and turns of an angle: larger values mean a damaged file
 _LARGEST = 1e6  # pixels of a picture or crop
 
 
 def check_prepared(images: np.ndarray, arrays: Mapping[str, np.ndarray], meta: Mapping[str, object]) -> None:
-    """Raise InputError, naming the array, for what `prepare` cannot have written, or not together."""
+    """Raise InputError, naming the array, for arrays that `prepare` cannot have written, or not together."""
     if images.dtype != np.uint8 or images.ndim != 4 or images.shape[1] != images.shape[2] or images.shape[3] != 3:
         raise InputError(f"expected images.npy as (N, S, S, 3) uint8, found {images.shape} of {images.dtype}")
     if not arrays.keys() - {"shares"} == _FORMS.keys():

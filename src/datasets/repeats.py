@@ -1,4 +1,4 @@
-"""What stands in a data set more than once: equal faces of several label files, pictures of two of its parts."""
+"""Repetitions within a data set: equal faces in several label files, pictures in two of its parts."""
 
 import hashlib
 from collections import defaultdict
@@ -13,10 +13,10 @@ _TRAIN = "train"
 
 
 def without_repeats(faces: Faces) -> Faces:
-    """Each face once, in all subsets that it has anywhere: files of parts often stand beside one of the whole set.
+    """Each face once, in all subsets it is listed in: data sets often list their parts next to the whole.
 
-    Equal faces have the same picture and the same points. How many were repeated is remarked, and so are pictures that
-    are both to train on and to measure with.
+    Equal faces have the same picture and the same points. The number of repetitions is remarked, and so are pictures
+    that belong both to training and to another part.
     """
     first: dict[bytes, int] = {}
     keys = map(_digest, faces.names.tolist(), faces.points_image)
@@ -42,7 +42,7 @@ def _digest(name: str, points: np.ndarray) -> bytes:
 
 
 def _shared_pictures(faces: Faces) -> list[str]:
-    """Pictures that subsets by their names hold for training and for validation or test."""
+    """Pictures in subsets that are, by their names, both for training and for validation or test."""
     pictures: dict[bool, set[str]] = defaultdict(set)
     for name, mask in faces.subsets.items():
         for word in part_words(name):

@@ -13,7 +13,7 @@ _BEST: dict[str, object] = {
     "augmentation": "varied",
     "minutes": 240.0,
     "start_size": 80,
-    # Inside of units 112 channels instead of 116, and 224 instead of 232: ONNX Runtime computes blocks of 16.
+    # Inside units, 112 channels instead of 116 and 224 instead of 232: ONNX Runtime computes in blocks of 16.
     "widths": [*[58] * 4, *[112] * 8, *[224] * 4, 96, 128],
 }
 

@@ -221,6 +221,6 @@ def test_a_fax_of_more_than_one_bit_is_refused_before_its_decoder_writes_to_the_
     entry = content.index(bits.to_bytes(2, "little"), int.from_bytes(content[4:8], "little"))
     content[entry + 8] = 8  # the entry's value, behind its tag, type and count
     path.write_bytes(content)
-    with pytest.raises(InputError, match="a fax-compressed TIFF picture expects 1 bit a pixel, found 8"):
+    with pytest.raises(InputError, match="a fax-compressed TIFF picture expects 1 bit per pixel, found 8"):
         read_square(path, 32)
     assert capfd.readouterr() == ("", "")
