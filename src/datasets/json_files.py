@@ -81,4 +81,4 @@ def stated_size(width: object, height: object) -> np.ndarray:
         size = np.array([width, height], np.float64)
     except (TypeError, ValueError):
         return np.full(2, np.nan)
-    return size if (size > 0).all() else np.full(2, np.nan)
+    return size if size.shape == (2,) and (size > 0).all() else np.full(2, np.nan)

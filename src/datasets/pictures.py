@@ -250,10 +250,11 @@ def _orientation(image: Image.Image) -> int:
 
 
 def _to_rgb(image: Image.Image) -> Image.Image:
-    """Any mode to RGB: transparency over black, 16-bit gray scaled by its range instead of clipped."""
+    """Any mode to RGB: transparency over black, 16-bit gray and shares of white scaled by their range."""
     if image.mode.startswith("I") or image.mode == "F":
         values = np.asarray(image, np.float32)
-        top = 65535.0 if values.max() > 255 else 255.0
+        highest = values.max()
+        top = 65535.0 if highest > 255 else 1.0 if image.mode == "F" and highest <= 1 else 255.0
         image = Image.fromarray(np.clip(values * (255 / top), 0, 255).astype(np.uint8))
     if image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info:
         rgba = image.convert("RGBA")

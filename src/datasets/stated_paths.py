@@ -183,10 +183,8 @@ def _is_guess(statement: Statement, name: str) -> bool:
 
 def _split(path: str) -> tuple[str, ...]:
     """A stated path's folders and file name: a, 1.jpg of b/../a/1.jpg."""
-    parts = PurePosixPath(os.path.normpath(unicodedata.normalize("NFC", path).replace("\\", "/"))).parts
-    if not parts:
-        raise InputError(f"expected a picture's name, found {path!r}")
-    return parts
+    path = unicodedata.normalize("NFC", path).replace("\\", "/")
+    return PurePosixPath(os.path.normpath(path)).parts or (path,)
 
 
 def _below_root(path: str) -> str:

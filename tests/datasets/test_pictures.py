@@ -101,6 +101,7 @@ def _modes() -> dict[str, Image.Image]:
         "sixteen_bit.png": Image.fromarray(_ramp().astype(np.uint16) * 257),
         "sixteen_bit.tif": Image.fromarray(_ramp().astype(np.uint16) * 257),
         "float.tif": Image.fromarray(_ramp().astype(np.float32)),
+        "shares.tif": Image.fromarray(_ramp().astype(np.float32) / 255),
     }
 
 

@@ -36,6 +36,7 @@ def finder(tmp_path: Path) -> PictureFinder:
         ("y.PNG", "b/c/y.PNG"),
         ("./z.jpeg", "z.jpeg"),
         ("elsewhere/absent.jpg", "elsewhere/absent.jpg"),
+        (".", "."),
         ("../elsewhere/absent.jpg", "elsewhere/absent.jpg"),
         ("\\\\server\\absent.jpg", "server/absent.jpg"),
     ],

@@ -239,6 +239,12 @@ def test_what_is_no_picture_is_refused(exact: Predictor, picture: object, words:
         exact(picture)
 
 
+@pytest.mark.parametrize("boxes", [[[1, 2, 30, 40], [1, 2]], ["left"], [[1, 2, 30, 40, 0.9]]])
+def test_boxes_that_are_not_four_numbers_each_are_refused(exact: Predictor, boxes: list) -> None:
+    with pytest.raises(InputError, match="expected boxes"):
+        exact(np.zeros((60, 60, 3), np.uint8), boxes)
+
+
 def test_an_unreadable_picture_names_its_file(exact: Predictor, tmp_path: Path) -> None:
     (tmp_path / "broken.jpg").write_bytes(b"\xff\xd8\xff nothing")
     with pytest.raises(InputError, match=r"broken\.jpg"):

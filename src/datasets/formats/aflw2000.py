@@ -33,6 +33,7 @@ _REMEDY = (
 _REMEDY_OF_FLIPPED = (
     "300W-LP has no turned points of its mirrored parts: leave those out, training mirrors faces itself"
 )
+_IN_RADIANS = "expected angles in radians there, found larger ones"
 _MOST_APART = 15.0  # degrees between a pose fitted to right points and the stated one
 
 
@@ -128,9 +129,14 @@ def _parse(path: Path, root: Path, turned: dict[tuple[str, str], list[str]]) -> 
         raise InputError(f"expected {NUM_POINTS} points in columns, found an array of shape {points.shape}")
     if content["Pose_Para"].size < 3:
         raise InputError(f"expected Pose_Para to begin with three angles, found {content['Pose_Para'].size} numbers")
-    points, euler = points[:2].T, _our_pose(content["Pose_Para"].ravel()[:3])
+    angles = content["Pose_Para"].ravel()[:3]
+    points, euler = points[:2].T, _our_pose(angles)
     remedy = _REMEDY_OF_FLIPPED if path.absolute().parent.name.lower().endswith(_FLIPPED) else _REMEDY
-    fault = "" if is_certain else _disagreement(points, euler, remedy)
+    fault = ""
+    if not is_certain:
+        fault = _disagreement(points, euler, remedy)
+    elif np.abs(angles).max() > 2 * np.pi:
+        fault = _disagreement(points, euler, _IN_RADIANS)
     return _Face(points, euler, is_certain, b"" if pt2d is None else pt2d.tobytes(), remedy, fault)
 
 
@@ -143,7 +149,7 @@ def _disagreement(points: np.ndarray, euler: np.ndarray, remedy: str) -> str:
         return ""
     poses = "yaw {:.0f} and pitch {:.0f}".format
     return (
-        f"its pt2d shows a face at {poses(found[1], found[0])} degrees, its Pose_Para says "
+        f"its points show a face at {poses(found[1], found[0])} degrees, its Pose_Para says "
         f"{poses(euler[1], euler[0])}; {remedy}"
     )
 

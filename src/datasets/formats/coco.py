@@ -185,7 +185,7 @@ def _face(annotation: dict, images: dict, categories: dict) -> _Face | None:
     keypoints, box = ("face_kpts", "face_box") if is_whole_body else ("keypoints", "bbox")
     rows = np.array(annotation.get(keypoints) or [], np.float64)
     if rows.size % 3 or image not in images:
-        raise InputError(f"expected x, y, visibility of a listed image, found {rows.size} numbers for image {image}")
+        raise InputError(f"expected x, y, visibility of a listed image, found {rows.size} numbers for image {image!r}")
     path, size = images[image]
     rows = rows.reshape(-1, 3)
     visibility = rows[np.isfinite(rows[:, 2]), 2]
@@ -200,7 +200,10 @@ def _face(annotation: dict, images: dict, categories: dict) -> _Face | None:
     category, order = categories.get(annotation.get("category_id"), ("", None))
     if order is not None and len(order) == len(points) and not is_whole_body:
         points = points[order]
-    left, top, width, height = np.array(annotation.get(box) or [np.nan] * 4, np.float64)
+    corners = np.array(annotation.get(box) or [np.nan] * 4, np.float64)
+    if corners.shape != (4,):
+        raise InputError(f"expected left, top, width, height of a {box}, found an array of shape {corners.shape}")
+    left, top, width, height = corners
     category = f"face of {category}" if is_whole_body else category
     return _Face(path, size, points, np.array([left, top, left + width, top + height]), category)
 

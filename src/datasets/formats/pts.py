@@ -19,7 +19,8 @@ from src.markup import INNER_51, NUM_POINTS
 
 ENDING = ".pts"
 MATLAB_ORIGIN = 0.5  # what a coordinate of MATLAB's exceeds ours by
-_COUNT = re.compile(r"n_points:\s*(\d{1,9})")
+_COUNT = re.compile(r"n_points:\s*(\d{1,9})", re.IGNORECASE)
+_NO_POINTS = ("version", "n_points", "#", "//")  # what lines of the header and comments begin with
 _LABELS, _PICTURES = "labels", "images"
 _HEAD = 100  # bytes that hold the first header
 _TEST_FOLDERS = {("helen", "testset"), ("lfpw", "testset")}
@@ -113,7 +114,7 @@ def _blocks(lines: list[str]) -> list[list[str]]:
             is_open = True
         elif line == "}":
             is_open = False
-        elif line and not line.startswith(("version", "n_points")):
+        elif line and not line.lower().startswith(_NO_POINTS):
             if not faces:
                 faces.append([])
             faces[-1].append(line)

@@ -139,6 +139,18 @@ def test_numbers_that_are_no_pixels_are_no_points(points: np.ndarray, words: str
     assert _read(tmp_path / "challenge").faults[0] == fault
 
 
+@pytest.mark.parametrize("size", [[160], [[160, 120]], {}, None, "wide"])
+def test_a_size_that_is_no_number_states_nothing(size: object, tmp_path: Path) -> None:
+    points = sample("coco", tmp_path / "set")
+    path = next((tmp_path / "set").rglob("*.json"))
+    content = json.loads(path.read_text())
+    content["images"][0] |= {"width": size, "height": 120}
+    path.write_text(json.dumps(content))
+    faces = _read(tmp_path / "set")
+    np.testing.assert_allclose(faces.points_image, points, atol=1e-5)
+    assert not any(faces.faults)
+
+
 def test_classes_of_yolo_are_subsets(tmp_path: Path) -> None:
     picture(tmp_path / "images" / "a.jpg")
     _yolo(tmp_path / "labels" / "a.txt", FACE, classes=(0, 3))

@@ -75,6 +75,10 @@ WRONG = {
     "COCO of an unlisted image": ("coco", _json(lambda content: content["annotations"][0].update(image_id=99)),
         "for image 99"),
     "COCO of pairs": ("coco", _json(lambda content: content["annotations"][0]["keypoints"].pop()), "found 203 numbers"),
+    "COCO with a box of corners": ("coco", _json(lambda content: content["annotations"][0].update(
+        bbox=[[1, 2], [30, 2], [30, 40], [1, 40]])), "left, top, width, height of a bbox, found an array of shape"),
+    "COCO with a box of two numbers": ("coco", _json(lambda content: content["annotations"][0].update(bbox=[1, 2])),
+        "found an array of shape (2,)"),
     "COCO with an annotation of nothing": ("coco", _json(lambda content: content["annotations"][0].pop("image_id")),
         "image_id"),
     "X-AnyLabeling cut short": ("x_anylabeling", _cut("*.json"), "0.json: not readable JSON"),

@@ -64,6 +64,13 @@ def test_wrong_content_is_named(content: dict, words: str, tmp_path: Path) -> No
         _read(tmp_path, **content)
 
 
+def test_a_pose_in_degrees_is_no_pose(tmp_path: Path) -> None:
+    flat = (MEAN_SHAPE @ _rotation_of_the_format(0.2, -0.7, 0.3).T)[:, :2] * [1, -1] * 5 + 80
+    pose = [[*np.degrees([0.2, -0.7, 0.3]), 0, 0, 0, 1]]
+    faces = _read(tmp_path, pt3d_68=np.vstack([flat.T + 0.5, np.zeros(68)]), Pose_Para=pose)
+    assert "expected angles in radians there" in faces.faults[0]
+
+
 @pytest.mark.parametrize("name", ["aflw2000", "cofw68"])
 @pytest.mark.parametrize("cut", [0, 100, 200, 700])
 def test_a_truncated_file_is_refused(name: str, cut: int, tmp_path: Path) -> None:

@@ -30,8 +30,10 @@ def _read(root: Path, text: str | bytes, name: str = "pts") -> Faces:
         pts_text(POINTS[0]).replace("\n", "\r\n"),
         pts_text(POINTS[0]).replace("n_points: ", "n_points:  "),
         "\ufeff" + pts_text(POINTS[0]),
+        pts_text(POINTS[0]).replace("n_points", "N_Points"),
+        "# by hand\n" + pts_text(POINTS[0]).replace("{\n", "{\n// jaw\n"),
     ],
-    ids=["header", "no header", "Windows", "more spaces", "byte order mark"],
+    ids=["header", "no header", "Windows", "more spaces", "byte order mark", "capitals", "comments"],
 )
 def test_with_and_without_header_the_first_pixels_center_is_half_a_pixel(text: str, tmp_path: Path) -> None:
     np.testing.assert_allclose(_read(tmp_path, text).points_image[0], POINTS[0] - 0.5, atol=1e-6)
