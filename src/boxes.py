@@ -84,9 +84,13 @@ def read_boxes(path: Path) -> dict[str, list[np.ndarray]]:
             check_regular(path, most=_MOST_BYTES)
         with open(path, newline="", encoding="utf-8-sig") as file:
             rows = csv.DictReader(file, skipinitialspace=True)
-            if not rows.fieldnames or not set(BOX_COLUMNS) <= set(rows.fieldnames):
-                raise InputError(f"{path}: expected the header {','.join(BOX_COLUMNS)}, found {rows.fieldnames}")
+            header = rows.fieldnames or []
+            if any(header.count(column) != 1 for column in BOX_COLUMNS):
+                raise InputError(f"{path}: expected the header {','.join(BOX_COLUMNS)}, found {header}")
             for row in rows:
+                if any(row.get(None, ())):  # of decimal commas the first four numbers would make a box
+                    found = len(header) + len(row[None])
+                    raise InputError(f"{path}: line {rows.line_num}: expected {len(header)} values, found {found}")
                 try:
                     box = np.array([float(row[column]) for column in BOX_COLUMNS[1:]])
                 except (TypeError, ValueError):

@@ -79,7 +79,7 @@ def read_list(path: Path) -> list[Path]:
     if not path.is_file():
         raise InputError(f"{path}: no such file; expected a list of pictures, one path per line")
     with about(path):
-        lines = read_bytes(path).decode("utf-8", errors="surrogateescape").splitlines()
+        lines = read_bytes(path).decode("utf-8", errors="surrogateescape").removeprefix("\ufeff").splitlines()
     pictures = [_locate(Path(line.strip()), path.parent) for line in lines if line.strip()]
     if not pictures:
         raise InputError(f"{path}: expected one picture's path per line, found an empty file")

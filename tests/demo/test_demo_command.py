@@ -168,6 +168,8 @@ def test_a_drawing_leaves_its_picture_and_keeps_its_shape() -> None:
         ("picture,left,top,right,bottom\n", "at least one box"),
         ("picture,left,top,right,bottom\nface.png,1,2,x,4\n", "line 2: expected four numbers"),
         ("picture,left,top,right,bottom\nface.png,1,2\n", "line 2: expected four numbers"),
+        ("picture,left,top,right,bottom\nface.png,80,25,120,75,160,5,180,5\n", "line 2: expected 5 values, found 9"),
+        ("picture,left,left,top,right,bottom\nface.png,1,2,3,40,40\n", "expected the header picture,left,top"),
         ("picture,left,top,right,bottom\nother.png,1,2,30,40\n", "found other.png"),
         ("picture,left,top,right,bottom\nface.png,10,10,10,40\n", "wide and high"),
         ("picture,left,top,right,bottom\nface.png,900,10,990,90\n", "meets the 200 x 200 picture"),

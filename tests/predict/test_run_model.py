@@ -40,9 +40,9 @@ def test_every_picture_gets_its_points(trained: Run, challenge: Path, tmp_path: 
 
 def test_paths_may_start_at_the_list(trained: Run, challenge: Path, tmp_path: Path) -> None:
     (tmp_path / "face.png").write_bytes((challenge / "aflw_test" / "face000.png").read_bytes())
-    outcome = run(
-        "src/predict/__main__.py", write_list(tmp_path / "list.txt", "face.png"), tmp_path, "--model", trained.best
-    )
+    path = tmp_path / "list.txt"
+    path.write_text("face.png\r\n", encoding="utf-8-sig")  # as Windows' editors write it
+    outcome = run("src/predict/__main__.py", path, tmp_path, "--model", trained.best)
     assert outcome.code == 0, outcome
     assert (tmp_path / "face.txt").is_file()
 
