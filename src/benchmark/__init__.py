@@ -1,1 +1,1 @@
-"""Speed, measured against named baselines."""
+"""Benchmark: speed, measured against named baselines."""

@@ -1,7 +1,7 @@
-"""What `make bench` compares with: torchvision v2 picture by picture, and MobileNetV3-large at 384 pixels.
+"""The baselines of `make bench`: torchvision v2 picture by picture, and MobileNetV3-large at 384 pixels.
 
-python3 -m src.benchmark.baselines FOLDER SOLUTION predicts a folder as a short script would: one picture is decoded,
-predicted and written at a time. Its weights are random: only the time counts.
+python3 -m src.benchmark.baselines FOLDER SOLUTION predicts a folder as a short script would: it decodes, predicts and
+writes one picture at a time. Its weights are random, as only the time counts.
 """
 
 import sys
@@ -24,14 +24,14 @@ SIDE = 384  # pixels: the challenge's pictures, unreduced
 
 
 def mobilenet_v3_large() -> nn.Module:
-    """images (B, 3, 384, 384) -> coordinates (B, 136): torchvision's network as it comes."""
+    """torchvision's network, unchanged: images (B, 3, 384, 384) -> coordinates (B, 136)."""
     return models.mobilenet_v3_large(weights=None, num_classes=2 * NUM_POINTS).eval()
 
 
 class AugmentedPictures(Dataset):
     """Pictures and points augmented one by one at their full size, with the ranges of our own augmentation.
 
-    All on uint8 tensors, the fastest form that torchvision has; blur is its usual 5 x 5.
+    It works on uint8 tensors, torchvision's fastest form; blur is its usual 5 x 5.
     """
 
     def __init__(self, paths: list[Path], points_image: np.ndarray) -> None:

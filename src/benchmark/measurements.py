@@ -38,12 +38,12 @@ from src.training.trainer import Trainer
 
 ROOT = Path(__file__).resolve().parents[2]
 _CPU = torch.device("cpu")
-_RENDERED = 179  # different faces; each serves several times
-_QUALITY = 98  # of the JPEGs: gives our smooth renders the 35 to 40 kB that a photograph of this size has
+_RENDERED = 179  # different faces; each is used several times
+_QUALITY = 98  # of the JPEGs: our smooth renders then have the 35 to 40 kB of a photograph of this size
 
 
 def make_faces(work: Path, count: int) -> Path:
-    """A folder of `count` annotated JPEGs of 384 pixels inside `work`; one that is there already is kept."""
+    """A folder of `count` annotated JPEGs of 384 pixels inside `work`; an existing one is kept."""
     rendered, folder = work / "rendered", work / f"faces_{count}"
     if (folder / ANNOTATIONS).is_file():
         return folder
@@ -69,9 +69,9 @@ def augmentation_rows(
     baseline_pictures: int = 512,
     batch_size: int = 64,
 ) -> list[Row]:
-    """Loading + augmentation of an epoch, beside torchvision v2 on the same pictures as the files hold them.
+    """Loading and augmentation of an epoch, against torchvision v2 on the same pictures, read from their files.
 
-    faces: the prepared form of the annotated `folder`. The baseline has a worker process for each of our threads.
+    faces: the annotated `folder`, prepared. The baseline has one worker process for each of our threads.
     """
     names, points_image = read_annotations(folder)
     pictures = AugmentedPictures([folder / name for name in names[:baseline_pictures]], points_image)
@@ -92,9 +92,9 @@ def augmentation_rows(
 def training_rows(
     config: ModelConfig, faces: PreparedFaces, *, repeats: int, steps: int = 8, batch_size: int = 64
 ) -> list[Row]:
-    """A CPU training step with the defaults of train.py, and the share of loading + augmentation in it.
+    """A training step on the CPU with the defaults of train.py, and the share that loading and augmentation take of it.
 
-    The baseline is the same network as torchvision computes it (`src.network.backbones.shufflenet`).
+    The baseline is the same network with torchvision's own units (`src.network.backbones.shufflenet`).
     """
     batches = TrainingBatches(faces, batch_size=batch_size, seed=0, device=_CPU)
     steps = min(steps, len(batches))
@@ -123,7 +123,7 @@ def training_rows(
 
 
 def prediction_rows(model: LandmarkNet, folder: Path, work: Path, *, repeats: int) -> list[Row]:
-    """test.py on the CPU as a whole process, beside that of `src.benchmark.baselines`."""
+    """test.py on the CPU as a whole process, against that of `src.benchmark.baselines`."""
     path, count = work / "model.pth.tar", len(read_annotations(folder)[0])
     checkpoint.save(path, checkpoint.model_content(model, nme=float("nan"), training=TrainingConfig()))
     flags = {"model_path": path, "test_dataroot": folder, "out_dir": work, "device": "cpu", "looks": 2}
@@ -157,7 +157,7 @@ def preparation_rows(folder: Path, work: Path, *, repeats: int) -> list[Row]:
 
 
 def onnx_rows(model: LandmarkNet, work: Path, *, repeats: int) -> list[Row]:
-    """One picture through ONNX Runtime on one thread: our model beside MobileNetV3-large at 384 pixels."""
+    """One picture through ONNX Runtime on one thread: our model against MobileNetV3-large at 384 pixels."""
     ours, baseline = work / "ours.onnx", work / "mobilenet_v3_large.onnx"
     export_onnx(model, ours)
     onnx_program(mobilenet_v3_large(), torch.rand(2, 3, SIDE, SIDE)).save(baseline, external_data=False)
@@ -166,7 +166,7 @@ def onnx_rows(model: LandmarkNet, work: Path, *, repeats: int) -> list[Row]:
 
 
 def onnx_milliseconds(path: Path, *, threads: int = 1, repeats: int = 200) -> float:
-    """Median time of one picture through an ONNX file, after a warm-up."""
+    """Median time in ms for one picture through an ONNX file, after a warm-up."""
     session = open_onnx(path, threads=threads)
     feed = session.get_inputs()[0]
     images = np.random.default_rng(0).random((1, *feed.shape[1:]), np.float32)
@@ -175,7 +175,7 @@ def onnx_milliseconds(path: Path, *, threads: int = 1, repeats: int = 200) -> fl
 
 
 def _as_published(network: LandmarkNet) -> LandmarkNet:
-    """A copy whose ShuffleNetV2 units compute as torchvision's do."""
+    """A copy with torchvision's own ShuffleNetV2 units."""
     copied = copy.deepcopy(network)
     for module in copied.modules():
         if type(module) is Unit:
@@ -184,7 +184,7 @@ def _as_published(network: LandmarkNet) -> LandmarkNet:
 
 
 def _load_and_augment(config: ModelConfig, batches: TrainingBatches, count: int) -> None:
-    """The first `count` batches of an epoch as a training step would see them."""
+    """Load and augment the first `count` batches of an epoch, as training does."""
     ranges = TrainingConfig().augmentation
     generator = torch.Generator().manual_seed(0)
     for _, batch in zip(range(count), batches.epoch(0), strict=False):
@@ -192,7 +192,7 @@ def _load_and_augment(config: ModelConfig, batches: TrainingBatches, count: int)
 
 
 def _in_turns(repeats: int, *measures: Callable[[], float], warm_up: bool = True) -> list[list[float]]:
-    """`repeats` values of each, after one of each that does not count."""
+    """`repeats` values of each measure, taken in turns; with warm_up, a first turn is not counted."""
     turns = [[measure() for measure in measures] for _ in range(repeats + warm_up)][warm_up:]
     return [list(values) for values in zip(*turns, strict=True)]
 
@@ -204,7 +204,7 @@ def _seconds(work: Callable[[], object]) -> float:
 
 
 def _run(*arguments: object) -> None:
-    """Run `python ARGUMENTS` at the repository's root. Raises RuntimeError with its last words where it fails."""
+    """Run `python ARGUMENTS` in the repository's root. If it fails, raises RuntimeError with the end of its errors."""
     done = subprocess.run([sys.executable, *map(str, arguments)], cwd=ROOT, capture_output=True, text=True)
     if done.returncode:
         raise RuntimeError(f"{arguments[0]} ended with {done.returncode}: {done.stderr[-2000:]}")

@@ -1,4 +1,4 @@
-"""The rows of `make bench`, and the table that they make."""
+"""The rows of `make bench`, and their table as text and CSV."""
 
 import csv
 import io
@@ -21,19 +21,19 @@ HEADER = (*_COLUMNS, "met")
 
 @dataclass(frozen=True)
 class Row:
-    """One measurement: a value per turn in `unit`, those of the baseline if there is one, and the bar to meet."""
+    """One measurement: a value per turn in `unit`, the baseline's values if there is one, and the bar to meet."""
 
     name: str
     unit: str
     ours: list[float]
     baseline: list[float] | None = None
-    least_ratio: float | None = None  # how many times as fast as the baseline ours should be
-    least: float | None = None  # of our median
-    most: float | None = None
+    least_ratio: float | None = None  # bar on `ratio`
+    least: float | None = None  # bar on our median, from below
+    most: float | None = None  # bar on our median, from above
 
     @property
     def ratio(self) -> float | None:
-        """How many times as fast as the baseline: of rates ours / baseline, of times baseline / ours."""
+        """How many times as fast as the baseline: for rates ours / baseline, for times baseline / ours."""
         if self.baseline is None:
             return None
         quotient = median(self.ours) / median(self.baseline)
@@ -41,7 +41,7 @@ class Row:
 
     @property
     def bar(self) -> str:
-        """The bar in words; empty where there is none."""
+        """The bar as text; empty if there is none."""
         if self.least_ratio is not None:
             return f"ratio >= {self.least_ratio:g}"
         if self.least is not None:
@@ -50,7 +50,7 @@ class Row:
 
     @property
     def met(self) -> bool | None:
-        """Whether the bar is reached; None where none is set."""
+        """Whether the bar is met; None if there is none."""
         if self.least_ratio is not None:
             return self.ratio >= self.least_ratio
         if self.least is not None:
@@ -58,7 +58,7 @@ class Row:
         return None if self.most is None else median(self.ours) <= self.most
 
     def cells(self) -> tuple[str, ...]:
-        """The row's texts, in the order of HEADER."""
+        """The row's cells as text, in the order of HEADER."""
         met = {None: "", True: "yes", False: "NO"}[self.met]
         ratio = "" if self.ratio is None else f"{self.ratio:.1f}"
         return self.name, self.unit, *_spread(self.ours), *_spread(self.baseline), ratio, self.bar, met
@@ -79,7 +79,7 @@ def as_csv(rows: list[Row]) -> str:
 
 
 def machine() -> str:
-    """Where and with what a table was made, in a line."""
+    """The machine and the versions that a table was made with, in one line."""
     modules = (torch, torchvision, needed("onnxruntime"), np, PIL)
     versions = ", ".join(f"{module.__name__} {module.__version__}" for module in modules)
     return (

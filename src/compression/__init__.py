@@ -1,1 +1,1 @@
-"""Smaller networks beside the submission: quantized files, pruned models, and the table that compares them."""
+"""Compression: quantized files, pruned and widened models, and a table that compares them."""

@@ -1,8 +1,8 @@
-"""Which channels a network needs least, and the network without them.
+"""Which channels a network needs least, and their removal.
 
-Molchanov et al., "Importance Estimation for Neural Network Pruning", 2019: the importance of a channel is the change of
-the loss without it, to first order in the scale and shift of its normalization. All layers are ranked together, by
-importance per saved number.
+Molchanov et al., "Importance Estimation for Neural Network Pruning", 2019: a channel's importance is the change of the
+loss without it, to first order in the scale and shift of its normalization. The channels of all layers are ranked
+together, by importance per parameter saved.
 """
 
 from dataclasses import replace
@@ -18,11 +18,11 @@ from src.network.channels import ChannelGroup, channel_groups
 from src.network.losses import l1
 from src.network.model import LandmarkNet
 
-_STEP = 8  # channels removed at a time, and the narrowest layer: processors compute that many at once
+_STEP = 8  # channels removed at a time, and the smallest width: processors compute that many at once
 
 
 def importance(network: LandmarkNet, batches: TrainingBatches, *, count: int = 8) -> list[Tensor]:
-    """Importance of each channel on the first `count` batches: a tensor for each of `channel_groups(network)`."""
+    """Importance of each channel on the first `count` batches: one tensor (width,) per group of `channel_groups`."""
     network.eval()
     config, gates = network.config, [group.gate for group in channel_groups(network)]
     totals = [torch.zeros_like(gate.weight) for gate in gates]
@@ -39,9 +39,9 @@ def importance(network: LandmarkNet, batches: TrainingBatches, *, count: int = 8
 
 
 def remove_channels(network: LandmarkNet, importances: list[Tensor], *, megabytes: float) -> None:
-    """Narrow a network, in place, to at most `megabytes` (10^6 bytes); its configuration then has the new widths.
+    """Narrow a network, in place, to at most `megabytes` (10^6 bytes), and update the widths in its configuration.
 
-    importances: from `importance`. Raises InputError where even the narrowest network is larger.
+    importances: from `importance`. Raises InputError if even the narrowest network is larger.
     """
     found, importances = channel_groups(network), list(importances)
     while _megabytes(network) > megabytes:
@@ -59,12 +59,12 @@ def remove_channels(network: LandmarkNet, importances: list[Tensor], *, megabyte
 
 
 def _megabytes(network: LandmarkNet) -> float:
-    """10^6 bytes of a network without a training-only branch: as `src.network.profiling` counts them, but fast."""
+    """10^6 bytes of a network without an auxiliary branch, counted as in `src.network.profiling`, but faster."""
     return sum(value.numel() * value.element_size() for value in network.state_dict().values()) / 1e6
 
 
 def _cost(group: ChannelGroup, importances: Tensor) -> float:
-    """Importance of the channels that would be removed next, per number that this saves."""
+    """Importance of the channels to be removed next, per parameter saved; infinite at the smallest width."""
     count = group.width - _narrower(group)
     if group.width <= _STEP:
         return torch.inf

@@ -1,8 +1,9 @@
 """Prune a model in rounds: python3 -m src.compression.prune --model_path best.pth.tar --target_mb 1.
 
-A round removes the channels that matter least, trains what is left to imitate the unpruned model, and measures. The
-rounds end at the target size, or before the validation NME leaves its limit: the model at --out is always the smallest
-one within it, an ordinary model file. To go on from there, give it as --model_path and the unpruned one as --reference.
+Each round removes the least important channels, trains the rest to imitate the unpruned model, and measures it. Rounds
+end at the target size, or once the validation NME exceeds its limit: the model at --out is always the smallest one
+within the limit, an ordinary model file. To continue from it, give it as --model_path and the unpruned one as
+--reference.
 """
 
 import argparse
@@ -40,7 +41,7 @@ _CPU = torch.device("cpu")
 
 @dataclass(frozen=True)
 class Round:
-    """A row of the table. nme: percent, after training; nme_before: right after the channels went. ms: one thread."""
+    """A row of the table. nme: percent, after training; nme_before: right after removal. milliseconds: one thread."""
 
     round: int
     nme_before: float
@@ -59,11 +60,10 @@ def prune(
     target_mb: float,
     rounds: int,
 ) -> Iterator[tuple[Round, LandmarkNet]]:
-    """Yield the model as it is, then a smaller one each round, down to `target_mb` in equal ratios.
+    """Yield the model unchanged, then a smaller one each round, down to `target_mb` by equal factors.
 
-    A round changes the model that the one before it yielded: save it, or measure it, before asking for the next.
-    config: of each round's training. Raises InputError for a target that cannot be reached, KeyboardInterrupt after
-    Ctrl-C in a training.
+    A round changes the model yielded before it, so save or measure that one first. config: of each round's training.
+    Raises InputError for a target that cannot be reached, and KeyboardInterrupt after Ctrl-C during training.
     """
     batches = TrainingBatches(training, batch_size=config.batch_size, seed=config.seed, device=_CPU)
     start, before = profile(model).megabytes, nme(evaluate(model, validation))
@@ -84,7 +84,7 @@ def _measure(number: int, model: LandmarkNet, before: float, after: float) -> Ro
 def fine_tune(
     model: LandmarkNet, training: PreparedFaces, validation: PreparedFaces, config: TrainingConfig
 ) -> tuple[LandmarkNet, float]:
-    """The model after a short training, and its validation NME."""
+    """The model after a short training, and its validation NME in percent."""
     with tempfile.TemporaryDirectory() as name:
         result = train_in(Path(name), model, training, validation, config=config, device=_CPU)
         return checkpoint.load_model(Path(name) / BEST_MODEL)[0], result.best_nme
@@ -93,7 +93,7 @@ def fine_tune(
 def parse_arguments() -> argparse.Namespace:
     parser = Parser(description=__doc__.split("\n")[0])
     parser.add_argument("--model_path", type=Path, default="best.pth.tar", help="the model to prune")
-    parser.add_argument("--reference", type=Path, help="the unpruned model, where --model_path is a pruned one")
+    parser.add_argument("--reference", type=Path, help="the unpruned model, if --model_path is a pruned one")
     parser.add_argument("--dataroot", type=Path, default="data/AFLW_train_data", help="prepared training faces")
     parser.add_argument("--val_dataroot", type=Path, default="data/AFLW_validation_data", help="the same to validate")
     parser.add_argument("--target_mb", type=float, default=1.0, help="size to reach, 10^6 bytes")
@@ -105,7 +105,9 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--base_lr", type=float, default=3e-4, help="peak learning rate")
     parser.add_argument("--train_batchsize", type=int, default=64, help="faces per step")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--out", type=Path, default="output/pruned.pth.tar", help="beside it: a table and a plot")
+    parser.add_argument(
+        "--out", type=Path, default="output/pruned.pth.tar", help="the model; a table and a plot beside it"
+    )
     arguments = parser.parse_args()
     for name in ("target_mb", "rounds", "minutes_per_round", "max_loss", "base_lr"):
         if not getattr(arguments, name) > 0:
@@ -152,7 +154,7 @@ def main() -> None:
 
 
 def _write_rounds(out: Path, rounds: list[Round], limit: float) -> None:
-    """The table and the plot beside the model."""
+    """Write the table and the plot next to the model."""
     stem = out.name.removesuffix("".join(out.suffixes))
     buffer = io.StringIO()
     writer = csv.DictWriter(buffer, [field.name for field in fields(Round)], lineterminator="\n")

@@ -1,11 +1,11 @@
 """A smaller ONNX file of a network, int8 or float16: python3 -m src.compression.quantize --model_path best.pth.tar.
 
-- int8: weights in int8 with a scale for each output channel, activations in uint8 with ranges from real crops; the last
+- int8: weights in int8 with one scale per output channel, activations in uint8 with ranges from real crops; the last
   layer and the decoding stay float32. Post-training static quantization as in Krishnamoorthi, "Quantizing deep
   convolutional networks for efficient inference", 2018.
-- float16: the weights alone, computed in float32; half the size, no speed-up.
+- float16: only the weights, computed in float32; half the size, no speed-up.
 
-Both take and give what the float32 file does: images (B, 3, R, R) in [0, 1] -> points_input (B, 68, 2).
+Both have the float32 file's inputs and outputs: images (B, 3, R, R) in [0, 1] -> points_input (B, 68, 2).
 """
 
 import argparse
@@ -19,8 +19,8 @@ from torch import Tensor
 
 from src.command_line import Parser, run_command
 from src.errors import InputError
+from src.export.calibration import calibration_crops
 from src.export.onnx_file import export_onnx
-from src.export.tflite import calibration_crops
 from src.files import atomic_path, check_target
 from src.network.checkpoint import load_model
 from src.predict.exported_files import NO_DIGEST, needed, open_onnx, seal
@@ -30,17 +30,17 @@ if TYPE_CHECKING:
 
 FORMS = ("int8", "float16")
 _LAYERS = ("Conv", "Gemm", "MatMul")
-_BATCH = 32  # crops a calibration step
-_COMPARED = 16  # crops that the written file is compared on
-_LEAST_HALVED = 64  # values; for a smaller tensor the conversion costs as much as it saves
+_BATCH = 32  # crops per calibration step
+_COMPARED = 16  # crops on which the written file is compared
+_LEAST_HALVED = 64  # values; for smaller tensors the conversion costs as much as it saves
 
 
 def quantize(source: str | Path, path: str | Path, *, form: str, crops: Tensor) -> float:
-    """Write another form of a float32 ONNX file that `src.export.onnx_file` wrote, its metadata with an empty NME.
+    """Write another form of a float32 ONNX file from `src.export.onnx_file`, with the NME in its metadata left empty.
 
-    crops: (N, 3, R, R) in [0, 1], real ones: the ranges of int8 come from them. Returns the mean difference from the
-    float32 file's points on the first of them, as a share of the input's side. Raises InputError without crops and
-    for a source that cannot be run.
+    form: one of FORMS. crops: real ones, (N, 3, R, R) in [0, 1]; the ranges of int8 come from them. Returns the mean
+    difference from the float32 file's points on the first of them, as a share of the input's side. Raises InputError
+    without crops and for a source that cannot be run.
     """
     if len(crops) == 0:
         raise InputError("quantization needs calibration crops to take its ranges from: expected some, found none")
@@ -59,7 +59,7 @@ def quantize(source: str | Path, path: str | Path, *, form: str, crops: Tensor) 
 
 
 def _last_layer(kinds: list[str]) -> int:
-    """The place of a network's last layer among the kinds of its graph's nodes: what decodes maps comes behind it."""
+    """The index of a network's last layer in the list of its nodes' kinds; what decodes the maps comes after it."""
     last_convolution = max((place for place, kind in enumerate(kinds) if kind == "Conv"), default=0)
     decoding = next((place for place in range(last_convolution, len(kinds)) if kinds[place] == "Softmax"), len(kinds))
     return max(place for place in range(decoding) if kinds[place] in _LAYERS)
@@ -80,7 +80,7 @@ def _int8(source: str | Path, crops: np.ndarray) -> "ModelProto":
         preprocess(source, fused, skip_symbolic_shape=True)
         nodes = onnx.load(fused).graph.node
         last = _last_layer([node.op_type for node in nodes])
-        logging.disable(logging.WARNING)  # the quantizer warns that preprocessing is missing, which has just been done
+        logging.disable(logging.WARNING)  # the quantizer would ask for preprocessing, which has just been done
         try:
             quantization.quantize_static(
                 fused,
@@ -90,7 +90,7 @@ def _int8(source: str | Path, crops: np.ndarray) -> "ModelProto":
                 activation_type=quantization.QuantType.QUInt8,
                 weight_type=quantization.QuantType.QInt8,
                 per_channel=True,
-                # A softmax in 256 steps loses more of the points than all the layers before it.
+                # A softmax in 256 steps costs more accuracy than all the layers before it.
                 nodes_to_exclude=[node.name for node in nodes[last:]],
             )
         finally:
@@ -99,7 +99,7 @@ def _int8(source: str | Path, crops: np.ndarray) -> "ModelProto":
 
 
 def _float16(source: str | Path) -> "ModelProto":
-    """The graph with float16 weights, each behind a conversion to float32 that the runtime does once, on loading."""
+    """The graph with float16 weights, each converted to float32 by a node that the runtime evaluates on loading."""
     onnx = needed("onnx")
     model, conversions = onnx.load(source), []
     for tensor in model.graph.initializer:
@@ -115,7 +115,7 @@ def _float16(source: str | Path) -> "ModelProto":
 
 
 def _strip(model: "ModelProto") -> None:
-    """Remove shapes of inner tensors and where in the source each node comes from: a quarter of an int8 file."""
+    """Remove the shapes of inner tensors and the nodes' source locations: a quarter of an int8 file."""
     del model.graph.value_info[:]
     for part in (*model.graph.node, *model.graph.input, *model.graph.output):
         del part.metadata_props[:]

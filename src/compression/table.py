@@ -1,9 +1,9 @@
 """Cost and accuracy of smaller forms of a model: python3 -m src.compression.table best.pth.tar output/pruned.pth.tar.
 
-Every model becomes an ONNX file in float32, float16 and int8. All files are timed in turns, beside MobileNetV3-large at
-384 pixels, so that other work on the machine slows all of them equally; the fastest turn of each counts. Errors are
-those of the files, through ONNX Runtime. The columns hold what an edge challenge's composite score is made of
-(accuracy, GFLOPs, MB, ms); its fifth part, power, cannot be measured here.
+Every model becomes an ONNX file in float32, float16 and int8. All files are timed in turns, together with
+MobileNetV3-large at 384 pixels, so that other work on the machine slows all of them equally; the fastest turn of each
+counts. Errors are those of the files, run by ONNX Runtime. The columns are the parts of an edge challenge's composite
+score (accuracy, GFLOPs, MB, ms) except for power, which is not measured.
 """
 
 import argparse
@@ -25,8 +25,8 @@ from src.datasets.prepared import PreparedFaces, load_prepared
 from src.errors import InputError
 from src.evaluation.evaluate import evaluate
 from src.evaluation.peers import PUBLISHED
+from src.export.calibration import calibration_crops
 from src.export.onnx_file import export_onnx, onnx_program
-from src.export.tflite import calibration_crops
 from src.files import atomic_path, check_target, write_text
 from src.metrics import bootstrap_interval, nme
 from src.network.checkpoint import load_model
@@ -40,7 +40,7 @@ _COSTS = {"megabytes": "MB", "ms_1": "ms per picture, one thread", "ms_2": "ms a
 
 @dataclass(frozen=True)
 class File:
-    """What a row is about: an ONNX file of a model."""
+    """An ONNX file of a model. mmacs: 10^6 multiply-adds for one picture."""
 
     model: str
     form: str
@@ -65,7 +65,11 @@ def write_files(paths: list[Path], folder: Path, *, calibration: Path, faces: in
 
 
 def compare(files: list[File], validation: PreparedFaces, folder: Path, *, turns: int) -> pd.DataFrame:
-    """One row per file, and the baseline's, which has no NME. nme: percent; loss: percent of the first file's NME."""
+    """One row per file and one for the baseline, which has no NME.
+
+    Columns: model, form, gflops, nme, nme_low and nme_high (percent, its 95 % interval), loss (percent of the first
+    file's NME), megabytes, ms_1 and ms_2 (on one and two threads), times_faster (than the baseline, on one thread).
+    """
     baseline = folder / "baseline.onnx"
     example: Tensor = torch.rand(2, 3, SIDE, SIDE)
     onnx_program(mobilenet_v3_large(), example).save(baseline, external_data=False)
@@ -85,7 +89,6 @@ def compare(files: list[File], validation: PreparedFaces, folder: Path, *, turns
     table["megabytes"] = [path.stat().st_size / 1e6 for path in timed]
     table["ms_1"], table["ms_2"] = times.T
     table["times_faster"] = table["ms_1"].iloc[-1] / table["ms_1"]
-    table["power"] = "not measurable here"
     return table
 
 
@@ -96,8 +99,8 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--calibration_faces", type=int, default=128)
     parser.add_argument("--val_dataroot", type=Path, default="data/AFLW_validation_data", help="prepared faces")
     parser.add_argument("--published", action="store_true", help="add others' results on the challenge's own faces")
-    parser.add_argument("--turns", type=int, default=5, help="how often everything is timed")
-    parser.add_argument("--out", type=Path, default="output/compression.csv", help="beside it: a plot")
+    parser.add_argument("--turns", type=int, default=5, help="number of times everything is timed")
+    parser.add_argument("--out", type=Path, default="output/compression.csv", help="the table; a plot goes next to it")
     return parser.parse_args()
 
 
@@ -124,7 +127,7 @@ def main() -> None:
 
 
 def _plot(table: pd.DataFrame, faces: int) -> Figure:
-    """NME against size and time; a bar is the 95 % interval over faces."""
+    """NME against size and time, with 95 % intervals over faces."""
     shown = table[table["nme"].notna()].copy()
     shown["name"] = (shown["model"] + " " + shown["form"]).str.strip()
     shown["nme_std"] = ((shown["nme_high"] - shown["nme_low"]) / 2).fillna(0.0)

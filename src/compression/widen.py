@@ -1,8 +1,8 @@
-"""The opposite of pruning, a larger network to go on with: python3 -m src.compression.widen --factor 2.
+"""The opposite of pruning, a larger network to continue training from: python3 -m src.compression.widen --factor 2.
 
-Every block gets more channels inside, which nothing reads at first, so that the new model gives the old one's points
-until it is trained (after Chen et al., "Net2Net: Accelerating Learning via Knowledge Transfer", 2016). What passes
-between blocks keeps its width.
+Every block gets further channels inside, which at first nothing reads, so that the new model predicts the old one's
+points until it is trained (after Chen et al., "Net2Net: Accelerating Learning via Knowledge Transfer", 2016). The maps
+passed between blocks keep their width.
 """
 
 import argparse
@@ -24,7 +24,10 @@ from src.network.stored import read_config
 
 
 def widen(network: LandmarkNet, factor: float, *, seed: int = 0) -> None:
-    """Multiply the widths inside of a network's blocks, in place. factor: above 1. The points stay the same."""
+    """Multiply the widths inside a network's blocks, in place; its points stay the same.
+
+    factor: above 1, at most WIDEST. seed: of the new channels' weights. Raises InputError for a larger factor.
+    """
     widths = tuple(round(factor * group.width) for group in channel_groups(network))
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
@@ -35,9 +38,9 @@ def widen(network: LandmarkNet, factor: float, *, seed: int = 0) -> None:
 def parse_arguments() -> argparse.Namespace:
     parser = Parser(description=__doc__.split("\n")[0])
     parser.add_argument("--model_path", type=Path, default="best.pth.tar", help="the model to widen")
-    parser.add_argument("--factor", type=float, default=2.0, help=f"of the widths inside of blocks, at most {WIDEST}")
+    parser.add_argument("--factor", type=float, default=2.0, help=f"of the widths inside blocks, at most {WIDEST}")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--out", type=Path, default="output/wide.pth.tar", help="to go on from with train.py --init")
+    parser.add_argument("--out", type=Path, default="output/wide.pth.tar", help="the wider model, for train.py --init")
     arguments = parser.parse_args()
     if not 1 < arguments.factor <= WIDEST:
         raise InputError(f"expected --factor above 1 and up to {WIDEST}, found {arguments.factor:g}")

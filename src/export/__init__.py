@@ -1,1 +1,1 @@
-"""Networks as ONNX and TFLite files."""
+"""Export: networks as ONNX and TFLite files."""

@@ -1,6 +1,6 @@
 """The face detector's TFLite file as ONNX, for the web page and for ONNX Runtime: python3 -m src.export.detector.
 
-BlazeFace uses nine operations, so they are translated here one by one; inputs and outputs stay as they are.
+BlazeFace uses only nine operations, so they are translated here one by one; inputs and outputs stay the same.
 """
 
 from pathlib import Path
@@ -16,14 +16,14 @@ from src.predict.detector_file import DETECTOR_PATH, open_detector
 from src.predict.exported_files import needed
 
 OPSET = 18
-TOLERANCE = 0.01  # of pixels of the input, and of log-odds
+TOLERANCE = 0.01  # pixels of the input, and log-odds
 _TO_CHANNELS_FIRST, _TO_CHANNELS_LAST = [0, 3, 1, 2], [0, 2, 3, 1]
 
 
 def export_detector(source: Path, target: Path) -> float:
-    """Write the ONNX form of a .tflite detector. Returns the largest difference of any output on random pictures.
+    """Write a .tflite detector as ONNX. Returns the largest difference of any output on random pictures.
 
-    Raises InputError for another network, and where the difference exceeds TOLERANCE.
+    Raises InputError for another network, and if the difference exceeds TOLERANCE.
     """
     onnx = needed("onnx")
     expected = open_detector(source).network
@@ -37,7 +37,7 @@ def export_detector(source: Path, target: Path) -> float:
 
 
 class _Translation:
-    """One TFLite graph, its tensors channels first inside."""
+    """Translation of one TFLite graph to ONNX, with channels first inside."""
 
     def __init__(self, onnx: ModuleType, path: Path) -> None:
         schema = needed("ai_edge_litert.schema_py_generated")
@@ -102,7 +102,7 @@ class _Translation:
         )
 
     def _pad(self, operator: Any, inputs: list[int], output: int) -> None:
-        amounts = self._constant(inputs[1])[_TO_CHANNELS_FIRST]  # (4, 2): before and after, an axis each
+        amounts = self._constant(inputs[1])[_TO_CHANNELS_FIRST]  # (4, 2): before and after each axis
         self._node("Pad", [f"t{inputs[0]}", self._weight(f"p{output}", amounts.T.ravel().astype(np.int64))], output)
 
     def _add(self, operator: Any, inputs: list[int], output: int) -> None:
@@ -132,7 +132,7 @@ class _Translation:
         return [int(length) for length in self.graph.tensors[tensor].shape]
 
     def _constant(self, tensor: int) -> np.ndarray:
-        """A constant tensor; half floats as floats."""
+        """A constant tensor; float16 is returned as float32."""
         if tensor in self.constants:
             return self.constants[tensor]
         kinds = {0: np.float32, 1: np.float16, 2: np.int32}  # of TFLite's TensorType

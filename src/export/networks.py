@@ -1,4 +1,4 @@
-"""What an exported file computes: a network with its preprocessing and decoding, for inference alone.
+"""What an exported file computes: a network with its preprocessing and decoding, for inference only.
 
 - `CropNetwork`: images (B, 3, R, R) in [0, 1] -> points_input (B, 68, 2)
 - `PictureNetwork`: pictures (B, H, W, 3) uint8 RGB -> points_image (B, 68, 2) in pixels of the pictures, and with two
@@ -19,10 +19,10 @@ from src.predict.confidence import Calibration, shipped_calibration
 
 
 class CropNetwork(nn.Module):
-    """A float32 copy of a network on the CPU, without what only training needs; `predict` is its forward."""
+    """A float32 copy of a network on the CPU, without the parts that only training needs; it decodes in `forward`."""
 
     def __init__(self, model: LandmarkNet, *, rearranged: bool = True) -> None:
-        """rearranged: see `src.export.rearranged`; made for ONNX Runtime."""
+        """rearranged: optimize for ONNX Runtime (`src.export.rearranged`)."""
         super().__init__()
         self.model = copy.deepcopy(model).cpu().float().eval()
         self.model.auxiliary = None
@@ -35,14 +35,14 @@ class CropNetwork(nn.Module):
 
 
 class PictureNetwork(nn.Module):
-    """A CropNetwork behind the letterbox, resizing and crop of `src.datasets.pictures` and `src.predict.inference`.
+    """A CropNetwork after the letterbox, resizing and crop of `src.datasets.pictures` and `src.predict.inference`.
 
-    ONNX's Resize filters as Pillow does where it shrinks, at any size of the picture and three times as fast as the
-    filter written out as matrices; the fixed crop of the small square is one constant matrix an axis.
+    When shrinking, ONNX's Resize filters as Pillow does, for pictures of any size and three times as fast as the same
+    filter as matrices; the fixed crop of the small square is one constant matrix per axis.
     """
 
     def __init__(self, model: LandmarkNet, *, looks: int = 2, calibration: Calibration | None = None) -> None:
-        """looks: 1 or 2. calibration: of the score (`src.evaluation.calibrate`); None is the shipped model's."""
+        """looks: 1 or 2. calibration: of the score (`src.evaluation.calibrate`), None for the shipped model's."""
         super().__init__()
         calibration = calibration or shipped_calibration(2, model.config.convention)
         self.second_look = SecondLook(model.config, calibration) if looks == 2 else None
@@ -72,14 +72,14 @@ class PictureNetwork(nn.Module):
 
 
 def _letterbox(pictures: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """`src.geometry.letterbox` of pictures (B, H, W, 3) uint8, as a graph can hold it.
+    """`src.geometry.letterbox` for pictures (B, H, W, 3) uint8, with operations that a graph can hold.
 
-    Returns squares (B, 3, S, S) in [0, 1], and of the picture within them the left top corner (2,) and the scale (2,),
-    both x, y in pixels of the square.
+    Returns squares (B, 3, S, S) in [0, 1] and, of the picture within them, the top left corner (2,) in pixels of the
+    square and the scale (2,) from pixels of the picture to them, both x, y.
     """
     height, width = pictures.shape[1:3]
     longer = torch.sym_max(height, width)
-    # Rounded, and in whole numbers: sizes in a graph have no fractions.
+    # Rounded in integer arithmetic, because sizes in a graph are integers.
     box_height, box_width = (
         torch.sym_max((2 * SQUARE_SIZE * side + longer) // (2 * longer), 1) for side in (height, width)
     )
@@ -95,5 +95,5 @@ def _letterbox(pictures: Tensor) -> tuple[Tensor, Tensor, Tensor]:
 
 
 def _tent(offsets: Tensor) -> Tensor:
-    """Linear interpolation's weight of a sample at this distance."""
+    """The weight of a sample at this distance in linear interpolation."""
     return F.relu(1 - offsets.abs())

@@ -1,7 +1,7 @@
-"""One ONNX file of a network, checked against PyTorch.
+"""A network as an ONNX file, checked against PyTorch.
 
-The file maps pixels to 68 points, and its opset is OPSET. `--input crop` takes what the network sees, `--input picture`
-whole uint8 pictures of any size, by default at two looks and with a score; see `src.export.networks` for the shapes and
+The file maps pixels to 68 points with the opset OPSET. `--input crop` takes the network's own input, `--input picture`
+whole uint8 pictures of any size, by default with two looks and a score; see `src.export.networks` for the shapes and
 `src.predict.exported_files` for the metadata.
 """
 
@@ -26,13 +26,13 @@ from src.predict.looks import LOOKED_AT
 if TYPE_CHECKING:
     from onnxruntime import InferenceSession
 
-OPSET = 18  # the oldest that PyTorch's exporter writes without a translation
+OPSET = 18  # the oldest that PyTorch's exporter writes without converting
 TOLERANCE = 1e-5  # of the picture's side: a thousandth of a pixel at 112 pixels
-_SECOND_LOOK = 10  # times that: the checked pictures show no face, and a second look enlarges crowded points
-_CHECKED_BATCHES = (1, 2, 7)  # one file serves any number of pictures
-_CHECKED_SIZES = ((112, 112), (384, 384), (90, 200))  # and pictures of any size: height, width
+_SECOND_LOOK = 10  # times TOLERANCE: the checked pictures show no face, and a second look enlarges crowded points
+_CHECKED_BATCHES = (1, 2, 7)  # the file must work for any number of pictures
+_CHECKED_SIZES = ((112, 112), (384, 384), (90, 200))  # height, width; it must work for pictures of any size
 _INPUTS = {"crop": "images", "picture": "pictures"}
-MOST_LOOKS = {"crop": 1, "picture": 2}  # a crop's surroundings are gone
+MOST_LOOKS = {"crop": 1, "picture": 2}  # a second look needs a crop's surroundings, which a crop file does not get
 
 
 def export_onnx(
@@ -44,7 +44,7 @@ def export_onnx(
     (B, H, W, 3) uint8 RGB -> `points_image` (B, 68, 2); any B, H and W. looks: 1, or for pictures 2, then also `score`
     (B,). nme: percent, for the metadata.
     Returns the largest difference from PyTorch on random pictures, as a share of their longer side. Raises InputError
-    where that exceeds TOLERANCE (ten times it with two looks); the old file then stays.
+    if it exceeds TOLERANCE (with two looks, ten times TOLERANCE); the old file then stays.
     """
     if not 1 <= looks <= MOST_LOOKS[takes]:
         raise InputError(f"expected 1 look at a crop, 1 or 2 at a picture, found {looks} at a {takes}")
@@ -70,16 +70,17 @@ def export_onnx(
 def onnx_program(
     network: nn.Module, example: Tensor, *, names: tuple[str, ...] = ("images", "points_input")
 ) -> "torch.onnx.ONNXProgram":
-    """A network as an ONNX graph, not yet written: any batch size, and any height and width for uint8 pictures.
+    """A network as an ONNX graph in memory, for any batch size and, with uint8 pictures, any height and width.
 
-    example: an input of at least two pictures. names: of the graph's input and outputs.
+    example: an input of at least two pictures. names: of the graph's input and outputs. Raises InputError if the
+    packages for exporting are not installed.
     """
     needed("onnx")
     needed("onnxscript")
     axes = {0: torch.export.Dim("batch")}
     if not example.is_floating_point():
         axes |= {1: torch.export.Dim("height", min=MIN_SIDE), 2: torch.export.Dim("width", min=MIN_SIDE)}
-    with warnings.catch_warnings(action="ignore"):  # the exporter's remarks on its own and on torchvision's code
+    with warnings.catch_warnings(action="ignore"):  # the exporter warns about its own and torchvision's code
         program = torch.onnx.export(
             network.eval(),
             (example,),
@@ -90,7 +91,7 @@ def onnx_program(
             output_names=names[1:],
             dynamic_shapes=(axes,),
         )
-    for node in program.model.graph.all_nodes():  # the exporter's notes on source lines: 0.27 MB of the shipped model
+    for node in program.model.graph.all_nodes():  # notes on source lines, 0.27 MB for the shipped model
         node.metadata_props.clear()
     return program
 
@@ -102,7 +103,7 @@ def _examples(takes: str, size: int) -> list[Tensor]:
         return [torch.rand(batch, 3, size, size, generator=generator) for batch in _CHECKED_BATCHES]
     pictures = []
     for batch, shape in zip(_CHECKED_BATCHES, _CHECKED_SIZES, strict=True):
-        # Soft, as photographs are: pixel noise, resampled in single precision twice, would test the noise.
+        # Smooth, like photographs: with pixel noise, rounding during resampling would dominate the difference.
         coarse = torch.rand(batch, 3, 6, 6, generator=generator)
         picture = F.interpolate(coarse, size=shape, mode="bicubic").clamp(0, 1)
         pictures.append((255 * picture).round().byte().permute(0, 2, 3, 1).contiguous())
@@ -118,7 +119,7 @@ def _difference(
         side = 1 if takes == "crop" else max(example.shape[1:3])
         found = session.run(None, {_INPUTS[takes]: example.numpy()})
         for values, right, unit in zip(found, outputs, (side, 1), strict=False):
-            largest = float(np.maximum(largest, np.abs(values - right.numpy()).max() / unit))  # NaN stays
+            largest = float(np.maximum(largest, np.abs(values - right.numpy()).max() / unit))  # keeps NaN
     return largest
 
 

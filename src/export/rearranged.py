@@ -1,8 +1,8 @@
-"""Graph optimization for ONNX Runtime: the same function, with less moved in memory between its convolutions.
+"""Graph optimization for ONNX Runtime: the same function with fewer memory movements between convolutions.
 
-ONNX Runtime computes convolutions in blocks of 16 channels and leaves that layout for every operation that does not
-know it, or whose channels do not fill the blocks. So the first convolution gets channels of zeros, a shuffle becomes an
-order that the next convolution knows, and the pyramid enlarges its maps by whole factors.
+ONNX Runtime computes convolutions in blocks of 16 channels and converts that layout for every operation that does not
+support it or whose channels do not fill the blocks. So the first convolution is padded with channels of zeros, channel
+shuffles are replaced by permuted weights, and the pyramid enlarges its maps by whole factors.
 """
 
 import torch
@@ -17,7 +17,7 @@ from src.network.model import LandmarkNet
 
 
 def rearrange(model: LandmarkNet) -> None:
-    """Rearrange, in place, a network in evaluation mode, for inputs of its own size."""
+    """Rearrange a network in evaluation mode, in place, for inputs of its own size."""
     if _is_shufflenet(model.backbone):
         model.backbone = UnshuffledBackbone(model.backbone)
     has_pyramid = False
@@ -31,7 +31,10 @@ def rearrange(model: LandmarkNet) -> None:
 
 
 class UnshuffledBackbone(StagedBackbone):
-    """A ShuffleNetV2 whose maps hold their channels in another order, and channels of zeros among them: `orders`."""
+    """A ShuffleNetV2 whose maps have their channels in another order, with channels of zeros among them.
+
+    orders: for each map, which original channel each of its channels is; -1 is a channel of zeros.
+    """
 
     def __init__(self, backbone: StagedBackbone) -> None:
         (first, pool), *stages = backbone.stages
@@ -47,7 +50,7 @@ class UnshuffledBackbone(StagedBackbone):
 
 
 class RestoredBackbone(nn.Module):
-    """An UnshuffledBackbone whose maps are as before, for heads that were not rearranged."""
+    """An UnshuffledBackbone with its maps' original channel order, for heads that are not rearranged."""
 
     def __init__(self, backbone: UnshuffledBackbone) -> None:
         super().__init__()
@@ -62,7 +65,7 @@ class RestoredBackbone(nn.Module):
 
 
 class WholeFactorPyramid(nn.Module):
-    """A Pyramid that doubles its maps; where the finer side is odd, a convolution drops the last row and column."""
+    """A Pyramid that doubles its maps; if the finer side is odd, a convolution drops the last row and column."""
 
     def __init__(self, pyramid: Pyramid, orders: list[list[int]], input_size: int) -> None:
         super().__init__()
@@ -95,7 +98,7 @@ def _orders(backbone: nn.Module) -> list[list[int]]:
 
 
 def _without_last(channels: int) -> nn.Conv2d:
-    """A depthwise convolution that copies all but the last row and column."""
+    """A depthwise convolution that copies everything except the last row and column."""
     conv = nn.Conv2d(channels, channels, kernel_size=2, groups=channels)
     with torch.no_grad():
         conv.weight.zero_()[:, :, 0, 0] = 1

@@ -1,7 +1,7 @@
-"""The Predictor's thresholds and constants, for programs without Python that do the same: docs/demo.
+"""The Predictor's thresholds and constants, for programs in other languages that do the same, such as docs/demo.
 
-They travel as JSON in the property `rules` of an .onnx file that takes crops. Lengths are shares of a square's side,
-angles degrees, disagreements percent of the side.
+An .onnx file for crops holds them as JSON in its property `rules`. Lengths are shares of a square's side, angles are in
+degrees, disagreements in percent of the side.
 """
 
 import json
@@ -20,10 +20,10 @@ from src.predict.predictor import SAME_FACE, UPSIDE_DOWN_SCORE
 
 
 def rules_text(points: int, convention: str) -> str:
-    """JSON of the rules for networks of so many points, 68 or 51, in a convention (`src.network.conventions`)."""
+    """The rules as JSON, for networks of 68 or 51 points in a convention (`src.network.conventions`)."""
     calibrations = {looks: shipped_calibration(looks, convention) for looks in SHIPPED}
     rules = {
-        "square_size": SQUARE_SIZE,  # pixels of what a look is at
+        "square_size": SQUARE_SIZE,  # pixels
         "mirrored": flip_permutation(points).tolist(),
         "camera_weights": camera_weights(points).tolist(),  # (points, 3), of `src.pose.fit_pose`
         "smallest": SMALLEST,

@@ -1,7 +1,7 @@
-"""The second look of `src.predict.looks` inside an exported graph, of operations that every runtime has.
+"""The second look of `src.predict.looks` inside an exported graph, built from operations that every runtime has.
 
-The mirror image of the view that `src.predict.looks.warp_upright` makes, sampled from the square in one step; the head
-pose of `src.pose.fit_pose` without its singular value decomposition, which ONNX lacks.
+The mirrored view of `src.predict.looks.warp_upright` is sampled from the square in one step, and the head pose of
+`src.pose.fit_pose` is computed without a singular value decomposition, which ONNX lacks.
 """
 
 import torch
@@ -16,15 +16,15 @@ from src.predict.looks import SMALLEST, check_points
 
 
 class SecondLook(nn.Module):
-    """From the points of the first look to the next input, and from what the network finds there back again."""
+    """From the points of the first look to the input of the second, and from its points back."""
 
     def __init__(self, config: ModelConfig, calibration: Calibration) -> None:
-        """Raises InputError for points that do not show a head's tilt."""
+        """Raises InputError for a number of points that does not show a head's tilt."""
         super().__init__()
         check_points(config.points)
         center_x, center_y, side = config.crop
         ticks = side * ((torch.arange(config.input_size) + 0.5) / config.input_size - 0.5)
-        # Places in the mirrored closer square of the input's pixels, row by row: (R * R, 2).
+        # Positions of the input's pixels in the mirrored, enlarged square, row by row: (R * R, 2).
         mirrored = torch.cartesian_prod(center_y + ticks, 1 - center_x - ticks).flip(1)
         self.register_buffer("places", mirrored)
         self.register_buffer("camera_weights", torch.from_numpy(camera_weights(config.points)).float())  # (K, 3)
@@ -34,7 +34,7 @@ class SecondLook(nn.Module):
         self.size, self.calibration = config.input_size, calibration
 
     def view(self, squares: Tensor, points_unit: Tensor) -> tuple[Tensor, tuple[Tensor, Tensor, Tensor]]:
-        """squares (B, 3, S, S), points_unit (B, K, 2) -> images (B, 3, R, R) and the similarity to the view."""
+        """squares (B, 3, S, S), points_unit (B, K, 2) -> images (B, 3, R, R) and the similarity map (see `upright`)."""
         turn, scale, shift = similarity = self.upright(points_unit)
         places = (self.places - shift[:, None]) @ turn / scale[:, None, None]  # (B, R * R, 2) of the given squares
         grid = (2 * places - 1).unflatten(1, (self.size, self.size))
@@ -57,12 +57,12 @@ class SecondLook(nn.Module):
         return turn, scale, self.center - scale[:, None] * (low + high) / 2
 
     def back(self, found_unit: Tensor, similarity: tuple[Tensor, Tensor, Tensor]) -> Tensor:
-        """Points (B, K, 2) of the mirrored closer square -> points_unit of the given squares."""
+        """Points (B, K, 2) in the mirrored, enlarged square -> points_unit of the original squares."""
         turn, scale, shift = similarity
         x, y = found_unit[:, self.permutation].unbind(dim=-1)
         return (torch.stack([1 - x, y], dim=-1) - shift[:, None]) @ turn / scale[:, None, None]
 
     def score(self, first_unit: Tensor, second_unit: Tensor) -> Tensor:
-        """`src.predict.confidence`'s probability (B,) of a good prediction."""
+        """The probability (B,) of a good prediction, as in `src.predict.confidence`."""
         apart = 100 * (first_unit - second_unit).square().sum(dim=-1).sqrt().mean(dim=-1)
         return (self.calibration.intercept + self.calibration.slope * apart.clamp(min=EPSILON).log()).sigmoid()

@@ -1,9 +1,9 @@
-"""One TFLite file of a network: python3 -m src.export.tflite --form int8, in the environment of `make export-env`.
+"""A network as a TFLite file: python3 -m src.export.tflite --form int8, in the environment of `make export-env`.
 
-The forms: float32; float16 (weights alone, computed in float32: half the size); int8 (weights and activations, with
-ranges from real crops: the network proper is integer, its decoding to coordinates stays float32, because TFLite's int8
-softmax rounds probabilities to 1/256). All take images (1, R, R, 3) in [0, 1], int8 as its input's scale and zero say,
-and give points_input (1, 68, 2) in float32.
+The forms: float32; float16 (only weights, computed in float32: half the size); int8 (weights and activations, with
+ranges from real crops: the network itself is integer, its decoding to coordinates stays float32, because TFLite's int8
+softmax rounds probabilities to 1/256). All take images (1, R, R, 3) in [0, 1], int8 by its input's scale and zero
+point, and return points_input (1, 68, 2) in float32.
 """
 
 import argparse
@@ -18,21 +18,20 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from src.command_line import Parser, run_command
-from src.datasets.prepared import load_prepared
 from src.errors import InputError
+from src.export.calibration import calibration_crops
 from src.export.networks import CropNetwork
 from src.files import atomic_path, check_target
 from src.network.checkpoint import load_model
 from src.network.model import LandmarkNet
 from src.predict.exported_files import append_properties, needed, properties
 from src.predict.runtimes import open_model
-from src.transforms import crop_batch
 
 FORMS = ("float32", "float16", "int8")
 ENVIRONMENT = "run make export-env, then .venv-export/bin/python -m src.export.tflite"
 TOLERANCE = 1e-4  # of the input's side, for float32
 _CONVOLUTIONS = (3, 4, 67)  # TFLite's codes of CONV_2D, DEPTHWISE_CONV_2D and TRANSPOSE_CONV
-_CHECKED = 16  # crops that the written file is compared on
+_CHECKED = 16  # crops on which the written file is compared
 
 
 def export_tflite(
@@ -45,8 +44,8 @@ def export_tflite(
 ) -> float:
     """Write a TFLite file. Returns its mean difference from PyTorch's points, as a share of the input's side.
 
-    crops: (N, 3, R, R) in [0, 1], real ones: int8 takes its ranges from them, and the difference is measured on the
-    first of them; without them on noise. nme: percent, for the metadata. Raises InputError for int8 without crops and
+    crops: real ones, (N, 3, R, R) in [0, 1]: int8 takes its ranges from them, and the difference is measured on the
+    first of them; without crops, on noise. nme: percent, for the metadata. Raises InputError for int8 without crops and
     for a float32 file that differs by more than TOLERANCE; the old file then stays.
     """
     if form == "int8" and (crops is None or len(crops) == 0):
@@ -72,15 +71,8 @@ def export_tflite(
     return difference
 
 
-def calibration_crops(model: LandmarkNet, folder: str | Path, count: int) -> Tensor:
-    """(count, 3, R, R) crops in [0, 1] of a prepared folder, evenly spread over it. Raises InputError without one."""
-    faces = load_prepared(folder)
-    chosen = np.linspace(0, len(faces) - 1, min(count, len(faces))).round().astype(int)
-    return crop_batch(torch.from_numpy(faces.images[chosen]), model.config.crop, model.config.input_size)
-
-
 def _convert(network: nn.Module, size: int, file: Path) -> None:
-    """Write a float32 TFLite file with channels last."""
+    """Write a float32 TFLite file whose input has its channels last."""
     litert_torch = needed("litert_torch", remedy=ENVIRONMENT)
     decompositions = {
         torch.ops.aten.upsample_nearest2d.vec: _enlarge,
@@ -92,9 +84,9 @@ def _convert(network: nn.Module, size: int, file: Path) -> None:
 
 
 def _enlarge(features: Tensor, size: list[int] | None, factors: list[float] | None) -> Tensor:
-    """Nearest-neighbor enlargement of (B, C, s, s) to 2 s - 1 cells, as twice the size and a cut.
+    """Nearest-neighbor enlargement of (B, C, s, s) to 2 s - 1 cells, as a doubling and a cut.
 
-    The converter takes the wrong cells where the factor is no whole number; whole factors are left to it.
+    The converter picks wrong cells if the factor is not whole; whole factors are left to it.
     """
     side = features.shape[-1]
     if size is None or list(size) != [2 * side - 1] * 2:
@@ -103,7 +95,7 @@ def _enlarge(features: Tensor, size: list[int] | None, factors: list[float] | No
 
 
 def _repeat_border(features: Tensor, border: list[int], mode: str = "constant", value: float | None = None) -> Tensor:
-    """Replication padding by slices, which the converter turns into gathers and transpositions otherwise."""
+    """Replication padding from slices; the converter would turn it into gathers and transpositions."""
     if mode != "replicate":
         return NotImplemented
     left, right, top, bottom = border
@@ -131,7 +123,7 @@ def _quantize(file: Path, form: str, crops: Tensor) -> None:
 
 
 def _decoding_scopes(file: Path) -> list[str]:
-    """Patterns of the operations behind the last convolution, which turn maps into coordinates."""
+    """Patterns of the operations after the last convolution, which turn maps into coordinates."""
     flatbuffers = needed("ai_edge_quantizer.utils.tfl_flatbuffer_utils", remedy=ENVIRONMENT)
     content = flatbuffers.read_model(str(file))
     (graph,) = content.subgraphs

@@ -1,10 +1,10 @@
 """ShuffleNetV2's stages for inference: the same function without a channel shuffle, aligned to vector units.
 
-A unit passes half of its channels on, convolves the other half, and shuffles both halves together (Ma et al.,
-"ShuffleNet V2", 2018). Where a channel goes is known beforehand. So here a channel stays in the tensor that made it
-until the unit that reads it, and the rows and columns of the 1x1 convolutions are permuted to match: nothing is copied
-at the units between. The widths inside of the units are padded with zeros to a multiple of what ONNX Runtime
-computes at a time; the odd widths of the published network make it change the layout around every depthwise layer.
+A unit passes on half of its channels, convolves the other half, and shuffles the halves together (Ma et al.,
+"ShuffleNet V2", 2018). Where each channel goes is known in advance. So here a channel stays in the tensor where it was
+computed until a unit reads it, and the rows and columns of the 1x1 convolutions are permuted to match: the units in
+between copy nothing. Widths inside units are padded with zeros to a multiple of ONNX Runtime's block of channels; the
+published network's odd widths make it convert the layout around every depthwise layer.
 """
 
 import torch
@@ -16,21 +16,21 @@ LANES = 16  # channels in a block of ONNX Runtime's layout on AVX-512; 8 on AVX2
 
 
 class UnshuffledStage(nn.Module):
-    """One stage: a unit that halves the map, then units that keep it.
+    """One stage: a unit that halves the map's sides, then units that keep them.
 
-    Its tensors are made by: the first unit's shortcut (0), the first unit's branch (1), the second unit's branch (2),
-    and so on. They are read by: the second unit (0), the third (1), ..., and what follows the stage (-1).
-    `order` says which channel of the stage that it replaces each of its own channels is.
+    Its makers of tensors are the first unit's shortcut (0), the first unit's branch (1), the second unit's branch (2),
+    and so on; their readers are the second unit (0), the third (1), ..., and whatever follows the stage (-1).
+    order: for each output channel, which channel of the original stage it is.
     """
 
     def __init__(self, stage: nn.Sequential, order: list[int]) -> None:
-        """stage: its units, in evaluation mode. order: of the channels that it is given, as of `reorder_inputs`."""
+        """stage: the original units, in evaluation mode. order: of the input's channels, as in `reorder_inputs`."""
         super().__init__()
         layers = [fold_normalization(stage[0].branch1), *(fold_normalization(unit.branch2) for unit in stage)]
         half = layers[0][-2].out_channels
         made, reads = _trace_channels(len(layers), half)
         reader = {channel: index for index, channels in enumerate(reads) for channel in channels}
-        made = [sorted(channels, key=reader.__getitem__) for channels in made]  # channels that part late come late
+        made = [sorted(channels, key=reader.__getitem__) for channels in made]  # channels with a common reader adjoin
         arriving = [[c for channels in made for c in channels if reader[c] == index] for index in range(len(reads))]
         for maker, channels in enumerate(made):
             layers[maker][-2] = _reorder_outputs(layers[maker][-2], [channel - maker * half for channel in channels])
@@ -47,7 +47,7 @@ class UnshuffledStage(nn.Module):
         self.order = [reads[-1].index(channel) for channel in arriving[-1]]
 
     def forward(self, features: Tensor) -> Tensor:
-        """features (B, C, H, W) -> (B, C', H / 2, W / 2), as the stage that it replaces but for `order`."""
+        """features (B, C, H, W) -> (B, C', H / 2, W / 2): the original stage's output with channels in `order`."""
         parts: list[list[Tensor]] = [[] for _ in self.makers[1:]]  # by reader
         for maker, (branch, readers, sizes) in enumerate(zip(self.makers, self.readers, self.sizes, strict=True)):
             made = branch(features if maker < 2 else torch.cat(parts[maker - 2], dim=1))
@@ -57,7 +57,7 @@ class UnshuffledStage(nn.Module):
 
 
 def reorder_inputs(conv: nn.Conv2d, order: list[int]) -> nn.Conv2d:
-    """A copy of a convolution whose inputs come in another order; -1 is a channel of zeros."""
+    """A copy of a convolution whose input channels come in another order: of original indices, -1 for zeros."""
     if conv.groups > 1:
         new = zero_padded(conv, len(order), len(order))
         weight, bias = F.pad(conv.weight, [0] * 7 + [1])[order], F.pad(conv.bias, [0, 1])[order]
@@ -71,7 +71,7 @@ def reorder_inputs(conv: nn.Conv2d, order: list[int]) -> nn.Conv2d:
 
 
 def _trace_channels(makers: int, half: int) -> tuple[list[list[int]], list[list[int]]]:
-    """Numbers of the channels that every maker makes, and of those that every reader reads, in the network's order."""
+    """Channels, by number, that each maker makes and that each reader reads, in the network's order."""
     made = [list(range(maker * half, (maker + 1) * half)) for maker in range(makers)]
     state, reads = _shuffle(made[0] + made[1]), []
     for own in made[2:]:
@@ -86,7 +86,7 @@ def _shuffle(channels: list[int]) -> list[int]:
 
 
 def fold_normalization(branch: nn.Sequential) -> list[nn.Module]:
-    """Layers, their batch normalizations folded into copies of the convolutions before them."""
+    """Layers with batch normalizations folded into copies of the preceding convolutions."""
     layers: list[nn.Module] = []
     for layer in branch:
         if isinstance(layer, nn.BatchNorm2d):
@@ -97,7 +97,7 @@ def fold_normalization(branch: nn.Sequential) -> list[nn.Module]:
 
 
 def _aligned(branch: list[nn.Module]) -> list[nn.Module]:
-    """A branch 1x1, depthwise, 1x1 with zero channels inside up to a multiple of LANES; a shortcut as it is."""
+    """A branch 1x1, depthwise, 1x1 with its inner channels zero-padded to a multiple of LANES; a shortcut unchanged."""
     convolutions = [index for index, layer in enumerate(branch) if isinstance(layer, nn.Conv2d)]
     if len(convolutions) != 3:
         return branch
@@ -113,7 +113,7 @@ def _aligned(branch: list[nn.Module]) -> list[nn.Module]:
 
 
 def _reorder_outputs(conv: nn.Conv2d, rows: list[int]) -> nn.Conv2d:
-    """A copy of a convolution whose outputs come in another order."""
+    """A copy of a convolution whose output channels come in another order."""
     new = zero_padded(conv, conv.in_channels, conv.out_channels)
     with torch.no_grad():
         new.weight.copy_(conv.weight[rows])
@@ -122,7 +122,7 @@ def _reorder_outputs(conv: nn.Conv2d, rows: list[int]) -> nn.Conv2d:
 
 
 def zero_padded(conv: nn.Conv2d, inputs: int, outputs: int) -> nn.Conv2d:
-    """A copy of a convolution with more channels, whose weights are zero; a depthwise one stays depthwise."""
+    """A copy of a convolution with further channels of zero weights; a depthwise one stays depthwise."""
     groups = outputs if conv.groups > 1 else 1
     new = nn.Conv2d(inputs, outputs, conv.kernel_size, conv.stride, conv.padding, groups=groups)
     with torch.no_grad():

@@ -1,1 +1,1 @@
-"""What the notebooks share, and the command that runs them."""
+"""Notebooks: what they share, the command that runs them, and their pages."""

@@ -1,4 +1,4 @@
-"""Run notebooks by papermill, and refuse unknown parameters: python3 -m src.notebook 03 -p epochs 5."""
+"""Run notebooks with papermill, refusing unknown parameters: python3 -m src.notebook 03 -p epochs 5."""
 
 import argparse
 import ast
@@ -41,7 +41,7 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument(
         "-p", "--parameter", nargs=2, action="append", default=[], metavar=("NAME", "VALUE"), help="set a parameter"
     )
-    parser.add_argument("-f", "--file", type=Path, help="YAML of parameters; each notebook takes those that it has")
+    parser.add_argument("-f", "--file", type=Path, help="YAML of parameters; each notebook uses those that it has")
     parser.add_argument("--out_dir", type=Path, default=TABLES, help="where executed notebooks go")
     parser.add_argument("--report", type=Path, metavar="DIR", help="write each as a Markdown page, too")
     parser.add_argument("--update", action="store_true", help="keep the outputs in notebooks/ itself, to commit them")
@@ -75,7 +75,7 @@ def main() -> None:
 
 
 def report(executed: Path, folder: Path) -> Path:
-    """An executed notebook as a Markdown page, under the command that was given. Returns the page's path."""
+    """Write an executed notebook as a Markdown page with the command that ran it. Returns the page's path."""
     from src.notebook.report import write_report  # nbformat takes long to import
 
     quoted = (f'"{part}"' if "'" in part else shlex.quote(part) for part in sys.argv[1:])
@@ -85,11 +85,11 @@ def report(executed: Path, folder: Path) -> Path:
 
 
 def execute(path: Path, target: Path, parameters: Parameters, *, show_cells: bool = True) -> None:
-    """Run a notebook in a kernel of this very Python, from the repository's root, and write it with its outputs.
+    """Run a notebook with this same Python, in the repository's root, and write it with its outputs to `target`.
 
-    show_cells: a bar of its cells; else a line every half minute says what it does.
-    Raises InputError where a cell fails; the notebook then ends with the error. Ctrl-C interrupts the cell, which saves
-    what it trains.
+    show_cells: show a bar over its cells; else a line every half minute says what it is doing. Raises InputError if a
+    cell fails; the notebook up to the error is then kept beside the tables. Ctrl-C interrupts the cell, which saves
+    what it is training.
     """
     import papermill
     from jupyter_client.manager import AsyncKernelManager
@@ -99,7 +99,7 @@ def execute(path: Path, target: Path, parameters: Parameters, *, show_cells: boo
     kernels = []
 
     class ThisPython(AsyncKernelManager):
-        """The running interpreter's kernel, whichever others are registered under the notebook's kernel name."""
+        """A kernel of the running interpreter, whatever is registered under the notebook's kernel name."""
 
         @property
         def kernel_spec(self) -> KernelSpec:
@@ -107,13 +107,13 @@ def execute(path: Path, target: Path, parameters: Parameters, *, show_cells: boo
             return KernelSpec(argv=command, display_name="Python 3", language="python")
 
         async def start_kernel(self, **options: object) -> None:
-            await super().start_kernel(**options, stderr=subprocess.DEVNULL)  # a cell's own is kept; this is the rest
+            await super().start_kernel(**options, stderr=subprocess.DEVNULL)  # the kernel's own; cells' stderr is kept
             kernels.append(self.provisioner.process)
 
     with TemporaryDirectory() as folder, ThreadPoolExecutor(1) as thread:
         executed = Path(folder) / path.name
         cells = len(json.loads(path.read_text(encoding="utf-8"))["cells"])
-        run = thread.submit(  # papermill would take Ctrl-C for itself in the main thread
+        run = thread.submit(  # in the main thread papermill would handle Ctrl-C itself
             papermill.execute_notebook,
             path,
             executed,
@@ -139,13 +139,13 @@ def execute(path: Path, target: Path, parameters: Parameters, *, show_cells: boo
 
 
 def _interrupt(run: Future, kernels: list[subprocess.Popen]) -> None:
-    """End a notebook's run: interrupt its kernel with all processes of it; a second Ctrl-C kills them."""
-    logging.disable()  # of a kernel that dies while it starts
+    """End a notebook's run: interrupt its kernel and all its processes; a second Ctrl-C kills them."""
+    logging.disable()  # a kernel that dies while starting would be logged
     number, since = signal.SIGINT, time.monotonic()
     while not run.done():
         try:
             if kernels and number is not None:
-                with contextlib.suppress(ProcessLookupError):  # it has ended
+                with contextlib.suppress(ProcessLookupError):  # it has already ended
                     os.killpg(kernels[0].pid, number)
                 number = None
             time.sleep(0.1)
@@ -155,7 +155,7 @@ def _interrupt(run: Future, kernels: list[subprocess.Popen]) -> None:
 
 
 def strip_volatile(text: str) -> str:
-    """A notebook's text without what differs from run to run or machine to machine: times, paths, progress bars."""
+    """A notebook's text without what differs between runs and machines: times, paths, progress bars."""
     notebook = json.loads(text)
     notebook["metadata"].pop("papermill", None)
     for cell in notebook["cells"]:
@@ -167,7 +167,7 @@ def strip_volatile(text: str) -> str:
 
 
 def _value(text: str) -> object:
-    """A Python literal, else the text itself."""
+    """The value of a Python literal, else the text itself."""
     try:
         return ast.literal_eval(text)
     except (ValueError, SyntaxError, MemoryError, RecursionError):

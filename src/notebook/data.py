@@ -1,4 +1,4 @@
-"""What all notebooks share: folders, faces and tables."""
+"""Folders, faces and tables shared by all notebooks."""
 
 import platform
 from pathlib import Path
@@ -17,12 +17,12 @@ from src.metrics import nme
 ROOT = Path(__file__).resolve().parents[2]
 DATA = ROOT / "data" / "notebooks"
 TABLES = ROOT / "output" / "notebooks"
-VALIDATION_FACES = 100  # rendered ones
-_VALIDATION_SEED = 10_000  # apart from every training seed
+VALIDATION_FACES = 100  # rendered
+_VALIDATION_SEED = 10_000  # far from every training seed
 
 
 def describe_machine(seeds: int | list[int]) -> str:
-    """Versions, device and seeds: the first line of a notebook's output."""
+    """Versions, device and seeds, which are the first line of a notebook's output."""
     device = choose_device("auto")
     name = torch.cuda.get_device_name(device) if device.type == "cuda" else "CPU"
     versions = f"Python {platform.python_version()}, PyTorch {torch.__version__}, NumPy {np.__version__}"
@@ -35,9 +35,9 @@ def open_data(
 ) -> tuple[Path, Path]:
     """The prepared training and validation folders of a notebook's parameters.
 
-    Names are relative to the repository. Where both are empty the project renders `faces` faces and 100 to validate,
-    once: a second call with the same numbers finds them in `data/notebooks`. image_size: pixels of the prepared
-    squares. Raises InputError where one is empty and the other is not, or `faces` is not positive.
+    Names are relative to the repository. If both are empty, the project renders `faces` training faces and 100
+    validation faces, once: a second call with the same numbers finds them in `data/notebooks`. image_size: pixels of
+    the prepared squares. Raises InputError if only one is empty, or if `faces` is not positive.
     """
     if bool(training_data) != bool(validation_data):
         raise InputError("expected both of training_data and validation_data, or none of them to render faces")
@@ -59,9 +59,9 @@ def rendered_faces(count: int, *, seed: int = 0) -> Path:
 
 
 def mean_face_nme(training_data: Path, validation_data: Path) -> float:
-    """NME in percent on the validation faces of one answer for all: the mean of the training faces' points.
+    """NME in percent on the validation faces if each is given the mean of the training faces' points.
 
-    It is what a network has that learned nothing. Both are prepared folders of faces with the same points.
+    This is the error of a network that has learned nothing. Both are prepared folders of faces with the same points.
     """
     training, validation = load_prepared(training_data), load_prepared(validation_data)
     guess = np.broadcast_to(training.points_unit.mean(axis=0), validation.points_unit.shape)
@@ -76,7 +76,7 @@ def save_table(table: pd.DataFrame, name: str) -> pd.DataFrame:
 
 
 def mean_and_spread(table: pd.DataFrame, by: str | list[str], value: str = "nme") -> pd.DataFrame:
-    """Mean, standard deviation over the rows (0 for one row) and their number, for each group in order of appearance.
+    """Mean, standard deviation (0 for a single row) and number of rows of each group, in order of appearance.
 
     Columns: `by`, then `<value>`, `<value>_std` and `n`.
     """

@@ -1,4 +1,4 @@
-"""What a running notebook is doing, every half minute: for a run without a terminal, which shows no progress bar."""
+"""A line every half minute on what a running notebook is doing, for runs without a terminal and its progress bar."""
 
 import logging
 import re
@@ -12,12 +12,12 @@ from papermill.log import logger
 
 SECONDS = 30.0
 _CELL = re.compile(r"(Executing|Ending) Cell (\d+)")
-_LINE = re.compile(r"[\r\n]|\x1b\[A")  # ends of lines, and the way up from a bar within a bar
+_LINE = re.compile(r"[\r\n]|\x1b\[A")  # ends of lines, and "cursor up" after a nested bar
 _LONGEST = 100  # characters of the last line
 
 
 class Heartbeat(logging.Handler):
-    """Listens to papermill, which must log outputs, and writes a line to stderr every `seconds` while it is entered."""
+    """While entered, listens to papermill, which must log outputs, and writes a line to stderr every `seconds`."""
 
     def __init__(self, name: str, *, cells: int, seconds: float = SECONDS) -> None:
         super().__init__(logging.INFO)
@@ -27,7 +27,7 @@ class Heartbeat(logging.Handler):
         self.thread = threading.Thread(target=self._beat, daemon=True)
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Take note of a cell that begins, and of the last line of what a cell writes, its progress bars included."""
+        """Note the beginning of a cell, and the last line that a cell has written, including its progress bars."""
         text = record.getMessage()
         if found := _CELL.match(text):
             self.cell, self.doing = found[2], ""

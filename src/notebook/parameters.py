@@ -1,4 +1,4 @@
-"""Which notebooks there are, the parameters that each has, and what a command line or a file sets them to."""
+"""The notebooks, the parameters of each, and the values that a command line or a file gives them."""
 
 import ast
 from itertools import accumulate
@@ -14,7 +14,7 @@ Parameters = dict[str, object]
 
 
 def list_notebooks() -> list[Path]:
-    """All notebooks in order. Raises InputError where there is none."""
+    """All notebooks in order. Raises InputError if there is none."""
     paths = sorted(NOTEBOOKS.glob("[0-9][0-9]_*.ipynb"))
     if not paths:
         raise InputError(f"{NOTEBOOKS}: expected notebooks named 01_something.ipynb, found none")
@@ -22,7 +22,7 @@ def list_notebooks() -> list[Path]:
 
 
 def find_notebook(name: str) -> Path:
-    """The notebook of a number (3 or 03), a name or a path. Raises InputError where none or several fit."""
+    """The notebook with a number (3 or 03), a name or a path. Raises InputError if none or several fit."""
     paths = list_notebooks()
     stem = Path(name).stem if name.endswith(".ipynb") else name
     start = f"{int(stem):02d}_" if stem.isdecimal() else stem
@@ -50,7 +50,7 @@ def notebook_parameters(path: Path) -> Parameters:
 
 
 def read_parameters(path: Path) -> Parameters:
-    """A YAML file of parameters. Raises InputError for anything else, or for a name that no notebook has."""
+    """Read a YAML file of parameters. Raises InputError for anything else, and for a name that no notebook has."""
     with about(path):
         content = _read_yaml(path)
     if not isinstance(content, dict) or not all(isinstance(name, str) for name in content):
@@ -66,7 +66,7 @@ def _read_yaml(path: Path) -> object:
     try:
         text = read_text(path, most=_MOST_BYTES)
         levels = max(accumulate((letter in "[{") - (letter in "]}") for letter in text), default=0)
-        if levels > _MOST_LEVELS:  # its parser takes hours for many
+        if levels > _MOST_LEVELS:  # the parser takes hours for many levels
             raise InputError(f"expected at most {_MOST_LEVELS} levels of brackets, found {levels}")
         # A few lines of references to each other can stand for gigabytes.
         if any(isinstance(event, yaml.AliasEvent) for event in yaml.parse(text, yaml.SafeLoader)):
@@ -76,14 +76,14 @@ def _read_yaml(path: Path) -> object:
         raise
     except RecursionError:
         raise InputError("expected a few levels, found a deeper nesting") from None
-    except (OSError, ValueError, LookupError, TypeError, AttributeError, yaml.YAMLError) as error:  # of odd tags, too
+    except (OSError, ValueError, LookupError, TypeError, AttributeError, yaml.YAMLError) as error:  # also for odd tags
         raise InputError(f"not a readable YAML file ({error})") from None
 
 
 def choose_parameters(path: Path, given: Parameters, shared: Parameters) -> Parameters:
-    """The parameters to set: the file's that this notebook has, then those of the command line, all of which it must.
+    """The parameters to set: those of `shared` (a file) that this notebook has, and `given` (the command line).
 
-    Raises InputError for an unknown name or a value of another type than the default's.
+    Raises InputError for a name in `given` that it does not have, and for a value of another type than the default's.
     """
     defaults = notebook_parameters(path)
     _refuse_unknown(given, set(defaults), f"{path.stem} has no parameter")

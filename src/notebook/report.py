@@ -1,4 +1,4 @@
-"""An executed notebook as a page that reads without Jupyter: Markdown with its tables and figures, code left out."""
+"""An executed notebook as a page that can be read without Jupyter: Markdown with tables and figures, without code."""
 
 import base64
 from collections.abc import Iterator
@@ -15,9 +15,9 @@ _FIGURES = {"image/png": "png", "image/jpeg": "jpg"}
 
 
 def write_report(executed: Path, folder: Path, *, command: str, tables: list[Path]) -> Path:
-    """Write `folder/<name>.md`, its figures beside it, and copies of the tables. Returns the page's path.
+    """Write `folder/<name>.md`, its figures next to it, and copies of the tables. Returns the page's path.
 
-    Of the code, only parameters that were set are shown; what the runs cost stands under the command.
+    Of the code, only parameters that were set are shown; below the command comes what the runs cost.
     executed: a notebook with outputs. command: what ran it, shown at the top. tables: CSV files that it saved.
     """
     folder.mkdir(parents=True, exist_ok=True)
@@ -28,7 +28,7 @@ def write_report(executed: Path, folder: Path, *, command: str, tables: list[Pat
             parts.append(cell.source)
             heading = next((line for line in reversed(cell.source.splitlines()) if line.startswith("#")), heading)
             continue
-        if "injected-parameters" in cell.metadata.get("tags", []):  # what papermill set in place of the defaults
+        if "injected-parameters" in cell.metadata.get("tags", []):  # the values that papermill set
             parts.append(f"```python\n{cell.source.strip()}\n```")
         for output in cell.get("outputs", []):
             kind = next((kind for kind in _FIGURES if kind in output.get("data", {})), None)
@@ -55,13 +55,13 @@ def write_report(executed: Path, folder: Path, *, command: str, tables: list[Pat
 
 
 def _text(output: NotebookNode) -> Iterator[str]:
-    """What a cell printed, or its last value: a pandas frame as a Markdown table."""
+    """What a cell printed, or its last value; a pandas frame becomes a Markdown table."""
     if output.output_type == "stream":
         yield output.text.strip()
     elif "text/html" in output.get("data", {}):
         rows = BeautifulSoup(output.data["text/html"], "html.parser").find_all("tr")
         cells = [[cell.get_text(strip=True).replace("|", "\\|") for cell in row.find_all(["th", "td"])] for row in rows]
-        if len(cells) > 1 and cells[1][0] and not any(cells[1][1:]):  # pandas gives an index's name a row of its own
+        if len(cells) > 1 and cells[1][0] and not any(cells[1][1:]):  # pandas puts an index's name in a row of its own
             cells[0][0] = cells.pop(1)[0]
         lines = [f"| {' | '.join(row)} |" for row in cells]
         if lines:

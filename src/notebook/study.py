@@ -1,14 +1,14 @@
-"""Cached training runs: the rows of a study. The first call trains, every later one reads.
+"""Cached training runs, the rows of a study: the first call trains, every later one reads.
 
-A run lives in `checkpoint/runs/<hash>/`, where the hash is that of its configuration and its data:
+A run is kept in `checkpoint/runs/<hash>/`, where the hash is that of its configuration and its data:
 
-- `model.pth.tar`: a model file of the averaged weights at the last epoch, so nothing is chosen on the validation faces;
-  its extra entry `auxiliary` holds the Euler-angle branch
+- `model.pth.tar`: a model file of the averaged weights at the last epoch, so that nothing is selected on the validation
+  faces; its further entry `auxiliary` holds the Euler-angle branch
 - `summary.csv`, `train.logs`: as train.py writes them
-- `result.json`: the configuration and the scores; written last, so a folder that has it is whole
+- `result.json`: the configuration and the scores; written last, so a folder that has it is complete
 
-The code is not part of the hash: after changing how networks learn, delete the folder. Of two studies that train the
-same run at the same time the second one stops; one after the other they share it.
+The code is not part of the hash: after changing how networks learn, delete the folder. If two studies train the same
+run at the same time, the second one stops; one after the other, they share it.
 """
 
 import hashlib
@@ -40,7 +40,7 @@ from src.training.interruption import stop_on_interrupt
 from src.training.runs import BEST_MODEL, load_record, load_snapshot, remove_snapshots, save_record, train_in
 
 RUNS = ROOT / "checkpoint" / "runs"
-COST = "Cost: "  # what the line of `cost` begins with
+COST = "Cost: "  # beginning of the line of `cost`
 _RESULT, _MODEL, _SPENT = "result.json", "model.pth.tar", "cpu_seconds.json"
 
 
@@ -56,13 +56,13 @@ class Run:
 
     @property
     def folder(self) -> Path:
-        """Where the run lives. Raises InputError where a prepared folder is absent."""
+        """The folder where the run is kept. Raises InputError if a prepared folder is missing."""
         return RUNS / hashlib.sha256(json.dumps(self.identity(), sort_keys=True).encode()).hexdigest()[:12]
 
     def vary(self, **changes: object) -> "Run":
-        """This run with other values of the fields of its configurations or its own: `run.vary(head="pip", seed=1)`.
+        """This run with other values for its fields or those of its configurations: `run.vary(head="pip", seed=1)`.
 
-        Raises InputError for a name that is no field.
+        Raises InputError for a name that is not a field.
         """
         model, training, own = ({f.name for f in fields(part)} for part in (ModelConfig, TrainingConfig, Run))
         unknown = changes.keys() - model - training - own
@@ -76,7 +76,7 @@ class Run:
         )
 
     def identity(self) -> dict:
-        """All that the hash is made of, as plain values. A teacher is known by its run, wherever the runs lie."""
+        """Everything that is hashed, as plain values. A teacher is identified by its run, wherever runs are kept."""
         training = to_dict(self.training)
         if self.training.teacher and Path(self.training.teacher).is_relative_to(RUNS):
             training["teacher"] = str(Path(self.training.teacher).relative_to(RUNS))
@@ -102,12 +102,12 @@ class Trained:
 
     @property
     def model_path(self) -> Path:
-        """The model file, as test.py takes it."""
+        """The model file, usable by test.py."""
         return self.run.folder / _MODEL
 
     @property
     def cpu_seconds(self) -> float:
-        """Processor time of the whole run; of results from before it was measured, the time spent in steps."""
+        """Processor time of the whole run; older results, which lack it, give the time spent in steps."""
         return json.loads((self.run.folder / _RESULT).read_text(encoding="utf-8")).get("cpu_seconds", self.seconds)
 
     @cached_property
@@ -128,10 +128,10 @@ class Trained:
 
 
 def train_all(runs: Iterable[Run], *, device: str = "auto") -> list[Trained]:
-    """Train the runs that are not finished yet and read all of them, in the given order.
+    """Train the runs that are not finished, and read all of them in the given order.
 
-    On a CPU each run takes one thread, so that its weights do not depend on the number of cores, and as many run at a
-    time as PyTorch would take threads. Ctrl-C saves snapshots; the next call goes on from them.
+    On a CPU each run uses one thread, so that its weights do not depend on the number of cores, and as many run at once
+    as PyTorch would use threads. Ctrl-C saves snapshots; the next call continues from them.
     """
     runs = list(runs)
     waiting = {run: run.folder for run in runs if not _is_finished(run.folder)}
@@ -143,9 +143,9 @@ def train_all(runs: Iterable[Run], *, device: str = "auto") -> list[Trained]:
 
 
 def train(run: Run, *, device: str = "auto") -> Trained:
-    """Train a run in this process, go on with it where it was interrupted, or read it where it is finished.
+    """Train a run in this process, resume it if it was interrupted, or read it if it is finished.
 
-    Raises InputError for unusable data or settings, KeyboardInterrupt after Ctrl-C (which saves a snapshot first).
+    Raises InputError for unusable data or settings, and KeyboardInterrupt after Ctrl-C (which saves a snapshot first).
     """
     if not _is_finished(run.folder):
         _train(run, run.folder, choose_device(device))
@@ -153,7 +153,7 @@ def train(run: Run, *, device: str = "auto") -> Trained:
 
 
 def read(run: Run) -> Trained:
-    """A finished run. Raises InputError where it is not finished or its result is damaged."""
+    """A finished run. Raises InputError if it is not finished or its result is damaged."""
     trained = load_record(run.folder / _RESULT, Trained, run=run)
     if trained is None:
         raise InputError(f"{run.folder}: expected a finished run, found no {_RESULT}; train it first")
@@ -161,7 +161,7 @@ def read(run: Run) -> Trained:
 
 
 def cost(trained: Iterable[Trained]) -> str:
-    """What runs took, as a line that pages show at their top. A run counts once."""
+    """What runs cost, as a line that pages show at the top. A run counts once, even if it is listed twice."""
     runs = {one.run.folder: one for one in trained}.values()
     hours = sum(one.cpu_seconds for one in runs) / 3600
     steps = sum(one.steps for one in runs)
@@ -169,7 +169,10 @@ def cost(trained: Iterable[Trained]) -> str:
 
 
 def draw_faces(faces: PreparedFaces, count: int, *, seed: int) -> PreparedFaces:
-    """A random part of the faces, in memory; a larger part of the same seed contains a smaller one."""
+    """A random part of the faces, in memory; with the same seed, a larger part contains a smaller one.
+
+    Raises InputError for more faces than there are.
+    """
     if count > len(faces):
         raise InputError(f"expected at most {len(faces)} training faces, found a run with {count}")
     chosen = np.sort(np.random.default_rng(seed).permutation(len(faces))[:count])
@@ -181,7 +184,7 @@ def _is_finished(folder: Path) -> bool:
 
 
 def _train_each(runs: dict[Run, Path], device: torch.device) -> Iterator[None]:
-    """Train runs into their folders: one by one on a GPU, on a CPU in as many processes as PyTorch has threads."""
+    """Train runs into their folders: on a GPU one by one, on a CPU in as many processes as PyTorch has threads."""
     threads = torch.get_num_threads()
     if device.type == "cuda" or threads == 1:
         yield from (_train(run, folder, device) for run, folder in runs.items())
@@ -197,7 +200,7 @@ _until_the_end = ExitStack()  # of a worker process
 
 def _start_process() -> None:
     end_with_parent()
-    _until_the_end.enter_context(stop_on_interrupt())  # also of the runs that it has not begun
+    _until_the_end.enter_context(stop_on_interrupt())  # so that Ctrl-C also stops runs not yet begun
     torch.set_num_threads(1)
 
 
@@ -207,16 +210,16 @@ def _train(run: Run, folder: Path, device: torch.device) -> None:
         training = draw_faces(training, run.faces, seed=run.training.seed)
     network = build_model(run.model, seed=run.training.seed)
     with alone_in(folder):
-        if _is_finished(folder):  # by another study, meanwhile
+        if _is_finished(folder):  # another study has trained it meanwhile
             return
-        with redirect_stdout(io.StringIO()), _processor_time(folder):  # its lines stand in train.logs as well
+        with redirect_stdout(io.StringIO()), _processor_time(folder):  # what it prints is also in train.logs
             train_in(folder, network, training, validation, config=run.training, device=device)
         _finish(run, folder, len(training))
 
 
 @contextmanager
 def _processor_time(folder: Path) -> Iterator[None]:
-    """Add the processor time of what is done within to that of earlier parts of the same run, also after Ctrl-C."""
+    """Record the processor time of the block, added to that of earlier parts of the same run, even after Ctrl-C."""
     start, earlier = time.process_time(), _read_seconds(folder)
     try:
         yield
@@ -270,5 +273,5 @@ def _hash_data(folder: Path, changed: int) -> str:
     digest = hashlib.sha256(str(faces.images.shape).encode())
     digest.update("\n".join(faces.names).encode())
     digest.update(faces.points_unit.tobytes())
-    digest.update(faces.shares.tobytes())  # empty unless the folder says how its sources are mixed
+    digest.update(faces.shares.tobytes())  # empty unless the folder states how its sources are mixed
     return digest.hexdigest()[:12]

@@ -1,9 +1,9 @@
-"""Whether the rows of a study differ: the one place that says so, for every notebook and page.
+"""Whether the rows of a study differ: the only place that decides this, for every notebook and page.
 
-Rows are compared seed by seed, as rows of one seed share their faces, their order and their first weights: the mean
-difference has Student's t interval, its p value that of the paired t test, corrected by Holm ("A Simple Sequentially
-Rejective Multiple Test Procedure", 1979) for the number of rows compared. Where the best row has hardly left the mean
-face, nothing has been learned that could be compared, and there is no verdict.
+Rows are compared seed by seed, because rows of one seed share their faces, their order and their initial weights. The
+mean difference comes with Student's t interval and the p-value of the paired t test, corrected by Holm ("A Simple
+Sequentially Rejective Multiple Test Procedure", 1979) for the number of rows compared. If the best row is hardly better
+than the mean face, nothing has been learned that could be compared, and there is no verdict.
 """
 
 from collections.abc import Sequence
@@ -14,24 +14,24 @@ from scipy import stats
 
 from src.errors import InputError
 
-LEVEL = 0.05  # of the p values, and 1 - LEVEL of the intervals
-NEAR_MEAN_FACE = 0.8  # of the mean face's error: a best row above it has learned too little to compare
-HALF_MEAN_FACE = 0.5  # of it: a row above that has learned nothing worth a rank
-_SINGLE = 3  # comparisons that get a sentence each
+LEVEL = 0.05  # of significance; intervals have 1 - LEVEL
+NEAR_MEAN_FACE = 0.8  # of the mean face's error: if the best row is above it, there is nothing to compare
+HALF_MEAN_FACE = 0.5  # of the mean face's error: a row above it has learned nothing
+_SINGLE = 3  # up to this number, each comparison gets its own sentence
 WITHIN_NOISE, NO_VERDICT, LEARNED_NOTHING = "within noise", "no verdict", "learned nothing"
 
 
 def compare(
     rows: pd.DataFrame, *, by: str, mean_face: float | None, against: str | None = None, value: str = "nme"
 ) -> pd.DataFrame:
-    """Every row of a study beside one of them, or beside the one above it.
+    """Compare every row of a study with one of them, or with the row above it.
 
-    rows: a line for each row and seed, columns `by`, "seed" and `value`. against: the row that the others are compared
-    with, chosen before looking; None compares each with the one above. mean_face: NME of the mean face in percent; None
-    where `value` is no NME.
-    Returns a line for each comparison with columns `by`, "against", "seeds", "difference" (mean over the seeds of
-    `by` - "against"), "low" and "high" (95 % interval), "p" (Holm's) and "verdict": lower, higher, within noise, no
-    verdict. Raises InputError for one seed, for rows of different seeds, and where there is nothing to compare.
+    rows: one line per row and seed, columns `by`, "seed" and `value`. against: the row that the others are compared
+    with, chosen in advance; None compares each with the row above. mean_face: NME of the mean face in percent, None if
+    `value` is not an NME.
+    Returns one line per comparison with columns `by`, "against", "seeds", "difference" (mean over the seeds of
+    `by` - "against"), "low" and "high" (95 % interval), "p" (corrected by Holm) and "verdict": lower, higher, within
+    noise, no verdict. Raises InputError for a single seed, for rows with different seeds, and for a single row.
     """
     table = _by_seed(rows, by=by, value=value)
     names = list(table.columns)
@@ -59,9 +59,9 @@ def compare(
 
 
 def sentences(compared: pd.DataFrame) -> list[str]:
-    """What `compare` found, in words that claim no more, each beginning with "- ".
+    """The results of `compare` as sentences that claim no more, each beginning with "- ".
 
-    Up to three comparisons get a line each, more are grouped by their verdict.
+    Up to three comparisons get one line each; more are grouped by their verdict.
     """
     by, rows = compared.columns[0], compared.to_dict("records")
     if (compared["verdict"] == NO_VERDICT).all():
@@ -85,7 +85,7 @@ def sentences(compared: pd.DataFrame) -> list[str]:
 
 
 def judge(rows: pd.DataFrame, **how: object) -> list[str]:
-    """`sentences` of `compare`, or why there is none: notebooks also run with one seed or one row, to be read.
+    """`sentences` of `compare`, or why there is no verdict: notebooks may also run with a single seed or row.
 
     how: `by`, `against`, `mean_face` and `value` of `compare`.
     """
@@ -97,24 +97,24 @@ def judge(rows: pd.DataFrame, **how: object) -> list[str]:
 
 
 def with_mean_face(table: pd.DataFrame, *, by: str, mean_face: float, value: str = "nme") -> pd.DataFrame:
-    """The table with the mean face as its last row and a column "note" that says which rows have learned nothing.
+    """The table with the mean face as its last row and a column "note" that marks rows that have learned nothing.
 
-    A row has learned something where its `value` lies below half of the mean face's.
+    A row has learned something if its `value` lies below half of the mean face's.
     """
     noted = table.assign(note=np.where(table[value] > HALF_MEAN_FACE * mean_face, LEARNED_NOTHING, ""))
     result = pd.concat([noted, pd.DataFrame([{by: "mean face", value: mean_face, "note": ""}])], ignore_index=True)
     whole = table.select_dtypes("integer").columns.drop(by, errors="ignore")
-    return result.astype(dict.fromkeys(whole, "Int64"))  # numbers of seeds or parameters stay whole beside a gap
+    return result.astype(dict.fromkeys(whole, "Int64"))  # counts stay integers although the last row lacks them
 
 
 def order_without_each_seed(rows: pd.DataFrame, *, by: str, value: str = "nme") -> dict[object, list[str]]:
-    """The rows by rising mean when each seed is left out in turn: seed -> names. Raises InputError for one seed."""
+    """The rows' names in order of their mean when each seed is left out in turn. Raises InputError for one seed."""
     table = _by_seed(rows, by=by, value=value)
     return {seed: list(table.drop(index=seed).mean().sort_values(kind="stable").index) for seed in table.index}
 
 
 def stability(rows: pd.DataFrame, *, by: str, value: str = "nme") -> str:
-    """One line: whether the order of the rows stays when any one seed is left out. Begins with "- "."""
+    """One line, beginning with "- ": whether the order of the rows stays the same when any one seed is left out."""
     if rows[by].nunique() < 2:
         return "- A single row has no order."
     if rows["seed"].nunique() < 2:
@@ -130,7 +130,7 @@ def stability(rows: pd.DataFrame, *, by: str, value: str = "nme") -> str:
 
 
 def _by_seed(rows: pd.DataFrame, *, by: str, value: str) -> pd.DataFrame:
-    """The values with one line per seed and one column per row, in their order of appearance."""
+    """The values with one line per seed and one column per row of the study, in order of appearance."""
     if rows.duplicated([by, "seed"]).any():
         raise InputError(f"expected one value for each {by} and seed, found several")
     table = rows.pivot(index="seed", columns=by, values=value)[list(dict.fromkeys(rows[by]))]
@@ -145,7 +145,7 @@ def _by_seed(rows: pd.DataFrame, *, by: str, value: str) -> pd.DataFrame:
 
 
 def _paired(differences: np.ndarray) -> tuple[float, float, float, float]:
-    """Mean, its interval's ends, and p of the two-sided t test that it is 0. differences: (seeds,)."""
+    """Mean, the ends of its interval, and p of the two-sided t test that it is 0. differences: (seeds,)."""
     mean, error = differences.mean(), stats.sem(differences)
     if error == 0:
         return mean, mean, mean, float(mean == 0)
@@ -154,7 +154,7 @@ def _paired(differences: np.ndarray) -> tuple[float, float, float, float]:
 
 
 def _holm(p: Sequence[float]) -> np.ndarray:
-    """P values corrected for their number: the smallest times all, the next times one less, and never falling."""
+    """Holm's correction: the smallest of n p-values times n, the next times n - 1, and so on, never decreasing."""
     order = np.argsort(p)
     corrected = np.maximum.accumulate(np.asarray(p)[order] * np.arange(len(p), 0, -1))
     result = np.empty(len(p))

@@ -1,1 +1,1 @@
-"""Pictures of results: each function returns a Figure, or an Image drawn with Pillow, or says what else it returns."""
+"""Visualization: functions that return a matplotlib Figure or a Pillow Image, unless they say otherwise."""

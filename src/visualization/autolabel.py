@@ -1,4 +1,4 @@
-"""Figures of auto-labeling: the error by round, and what certainty is worth."""
+"""Figures of auto-labeling: the error by round and by certainty."""
 
 import numpy as np
 import pandas as pd
@@ -10,7 +10,7 @@ _LIMIT = 0.5  # certainty from which a label is kept
 
 
 def error_by_round(rounds: pd.DataFrame, references: dict[str, float], *, title: str) -> Figure:
-    """Held-out NME and the true error of the pseudo-labels by round, and each reference's NME as a level.
+    """Held-out NME and the true error of the pseudo-labels by round, with each reference's NME as a level.
 
     rounds: rounds.csv of a run. references: name -> NME in percent.
     """
@@ -29,7 +29,7 @@ def error_by_round(rounds: pd.DataFrame, references: dict[str, float], *, title:
 
 
 def error_by_certainty(certainty: np.ndarray, nme: np.ndarray, *, title: str) -> Figure:
-    """The true error of every machine-made label over its certainty. Both (N,); nme in percent."""
+    """The true error of each pseudo-label over its certainty. certainty, nme: (N,); nme in percent."""
     with figure(width=6.0, height=4.0) as (drawing, axes):
         kept = certainty >= _LIMIT
         for place, (name, part) in enumerate({"kept": kept, "left out": ~kept}.items()):

@@ -1,4 +1,4 @@
-"""Figures of smaller models: what each round of pruning costs and saves."""
+"""Figures of compression: what each round of pruning costs and saves."""
 
 from collections.abc import Sequence
 
@@ -12,10 +12,10 @@ _COSTS = {"mmacs": "million multiply-adds", "megabytes": "MB (float32)"}
 
 
 def pruning_rounds(table: pd.DataFrame, *, limit: float, control: Sequence[float] = ()) -> Figure:
-    """NME, multiply-adds and size by round. table: a row per round, columns of `src.compression.prune.Round`.
+    """NME, multiply-adds and size by round. table: one row per round, columns of `src.compression.prune.Round`.
 
-    limit: percent, the NME that no kept model exceeds. control: percent, the NME of the unpruned model after the same
-    training, by round from 0 on. Milliseconds are left to `src.compression.table`, which times files in turns.
+    limit: the highest NME allowed, in percent. control: NME in percent of the unpruned model after the same training,
+    by round from 0 on. Milliseconds are left out: `src.compression.table` times files in turns.
     """
     with figure(width=11, height=3.6, columns=3) as (drawing, axes):
         axes[0].plot(table["round"], table["nme_before"], label="pruned, before training", **plot_style("before", 1))

@@ -1,4 +1,4 @@
-"""Where and how a model errs: cumulative curves, regions and poses, the scatter of each point, sensitivity."""
+"""Figures of errors: cumulative curves, by region and pose, scatter of each point, sensitivity to damage."""
 
 from collections.abc import Mapping
 
@@ -45,9 +45,9 @@ def ced_curves(errors: Mapping[str, np.ndarray], *, title: str, limit: float = F
 
 
 def interval_dots(table: pd.DataFrame, *, title: str) -> Figure:
-    """A dot a model with the 95 % interval over faces as its bar, the smallest error at the top.
+    """One dot per model, with the 95 % interval over faces as its bar and the smallest error at the top.
 
-    table: columns model, nme, low and high in percent, and is_ours. An open dot without a bar is a figure of others
+    table: columns model, nme, low and high in percent, and is_ours. An open dot without a bar is a figure from others
     (not is_ours; low and high NaN).
     """
     ordered = table.sort_values("nme", ascending=False).reset_index(drop=True)
@@ -69,7 +69,7 @@ def interval_dots(table: pd.DataFrame, *, title: str) -> Figure:
 def error_by_region_and_yaw(table: pd.DataFrame, *, title: str) -> Figure:
     """The NME as a map of gray cells with their numbers: regions down, bins of |yaw| across.
 
-    table: as `src.evaluation.report.error_table` makes it.
+    table: from `src.evaluation.report.error_table`.
     """
     values, counts = table.drop(columns="faces").T, table["faces"]
     with figure(width=6, height=3.8) as (drawing, axes):
@@ -88,10 +88,10 @@ def error_by_region_and_yaw(table: pd.DataFrame, *, title: str) -> Figure:
 
 
 def covariance_ellipses(shapes: Mapping[str, tuple[np.ndarray, np.ndarray]], *, title: str) -> Figure:
-    """The scatter of each point's error, an ellipse of one standard deviation, and as an arrow its mean error.
+    """The scatter of each point's error as an ellipse of one standard deviation, and its mean error as an arrow.
 
-    shapes: panel -> points (68, 2) where the ellipses stand and residuals (N, 68, 2), prediction - truth; all in
-    percent of the picture, y down, at the same scale. Needs at least two faces a panel.
+    shapes: panel -> points (68, 2), where the ellipses are drawn, and residuals (N, 68, 2), prediction - truth; all in
+    percent of the picture, y down, at the same scale. Raises InputError for fewer than two faces in a panel.
     """
     with figure(width=5 * len(shapes), height=5, columns=len(shapes)) as (drawing, grid):
         for axes, (name, (points, residuals)) in zip(np.atleast_1d(grid), shapes.items(), strict=True):
@@ -111,10 +111,10 @@ def covariance_ellipses(shapes: Mapping[str, tuple[np.ndarray, np.ndarray]], *, 
 
 
 def sensitivity_curves(frames: Mapping[str, pd.DataFrame], *, units: Mapping[str, str], title: str) -> Figure:
-    """NME against the strength of each damage, one panel a damage, with the 95 % interval over faces.
+    """NME against the strength of each kind of damage, one panel per kind, with the 95 % interval over faces.
 
-    frames: model -> rows of `src.evaluation.sensitivity.measure` for any number of damages. units: damage -> unit of
-    its level.
+    frames: model -> rows from `src.evaluation.sensitivity.measure` for any number of kinds. units: kind -> unit of its
+    level.
     """
     with figure(width=4 * len(units), height=3.4, columns=len(units)) as (drawing, grid):
         grid = np.atleast_1d(grid)
@@ -134,10 +134,10 @@ def sensitivity_curves(frames: Mapping[str, pd.DataFrame], *, units: Mapping[str
 def bars_with_spread(
     tables: Mapping[str, pd.DataFrame], *, by: str, title: str, mean_face: float | None = None
 ) -> Figure:
-    """One panel of horizontal bars a condition: mean NME, standard deviation over seeds.
+    """One panel of horizontal bars per condition: mean NME, standard deviation over seeds.
 
-    tables: condition -> frame of columns `by`, a mean, its standard deviation (as `src.notebook.data.mean_and_spread`).
-    mean_face: its NME on faces of the first condition, drawn in that panel.
+    tables: condition -> frame with columns `by`, a mean and its standard deviation, in this order (from
+    `src.notebook.data.mean_and_spread`). mean_face: its NME on faces of the first condition, drawn in that panel.
     """
     names = next(iter(tables.values()))[by]
     with figure(width=2.2 + 2.3 * len(tables), height=1.2 + 0.32 * len(names), columns=len(tables)) as (drawing, grid):
@@ -158,7 +158,7 @@ def bars_with_spread(
 
 
 def _ellipse(center: np.ndarray, residuals: np.ndarray) -> Ellipse:
-    """One standard deviation of residuals (N, 2) in every direction, drawn about a point."""
+    """One standard deviation of residuals (N, 2) in every direction, drawn around a point (2,)."""
     variances, axes = np.linalg.eigh(np.cov(residuals.T))
     height, width = 2 * np.sqrt(np.maximum(variances, 0))
     angle = np.degrees(np.arctan2(axes[1, 1], axes[0, 1]))

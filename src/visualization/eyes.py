@@ -1,4 +1,4 @@
-"""Figures of eye openness: predicted beside true, and how well a threshold on it finds closed eyes."""
+"""Figures of eye openness: predicted against true, and how well a threshold on it finds closed eyes."""
 
 from collections.abc import Mapping
 
@@ -9,11 +9,11 @@ from src.eyes import detection_rates, roc_auc
 from src.visualization.style import figure, plot_style
 
 _RATIO = "eye aspect ratio"
-_AXIS_END = 0.8  # wide-open eyes have less; the few narrow ones of turned heads beyond it are not shown
+_AXIS_END = 0.8  # wide-open eyes have less; a few higher values of turned heads are not shown
 
 
 def openness_scatter(predicted: Mapping[str, np.ndarray], true: np.ndarray, *, threshold: float, title: str) -> Figure:
-    """Predicted against true openness, one panel a model, with the threshold. All (N, 2), NaN for hidden eyes."""
+    """Predicted against true openness, one panel per model, with the threshold. All (N, 2), NaN for hidden eyes."""
     with figure(width=3.4 * len(predicted), height=3.8, columns=len(predicted)) as (drawing, axes):
         for position, (panel, (name, openness)) in enumerate(zip(np.atleast_1d(axes), predicted.items(), strict=True)):
             style = plot_style(name, position) | {"linestyle": "none", "markersize": 3, "alpha": 0.6}
@@ -30,9 +30,9 @@ def openness_scatter(predicted: Mapping[str, np.ndarray], true: np.ndarray, *, t
 def detection_curves(
     predicted: Mapping[str, np.ndarray], is_closed: np.ndarray, *, threshold: float, title: str
 ) -> Figure:
-    """ROC of each model: closed eyes found against false alarms at every threshold, the diagonal of chance, the AUC.
+    """ROC of each model: closed eyes found against false alarms at every threshold, with the AUC and the chance level.
 
-    The marker is the given threshold. predicted: label -> (N, 2). is_closed: (N, 2).
+    The marker is at the given threshold. predicted: label -> (N, 2). is_closed: (N, 2).
     """
     with figure(width=5.6, height=5.2 + 0.17 * len(predicted)) as (drawing, axes):
         axes.plot([0, 100], [0, 100], color="0.5", linewidth=1, label="chance: AUC 0.5")

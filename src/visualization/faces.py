@@ -1,4 +1,4 @@
-"""Pictures of faces with their points, mean shapes laid over each other, and what a set of faces holds."""
+"""Figures of faces: pictures with points, overlaid mean shapes, and distributions over a set of faces."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -18,7 +18,7 @@ _TILE = 1.6  # inches
 
 
 def draw_points(axes: Axes, points: np.ndarray, *, contours: bool = True, **style: object) -> None:
-    """The mark-up's contours and dots. points: (68, 2) in the axes' units. style: of the lines and their markers."""
+    """Draw the mark-up's contours and dots. points: (68, 2) in the axes' units. style: of the lines and markers."""
     style = {"color": PREDICTED, "linewidth": 0.8, "marker": ".", "markersize": 2} | style
     label = style.pop("label", None)
     if not contours:
@@ -27,7 +27,7 @@ def draw_points(axes: Axes, points: np.ndarray, *, contours: bool = True, **styl
         line = points[first : last + 1]
         line = np.concatenate([line, line[:1]]) if closed else line
         axes.plot(line[:, 0], line[:, 1], label=label, **style)
-        label = None  # one entry of the legend a face
+        label = None  # one legend entry per face
 
 
 def show_face(
@@ -38,7 +38,7 @@ def show_face(
     true_points: np.ndarray | None = None,
     caption: str = "",
 ) -> None:
-    """One picture (H, W, 3) uint8, or float in [0, 1], with predicted points as lines and true ones as dots.
+    """Draw a picture (H, W, 3), uint8 or float in [0, 1], with predicted points as lines and true ones as dots.
 
     points and true_points: (68, 2) in the unit square of the picture.
     """
@@ -66,7 +66,7 @@ def face_grid(
 ) -> Figure:
     """Faces side by side. pictures: (N, H, W, 3). points and true_points: (N, 68, 2) in each picture's unit square.
 
-    tile: side of a picture in inches.
+    captions: one per face. tile: side of a picture in inches. Raises InputError for no pictures.
     """
     if len(pictures) == 0:
         raise InputError("expected at least one face to draw, found none")
@@ -100,9 +100,9 @@ def face_rows(rows: Mapping[str, tuple[np.ndarray, np.ndarray]], *, title: str) 
 
 
 def shape_overlay(panels: Mapping[str, Mapping[str, np.ndarray]], *, title: str, unit: str = "cm") -> Figure:
-    """Shapes laid over each other, one panel a name. Each shape: (68, 2), y down.
+    """Shapes drawn over each other, one panel per name: panel -> source -> (68, 2), y down.
 
-    A source has the same color, line and marker in every panel, so that a gray print can be read.
+    A source has the same color, line style and marker in every panel, so that a gray print is readable.
     """
     places = _places(panels)
     with figure(width=5 * len(panels), height=5.2, columns=len(panels)) as (drawing, grid):
@@ -122,7 +122,7 @@ def shape_overlay(panels: Mapping[str, Mapping[str, np.ndarray]], *, title: str,
 def histograms(
     panels: Mapping[str, Mapping[str, np.ndarray]], *, title: str, bins: int = 24, columns: int = 3
 ) -> Figure:
-    """Distributions as shares of each source, one panel a quantity: {"yaw (degrees)": {source: values (N,)}}."""
+    """Distributions as shares of each source, one panel per quantity: {"yaw (degrees)": {source: values (N,)}}."""
     places = _places(panels)
     columns = min(columns, len(panels))
     rows = -(-len(panels) // columns)
@@ -147,10 +147,10 @@ def histograms(
 
 
 def gap_bars(table: pd.DataFrame, *, columns: Sequence[str], names: Sequence[str], title: str) -> Figure:
-    """How far each set's mean face lies from another one's: a panel a pose, a group a column, a bar a set.
+    """Distances of each set's mean face from another's: one panel per pose, one group per column, one bar per set.
 
-    table: a row a pose and set, with "pose", "set", the columns in millimeters and "by chance", which a tick on the
-    first column's bar marks. names: all sets, in the order that decides their colors in every figure.
+    table: one row per pose and set, with "pose", "set", the columns in millimeters and "by chance", marked by a tick on
+    the first column's bar. names: all sets, in the order that decides their colors in every figure.
     """
     panels = list(dict.fromkeys(table["pose"]))
     with figure(width=5.5 * len(panels), height=3.8, columns=len(panels)) as (drawing, grid):
@@ -174,7 +174,7 @@ def gap_bars(table: pd.DataFrame, *, columns: Sequence[str], names: Sequence[str
 def mesh_over_photo(
     photo: np.ndarray, vertices: np.ndarray, triangles: np.ndarray, points: np.ndarray, *, title: str
 ) -> Figure:
-    """A fitted mesh over its photograph (S, S, 3), and the points that it was fitted to.
+    """A fitted mesh over its photograph (S, S, 3), next to the points that it was fitted to.
 
     vertices: (V, 2) and points: (68, 2), pixels of the photograph. triangles: (T, 3) vertex indices.
     """
@@ -197,6 +197,6 @@ def _tiles(rows: int, columns: int, title: str, tile: float = _TILE) -> Iterator
 
 
 def _places(panels: Mapping[str, Mapping[str, np.ndarray]]) -> dict[str, int]:
-    """Each source's place among all of them, which decides its style in every panel."""
+    """Each source's index among all of them, which decides its style in every panel."""
     sources = dict.fromkeys(source for of_panel in panels.values() for source in of_panel)
     return {source: place for place, source in enumerate(sources)}

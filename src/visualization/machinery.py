@@ -1,4 +1,4 @@
-"""What a head and a loss do inside, drawn on a face: a heat map, a cell's votes, two axes; losses as curves.
+"""What heads and losses compute, drawn on a face: a heat map, a cell's votes, distributions over x and y; loss curves.
 
 All points are in the input frame: the unit square of the network's picture, y down.
 """
@@ -15,7 +15,7 @@ _SHOWN = 0.02  # of the largest probability: fainter cells are not drawn
 
 
 def show_map(axes: Axes, picture: np.ndarray, probability: np.ndarray, centers: np.ndarray) -> None:
-    """A heat map over the face: the darker a cell, the more probable; the cross is their mean position.
+    """A heat map over the face: darker cells are more probable, and the cross is the mean position.
 
     picture: (R, R, 3) float. probability: (side, side), sums to 1. centers: (side,) of the cells, in the input frame.
     """
@@ -32,7 +32,7 @@ def show_map(axes: Axes, picture: np.ndarray, probability: np.ndarray, centers: 
 
 
 def show_votes(axes: Axes, picture: np.ndarray, score: np.ndarray, votes: np.ndarray) -> None:
-    """A coarse grid of scores over the face, and where the best cell votes that its point and its neighbors are.
+    """A coarse grid of scores over the face, with the best cell's votes for its point and for the point's neighbors.
 
     score: (side, side). votes: (V, 2), in cells from the best cell's center; the first is for the point itself.
     """
@@ -56,7 +56,7 @@ def show_votes(axes: Axes, picture: np.ndarray, score: np.ndarray, votes: np.nda
 
 
 def show_axes(axes: Axes, picture: np.ndarray, centers: np.ndarray, probability: np.ndarray) -> None:
-    """Two distributions along the picture's edges, of x below and of y at the left; their means cross at the point.
+    """Two distributions along the picture's edges, x at the bottom and y at the left; their means meet at the point.
 
     centers: (bins,) in the input frame. probability: (2, bins), of x and of y, each sums to 1.
     """
@@ -72,7 +72,7 @@ def show_axes(axes: Axes, picture: np.ndarray, centers: np.ndarray, probability:
 
 
 def loss_curves(curves: Mapping[str, np.ndarray], errors: np.ndarray, *, title: str) -> Figure:
-    """Losses of one coordinate and their slopes by its error. curves: loss -> values at `errors` in percent."""
+    """Losses of one coordinate and their slopes over its error. curves: loss -> values at `errors` (in percent)."""
     with figure(width=9.2, height=3.6, columns=2) as (drawing, (values, slopes)):
         for position, (name, curve) in enumerate(curves.items()):
             style = plot_style(name, position) | {"marker": "none"}

@@ -11,7 +11,7 @@ ANGLES = ("pitch", "yaw", "roll")
 
 
 def angle_scatter(predicted: Mapping[str, np.ndarray], fitted: np.ndarray, *, title: str) -> Figure:
-    """Predicted angles over those fitted to the true points, a panel an angle.
+    """Predicted angles over those fitted to the true points, one panel per angle.
 
     predicted: label -> euler (N, 3) in degrees. fitted: (N, 3) in degrees. The line is where both agree.
     """

@@ -12,7 +12,7 @@ from src.geometry import apply_affine
 from src.predict.drawing import PREDICTED, draw_dots, draw_face
 
 _TILE = 256  # pixels
-_SCALE = 2  # drawn this much larger, then reduced: Pillow's lines are not anti-aliased
+_SCALE = 2  # tiles are drawn this much larger, then reduced, because Pillow's lines are not anti-aliased
 TRUE = (255, 255, 255)
 
 
@@ -48,7 +48,7 @@ def sheet_of_squares(
     captions: list[str] | None = None,
     columns: int = 4,
 ) -> Image.Image:
-    """`contact_sheet` of decoded squares (N, S, S, 3) uint8, with points (N, 68, 2) of the unit square."""
+    """`contact_sheet` for decoded squares (N, S, S, 3) uint8, with points (N, 68, 2) in the unit square."""
     columns = min(columns, len(squares))
     rows = -(-len(squares) // columns)
     sheet = Image.new("RGB", (columns * _TILE, rows * _TILE))

@@ -1,6 +1,6 @@
-"""One style for all notebooks: a color, marker and line style for each name, the same everywhere and readable in gray.
+"""One style for all figures: a color, marker and line style for each name, the same everywhere and readable in gray.
 
-Colors are those of Okabe and Ito ("Color Universal Design", 2008), which color-blind readers can tell apart.
+Colors are those of Okabe and Ito ("Color Universal Design", 2008), which color-blind readers can distinguish.
 """
 
 from collections.abc import Iterator, Sequence
@@ -18,7 +18,7 @@ from src.network.heads import HEADS
 from src.network.losses import CRITERIA
 
 PERCENT = "% of sqrt(H W)"
-NME = f"NME ({PERCENT})"  # the label of its axis
+NME = f"NME ({PERCENT})"  # label of axes that show it
 
 _COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#8C6BB1")
 _MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
@@ -37,7 +37,7 @@ _SETTINGS = {
 
 
 def _style_at(place: int) -> dict[str, object]:
-    """The style at a place in a list; after the last color they come again with other markers and lines."""
+    """The style at a place in a list; after the last color, colors repeat with other markers and lines."""
     shape = (place + place // len(_COLORS)) % len(_MARKERS)
     return {"color": _COLORS[place % len(_COLORS)], "marker": _MARKERS[shape], "linestyle": _LINES[shape]}
 
@@ -50,19 +50,19 @@ _PLACES = {
 def plot_style(name: str, position: int = 0) -> dict[str, object]:
     """Keyword arguments of `Axes.plot` for a name: color, marker and linestyle.
 
-    Backbones, heads, losses, augmentations and regions have styles of their own; any other name gets the one at its
-    `position` in its plot.
+    Backbones, heads, losses, augmentations and regions have fixed styles; any other name gets the style of its
+    `position` in the plot.
     """
     return _style_at(_PLACES.get(name, position))
 
 
 def color(name: str, position: int = 0) -> str:
-    """The name's color alone."""
+    """Only the color of `plot_style`."""
     return str(plot_style(name, position)["color"])
 
 
 def colors(names: Sequence[str]) -> list[str]:
-    """A color for each name of one plot: its own, else that of its position, else one that no other name there has."""
+    """Different colors for the names in one plot: a name's fixed one, else its position's, else the next one unused."""
     own = {_PLACES[name] for name in names if name in _PLACES}
     kept = {position for position, name in enumerate(names) if name not in _PLACES and position not in own}
     left = (place for place in count() if place not in own | kept)
@@ -74,10 +74,9 @@ def colors(names: Sequence[str]) -> list[str]:
 
 
 def mark_mean_face(axes: Axes, nme: float | None, *, along: str = "y", of: str = "") -> None:
-    """The error of the mean face, which is what a network has that learned nothing, as a line across the plot.
+    """A line across the plot at the error of the mean face, that of a network that has learned nothing.
 
-    nme: percent; None draws nothing. along: the axis that shows the error, x or y. of: which faces, where not all that
-    are drawn.
+    nme: percent; None draws nothing. along: the axis that shows the error, x or y. of: a note on which faces it is of.
     """
     if nme is not None:
         draw = axes.axhline if along == "y" else axes.axvline
@@ -85,17 +84,17 @@ def mark_mean_face(axes: Axes, nme: float | None, *, along: str = "y", of: str =
 
 
 def caption(drawing: Figure, text: str) -> None:
-    """A line under the whole figure that says what its bars, whiskers and bands are."""
+    """A line below the whole figure that explains its bars, whiskers and bands."""
     drawing.supxlabel(text, fontsize=8, color="0.3")
 
 
 def legend_beside(axes: Axes) -> None:
-    """The legend to the right of the plot, where it covers no curve."""
+    """A legend to the right of the plot, where it hides no curve."""
     axes.legend(loc="center left", bbox_to_anchor=(1, 0.5))
 
 
 def title(text: str, *, n: int, seeds: object, of: str = "validation faces") -> str:
-    """A plot's title: what it shows, on how many faces, by which seeds (a number or several)."""
+    """A plot's title: what it shows, on how many faces, with which seeds (an int or several)."""
     several = not isinstance(seeds, int)
     listed = ", ".join(map(str, seeds)) if several else str(seeds)
     return f"{text}\n(n = {n} {of}, seed{'s' if several and len(seeds) > 1 else ''} {listed})"
@@ -105,7 +104,7 @@ def title(text: str, *, n: int, seeds: object, of: str = "validation faces") -> 
 def figure(
     *, width: float = 7.0, height: float = 4.2, rows: int = 1, columns: int = 1
 ) -> Iterator[tuple[Figure, Axes]]:
-    """A figure in inches with the project's settings, closed afterwards: whoever made it shows or saves the Figure."""
+    """A figure in inches and its axes, in the project's style. It is closed at the end, but can be shown and saved."""
     with plt.rc_context(_SETTINGS):
         drawing, axes = plt.subplots(rows, columns, figsize=(width, height))
         yield drawing, axes

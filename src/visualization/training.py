@@ -1,4 +1,4 @@
-"""Figures of training studies: learning curves, cost against error, bars, amount of data."""
+"""Figures of training studies: learning curves, error against cost, bars, amount of data."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -11,16 +11,16 @@ from scipy.stats import linregress, t
 from src.visualization.style import NME, caption, color, figure, legend_beside, mark_mean_face, plot_style
 
 SPREAD = "{}: mean over the seeds; whisker: one standard deviation to each side"
-_LEAST_SIZES, _LEAST_RUNS = 3, 2  # of each size; fewer allow no law
+_LEAST_SIZES, _LEAST_RUNS = 3, 2  # sizes, and runs of each, that a power law is fitted to
 _HATCHES = ("", "//", "..", "xx", "\\\\", "++", "oo", "--")
 
 
 def learning_curves(
     histories: Mapping[str, Sequence[pd.DataFrame]], *, title: str, mean_face: float | None = None
 ) -> Figure:
-    """Validation NME by epoch. histories: label -> `Trained.history` of each seed; mean and range over the seeds.
+    """Validation NME by epoch, mean and range over the seeds. histories: label -> `Trained.history` of each seed.
 
-    mean_face: NME in percent of the mean face, drawn as a level, as in all figures here.
+    mean_face: the mean face's NME in percent, drawn as a level, here and in the other figures.
     """
     with figure(width=8.2) as (drawing, axes):
         for position, (label, frames) in enumerate(histories.items()):
@@ -40,9 +40,9 @@ def learning_curves(
 def pareto(
     table: pd.DataFrame, costs: Mapping[str, str], *, name: str, title: str, mean_face: float | None = None
 ) -> Figure:
-    """Error against each cost, one panel a cost, with the front that no row beats in both.
+    """Error against each cost, one panel per cost, with its Pareto front.
 
-    table: a row per model with columns `name`, "nme", "nme_std" and the costs. costs: column -> label of the axis.
+    table: one row per model with columns `name`, "nme", "nme_std" and the costs. costs: column -> label of the axis.
     """
     with figure(width=1.8 + 3.8 * len(costs), height=4.4, columns=len(costs)) as (drawing, axes):
         for panel, (column, label) in zip(np.atleast_1d(axes), costs.items(), strict=True):
@@ -61,7 +61,7 @@ def pareto(
 
 
 def pareto_front(table: pd.DataFrame, cost: str) -> pd.DataFrame:
-    """The rows that no other row beats in both cost and "nme", by rising cost."""
+    """The rows that no other row beats in both cost and "nme", in order of cost."""
     ordered = table.sort_values([cost, "nme"])
     return ordered[ordered["nme"] < ordered["nme"].cummin().shift(fill_value=np.inf)]
 
@@ -76,9 +76,9 @@ def bars(
     ranked: bool = True,
     mean_face: float | None = None,
 ) -> Figure:
-    """A horizontal bar a row with its spread: the best at the top or, not `ranked`, in the order of the table.
+    """One horizontal bar per row, with its spread: the best at the top or, if not `ranked`, in the table's order.
 
-    table: columns `name`, `value` and `<value>_std`; a name without a color of its own gets that of its index.
+    table: columns `name`, `value` and `<value>_std`; a name without a fixed color gets that of its index.
     """
     ordered = table.sort_values(value, ascending=False) if ranked else table.iloc[::-1]
     with figure(height=1.7 + 0.34 * len(table)) as (drawing, axes):
@@ -99,7 +99,10 @@ def bars(
 def grouped_bars(
     table: pd.DataFrame, *, group: str, name: str, title: str, xlabel: str, mean_face: float | None = None
 ) -> Figure:
-    """Bars of "nme" side by side: a group on the x axis, a bar of its own hatch for each name. Needs "nme_std"."""
+    """Bars of "nme" side by side: groups along the x axis, in each one bar per name with its own hatch.
+
+    table: columns `group`, `name`, "nme" and "nme_std".
+    """
     groups, names = list(dict.fromkeys(table[group])), list(dict.fromkeys(table[name]))
     width = 0.8 / len(names)
     with figure(width=8.6) as (drawing, axes):
@@ -119,7 +122,7 @@ def grouped_bars(
 
 @dataclass(frozen=True)
 class PowerLaw:
-    """error = factor * size^power, fitted to single runs; low and high: the 95 % interval of the power."""
+    """error = factor * size^power, fitted to single runs. low, high: the 95 % interval of the power."""
 
     factor: float
     power: float
@@ -128,14 +131,14 @@ class PowerLaw:
 
     @property
     def is_certain(self) -> bool:
-        """Whether the runs tell the power from 0, that is: whether the size matters at all."""
+        """Whether the power differs significantly from 0, that is, whether the size matters at all."""
         return self.low > 0 or self.high < 0
 
 
 def fit_power_law(size: np.ndarray, error: np.ndarray) -> PowerLaw | None:
-    """Least squares of the logarithms, with a t interval. size, error: (N,), one entry a run.
+    """Least squares of the logarithms, with a t interval. size, error: (N,), one entry per run.
 
-    None unless three sizes or more were run twice or more: a line through two points fits whatever they are.
+    None unless at least three sizes were run at least twice, as a line fits any two points.
     """
     sizes, runs = np.unique(size, return_counts=True)
     if len(sizes) < _LEAST_SIZES or runs.min() < _LEAST_RUNS:
@@ -157,7 +160,7 @@ def error_by_size(
 ) -> Figure:
     """NME against a size or a length, both logarithmic. Columns: `size`, "nme", "nme_std".
 
-    by: a column whose names get a line each. law: of a single line; drawn where its power differs from 0 for certain.
+    by: a column whose names get one line each. law: of a single line; drawn if it `is_certain`.
     """
     groups = dict(list(table.groupby(by, sort=False))) if by else {"measured": table}
     with figure(width=8.2) as (drawing, axes):

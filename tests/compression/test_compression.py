@@ -14,8 +14,8 @@ from src.compression.quantize import quantize
 from src.compression.table import _plot
 from src.config import ModelConfig
 from src.errors import InputError
+from src.export.calibration import calibration_crops
 from src.export.onnx_file import export_onnx
-from src.export.tflite import calibration_crops
 from src.network.checkpoint import load_model
 from src.network.model import LandmarkNet, build_model
 from src.predict.exported_files import onnx_metadata, open_onnx

@@ -10,7 +10,8 @@ from commands import assert_refused, run
 from conftest import Run
 
 from src.errors import InputError
-from src.export.tflite import _enlarge, _repeat_border, calibration_crops, export_tflite
+from src.export.calibration import calibration_crops
+from src.export.tflite import _enlarge, _repeat_border, export_tflite
 from src.network.checkpoint import load_model
 from src.predict.exported_files import tflite_metadata
 from src.predict.runtimes import open_model

@@ -108,7 +108,7 @@ def _check_renamed(folder: Folder, pictures: dict[str, str]) -> None:
                 other = next(name for name in files if name != file)
                 raise InputError(
                     f"{folder.root}: expected a picture for each file, found {picture} stated in {other} and {file}, "
-                    f"beside which lies {beside}; correct its imagePath"
+                    f"beside which lies {beside}; correct its imagePath, such as to {PurePosixPath(beside).name}"
                 )
 
 
