@@ -35,11 +35,13 @@ def convert(
     crop_rule: `whole` copies the pictures as they are; any other rule of `src.datasets.cropping` writes one JPEG of
     image_size pixels per face. Returns {"faces", "broken", "outside", "left_out", "redone"}; outside counts the faces
     with a point beyond their picture, which are kept, and left_out says which are broken. Raises InputError for a
-    folder that already holds something else, for pictures or labels that would overwrite each other and, unless
-    `skip_broken`, for broken pictures.
+    folder that already holds something else or lies inside that of the faces, for pictures or labels that would
+    overwrite each other and, unless `skip_broken`, for broken pictures.
     """
     if to not in WRITABLE:
         raise InputError(f"expected a format that can be written ({', '.join(WRITABLE)}), found {to!r}")
+    if Path(out).resolve().is_relative_to(faces.root.resolve()):
+        raise InputError(f"{out}: expected a folder outside {faces.root}, all of which is read as one data set")
     form = FORMATS[to]
     faulty = known_broken(faces)
     if len(faulty) == len(faces):

@@ -182,7 +182,7 @@ def test_readers_name_an_empty_picture(name: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize("extension", ["jpg", "png", "webp", "tif", "avif"])
 def test_writers_know_every_orientation_container_and_crop(to: str, extension: str, tmp_path: Path) -> None:
     faces = _source(tmp_path / "set", to)
-    faces = replace(faces, root=tmp_path, names=np.array([f"my face {i}.{extension}" for i in range(COUNT)]))
+    faces = replace(faces, names=np.array([f"my face {i}.{extension}" for i in range(COUNT)]))
     for row in range(COUNT):
         Image.new("RGB", (160, 120)).save(faces.path(row))
     for orientation, crop_rule in zip(ORIENTATIONS, cycle(CROP_RULES), strict=False):
@@ -198,8 +198,8 @@ def test_writers_refuse_files_that_would_be_one(to: str, tmp_path: Path) -> None
     ties = [["a.png", "A.png", "b.png"]] + [["1.jpg", "1.png", "2.png"]] * FORMATS[to].by_stem
     for names in ties:
         for name in names:
-            Image.new("RGB", (160, 120)).save(tmp_path / name)
-        tied = replace(faces, root=tmp_path, names=np.array(names))
+            Image.new("RGB", (160, 120)).save(faces.root / name)
+        tied = replace(faces, names=np.array(names))
         with pytest.raises(InputError, match="files in the format"):
             convert(tied, tmp_path / "out", to=to, image_size=64)
     assert not (tmp_path / "out").exists()

@@ -99,6 +99,14 @@ def test_three_faces_in_a_picture_are_three_rows(name: str, tmp_path: Path) -> N
     np.testing.assert_allclose(again.points_image, right_to_left + origin, atol=1e-3)
 
 
+@pytest.mark.parametrize("out", ["set", "set/out", "set/../set/out"])
+def test_faces_are_not_written_into_their_own_data_set(out: str, tmp_path: Path) -> None:
+    sample("pts", tmp_path / "set")
+    with pytest.raises(InputError, match="expected a folder outside"):
+        convert(_read(tmp_path / "set", "pts"), tmp_path / out, to="pts", image_size=96)
+    assert not (tmp_path / "set" / "out").exists()
+
+
 def test_several_faces_in_a_picture_need_a_crop_to_become_the_challenges(tmp_path: Path) -> None:
     sample("pts", tmp_path / "set")
     faces = _read(tmp_path / "set", "pts").take(np.array([0, 0, 1]))
