@@ -1,4 +1,4 @@
-"""Measure speed against the usual way, on faces that it renders itself: a table and output/benchmark.csv."""
+"""Measure speed against common baselines on rendered faces; writes a table to the terminal and output/benchmark.csv."""
 
 import argparse
 import time
@@ -31,9 +31,9 @@ PARTS = ("augmentation", "training", "prediction", "preparation", "onnx")
 def parse_arguments() -> argparse.Namespace:
     parser = Parser(description=__doc__)
     parser.add_argument("--repeats", type=int, default=5, help="turns of every measurement; medians are shown")
-    parser.add_argument("--quick", action="store_true", help=f"one turn on {QUICK_PICTURES} pictures: only a trial")
+    parser.add_argument("--quick", action="store_true", help=f"a trial: one turn on {QUICK_PICTURES} pictures")
     parser.add_argument("--only", choices=PARTS, nargs="+", default=list(PARTS), help="measure only these")
-    parser.add_argument("--model_path", type=Path, help="measure this model (the shipped one; else an untrained one)")
+    parser.add_argument("--model_path", type=Path, help="measure this model (the shipped one, else an untrained one)")
     parser.add_argument("--work", type=Path, default="data/bench", help="folder of the pictures, kept for next time")
     parser.add_argument("--out", type=Path, default="output/benchmark.csv")
     arguments = parser.parse_args()

@@ -1,4 +1,4 @@
-"""Turn annotated pictures into the arrays that train.py reads; render, re-pose or convert faces where asked to."""
+"""Turn annotated pictures into the arrays that train.py reads; optionally render, re-pose or convert faces."""
 
 import argparse
 from pathlib import Path
@@ -21,13 +21,13 @@ if TYPE_CHECKING:
     from src.predict.runtimes import Runtime
 
 MODEL = Path("best.pth.tar")
-# Flags that say nothing to the other way of calling: faces of the challenge's folders, and any data set.
+# Flags that belong to only one of the two uses: the challenge's folders, or any data set (--root).
 _CHALLENGE_ONLY = (
     *("data_root", "train_dirs", "val_dir", "out_root", "demo", "sources", "face_model"),
     *("repose", "adapt", "full_renders", "occluded"),
 )
 _DATA_SET_ONLY = ("out", "format", "subset", "crop", "rescale", "to")
-FIRST_CHECKED = 200  # faces whose labels are checked where a model is at hand
+FIRST_CHECKED = 200  # faces per source whose labels are checked if the shipped model is available
 
 
 def parse_arguments() -> argparse.Namespace:
@@ -42,7 +42,7 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument(
         "--skip_broken", action="store_true", help="leave out broken pictures and labels instead of stopping"
     )
-    parser.add_argument("--frame", choices=FRAMES, help="what labels on pictures turned by EXIF speak of (shown)")
+    parser.add_argument("--frame", choices=FRAMES, help="pixels that labels on EXIF-turned pictures mean (shown)")
     parser.add_argument(
         "--demo", type=int, nargs="?", const=3000, metavar="N", help="first render N faces into DATA_ROOT (bare: 3000)"
     )
@@ -50,13 +50,13 @@ def parse_arguments() -> argparse.Namespace:
         "--repose", type=int, metavar="K", help="turn each training photograph in 3D, K times, and train on those faces"
     )
     parser.add_argument(
-        "--full_renders", type=int, default=0, metavar="M", help="with --repose: M a photograph in new expressions, too"
+        "--full_renders", type=int, default=0, metavar="M", help="with --repose: M per photograph in new expressions"
     )
     parser.add_argument(
         "--occluded", type=float, default=0.0, metavar="SHARE", help="with --repose: share of turned faces to cover"
     )
     parser.add_argument(
-        "--adapt", action="store_true", help="move the training labels to where AFLW2000-3D has them; no new pictures"
+        "--adapt", action="store_true", help="move the training labels to AFLW2000-3D's convention; no new pictures"
     )
     parser.add_argument(
         "--sources",
@@ -65,7 +65,7 @@ def parse_arguments() -> argparse.Namespace:
         help="train on the photographs that this file lists (docs/sources.md)",
     )
     parser.add_argument("--face_model", type=Path, help="ICT-FaceKit's folder, for --repose, --adapt and --sources")
-    parser.add_argument("--seed", type=int, default=0, help="of what --repose and --adapt draw")
+    parser.add_argument("--seed", type=int, default=0, help="of the random choices of --repose and --adapt")
     parser.add_argument(
         "--check_labels",
         type=Path,
@@ -176,7 +176,7 @@ def prepare_challenge(arguments: argparse.Namespace, network: "Runtime | None") 
 
 
 def report_shared(train: Path, validation: Path) -> None:
-    """Say which validation faces are trained on, too, told by equal labels: whatever they measure, it is not errors."""
+    """Print which validation faces are also training faces, by equal labels: they do not measure a model's error."""
     known = {points.tobytes() for points in load_prepared(train).points_unit}
     faces = load_prepared(validation)
     shared = [name for name, points in zip(faces.names, faces.points_unit, strict=True) if points.tobytes() in known]
@@ -206,7 +206,7 @@ def prepare_data_set(arguments: argparse.Namespace, network: "Runtime | None") -
 
 
 def report_faces(out: Path, report: dict[str, int | str | bool]) -> None:
-    """One line of what came of it."""
+    """Print one line about a folder that was written."""
     parts = [f"{report['faces']} faces"]
     if report["broken"]:
         parts.append(f"{report['broken']} broken pictures left out ({report['left_out']})")
@@ -216,9 +216,9 @@ def report_faces(out: Path, report: dict[str, int | str | bool]) -> None:
 
 
 def run_label_check(out: Path, network: "Runtime | None") -> None:
-    """Check all labels of a prepared folder by a model, or, without one named, the first ones by the model at hand.
+    """Check all labels of a prepared folder with the model named or, if none is, the first ones with the shipped model.
 
-    That is done once for every prepared folder, also where an earlier run was killed before it came to it.
+    The latter is done once for every prepared folder, even if an earlier run was killed before its check.
     """
     if network is None and (is_checked(out) or not MODEL.is_file()):
         return
@@ -228,14 +228,14 @@ def run_label_check(out: Path, network: "Runtime | None") -> None:
     else:
         try:
             report_labels(out, faces, _open_network(MODEL), most=FIRST_CHECKED)
-        except InputError as error:  # nobody asked for the check: it must not undo what is done
+        except InputError as error:  # a check that nobody asked for must not fail the command
             print(f"label check: left out ({error})")
             return
     note_checked(out, faces)
 
 
 def report_labels(out: Path, faces: PreparedFaces, network: "Runtime", *, most: int | None) -> None:
-    """Say which labels of a prepared folder are odd or far from a network's points; most: faces of each source."""
+    """Print which labels of a prepared folder are odd or far from a network's points. most: faces of each source."""
     from src.hygiene.labels import check_labels, describe_check, write_sheet
     from src.hygiene.shapes import odd_faces
 

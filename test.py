@@ -30,22 +30,22 @@ from src.predict.submission import check_solution, write_solution
 from src.visualization.sheet import contact_sheet, save_picture
 
 TEST_DATA = "data/AFLW/data/aflw_test"
-LOOKS_HELP = "at each face, the later ones upright and from closer by (3; 1 if the model was trained without scaling)"
+LOOKS_HELP = "looks at each face, later ones upright and enlarged (3, but 1 if the model was trained without scaling)"
 
 
 def parse_arguments() -> argparse.Namespace:
     parser = Parser(description=__doc__)
     parser.add_argument("--model_path", type=Path, default="best.pth.tar", help="a model file or a snapshot")
-    parser.add_argument("--convention", metavar="NAME", help="of the points, one that the model has (its own)")
+    parser.add_argument("--convention", metavar="NAME", help="annotation scheme, one that the model holds (its own)")
     parser.add_argument("--test_dataroot", type=Path, help=f"folder of pictures ({TEST_DATA})")
     parser.add_argument("--out_dir", type=Path, default="output")
     views = parser.add_mutually_exclusive_group()
     views.add_argument("--looks", type=int, choices=range(1, MOST_LOOKS + 1), help=LOOKS_HELP)
-    views.add_argument("--flip", action="store_true", help="one look, averaged with that at the mirrored picture")
+    views.add_argument("--flip", action="store_true", help="one look, averaged with one at the mirrored picture")
     parser.add_argument("--annotations", type=Path, help="an annot.pkl of these pictures: print the NME")
-    parser.add_argument("--frame", choices=FRAMES, help="what annotations of pictures turned by EXIF speak of (shown)")
+    parser.add_argument("--frame", choices=FRAMES, help="pixels that annotations of EXIF-turned pictures mean (shown)")
     parser.add_argument(
-        "--normalize", choices=("image", "box", "interocular"), default="image", help="what the NME is in percent of"
+        "--normalize", choices=("image", "box", "interocular"), default="image", help="what the NME is relative to"
     )
     parser.add_argument("--preview", type=int, default=8, metavar="N", help="faces drawn in preview.png; 0 is none")
     parser.add_argument("--batch_size", type=int, default=64, help="pictures predicted at a time")
@@ -62,8 +62,8 @@ def parse_arguments() -> argparse.Namespace:
             sorted(parser.given - {"check", "test_dataroot"}), "goes without --check, which reads a solution alone"
         )
     if not arguments.annotations:
-        parser.refuse(["frame"], "goes with --annotations: it says what they speak of")
-        parser.refuse(["normalize"], "goes with --annotations: it says what their error is in percent of")
+        parser.refuse(["frame"], "goes with --annotations: it says which pixels they mean")
+        parser.refuse(["normalize"], "goes with --annotations: it says what their error is relative to")
     return arguments
 
 
@@ -86,7 +86,10 @@ def main() -> None:
 
 
 def read_truth(annotations: Path | None, folder: Path, frame: str | None) -> dict[str, np.ndarray] | None:
-    """The true points (68, 2) of the annotated pictures of a folder, as these are shown; says what does not fit."""
+    """The true points (68, 2) of a folder's annotated pictures by name, in pixels as shown; prints what does not fit.
+
+    Raises InputError for unusable annotations, and if none is of a picture in the folder.
+    """
     if annotations is None:
         return None
     labeled, points = load_annotations(annotations)
@@ -106,7 +109,7 @@ def read_truth(annotations: Path | None, folder: Path, frame: str | None) -> dic
 
 
 def check(solution: Path, folder: Path | None) -> None:
-    """Check a solution, where the folder is given against its pictures and their sizes."""
+    """Check a solution and, if a folder is given, whether it fits the folder's pictures and their sizes."""
     names = None if folder is None else list_pictures(folder)
     size = None if folder is None else picture_sizes([folder / name for name in names])[:, ::-1]
     count = check_solution(solution, names=names, size=size)
@@ -115,7 +118,7 @@ def check(solution: Path, folder: Path | None) -> None:
 
 
 def describe_model(model: LandmarkNet, content: dict) -> str:
-    """A model's form and size, and whether the challenge's rules allow it. content: of its file."""
+    """A model's architecture and size, and whether the challenge's rules allow it. content: of its file."""
     cost, is_float32 = profile(model), stores_float32(content)
     megabytes = cost.megabytes + conventions.megabytes(content)
     fits = "within" if megabytes <= MAX_MODEL_MB and is_float32 else "OUTSIDE"
@@ -129,7 +132,7 @@ def describe_model(model: LandmarkNet, content: dict) -> str:
 def predict(
     model: LandmarkNet, arguments: argparse.Namespace, *, looks: int, true_points: dict[str, np.ndarray] | None
 ) -> None:
-    """Write the solution and its preview, and print the errors where the true points are known."""
+    """Write the solution and its preview, and print the errors of pictures with known true points."""
     start = time.perf_counter()
     names, points_image, size = predict_folder(
         model, arguments.test_dataroot, batch_size=arguments.batch_size, flip=arguments.flip, looks=looks
@@ -144,15 +147,12 @@ def predict(
         f"{len(names)} pictures, looks at each: {looks}, {len(names) / seconds:.0f} pictures/s; read back and correct:"
     )
     print(f"  {solution}  {solution.with_suffix('.zip')}")
+    true_image = errors = None
     if true_points is not None:
         known = [i for i, name in enumerate(names) if name in true_points]
         names, points_image, size = [names[i] for i in known], points_image[known], size[known]
         true_image = np.stack([true_points[name] for name in names])
-        errors = point_errors(points_image, true_image, size)
-        if arguments.normalize == "interocular":
-            errors = interocular_errors(points_image, true_image)
-        elif arguments.normalize == "box":
-            errors = box_errors(points_image, true_image)
+        errors = normalized_errors(points_image, true_image, size, by=arguments.normalize)
         print(describe_errors(errors, fit_pose(true_image)[:, 1]))
     if arguments.preview:
         shown = np.linspace(0, len(names) - 1, min(arguments.preview, len(names))).round().astype(int)
@@ -160,11 +160,21 @@ def predict(
             arguments.test_dataroot,
             [names[i] for i in shown],
             points_image[shown],
-            true_points_image=true_image[shown] if true_points is not None else None,
-            captions=[f"{errors[i].mean():.2f} %" for i in shown] if true_points is not None else None,
+            true_points_image=None if true_image is None else true_image[shown],
+            captions=None if errors is None else [f"{errors[i].mean():.2f} %" for i in shown],
         )
         save_picture(sheet, arguments.out_dir / "preview.png")
-        print(f"  {arguments.out_dir / 'preview.png'}: predicted points green" + (", true white" * bool(true_points)))
+        colors = "predicted points green" if true_image is None else "predicted points green, true white"
+        print(f"  {arguments.out_dir / 'preview.png'}: {colors}")
+
+
+def normalized_errors(points_image: np.ndarray, true_image: np.ndarray, size: np.ndarray, *, by: str) -> np.ndarray:
+    """Errors (N, 68) in percent of a length: of each picture, of the true points' box, or between the eyes."""
+    if by == "interocular":
+        return interocular_errors(points_image, true_image)
+    if by == "box":
+        return box_errors(points_image, true_image)
+    return point_errors(points_image, true_image, size)
 
 
 if __name__ == "__main__":

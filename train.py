@@ -48,7 +48,7 @@ def main() -> None:
             held.enter_context(alone_in(flags.snapshot, flags.best_model))
             for folder in {flags.log_file.parent, flags.summary.parent}:
                 remove_left_over(folder)
-        world = join_world(device.type)  # after all that can be refused: a process alone here would wait for the others
+        world = join_world(device.type)  # after all checks: a process that got here alone would wait for the others
         held.callback(leave_world, world)
         device = world.local_device(device)
         if world.is_first:
@@ -79,12 +79,12 @@ def main() -> None:
 
 
 def open_prepared(path: Path) -> PreparedFaces:
-    """A prepared folder, also by the path of its list.txt as earlier systems had it."""
+    """A prepared folder; earlier systems gave the path of its list.txt, which also works."""
     return load_prepared(path.parent if path.name == "list.txt" else path)
 
 
 def describe(flags: argparse.Namespace) -> str:
-    """The flags, one per line, as train.logs begins."""
+    """The flags, one per line, for the beginning of train.logs."""
     return "\n".join(f"{name}: {value}" for name, value in sorted(vars(flags).items()))
 
 

@@ -1,8 +1,8 @@
 """Light-weight facial-landmark prediction: 68 points in a cropped face, from data to submission.
 
-Before a command starts, while PyTorch is still being imported, Ctrl-C and SIGTERM end it as they do later: one line,
-exit code 130. `src.command_line.run_command` then puts its own handlers in their place. While Python itself ends and no
-handler runs any more, both are ignored.
+Before a command starts, while PyTorch is still being imported, Ctrl-C and SIGTERM end it as they do later, with one
+line and exit code 130. `src.command_line.run_command` then installs its own handlers. While Python itself is ending and
+handlers no longer run, both signals are ignored.
 """
 
 import atexit

@@ -1,4 +1,4 @@
-"""What all commands share: flags with defaults, and the one way in which they report progress and wrong inputs."""
+"""What all commands share: flags with defaults, and a common way to report progress and wrong inputs."""
 
 import argparse
 import io
@@ -19,22 +19,22 @@ if TYPE_CHECKING:
 Item = TypeVar("Item")
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)  # Ctrl-C, and what `kill PID` sends
 _SECONDS = 30.0  # between lines about long work
-_MOST = 2**32  # of a flag's number: 64-bit arithmetic with it does not overflow
-_LONGEST, _LEFT_OUT = 300, " ... "  # characters of an error; what stands for its middle
+_MOST = 2**32  # of a flag's number, so that 64-bit arithmetic with it does not overflow
+_LONGEST, _LEFT_OUT = 300, " ... "  # characters of an error; what replaces the middle of a longer one
 
 
 class HelpFormatter(argparse.ArgumentDefaultsHelpFormatter):
-    """Shows a flag's default where it has one worth showing."""
+    """Shows a flag's default, unless it is None, False or empty."""
 
     def _get_help_string(self, action: argparse.Action) -> str:
         return action.help if action.default in (None, False, []) else super()._get_help_string(action)
 
 
 class Parser(argparse.ArgumentParser):
-    """A parser whose errors are one line like all others.
+    """A parser that reports errors in one line, like all others, by raising InputError.
 
-    Numbers must be finite and of a sane size, and text must not be blank, unless its flag has `type=str`: an empty path
-    would be the working directory. given: the names of the flags on the command line.
+    Numbers must be finite and of a sane size. Text must not be blank, unless its flag has `type=str`, because an empty
+    path would mean the working directory. given: the names of the flags on the command line.
     """
 
     def __init__(self, **settings: object) -> None:
@@ -42,7 +42,7 @@ class Parser(argparse.ArgumentParser):
         self.given: set[str] = set()
 
     def refuse(self, flags: Iterable[str], reason: str) -> None:
-        """Raise InputError where one of these flags was given, which would have no effect beside the others."""
+        """Raise InputError if one of these flags was given, as it would have no effect in this combination."""
         for flag in flags:
             if flag in self.given:
                 raise InputError(f"--{flag} {reason}")
@@ -64,7 +64,7 @@ class Parser(argparse.ArgumentParser):
 
 
 def end_at_once(_number: int, _frame: object) -> None:
-    """The handler of STOP_SIGNALS before a command starts (`src/__init__.py`) and after its end, when nothing is being
+    """The handler of STOP_SIGNALS before a command starts (`src/__init__.py`) and after it ends, while nothing is being
     written."""
     if is_first():
         os.write(2, b"interrupted\n")
@@ -72,7 +72,7 @@ def end_at_once(_number: int, _frame: object) -> None:
 
 
 def quiet_libraries() -> None:
-    """Silence what libraries say of odd files and numbers: broken ones raise as well, and an error is one line."""
+    """Silence libraries' warnings about odd files and numbers: broken ones also raise, and an error is one line."""
     warnings.filterwarnings("ignore", module=r"(PIL|torch)\.")
     warnings.filterwarnings("ignore", category=RuntimeWarning)
     logging.getLogger("PIL").setLevel(logging.CRITICAL + 1)
@@ -92,7 +92,7 @@ def run_command(main: Callable[[], None]) -> None:
     _open_streams()
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")  # a path may have letters that the terminal does not know
+            stream.reconfigure(errors="backslashreplace")  # a path may have letters that the terminal cannot show
     try:
         try:
             main()
@@ -114,7 +114,7 @@ def run_command(main: Callable[[], None]) -> None:
 
 
 def _open_streams() -> None:
-    """Open closed streams on the null device: otherwise the next files to be opened would be taken for them."""
+    """Open closed standard streams on the null device; otherwise the next files opened would take their place."""
     while (descriptor := os.open(os.devnull, os.O_RDWR)) <= 2:
         pass
     os.close(descriptor)
@@ -122,7 +122,7 @@ def _open_streams() -> None:
 
 
 def _flush() -> None:
-    """Write what was printed while an error can still be reported: a full disk, or a reader that has gone."""
+    """Flush standard output while an error can still be reported: a full disk, or a reader that has gone."""
     try:
         sys.stdout.flush()
     except OSError as error:
@@ -132,9 +132,9 @@ def _flush() -> None:
 
 
 def progress(items: Iterable[Item] | None = None, **settings: object) -> "tqdm[Item]":
-    """tqdm of these settings: a bar on a terminal and in a notebook, elsewhere a line every half minute.
+    """tqdm with these settings: a bar on a terminal and in a notebook, elsewhere a line every half minute.
 
-    Without tqdm, which the light package does not ask for, the items as they are.
+    Without tqdm, which the light package does not require, the items themselves.
     """
     try:
         from tqdm import tqdm
@@ -148,7 +148,7 @@ def progress(items: Iterable[Item] | None = None, **settings: object) -> "tqdm[I
 
 
 class _Lines:
-    """A stream for tqdm on which every state of a bar is a line of its own."""
+    """A stream for tqdm that writes every state of a bar as a separate line."""
 
     def __init__(self, stream: TextIO) -> None:
         self.stream = stream
@@ -166,7 +166,7 @@ def _report(message: str) -> int:
 
 
 def is_first() -> bool:
-    """Whether this process prints for all that torchrun started; known before they join."""
+    """Whether this process prints for all that torchrun started; can be asked before they join."""
     return os.environ.get("RANK", "0") == "0"
 
 
@@ -177,10 +177,10 @@ def _print_error(line: str, *, code: int) -> int:
 
 
 def one_line(message: str) -> str:
-    """A message as one line of at most 300 characters, none of which a terminal would take for a command."""
+    """A message as one line of at most 300 characters, without any that a terminal would take for a command."""
     message = " ".join(message.split())
     message = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in message)
     if len(message) <= _LONGEST:
         return message
     half = (_LONGEST - len(_LEFT_OUT)) // 2
-    return message[:half] + _LEFT_OUT + message[-half:]  # what was wrong stands first, what to do last
+    return message[:half] + _LEFT_OUT + message[-half:]  # what was wrong comes first, what to do last

@@ -124,7 +124,7 @@ def fit_calibration(disagreements: np.ndarray, is_good: np.ndarray) -> Calibrati
 def parse_arguments() -> argparse.Namespace:
     parser = Parser(description=__doc__)
     parser.add_argument("--model_path", type=Path, default="best.pth.tar", help=".pth.tar, .onnx or .tflite")
-    parser.add_argument("--convention", metavar="NAME", help="of the points, one that the model has (its own)")
+    parser.add_argument("--convention", metavar="NAME", help="annotation scheme, one that the model holds (its own)")
     parser.add_argument("--held_out", type=Path, metavar="PREPARED", help="fit on a tenth of these faces instead")
     parser.add_argument("--only", nargs="+", default=[], metavar="NAME", help="those whose names begin with it (all)")
     parser.add_argument("--faces", type=int, default=400, help="rendered faces to fit on")

@@ -13,7 +13,7 @@ from src.predict.exported_files import FRAMES
 def parse_arguments() -> argparse.Namespace:
     parser = Parser(description=__doc__)
     parser.add_argument("--model_path", type=Path, default="best.pth.tar", help="a model file or a snapshot")
-    parser.add_argument("--convention", metavar="NAME", help="of the points, one that the model has (its own)")
+    parser.add_argument("--convention", metavar="NAME", help="annotation scheme, one that the model holds (its own)")
     parser.add_argument("--input", choices=FRAMES, default="crop", help="what the file takes")
     parser.add_argument("--looks", type=int, help="1, or 2 with a score: the default for pictures")
     parser.add_argument("--out", type=Path, default="output/best.onnx", help="where the ONNX file goes")

@@ -146,7 +146,7 @@ def _signature(file: Path) -> tuple[str, list[str]]:
 def parse_arguments() -> argparse.Namespace:
     parser = Parser(description=__doc__)
     parser.add_argument("--model_path", type=Path, default="best.pth.tar", help="a model file or a snapshot")
-    parser.add_argument("--convention", metavar="NAME", help="of the points, one that the model has (its own)")
+    parser.add_argument("--convention", metavar="NAME", help="annotation scheme, one that the model holds (its own)")
     parser.add_argument("--form", choices=FORMS, default="float32")
     parser.add_argument(
         "--calibration",

@@ -31,7 +31,7 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("image_list", type=Path, help="a text file with one picture's path per line")
     parser.add_argument("out_dir", type=Path, help="where the text files go")
     parser.add_argument("--model", type=Path, default="best.pth.tar", help=".pth.tar, .onnx or .tflite")
-    parser.add_argument("--convention", metavar="NAME", help="of the points, one that the model has (its own)")
+    parser.add_argument("--convention", metavar="NAME", help="annotation scheme, one that the model holds (its own)")
     parser.add_argument("--boxes", type=Path, metavar="CSV", help="face boxes as src.demo takes them")
     parser.add_argument("--crops", action="store_true", help="pictures are crops around one face; nothing is detected")
     parser.add_argument("--points", type=int, choices=_COUNTS, default=NUM_POINTS, help="51 leaves the jaw out")

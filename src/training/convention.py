@@ -71,7 +71,7 @@ def learn_convention(
 def parse_arguments() -> argparse.Namespace:
     parser = Parser(description=__doc__)
     add_faces_arguments(parser)
-    parser.add_argument("--minutes", type=float, default=8.0, help="of training")
+    parser.add_argument("--minutes", type=float, default=8.0, help="training time")
     parser.add_argument("--base_lr", type=float, default=5e-3, help="peak learning rate")
     parser.add_argument("--train_batchsize", type=int, default=64, help="faces per step")
     parser.add_argument("--augmentation", choices=AUGMENTATIONS, default="looks", help="of the training faces")

@@ -41,7 +41,7 @@ def build_parser() -> Parser:
     parser.add_argument("--recipe", choices=RECIPES, help="a complete set of flags by name; other flags override it")
     data = parser.add_argument_group("data")
     data.add_argument("--dataroot", type=Path, default="data/AFLW_train_data", help="prepared training faces")
-    data.add_argument("--val_dataroot", type=Path, default="data/AFLW_validation_data", help="the same to validate")
+    data.add_argument("--val_dataroot", type=Path, default="data/AFLW_validation_data", help="the same for validation")
     data.add_argument("--source_weights", type=float, nargs="+", default=[], help="share of each training source")
     model = parser.add_argument_group("model")
     model.add_argument("--backbone", choices=BACKBONES, default=MODEL.backbone)
@@ -56,7 +56,7 @@ def build_parser() -> Parser:
     model.add_argument("--init", type=Path, help="start from this model's weights (fine-tuning)")
     model.add_argument("--auxiliary", action=argparse.BooleanOptionalAction, default=True, help="Euler-angle branch")
     model.add_argument(
-        "--euler_branch", choices=EULER_BRANCH_USES, default=TRAINING.euler_branch, help="what that branch is there for"
+        "--euler_branch", choices=EULER_BRANCH_USES, default=TRAINING.euler_branch, help="what that branch is used for"
     )
     model.add_argument("--attention", choices=ATTENTIONS, default=MODEL.attention, help="in heads with a pyramid")
     model.add_argument(
@@ -72,22 +72,22 @@ def build_parser() -> Parser:
         nargs=4,
         default=MODEL.second_look,
         metavar=("X", "Y", "SIZE", "WEIGHT"),
-        help="where and how large a second look shows the points' box, and how much it counts",
+        help="position and size of the points' box in a second look, and the look's weight",
     )
-    model.add_argument("--pip_neighbors", type=int, default=MODEL.pip_neighbors, help="others that each cell votes for")
+    model.add_argument("--pip_neighbors", type=int, default=MODEL.pip_neighbors, help="points a cell also votes for")
     model.add_argument("--pip_cls", type=float, default=MODEL.pip_score_weight, help="weight of the pip head's scores")
     model.add_argument("--pip_reg", type=float, default=MODEL.pip_offset_weight, help="weight of the pip head's votes")
     model.add_argument("--allow_large", action="store_true", help="train a model above the size limit, as a teacher")
     run = parser.add_argument_group("training")
     run.add_argument("--augmentation", choices=AUGMENTATIONS, default="full")
-    run.add_argument("--loss", choices=(*CRITERIA, *MAP_CRITERIA), default=TRAINING.criterion, help="of the points")
+    run.add_argument("--loss", choices=(*CRITERIA, *MAP_CRITERIA), default=TRAINING.criterion, help="for the points")
     run.add_argument("--end_epoch", type=int, default=TRAINING.epochs, help="number of epochs")
     run.add_argument("--minutes", type=float, default=TRAINING.minutes, help="budget instead of --end_epoch; 0 is none")
     run.add_argument("--base_lr", type=float, default=TRAINING.learning_rate, help="peak learning rate")
     run.add_argument("--hold", type=float, default=TRAINING.hold, help="share of the run at the peak rate")
     run.add_argument("--weight-decay", "--wd", type=float, default=TRAINING.weight_decay)
-    run.add_argument("--start_size", type=int, default=TRAINING.start_size, help="smaller inputs at first; 0: none")
-    run.add_argument("--start_share", type=float, default=TRAINING.start_share, help="part of the run with these")
+    run.add_argument("--start_size", type=int, default=TRAINING.start_size, help="pixels of the first inputs; 0: full")
+    run.add_argument("--start_share", type=float, default=TRAINING.start_share, help="share of the run with these")
     run.add_argument("--ema", type=float, default=TRAINING.ema_decay, help="decay of the averaged weights; 0 is off")
     run.add_argument("--train_batchsize", type=int, default=TRAINING.batch_size, help="faces per step and process")
     run.add_argument("--val_batchsize", type=int, default=64, help="faces predicted at a time")
@@ -95,21 +95,21 @@ def build_parser() -> Parser:
     run.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N")
     run.add_argument("--amp", choices=("off", "bf16", "fp16"), default=TRAINING.amp, help="mixed precision on CUDA")
     run.add_argument("-j", "--workers", type=int, default=0, help="CPU threads; 0 leaves the choice to PyTorch")
-    run.add_argument("--processes", type=int, default=1, help="of this machine, of -j threads or one GPU each")
+    run.add_argument("--processes", type=int, default=1, help="on this machine, each with -j threads or one GPU")
     other = parser.add_argument_group("learning from another network")
-    other.add_argument("--teacher", metavar="PATH", help="a model that is imitated; it sees the same crop")
+    other.add_argument("--teacher", metavar="PATH", help="a model to imitate, trained with the same crop")
     other.add_argument(
         "--mutual", action=argparse.BooleanOptionalAction, default=False, help="a second network learns alongside"
     )
     other.add_argument("--distill", choices=DISTILLATIONS, default=TRAINING.distill, help="what is imitated")
-    other.add_argument("--distill_weight", type=float, default=TRAINING.distill_weight, help="beside the labels")
+    other.add_argument("--distill_weight", type=float, default=TRAINING.distill_weight, help="relative to the labels")
     files = parser.add_argument_group("files")
     files.add_argument("--snapshot", type=Path, default="checkpoint/snapshot", help="folder of the epochs' snapshots")
-    files.add_argument("--keep", type=int, default=3, help="how many epochs' snapshots stay")
+    files.add_argument("--keep", type=int, default=3, help="number of epochs whose snapshots are kept")
     files.add_argument("--best_model", type=Path, default="checkpoint/best_model", help="folder of best.pth.tar")
     files.add_argument("--log_file", type=Path, default="checkpoint/train.logs")
     files.add_argument("--summary", type=Path, default="checkpoint/summary.csv", help="one row per epoch")
-    files.add_argument("--resume", nargs="?", const="latest", help="go on from a snapshot; bare: from the latest one")
+    files.add_argument("--resume", nargs="?", const="latest", help="continue from a snapshot; bare: from the latest")
     return parser
 
 
