@@ -27,7 +27,8 @@ _DIGITS = re.compile(r"\d+")
 # Names of folders that do not tell which pictures they hold.
 _GENERIC = {"image", "images", "img", "imgs", "picture", "pictures", "pic", "pics", "photo", "photos", "jpg",
             "jpeg", "jpegs", "jpegimages", "png", "pngs", "face", "faces", "crop", "crops", "frame", "frames",
-            "file", "files", "data", "dataset", "set", "upload", "uploads", "export", "raw", "input"}  # fmt: skip
+            "file", "files", "data", "default", "dataset", "set", "upload", "uploads", "export", "raw",
+            "input"}  # fmt: skip
 
 
 class Statement(NamedTuple):

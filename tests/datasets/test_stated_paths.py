@@ -160,6 +160,12 @@ def test_a_stray_name_is_taken_from_no_other_folder_where_its_neighbors_lie_besi
     assert "stated without a folder, found in one (2.jpg -> old/2.jpg)" in remarks[0]
 
 
+def test_a_folder_whose_name_says_nothing_is_no_guess(tmp_path: Path) -> None:
+    finder = _finder(tmp_path, "images/default/1.jpg")  # as CVAT exports it
+    statements = [Statement("annotations/person_keypoints_default.json", "1.jpg")]
+    assert finder.locate_all(statements) == (["images/default/1.jpg"], ())
+
+
 def test_names_that_look_alike_are_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="differ to the eye"):
         _finder(tmp_path, "a\u0308.jpg", "\u00e4.jpg")

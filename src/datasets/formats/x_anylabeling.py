@@ -86,9 +86,13 @@ def _find_pictures(folder: Folder, files: dict[str, _Content]) -> tuple[dict[str
     names, remarks = finder.locate_all([Statement(file, path) for file, path in stated.items()])
     pictures = dict(zip(stated, names, strict=True))
     _check_renamed(folder, pictures)
-    others = [file for file in files if file not in stated]
-    pictures |= {file: folder.picture(str(PurePosixPath(file).with_suffix(""))) for file in others}
-    taken = [f"{files[file].path} -> {pictures[file]}" for file in others if files[file].path]
+    stems = {file: str(PurePosixPath(file).with_suffix("")) for file in files if file not in stated}
+    pictures |= {file: folder.picture(stem) for file, stem in stems.items()}
+    taken = [
+        f"{files[file].path} -> {pictures[file]}"
+        for file, stem in stems.items()
+        if files[file].path and folder.has_picture(stem)
+    ]
     if taken:
         remarks = (*remarks, f"{len(taken)} absent pictures taken to be those beside their labels ({spell_out(taken)})")
     return pictures, remarks

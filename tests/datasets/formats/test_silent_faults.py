@@ -137,6 +137,9 @@ def test_the_stated_picture_is_taken_of_two_of_one_stem(tmp_path: Path) -> None:
     faces = _read(tmp_path, "x_anylabeling")
     assert faces.names[0] == "0.jpg"
     assert "gone.jpg -> 0.jpg" in faces.remarks[0]
+    (tmp_path / "0.jpg").unlink()
+    faces = _read(tmp_path, "x_anylabeling")
+    assert (faces.faults.tolist(), faces.remarks) == (["no such picture", "", ""], ())
 
 
 def test_a_file_that_was_renamed_with_its_picture_but_not_inside_is_refused(tmp_path: Path) -> None:
