@@ -17,13 +17,13 @@ from src.files import check_regular
 
 # Measured on the challenge's 199 validation crops. A share is sqrt(width * height) of the points' box relative to the
 # crop's side. Faces with |yaw| below 45 degrees have a median of 0.512 and a mean of 0.518. Crops of annotated pictures
-# and rendered faces take the first, boxes of detectors and turned photographs the second; both stay, because prepared
-# folders and pictures of a fixed seed depend on them.
+# and rendered faces use the first, detectors' boxes and turned photographs the second; both are kept, because prepared
+# folders and pictures made with a fixed seed depend on them.
 MEDIAN_SHARE, MEAN_SHARE = 0.51, 0.52
 SHARE_RANGE = (0.39, 0.66)
 PROFILE_SHARE, PROFILE_YAW = 0.46, (45.0, 80.0)  # a profile's narrow box; between these |yaw| the share falls to it
 CENTER = (0.50, 0.58)  # of the points' box in the crop
-INNER_SHARE, INNER_PROFILE_SHARE, INNER_CENTER = 0.39, 0.28, (0.50, 0.53)  # the same of the 51 points without the jaw
+INNER_SHARE, INNER_PROFILE_SHARE, INNER_CENTER = 0.39, 0.28, (0.50, 0.53)  # the same for the 51 points without the jaw
 
 BOX_COLUMNS = ("picture", "left", "top", "right", "bottom")
 _MOST_BYTES = 64_000_000  # of a table of boxes: a million rows
@@ -42,9 +42,9 @@ class BoxKind:
 KINDS: dict[str, BoxKind] = {
     # The smallest box around all 68 points.
     "landmarks": BoxKind(MEAN_SHARE, CENTER),
-    # The whole face without hair, as face detectors are trained to box it: 1.05 times as wide as the points' box, 1.4
-    # times as high, with the same lower edge. (The skin of FaceSynthetics' eight sample faces reaches 1.5 times as
-    # high, to the hairline; detectors stop on the forehead.)
+    # The whole face without hair, as face detectors are trained to box it: 1.05 times as wide and 1.4 times as high as
+    # the points' box, with the same lower edge. (In FaceSynthetics' eight sample faces the skin reaches 1.5 times as
+    # high, up to the hairline; detectors stop at the forehead.)
     "detector": BoxKind(0.63, (0.50, 0.48)),
 }
 
@@ -123,11 +123,11 @@ def affine_of_crop(crop_box: np.ndarray) -> np.ndarray:
 
 
 def cut_crop(picture: Image.Image, crop_box: np.ndarray, size: int) -> np.ndarray:
-    """A crop (3,) of an RGB picture, resampled without aliasing to (size, size, 3) uint8; black beside the picture."""
+    """A crop (3,) of an RGB picture, resampled without aliasing to (size, size, 3) uint8; black outside the picture."""
     left, top, side = (float(value) for value in crop_box)
     first_x, first_y = int(np.floor(left)), int(np.floor(top))
     whole = picture.crop((first_x, first_y, int(np.ceil(left + side)), int(np.ceil(top + side))))
     extent = (left - first_x, top - first_y, left - first_x + side, top - first_y + side)
-    # Rounding may put the extent's far edge a hair beyond the pixels that hold it.
+    # Rounding may put the extent's far edge slightly beyond the last pixel.
     extent = (*extent[:2], min(extent[2], whole.width), min(extent[3], whole.height))
     return np.array(whole.resize((size, size), Image.Resampling.BILINEAR, box=extent, reducing_gap=2.0))

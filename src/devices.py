@@ -1,7 +1,7 @@
-"""What a command computes on: the device, and one process or several (`torchrun --nproc_per_node=N train.py`).
+"""Devices, threads and processes: one process or several (`torchrun --nproc_per_node=N train.py`).
 
-Several processes train by PyTorch's DDP: gloo on CPUs, NCCL on GPUs. Pools of worker processes are here, too, with the
-masking of signals while they start.
+Several processes train by PyTorch's DDP: gloo on CPUs, NCCL on GPUs. This module also has pools of worker processes,
+and the masking of signals while they start.
 """
 
 import contextlib
@@ -26,7 +26,7 @@ _BACKEND_DEVICE = {"gloo": "cpu", "nccl": "cuda"}  # where the tensors of each b
 
 
 def choose_device(name: str) -> torch.device:
-    """A device by its name; `auto` is CUDA where there is one. Raises InputError for a device that is not there."""
+    """A device by its name; `auto` is CUDA if available. Raises InputError for an unknown or missing device."""
     if name == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     try:
@@ -41,16 +41,16 @@ def choose_device(name: str) -> torch.device:
 
 
 def set_threads(threads: int) -> None:
-    """PyTorch computes on so many threads from now on; 0 leaves the choice to it."""
+    """Set the number of PyTorch's threads; 0 leaves the choice to PyTorch."""
     if threads:
         torch.set_num_threads(threads)
 
 
 @contextlib.contextmanager
 def thread_limit(threads: int) -> Iterator[None]:
-    """PyTorch computes on `threads` threads inside the block, and afterwards on as many as before.
+    """PyTorch uses `threads` threads inside the block, and as many as before afterwards.
 
-    More threads than free cores wait for each other at every operation of a small network.
+    If there are more threads than free cores, they wait for each other at every operation of a small network.
     """
     before = torch.get_num_threads()
     torch.set_num_threads(threads)
@@ -62,8 +62,8 @@ def thread_limit(threads: int) -> Iterator[None]:
 
 @contextlib.contextmanager
 def one_blas_thread() -> Iterator[None]:
-    """NumPy multiplies matrices on one thread inside the block: many small products are slower on several, and slower
-    by far beside other work. NumPy has no call for it; where it came without its own OpenBLAS nothing changes."""
+    """NumPy multiplies matrices on one thread inside the block: many small products are slower on several threads, and
+    much slower on a busy machine. NumPy has no call for this; if it came without its own OpenBLAS, nothing changes."""
     library = _openblas()
     if library is None:
         yield
@@ -77,7 +77,7 @@ def one_blas_thread() -> Iterator[None]:
 
 
 def _openblas() -> ctypes.CDLL | None:
-    """The OpenBLAS that NumPy's wheels bring along and have loaded."""
+    """The OpenBLAS that NumPy's wheels contain and have loaded, if any."""
     folder = Path(np.__file__).parent
     files = [*folder.parent.glob("numpy.libs/libscipy_openblas64*"), *folder.glob(".dylibs/libscipy_openblas64*")]
     return ctypes.CDLL(str(files[0])) if files else None
@@ -85,7 +85,7 @@ def _openblas() -> ctypes.CDLL | None:
 
 @dataclass(frozen=True)
 class World:
-    """This process's place among all; one process alone is rank 0 of 1."""
+    """This process's place among all processes; a single process is rank 0 of 1."""
 
     rank: int = 0
     size: int = 1
@@ -100,7 +100,7 @@ class World:
         return torch.device("cuda", self.local_rank) if self.size > 1 and device.type == "cuda" else device
 
     def all_reduce_max(self, values: list[float]) -> list[float]:
-        """The largest of each value over all processes, the same everywhere."""
+        """The maximum of each value over all processes, the same in each of them."""
         if self.size == 1:
             return values
         tensor = torch.tensor(
@@ -110,7 +110,7 @@ class World:
         return tensor.tolist()
 
     def wait(self) -> None:
-        """Wait until every process is here."""
+        """Wait until every process has reached this call."""
         if self.size > 1:
             dist.barrier()
 
@@ -133,7 +133,7 @@ def leave_world(world: World) -> None:
 
 
 def process_pool(workers: int, *, initializer: Callable[..., None], initargs: tuple = ()) -> ProcessPoolExecutor:
-    """A pool of new processes: a forked PyTorch may hang. Raises InputError on a system without shared memory."""
+    """A pool of spawned processes, as a forked PyTorch may hang. Raises InputError if there is no shared memory."""
     context = multiprocessing.get_context("spawn")
     try:
         return ProcessPoolExecutor(workers, context, initializer=initializer, initargs=initargs)
@@ -143,10 +143,10 @@ def process_pool(workers: int, *, initializer: Callable[..., None], initargs: tu
 
 @contextlib.contextmanager
 def signals_blocked(*signals: int) -> Iterator[None]:
-    """Block Ctrl-C (or these signals) inside: processes that this thread starts there inherit that while they import,
-    until they unblock them, as `end_with_parent` does."""
+    """Block Ctrl-C (or these signals) inside the block. Processes started there inherit this while they import, until
+    they unblock the signals, as `end_with_parent` does."""
     signals = signals or (signal.SIGINT,)
-    resource_tracker.ensure_running()  # its start unblocks them
+    resource_tracker.ensure_running()  # starting it would unblock them
     signal.pthread_sigmask(signal.SIG_BLOCK, signals)
     try:
         yield
@@ -155,9 +155,9 @@ def signals_blocked(*signals: int) -> Iterator[None]:
 
 
 def end_with_parent() -> None:
-    """In a worker process: end when the process that started it is gone, and leave Ctrl-C to it.
+    """In a worker process: end when the process that started it is gone, and leave Ctrl-C to that process.
 
-    A pool's workers wait for work for ever, also after their parent was killed.
+    Otherwise a pool's workers wait for work forever, even after their parent was killed.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
@@ -165,7 +165,7 @@ def end_with_parent() -> None:
 
 
 def watch_parent() -> None:
-    """End this process when the one that started it is gone, however it went."""
+    """End this process when the one that started it has ended, for whatever reason."""
 
     def watch() -> None:
         multiprocessing.parent_process().join()

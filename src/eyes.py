@@ -4,7 +4,7 @@ Landmarks" (2016).
 
 import numpy as np
 
-# Of each eye, the picture's left one first: its left corner, two points of the upper lid, its right corner, two points
+# For each eye, the picture's left one first: its left corner, two points of the upper lid, its right corner, two points
 # of the lower lid from right to left.
 _EYES = np.array([[36, 37, 38, 39, 40, 41], [42, 43, 44, 45, 46, 47]])
 _HIDDEN_YAW = 45.0  # degrees: beyond it, the far eye's width depends on the head's turn, not on the lids
@@ -34,9 +34,9 @@ def eye_openness(points: np.ndarray, yaw: np.ndarray | float) -> np.ndarray:
 
 
 def detection_rates(openness: np.ndarray, is_closed: np.ndarray, threshold: float) -> tuple[float, float]:
-    """Share of the closed eyes that are found and of the open ones that are called closed, below a threshold.
+    """Share of closed eyes found, and of open eyes called closed, if eyes up to a threshold count as closed.
 
-    openness: (N, 2), NaN for hidden eyes, which do not count. is_closed: (N, 2). NaN where there is no such eye.
+    openness: (N, 2), NaN for hidden eyes, which do not count. is_closed: (N, 2). A share of no eyes is NaN.
     """
     is_seen = np.isfinite(openness)
     below, closed = openness[is_seen] <= threshold, is_closed[is_seen]
@@ -46,10 +46,10 @@ def detection_rates(openness: np.ndarray, is_closed: np.ndarray, threshold: floa
 def roc_auc(openness: np.ndarray, is_closed: np.ndarray) -> float:
     """Area under the ROC of "closed below a threshold": how often a closed eye has a smaller ratio than an open one.
 
-    0.5 is chance. openness: (N, 2), NaN for hidden eyes, which do not count. is_closed: (N, 2). NaN where either
+    0.5 is chance. openness: (N, 2), NaN for hidden eyes, which do not count. is_closed: (N, 2). Returns NaN if either
     kind is absent. Ties count half (Hanley and McNeil, "The Meaning and Use of the Area under a ROC Curve", 1982).
     """
-    from scipy.stats import rankdata  # here, because the light package has no SciPy and no use for it
+    from scipy.stats import rankdata  # imported here, because the light package comes without SciPy
 
     is_seen = np.isfinite(openness)
     values, closed = openness[is_seen], is_closed[is_seen]
@@ -61,7 +61,7 @@ def roc_auc(openness: np.ndarray, is_closed: np.ndarray) -> float:
 
 
 def best_threshold(openness: np.ndarray, is_closed: np.ndarray) -> float:
-    """The threshold with the largest lead of closed eyes found over false alarms. Arrays: see `detection_rates`."""
+    """The threshold with the largest difference of the `detection_rates`. openness, is_closed: as there."""
     steps = np.unique(openness[np.isfinite(openness)])
     leads = [found - false for found, false in (detection_rates(openness, is_closed, step) for step in steps)]
     return float(steps[int(np.nanargmax(leads))]) if np.isfinite(leads).any() else float("nan")

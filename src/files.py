@@ -1,7 +1,7 @@
-"""Files that appear whole or not at all, one writer a folder, and reading of bounded size.
+"""Files that appear whole or not at all, one writer per folder, and reading of bounded size.
 
-What is written goes to a temporary name beside the target, then is renamed; locks are the operating system's, so that
-they end with the process that holds them. What is read is a regular file of a sane size: devices and pipes have no end.
+Files are written under a temporary name next to the target, then renamed; locks are the operating system's, so that
+they end with the process that holds them. Only regular files of a sane size are read: devices and pipes have no end.
 """
 
 import contextlib
@@ -41,12 +41,12 @@ def atomic_path(target: str | os.PathLike) -> Iterator[Path]:
     """
     target = Path(target)
     target.parent.mkdir(parents=True, exist_ok=True)
-    # A name of its own, so that two writers do not share it; O_EXCL never follows a link that waits there.
+    # A random name, so that two writers do not share it; O_EXCL never follows an existing link.
     temporary = target.with_name(f".{target.name[:_LONGEST_NAME]}.{secrets.token_hex(4)}.partial")
     descriptor = os.open(temporary, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o666)
     try:
         with naming(target):
-            _take_lock(descriptor)  # says that its writer lives
+            _take_lock(descriptor)  # shows that its writer is alive
             yield temporary
             with open(temporary, "rb") as file:
                 os.fsync(file.fileno())
@@ -62,7 +62,7 @@ def naming(path: str | os.PathLike) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if error.errno is None:  # a library's own words, which a name would replace
+        if error.errno is None:  # a library's own message, which a name would replace
             raise OSError(errno.EIO, str(error), str(path)) from error
         error.filename = error.filename or str(path)
         raise
@@ -78,8 +78,8 @@ def write_text(target: str | os.PathLike, text: str) -> None:
 def alone_in(*folders: str | os.PathLike) -> Iterator[None]:
     """Make folders and be the only run that writes there, until the end of the block or of the process.
 
-    Removes what killed writers left half-written and, at the end, the folders that it made and nobody filled.
-    Raises InputError where another run is writing.
+    Removes what killed writers left half-written and, at the end, folders that it made and that are still empty.
+    Raises InputError if another run is writing there.
     """
     with contextlib.ExitStack() as held:
         for folder in sorted({Path(folder).resolve() for folder in folders}):
@@ -94,7 +94,7 @@ def alone_in(*folders: str | os.PathLike) -> Iterator[None]:
 
 
 def _take_lock(descriptor: int) -> bool:
-    """Lock an open file or folder; False where another process (or another opening of it) holds the lock."""
+    """Lock an open file or folder; False if another process (or another descriptor of it) holds the lock."""
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -106,24 +106,24 @@ def _take_lock(descriptor: int) -> bool:
 
 
 def _remove_empty(folders: list[Path]) -> None:
-    with contextlib.suppress(OSError):  # one that is not empty, nor then are those around it
+    with contextlib.suppress(OSError):  # a folder that is not empty, and so are those around it
         for folder in folders:
             folder.rmdir()
 
 
 def remove_left_over(folder: str | os.PathLike) -> None:
-    """Remove what killed writers left half-written in a folder; files that somebody writes stay."""
+    """Remove what killed writers left half-written in a folder; files being written stay."""
     for path in Path(folder).glob(".*.partial"):
         if not path.is_file() or path.is_symlink():
             continue
         descriptor = os.open(path, os.O_RDONLY)
-        if _take_lock(descriptor):  # nobody writes it any more
+        if _take_lock(descriptor):  # its writer is gone
             path.unlink(missing_ok=True)
         os.close(descriptor)
 
 
 def check_writable(folder: str | os.PathLike) -> None:
-    """Raise OSError where a folder could not be made or written in; makes nothing."""
+    """Raise OSError if a folder cannot be made or written to; makes nothing."""
     folder = Path(folder).absolute()
     existing = next(place for place in (folder, *folder.parents) if place.exists())
     if not existing.is_dir():
@@ -133,7 +133,7 @@ def check_writable(folder: str | os.PathLike) -> None:
 
 
 def check_target(path: str | os.PathLike) -> None:
-    """Raise OSError where a file could not be written; makes nothing."""
+    """Raise OSError if a file cannot be written; makes nothing."""
     if Path(path).is_dir():
         raise IsADirectoryError(errno.EISDIR, "expected a file, found a folder", str(path))
     check_writable(Path(path).parent)
@@ -153,13 +153,13 @@ def check_regular(path: str | os.PathLike, *, most: int | None = None) -> None:
 
 
 def read_bytes(path: str | os.PathLike, *, most: int = 64_000_000) -> bytes:
-    """A regular file's content. Raises as `check_regular`."""
+    """A regular file's content. Raises errors as `check_regular` does."""
     check_regular(path, most=most)
     return Path(path).read_bytes()
 
 
 def read_head(path: str | os.PathLike, count: int) -> bytes:
-    """The first bytes of a regular file of any size. Raises as `check_regular`."""
+    """The first bytes of a regular file of any size. Raises errors as `check_regular` does."""
     check_regular(path)
     with open(path, "rb") as file:
         return file.read(count)
@@ -168,7 +168,7 @@ def read_head(path: str | os.PathLike, count: int) -> bytes:
 def read_text(path: str | os.PathLike, *, most: int = MOST_LABELS) -> str:
     """A text file in UTF-8, with or without a byte-order mark, with any line ending.
 
-    Raises as `check_regular`, and InputError where it is no text.
+    Raises errors as `check_regular` does, and InputError if it is not text.
     """
     with _as_text():
         text = read_bytes(path, most=most).decode("utf-8-sig")
@@ -184,9 +184,9 @@ def _as_text() -> Iterator[None]:
 
 
 def read_lines(path: str | os.PathLike, *, most: int = MOST_LABELS) -> Iterator[tuple[int, str]]:
-    """The lines of a file of labels that are not blank, a face each, with their numbers from 1, one at a time.
+    """The lines of a label file that are not blank, one face each, with their numbers from 1, read one at a time.
 
-    Raises as `read_text`, and InputError for a line longer than a face's and for more faces than memory holds.
+    Raises errors as `read_text` does, and InputError for a line too long for a face and for too many faces.
     """
     number, count = 1, 0
     for text in _whole_lines(path, most=most):
@@ -203,7 +203,7 @@ def read_lines(path: str | os.PathLike, *, most: int = MOST_LABELS) -> Iterator[
 
 
 def _whole_lines(path: str | os.PathLike, *, most: int) -> Iterator[str]:
-    """A text in parts of whole lines, so that a file's size does not count in memory; a line too long may be cut."""
+    """A text in parts of whole lines, so that a file is never in memory as a whole; a line too long may be cut."""
     check_regular(path, most=most)
     rest = ""
     with _as_text(), open(path, encoding="utf-8-sig") as file:
@@ -216,7 +216,7 @@ def _whole_lines(path: str | os.PathLike, *, most: int) -> Iterator[str]:
 
 
 def read_json(path: str | os.PathLike, *, most: int = MOST_LABELS) -> object:
-    """What a JSON file holds. Raises as `read_text`, and InputError where it is no JSON."""
+    """A JSON file's content. Raises errors as `read_text` does, and InputError if it is not JSON or is too large."""
     content = read_bytes(path, most=most)
     needed = len(content) + sum(size * content.count(sign) for sign, size in _JSON_BYTES.items())
     if needed > _MOST_JSON:
@@ -248,7 +248,7 @@ def _distinct(pairs: list[tuple[str, object]]) -> dict[str, object]:
 def open_zip(path: str | os.PathLike, *, most: int, only_stored: bool = False) -> Iterator[zipfile.ZipFile]:
     """Yield an archive whose stated sizes add up to at most `most` bytes and whose checksums are right.
 
-    only_stored: refuse compressed entries, which no file of this project of that kind has. Raises InputError.
+    only_stored: refuse compressed entries. Raises InputError for a damaged, encrypted or too large archive.
     """
     check_regular(path)
     try:

@@ -1,7 +1,7 @@
 """Coordinate frames and the affine maps between them.
 
 One rule for every frame: coordinates are continuous, a picture spans [0, W] x [0, H], and the center of pixel (column
-c, row r) lies at (c + 0.5, r + 0.5). x points right, y points down. The frame stands in the variable's name:
+c, row r) lies at (c + 0.5, r + 0.5). x points right, y points down. Variable names state the frame:
 
 - `points_image`: pixels of the source picture;
 - `points_unit`: the letterboxed square of the picture, [0, 1] on both axes;
@@ -14,10 +14,10 @@ import numpy as np
 
 
 def letterbox(width: int, height: int, size: int) -> tuple[tuple[int, int, int, int], np.ndarray]:
-    """Where a width x height picture lies in a size x size square, centered and not stretched.
+    """The position of a width x height picture in a size x size square, centered and not stretched.
 
     Returns the box (left, top, width, height) in whole pixels of the square, and the exact affine (2, 3) from source
-    pixels to the unit square, which carries the rounding of that box.
+    pixels to the unit square, which includes the rounding of that box.
     """
     scale = size / max(width, height)
     box_width, box_height = max(1, round(width * scale)), max(1, round(height * scale))
@@ -27,7 +27,7 @@ def letterbox(width: int, height: int, size: int) -> tuple[tuple[int, int, int, 
 
 
 def orientation_affine(orientation: int, width: float, height: float) -> np.ndarray:
-    """Map from the stored width x height pixels of a picture to the shown ones. orientation: EXIF's 1-8. (2, 3)."""
+    """Map (2, 3) from the stored width x height pixels of a picture to the shown ones. orientation: EXIF's 1-8."""
     return np.array(
         {
             1: [[1, 0, 0], [0, 1, 0]],

@@ -1,4 +1,4 @@
-"""The 68-point mark-up, stated once: regions, mirror permutation, eye corners, point subsets, mean 3D shape.
+"""The 68-point mark-up: regions, mirror permutation, eye corners, point subsets, mean 3D shape.
 
 Points follow Multi-PIE / 300-W (Sagonas et al., "300 Faces in-the-Wild Challenge", 2013), counted from 0. "Left" and
 "right" below mean the picture's sides: point 0 lies at the picture's left.
@@ -34,7 +34,7 @@ CONTOURS: tuple[tuple[int, int, bool], ...] = (
 OUTER_EYE_CORNERS = (36, 45)
 EYES_12 = tuple(range(36, 48))
 INNER_51 = tuple(range(17, 68))
-# What a network may predict, by the number of points: all of them, all but the jaw, or the eyes alone.
+# What a network may predict, by the number of points: all points, all but the jaw, or only the eyes.
 POINT_SETS: dict[int, tuple[int, ...]] = {
     NUM_POINTS: tuple(range(NUM_POINTS)),
     len(INNER_51): INNER_51,
@@ -69,9 +69,9 @@ def flip_permutation(count: int) -> np.ndarray:
 
 
 def select_points(points: np.ndarray, count: int) -> np.ndarray:
-    """A point set out of a larger one: points (..., K, 2) -> (..., count, 2), K and count being keys of POINT_SETS.
+    """Select a point set from a larger one: points (..., K, 2) -> (..., count, 2); K and count are keys of POINT_SETS.
 
-    Raises InputError where the faces lack some of the points.
+    Raises InputError if the larger set lacks some of the points.
     """
     held, wanted = POINT_SETS.get(points.shape[-2], ()), POINT_SETS[count]
     if not set(wanted) <= set(held):
@@ -83,7 +83,7 @@ def select_points(points: np.ndarray, count: int) -> np.ndarray:
 
 
 def as_68(points: np.ndarray) -> np.ndarray:
-    """A point set (..., K, 2) at its places among all 68 (..., 68, 2), NaN elsewhere."""
+    """A point set (..., K, 2) in its places among all 68 points (..., 68, 2), NaN elsewhere."""
     full = np.full((*points.shape[:-2], NUM_POINTS, points.shape[-1]), np.nan)
     full[..., POINT_SETS[points.shape[-2]], :] = points
     return full

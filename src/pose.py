@@ -12,8 +12,8 @@ import numpy as np
 
 from src.markup import INNER_51, MEAN_SHAPE, NUM_POINTS, REGIONS
 
-# The jaw follows the visible outline in many data sets, and its depth differs most between people: it steadies the fit
-# of a frontal face a little and must not steer it.
+# In many data sets the jaw follows the visible outline, and its depth differs most between people: it may stabilize the
+# fit of a frontal face a little, but must not dominate it.
 POINT_WEIGHTS = np.ones(NUM_POINTS)  # (68,)
 POINT_WEIGHTS[REGIONS["jaw"]] = 0.1
 POINT_WEIGHTS.setflags(write=False)
@@ -52,10 +52,10 @@ def fit_pose(points: np.ndarray) -> np.ndarray:
 
 
 def in_plane_rotation(euler: np.ndarray) -> np.ndarray:
-    """How far the head's own axis is turned counterclockwise in the picture, (...) in degrees, |angle| <= 180.
+    """The counterclockwise rotation of the head's own axis in the picture, (...) in degrees, |angle| <= 180.
 
-    euler: (..., 3). This is the angle that people see. In a profile it is not roll: pitch turns the head in the picture
-    there, too, so that roll alone may be anything.
+    euler: (..., 3). This is the angle that people see. In profile it differs from roll, because pitch also rotates the
+    head in the picture's plane, which makes roll alone ambiguous.
     """
     axis = rotation_matrix(euler)[..., 1]  # (..., 3), y up
     return np.degrees(np.arctan2(-axis[..., 0], axis[..., 1]))
@@ -64,7 +64,7 @@ def in_plane_rotation(euler: np.ndarray) -> np.ndarray:
 def camera_weights(count: int = NUM_POINTS) -> np.ndarray:
     """The least-squares fit as a matrix (count, 3): points (2, count), y up, times this matrix give the 2 x 3 camera.
 
-    Its columns sum to zero, so a shift of the points does not matter. count: 68, or 51 without the jaw.
+    Its columns sum to zero, so shifting the points has no effect. count: 68, or 51 without the jaw.
     """
     used = {NUM_POINTS: range(NUM_POINTS), len(INNER_51): INNER_51}[count]
     weights = POINT_WEIGHTS.take(used) / POINT_WEIGHTS.take(used).sum()

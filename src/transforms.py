@@ -12,18 +12,18 @@ from torch import Tensor
 from src.geometry import crop_affine
 
 LUMA = (0.299, 0.587, 0.114)  # of red, green and blue: ITU-R BT.601
-_CPU_PART = 8  # pictures resampled at a time on a CPU: as floats they fill a core's cache and no more
+_CPU_PART = 8  # pictures resampled at a time on a CPU: as floats they just fit into a core's cache
 
 
 def warp(squares: Tensor, affine: Tensor, size: int) -> Tensor:
     """Resample squares by affine maps from the unit square to the input frame.
 
     squares: (B, S, S, 3) uint8. affine: (B, 2, 3) float. Returns images (B, 3, size, size) float in [0, 1], black
-    where the square ends.
+    outside the square.
     """
     linear = torch.linalg.inv(affine[:, :, :2])
     shift = -(linear @ affine[:, :, 2:])
-    # grid_sample speaks [-1, 1] on both sides: u = (g + 1) / 2.
+    # grid_sample's coordinates are in [-1, 1]: u = (g + 1) / 2.
     ticks = (2 * torch.arange(size, device=squares.device) + 1) / size - 1  # pixel centers
     columns = linear[:, :, :1] * ticks  # (B, 2, R), to be added to every row
     rows = linear[:, :, 1:] * ticks + linear.sum(-1, keepdim=True) + 2 * shift - 1
@@ -36,7 +36,7 @@ def warp(squares: Tensor, affine: Tensor, size: int) -> Tensor:
 
 
 def warp_squares(squares: Tensor, affine: np.ndarray) -> Tensor:
-    """Squares (B, S, S, 3) uint8 moved by affine maps (B, 2, 3) of the unit square; black where a square ends."""
+    """Squares (B, S, S, 3) uint8 warped by affine maps (B, 2, 3) of the unit square; black outside the square."""
     to_square = torch.as_tensor(affine, dtype=torch.float32, device=squares.device)
     moved = warp(squares, to_square, squares.shape[1]).mul_(255).round_().byte()
     return moved.permute(0, 2, 3, 1).contiguous()
@@ -48,6 +48,6 @@ def transform_points(affine: Tensor, points: Tensor) -> Tensor:
 
 
 def crop_batch(squares: Tensor, crop: tuple[float, float, float], size: int) -> Tensor:
-    """The fixed crop that validation and prediction see. squares: (B, S, S, 3) uint8. Returns (B, 3, size, size)."""
+    """The fixed crop used in validation and prediction. squares: (B, S, S, 3) uint8. Returns (B, 3, size, size)."""
     affine = torch.as_tensor(crop_affine(crop), dtype=torch.float32, device=squares.device)
     return warp(squares, affine.expand(len(squares), 2, 3), size)
