@@ -25,7 +25,7 @@ def nme(errors: np.ndarray) -> float:
 def interocular_errors(prediction: np.ndarray, target: np.ndarray) -> np.ndarray:
     """Error in percent of the distance between the outer eye corners, as in 300-W. Points (N, 68, 2). Returns (N, 68).
 
-    Raises InputError where a face's corners coincide, as they may in profile: such an error is undefined there.
+    Raises InputError if a face's corners coincide, as they may in profile: the error is then undefined.
     """
     left, right = OUTER_EYE_CORNERS
     eyes = np.linalg.norm(target[:, left] - target[:, right], axis=-1)
@@ -37,7 +37,7 @@ def interocular_errors(prediction: np.ndarray, target: np.ndarray) -> np.ndarray
 def box_errors(prediction: np.ndarray, target: np.ndarray) -> np.ndarray:
     """Error in percent of sqrt(w * h) of the true points' box, as in papers on AFLW2000-3D (Zhu et al., 2016).
 
-    Points (N, K, 2). Returns (N, K). Raises InputError where a face's points span no box.
+    Points (N, K, 2). Returns (N, K). Raises InputError if a face's points span no box.
     """
     side = np.sqrt(np.ptp(target, axis=1).prod(axis=-1))
     if not side.all():
@@ -62,7 +62,7 @@ def yaw_bins(yaw: np.ndarray) -> dict[str, np.ndarray]:
 
 
 def nme_by_yaw(errors: np.ndarray, yaw: np.ndarray) -> dict[str, tuple[float, int]]:
-    """NME and number of faces of each |yaw| bin; bins without a face are left out. yaw: (N,) in degrees."""
+    """NME and number of faces in each |yaw| bin; bins without a face are left out. yaw: (N,) in degrees."""
     bins = yaw_bins(yaw).items()
     return {name: (nme(errors[chosen]), int(chosen.sum())) for name, chosen in bins if chosen.any()}
 

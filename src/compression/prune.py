@@ -106,7 +106,7 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--train_batchsize", type=int, default=64, help="faces per step")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument(
-        "--out", type=Path, default="output/pruned.pth.tar", help="the model; a table and a plot beside it"
+        "--out", type=Path, default="output/pruned.pth.tar", help="the model; a table and a plot go next to it"
     )
     arguments = parser.parse_args()
     for name in ("target_mb", "rounds", "minutes_per_round", "max_loss", "base_lr"):

@@ -55,7 +55,7 @@ def find_annotations(folder: str | Path) -> Path:
     if not folder.is_dir():
         raise InputError(f"{folder}: no such folder; expected pictures and {ANNOTATIONS} there")
     if not path.is_file():
-        raise InputError(f"{path}: not found; expected a pickle of (names, landmarks) beside the pictures")
+        raise InputError(f"{path}: not found; expected a pickle of (names, landmarks) next to the pictures")
     return path
 
 

@@ -13,7 +13,7 @@ from src.errors import InputError
 
 
 @dataclass(frozen=True)
-class Convention:
+class Coordinates:
     """How a format writes coordinates; `src.datasets.frames.settle` brings them into our frame.
 
     origin: how much larger its coordinates are than ours. in_shares: points and boxes are shares of the picture's
@@ -27,7 +27,7 @@ class Convention:
     unmarked: bool = False
 
 
-OURS = Convention()
+OURS = Coordinates()
 _NOT_FINITE = "expected finite numbers, found NaN or infinity"
 
 
@@ -45,7 +45,7 @@ class Faces:
     faults: (N,) str, why a face's labels cannot be trusted, else ""; a face with a fault counts as broken. One whose
     points or pose are not finite gets a fault, too, and zeros in their place.
     remarks: decisions of a reader that its user should know of.
-    convention: how coordinates are written; `OURS` except between a reader and `src.datasets.frames`.
+    coordinates: how points and boxes are written; `OURS` except between a reader and `src.datasets.frames`.
     """
 
     root: Path
@@ -57,7 +57,7 @@ class Faces:
     left_out: Mapping[str, Sequence[str]] = field(default_factory=dict)
     faults: np.ndarray | None = None
     remarks: tuple[str, ...] = ()
-    convention: Convention = OURS
+    coordinates: Coordinates = OURS
 
     def __post_init__(self) -> None:
         names, points_image = np.asarray(self.names, dtype=str), np.asarray(self.points_image, np.float64)

@@ -155,7 +155,10 @@ def _walk(root: Path) -> list[str]:
                     continue
                 if _is_folder(entry):
                     inner = (Path(entry.path), f"{prefix}{entry.name}/", around | {real})
-                    pending.append(inner) if entry.is_symlink() else pending.appendleft(inner)
+                    if entry.is_symlink():
+                        pending.append(inner)
+                    else:
+                        pending.appendleft(inner)
                 elif is_new or is_picture(entry.name):
                     names.append(prefix + entry.name)
     return names

@@ -42,12 +42,12 @@ def settle(faces: Faces, *, frame: str | None = None, rescale: bool = False) -> 
     if frame is not None and frame not in FRAMES:
         raise InputError(f"expected a frame ({' or '.join(FRAMES)}), found {frame!r}")
     placeholder = find_placeholders(faces.points_image) & (faces.faults == "")[:, None]
-    if faces.convention.unmarked and placeholder.any():
+    if faces.coordinates.unmarked and placeholder.any():
         is_unmarked = placeholder.any(axis=1)
         faces, placeholder = _without_unmarked(faces, is_unmarked), placeholder[~is_unmarked]
     unique, picture_of = np.unique(faces.names, return_inverse=True)
     shapes = _with_near_names(faces.root, unique, picture_shapes([faces.root / name for name in unique]))
-    stated = faces.convention.stated_size
+    stated = faces.coordinates.stated_size
     if rescale and (stated is None or np.isnan(stated).all()):
         raise InputError(
             f"{faces.root}: rescale expects labels that state their picture's size, as COCO's may, and found none; "
@@ -59,7 +59,7 @@ def settle(faces: Faces, *, frame: str | None = None, rescale: bool = False) -> 
             _settle_one(
                 shapes[picture],
                 None if stated is None or np.isnan(stated[row]).any() else stated[row],
-                in_shares=faces.convention.in_shares,
+                in_shares=faces.coordinates.in_shares,
                 default=default,
                 rescale=rescale,
             )
@@ -76,7 +76,7 @@ def settle(faces: Faces, *, frame: str | None = None, rescale: bool = False) -> 
             )
         _check_upright(faces, settled, settle_each(STORED))
     affines = np.array([one.affine for one in settled])
-    points_image = apply_affine(affines, faces.points_image - faces.convention.origin)
+    points_image = apply_affine(affines, faces.points_image - faces.coordinates.origin)
     sizes = np.array([(np.nan, np.nan) if isinstance(shape, InputError) else shape.shown for shape in shapes])
     faults = join_faults(
         faces.faults,
@@ -90,7 +90,7 @@ def settle(faces: Faces, *, frame: str | None = None, rescale: bool = False) -> 
         boxes_image=_move_boxes(affines, faces.boxes_image),
         faults=np.array(faults),
         remarks=(*faces.remarks, *_remarks(counts, frame)),
-        convention=OURS,
+        coordinates=OURS,
     )
 
 
@@ -172,7 +172,7 @@ def _check_upright(faces: Faces, shown: list[_Settled], stored: list[_Settled]) 
     if faces.num_points not in (NUM_POINTS, len(INNER_51)):
         return
     rows = [row for row, one in enumerate(shown) if _UNSAID in one.remarks]
-    points = faces.points_image[rows] - faces.convention.origin
+    points = faces.points_image[rows] - faces.coordinates.origin
     upright = [
         rotation_matrix(fit_pose(apply_affine(np.array([way[row].affine for row in rows]), points)))[:, 1, 1] > _UPRIGHT
         for way in (shown, stored)
@@ -196,10 +196,10 @@ def _move_boxes(affines: np.ndarray, boxes: np.ndarray) -> np.ndarray:
 def _without_unmarked(faces: Faces, is_unmarked: np.ndarray) -> Faces:
     if is_unmarked.all():
         raise InputError(f"{faces.root}: expected faces whose points are all marked, found none; check the labels")
-    stated = faces.convention.stated_size
-    convention = replace(faces.convention, stated_size=None if stated is None else stated[~is_unmarked])
+    stated = faces.coordinates.stated_size
+    coordinates = replace(faces.coordinates, stated_size=None if stated is None else stated[~is_unmarked])
     names = [*faces.left_out.get(_UNMARKED, ()), *faces.names[is_unmarked].tolist()]
-    return replace(faces.take(~is_unmarked), convention=convention, left_out={**faces.left_out, _UNMARKED: names})
+    return replace(faces.take(~is_unmarked), coordinates=coordinates, left_out={**faces.left_out, _UNMARKED: names})
 
 
 def _remarks(counts: Counter, frame: str | None) -> list[str]:

@@ -86,6 +86,8 @@ def _remove(folder: Path) -> None:
     if folder.is_symlink() or not (is_empty or (folder / _MARKER).is_file()):
         raise InputError(f"{folder}: expected this name free for work that is under way; move what is there away")
     for entry in os.scandir(folder):
-        if entry.name != _MARKER:
-            shutil.rmtree(entry) if entry.is_dir(follow_symlinks=False) else os.unlink(entry)
+        if entry.is_dir(follow_symlinks=False):
+            shutil.rmtree(entry)
+        elif entry.name != _MARKER:
+            os.unlink(entry)
     shutil.rmtree(folder)

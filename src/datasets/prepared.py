@@ -98,7 +98,8 @@ def prepare(
         f"{root}: {remark}" for root, table in zip(roots, tables, strict=True) for remark in table.remarks
     )
     check_rule(crop_rule)
-    fingerprint = fingerprint_of(tables, f"{VERSION} {image_size} {crop_rule}" + f" {shares}" * bool(shares))
+    settings = f"{VERSION} {image_size} {crop_rule} {shares}" if shares else f"{VERSION} {image_size} {crop_rule}"
+    fingerprint = fingerprint_of(tables, settings)
     with alone_in(out):
         meta = _read_meta(out)
         unchanged = meta is not None and meta.get("fingerprint") == fingerprint

@@ -88,7 +88,7 @@ def execute(path: Path, target: Path, parameters: Parameters, *, show_cells: boo
     """Run a notebook with this same Python, in the repository's root, and write it with its outputs to `target`.
 
     show_cells: show a bar over its cells; else a line every half minute says what it is doing. Raises InputError if a
-    cell fails; the notebook up to the error is then kept beside the tables. Ctrl-C interrupts the cell, which saves
+    cell fails; the notebook up to the error is then kept with the tables. Ctrl-C interrupts the cell, which saves
     what it is training.
     """
     import papermill

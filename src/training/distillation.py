@@ -118,7 +118,7 @@ def build_companion(
 
 
 def _check_same_maps(student: LandmarkNet, teacher: LandmarkNet) -> None:
-    """Raise InputError where the heads' maps cannot be compared cell by cell."""
+    """Raise InputError if the heads' maps cannot be compared cell by cell."""
     measures = [getattr(type(network.head), "divergence", None) for network in (student, teacher)]
     cells = [(network.config.input_size, network.config.map_stride) for network in (student, teacher)]
     if None in measures or measures[0] is not measures[1] or cells[0] != cells[1]:

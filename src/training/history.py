@@ -2,17 +2,24 @@
 
 import io
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import pandas as pd
 
 from src.errors import InputError
 
 
+@dataclass
 class Totals:
-    """Running sums of an epoch, so that the log shows means over the epoch and not its last batch."""
+    """Running sums of an epoch, so that the log shows means over the epoch and not its last batch.
 
-    def __init__(self, steps: int = 0, loss_sum: float = 0.0, distance_sum: float = 0.0, rate: float = 0.0) -> None:
-        self.steps, self.loss_sum, self.distance_sum, self.rate = steps, loss_sum, distance_sum, rate
+    rate: the learning rate of the last step.
+    """
+
+    steps: int = 0
+    loss_sum: float = 0.0
+    distance_sum: float = 0.0
+    rate: float = 0.0
 
     def add(self, loss: float, distance: float, rate: float) -> None:
         self.steps += 1
@@ -29,6 +36,7 @@ class Totals:
         return self.distance_sum / max(self.steps, 1)
 
     def state(self) -> list[float]:
+        """Plain numbers for a snapshot."""
         return [self.steps, self.loss_sum, self.distance_sum, self.rate]
 
     @classmethod

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from src.datasets.faces import Convention, Faces
+from src.datasets.faces import Coordinates, Faces
 from src.datasets.faults import find_placeholders
 from src.datasets.folder import Folder
 from src.datasets.formats.mat import read_mat
@@ -66,7 +66,7 @@ def read(folder: Folder) -> Faces:
         remarks=(f"{unsure} faces by pt2d, which 300W-LP has of the photograph before it was turned",)
         if unsure
         else (),
-        convention=Convention(MATLAB_ORIGIN),
+        coordinates=Coordinates(MATLAB_ORIGIN),
     )
 
 

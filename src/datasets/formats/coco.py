@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 from src.datasets.cropping import face_boxes
-from src.datasets.faces import Convention, Faces, stack_points
+from src.datasets.faces import Coordinates, Faces, stack_points
 from src.datasets.folder import Folder
 from src.datasets.json_files import COCO, has_kind, read_kind, stated_path, stated_size
 from src.datasets.listing import distinct_stems, spell_out
@@ -92,7 +92,7 @@ def read(folder: Folder) -> Faces:
             "other .json files": others,
         },
         remarks=remarks,
-        convention=Convention(stated_size=np.array([face.size for _, face in faces]).reshape(-1, 2)),
+        coordinates=Coordinates(stated_size=np.array([face.size for _, face in faces]).reshape(-1, 2)),
     )
 
 

@@ -8,7 +8,7 @@ from pathlib import Path, PurePosixPath
 
 import numpy as np
 
-from src.datasets.faces import Convention, Faces
+from src.datasets.faces import Coordinates, Faces
 from src.datasets.folder import Folder
 from src.datasets.formats.mat import read_mat
 from src.datasets.formats.pts import MATLAB_ORIGIN
@@ -32,7 +32,7 @@ def read(folder: Folder) -> Faces:
             "MATLAB, load it and call imwrite(IsT{i}, sprintf('%d.png', i)) for each i"
         )
     points = np.array(parsed).reshape(-1, NUM_POINTS, 2)
-    return Faces(folder.root, np.array(names), points, convention=Convention(MATLAB_ORIGIN))
+    return Faces(folder.root, np.array(names), points, coordinates=Coordinates(MATLAB_ORIGIN))
 
 
 def _parse(path: Path) -> np.ndarray:

@@ -11,7 +11,7 @@ from pathlib import Path, PurePosixPath
 
 import numpy as np
 
-from src.datasets.faces import Convention, Faces
+from src.datasets.faces import Coordinates, Faces
 from src.datasets.folder import Folder, swap_folder
 from src.errors import InputError, about
 from src.files import MOST_OF_A_PICTURE, read_head, read_text
@@ -60,7 +60,7 @@ def read_faces(folder: Folder, *, num_points: int, origin: float) -> Faces:
     points = [face for faces in parsed for face in faces]
     empty = [name for name, faces in zip(files, parsed, strict=True) if not faces]
     left_out = {"files without a face": empty}
-    return Faces(folder.root, np.array(names), np.array(points), left_out=left_out, convention=Convention(origin))
+    return Faces(folder.root, np.array(names), np.array(points), left_out=left_out, coordinates=Coordinates(origin))
 
 
 def face_block(points: np.ndarray, *, decimals: int = 6) -> str:

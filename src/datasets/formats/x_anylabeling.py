@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from src.datasets.cropping import face_boxes
-from src.datasets.faces import Convention, Faces, stack_points
+from src.datasets.faces import Coordinates, Faces, stack_points
 from src.datasets.folder import Folder
 from src.datasets.json_files import SHAPES, has_kind, read_kind, stated_path, stated_size
 from src.datasets.listing import spell_out
@@ -43,7 +43,7 @@ def read(folder: Folder) -> Faces:
             "other .json files": others,
         },
         remarks=remarks,
-        convention=Convention(stated_size=sizes),
+        coordinates=Coordinates(stated_size=sizes),
     )
 
 

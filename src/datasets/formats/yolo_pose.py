@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 from src.datasets.cropping import face_boxes
-from src.datasets.faces import Convention, Faces, stack_points
+from src.datasets.faces import Coordinates, Faces, stack_points
 from src.datasets.folder import Folder, swap_folder
 from src.datasets.listing import spell_out
 from src.datasets.pictures import picture_sizes
@@ -80,7 +80,7 @@ def read(folder: Folder) -> Faces:
             "other text files": others,
         },
         remarks=(f"faces of {len(several)} classes, each a subset ({spell_out(several)})",) if several else (),
-        convention=Convention(in_shares=True, unmarked=True),
+        coordinates=Coordinates(in_shares=True, unmarked=True),
     )
 
 

@@ -23,7 +23,7 @@ _PYRAMID = 96  # channels of the pyramid
 _HIDDEN = 128  # channels before the maps
 _SIGMA = {4: 1.0, 8: 0.75}  # cells, by the maps' stride: width of the target Gaussian
 _MARGIN = 2  # cells beyond each side: a mean position cannot reach the border of its own map
-_DIVERGENCE = 1.0  # weight of the map's cross-entropy beside the coordinates' loss in percent
+_DIVERGENCE = 1.0  # weight of the map's cross-entropy, relative to the coordinates' loss in percent
 
 
 class HeatmapHead(Head):

@@ -37,7 +37,7 @@ def _source(root: Path, to: str) -> Faces:
 
 
 def _states_sizes(root: Path, name: str) -> bool:
-    return FORMATS[name].read(Folder(root)).convention.stated_size is not None
+    return FORMATS[name].read(Folder(root)).coordinates.stated_size is not None
 
 
 @EVERY_READER
@@ -78,15 +78,15 @@ def test_readers_turn_labels_of_stored_pixels(name: str, tmp_path: Path) -> None
 def test_readers_notice_pictures_that_were_resized(name: str, tmp_path: Path) -> None:
     root = tmp_path / "set"
     points_image = sample(name, root)
-    convention = FORMATS[name].read(Folder(root)).convention
+    coordinates = FORMATS[name].read(Folder(root)).coordinates
     for path in _read(root, name).names:
         Image.new("RGB", (2 * SIZE[0], 2 * SIZE[1])).save(root / path)
     faces = _read(root, name)
-    if convention.stated_size is not None:
+    if coordinates.stated_size is not None:
         assert all("state a picture of 160 x 120 pixels, found 320 x 240" in fault for fault in faces.faults)
         faces = _read(root, name, rescale=True)
     assert not any(faces.faults)
-    scale = 2 if convention.in_shares or convention.stated_size is not None else 1
+    scale = 2 if coordinates.in_shares or coordinates.stated_size is not None else 1
     np.testing.assert_allclose(faces.points_image, scale * points_image, atol=1e-4)
 
 

@@ -8,7 +8,7 @@ from dotted import assert_dots_and_points_stay_together, store
 from PIL import Image
 from stand_in import gaussian_dot, project, random_euler
 
-from src.datasets.faces import Convention, Faces
+from src.datasets.faces import Coordinates, Faces
 from src.datasets.frames import settle
 from src.errors import InputError
 from src.geometry import apply_affine, invert_affine, orientation_affine
@@ -43,7 +43,7 @@ def test_the_stated_size_is_held_against_the_pictures(
         written = np.column_stack({5: (y, x), 6: (y, 120 - x)}[orientation])
     if "rescaled" in words:
         written = written * 2
-    read = Faces(tmp_path, np.array(["a.png"]), written[None], convention=Convention(stated_size=np.array([stated])))
+    read = Faces(tmp_path, np.array(["a.png"]), written[None], coordinates=Coordinates(stated_size=np.array([stated])))
     settled = settle(read, rescale="rescaled" in words)
     if words == "fault":
         assert "its labels state a picture of" in settled.faults[0]
@@ -62,7 +62,7 @@ def test_the_stated_size_is_held_against_the_pictures(
 def test_labels_without_a_stated_size_cannot_be_rescaled(stated: np.ndarray | None, tmp_path: Path) -> None:
     Image.new("RGB", (320, 240)).save(tmp_path / "a.png")
     face = project(np.zeros((1, 3))) * 100
-    read = Faces(tmp_path, np.array(["a.png"]), face, convention=Convention(stated_size=stated))
+    read = Faces(tmp_path, np.array(["a.png"]), face, coordinates=Coordinates(stated_size=stated))
     with pytest.raises(InputError, match="rescale expects labels that state their picture's size"):
         settle(read, rescale=True)
     np.testing.assert_allclose(settle(read).points_image, face)
@@ -73,8 +73,8 @@ def test_where_the_size_does_not_tell_the_frame_is_asked_for(tmp_path: Path) -> 
     store(tmp_path / "a.png", Image.new("RGB", (120, 160)), 6)
     read = Faces(tmp_path, np.array(["a.png"]), face[None])
     np.testing.assert_allclose(settle(read, frame="stored").points_image[0, 0], [120 - face[0, 1], face[0, 0]])
-    sizes = Convention(stated_size=np.array([[160.0, 120.0], [np.nan, np.nan]]))
-    mixed = Faces(tmp_path, np.array(["a.png", "a.png"]), np.stack([face, face]), convention=sizes)
+    sizes = Coordinates(stated_size=np.array([[160.0, 120.0], [np.nan, np.nan]]))
+    mixed = Faces(tmp_path, np.array(["a.png", "a.png"]), np.stack([face, face]), coordinates=sizes)
     with pytest.raises(InputError, match="say which with the setting frame"):
         settle(mixed)
     with pytest.raises(InputError, match="shown or stored"):
@@ -108,8 +108,8 @@ def test_placeholders_are_no_points(value: float, is_unmarked: bool, tmp_path: P
     points = np.random.default_rng(0).uniform(30, 90, size=(2, 68, 2))
     points[1, 40] = value
     Image.new("RGB", (160, 120)).save(tmp_path / "a.png")
-    convention = Convention(origin=0.5, unmarked=is_unmarked)
-    settled = settle(Faces(tmp_path, np.array(["a.png", "a.png"]), points, convention=convention))
+    coordinates = Coordinates(origin=0.5, unmarked=is_unmarked)
+    settled = settle(Faces(tmp_path, np.array(["a.png", "a.png"]), points, coordinates=coordinates))
     if is_unmarked:
         assert settled.left_out == {"faces with unmarked points": ["a.png"]}
         assert len(settled) == 1
