@@ -149,8 +149,7 @@ class Predictor:
     def _given(self, picture: Image.Image, boxes: Boxes) -> list[Region]:
         if boxes is None:
             return [crop_region(picture, crop_of_picture(*picture.size))]
-        is_none = len(boxes) == 0 if isinstance(boxes, list | tuple) else np.size(boxes) == 0
-        if is_none:
+        if not (any(map(np.size, boxes)) if isinstance(boxes, list | tuple) else np.size(boxes)):
             return []
         return [Region(picture, box, self.box_kind) for box in check_boxes(boxes, *picture.size)]
 

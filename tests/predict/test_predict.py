@@ -239,7 +239,7 @@ def test_what_is_no_picture_is_refused(exact: Predictor, picture: object, words:
         exact(picture)
 
 
-@pytest.mark.parametrize("boxes", [[[1, 2, 30, 40], [1, 2]], ["left"], [[1, 2, 30, 40, 0.9]]])
+@pytest.mark.parametrize("boxes", [[[1, 2, 30, 40], [1, 2]], [[1, 2, 30, 40], []], ["left"], [[1, 2, 30, 40, 0.9]]])
 def test_boxes_that_are_not_four_numbers_each_are_refused(exact: Predictor, boxes: list) -> None:
     with pytest.raises(InputError, match="expected boxes"):
         exact(np.zeros((60, 60, 3), np.uint8), boxes)

@@ -135,7 +135,7 @@ def _parse(path: Path, root: Path, turned: dict[tuple[str, str], list[str]]) -> 
     fault = ""
     if not is_certain:
         fault = _disagreement(points, euler, remedy)
-    elif np.abs(angles).max() > 2 * np.pi:
+    elif 2 * np.pi < np.abs(angles).max() < np.inf:
         fault = _disagreement(points, euler, _IN_RADIANS)
     return _Face(points, euler, is_certain, b"" if pt2d is None else pt2d.tobytes(), remedy, fault)
 

@@ -64,6 +64,12 @@ def test_wrong_content_is_named(content: dict, words: str, tmp_path: Path) -> No
         _read(tmp_path, **content)
 
 
+@pytest.mark.parametrize("angle", [np.nan, np.inf])
+def test_a_pose_that_is_no_number_is_said_to_be_none(angle: float, tmp_path: Path) -> None:
+    faces = _read(tmp_path, pt3d_68=np.vstack([POINTS.T, np.zeros(68)]), Pose_Para=[[0, angle, 0, 0, 0, 0, 1]])
+    assert "expected finite numbers" in faces.faults[0]
+
+
 def test_a_pose_in_degrees_is_no_pose(tmp_path: Path) -> None:
     flat = (MEAN_SHAPE @ _rotation_of_the_format(0.2, -0.7, 0.3).T)[:, :2] * [1, -1] * 5 + 80
     pose = [[*np.degrees([0.2, -0.7, 0.3]), 0, 0, 0, 1]]
