@@ -88,17 +88,23 @@ export class Finder {
     return Math.cos(whole) < Math.cos((this.rules.hanging / 180) * Math.PI);
   }
 
-  /** The faces of places, functions from a turn to a view; where looks disagree, of the best quarter turn. */
+  /** The faces of places, functions from a turn to a view; where looks disagree, of the least doubtful quarter turn. */
   async #search(picture, places) {
     const faces = await this.#see(picture, places.map((at) => at(0)), LOOKS);
     for (const [i, { score, seen }] of faces.entries()) {
       if (score >= this.rules.retry_below) continue;
       const [first] = await this.#disagreements([seen]);
       if (first <= this.rules.retry_above) continue;
+      if (first <= this.rules.nearly_agree) {
+        const [opposite] = await this.#see(picture, [places[i](HALF)], LOOKS);
+        if (opposite.score <= score) continue;
+      }
       const turned = await this.#see(picture, [1, 2, 3].map((quarters) => places[i]((quarters * HALF) / 2)), LOOKS);
-      const disagreements = await this.#disagreements(turned.map((face) => face.seen));
-      const best = Math.min(...disagreements);
-      if (this.looks.isBetter(best, first)) faces[i] = turned[disagreements.indexOf(best)];
+      const views = [faces[i], ...turned];
+      const disagreements = [first, ...(await this.#disagreements(turned.map((face) => face.seen)))];
+      const doubts = this.looks.doubts(disagreements, views.map(({ points }) => points), places[i](0).side);
+      const best = this.looks.bestQuarter(doubts);
+      faces[i] = this.#scored(views[best], this.looks.score(doubts[best], LOOKS));
     }
     return faces;
   }
@@ -113,9 +119,12 @@ export class Finder {
         const [u, v] = point.map((value) => (value - 0.5) * view.side);
         return [view.x + cos * u + sin * v, view.y - sin * u + cos * v];
       });
-      const { score } = seen[i];
-      return { points, score, isDoubtful: score < this.rules.doubtful_below, box: boxOf(points), roll: view.roll, seen: seen[i] };
+      return this.#scored({ points, box: boxOf(points), roll: view.roll, seen: seen[i] }, seen[i].score);
     });
+  }
+
+  #scored(face, score) {
+    return { ...face, score, isDoubtful: score < this.rules.doubtful_below };
   }
 
   #disagreements(seen) {

@@ -14,15 +14,18 @@ export class Looks {
 
   /** What `looks` looks at squares see: for each { square, found, points, score }. */
   async look(squares, looks) {
-    const { calibrations, least_disagreement: least } = this.rules;
     const found = [await this.#predict(squares)];
     while (found.length < looks) found.push(await this.#lookUpright(squares, found.at(-1), { isMirrored: found.length === 1 }));
-    const [intercept, slope] = calibrations[looks];
     return squares.map((square, i) => {
       const its = found.map((points) => points[i]);
-      const score = 1 / (1 + Math.exp(-intercept - slope * Math.log(Math.max(powerMean(distances(its)), least))));
-      return { square, found: its, points: this.#mean(its), score };
+      return { square, found: its, points: this.#mean(its), score: this.score(powerMean(distances(its)), looks) };
     });
+  }
+
+  /** The probability that points are good whose looks disagree so much, in percent. */
+  score(disagreement, looks) {
+    const [intercept, slope] = this.rules.calibrations[looks];
+    return 1 / (1 + Math.exp(-intercept - slope * Math.log(Math.max(disagreement, this.rules.least_disagreement))));
   }
 
   /** How the looks at each that was seen disagree, a tilted one included, which is made here. */
@@ -33,10 +36,22 @@ export class Looks {
     return seen.map(({ found }, i) => powerMean([...distances(found), distance(points[i], tilted[i])]));
   }
 
-  /** Whether a turned view, by its tilted disagreement, wins against the first one. */
-  isBetter(turned, first) {
-    const { factor, power, most } = this.rules.better;
-    return turned < Math.min(factor * first ** power, most);
+  /**
+   * Disagreements that can be scored of views turned by 0, 90, 180 and 270 degrees, by their tilted ones and what they
+   * show: points in the picture, in which a view's side is given.
+   */
+  doubts(disagreements, points, side) {
+    const { tilted_power: ofTilted, beside_power: ofBeside, factor } = this.rules.turns;
+    const apart = points.map((each, i) => distance(each, points[(i + 1) % 4]) / side); // from the next
+    const beside = apart.map((next, i) => Math.min(next, apart[(i + 3) % 4]));
+    return disagreements.map((tilted, i) => factor * tilted ** ofTilted * beside[i] ** ofBeside);
+  }
+
+  /** Which of the views turned by 0, 90, 180 and 270 degrees wins. */
+  bestQuarter([upright, ...turned]) {
+    const { clearly, believable } = this.rules.turns;
+    const least = Math.min(...turned);
+    return least < Math.min(clearly * upright, believable) ? 1 + turned.indexOf(least) : 0;
   }
 
   /** The in-plane rotation of a face in radians, counterclockwise: src/pose.py in closed form. */

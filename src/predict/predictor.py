@@ -70,7 +70,7 @@ class Predictor:
         self.looks, self.threads = looks, threads
         self.runtime = open_model(model_path, threads=threads, device=str(device), convention=convention)
         self.calibration = shipped_calibration(looks, self.runtime.config.convention)
-        self.search = Search(self._look, turns=turns)
+        self.search = Search(self._look, self.calibration.score, turns=turns)
         self._detector = detector
 
     @property
@@ -171,7 +171,7 @@ class Predictor:
             tilted = look_once_tilted(self.runtime, squares[rows], points_unit[rows])
             return tilted_disagreement(found[:, rows], points_unit[rows], tilted)
 
-        return Seen(points_unit, self.calibration.score(disagreement(found)), tilted_disagreement_of)
+        return Seen(points_unit, disagreement(found), tilted_disagreement_of)
 
 
 def _paired(

@@ -13,7 +13,17 @@ from src.boxes import BoxKind
 from src.datasets.pictures import SQUARE_SIZE
 from src.geometry import apply_affine, invert_affine
 from src.markup import NUM_POINTS
-from src.predict.turns import QUARTERS, RETRY_ABOVE, RETRY_BELOW, affine_of_view, cut_view, is_better, view_of_box
+from src.predict.turns import (
+    NEARLY_AGREE,
+    QUARTERS,
+    RETRY_ABOVE,
+    RETRY_BELOW,
+    affine_of_view,
+    best_quarter,
+    cut_view,
+    doubt,
+    view_of_box,
+)
 
 _BATCH = 32  # views that are looked at together
 _WHOLE = BoxKind(1.0, (0.5, 0.5))  # a box that is the crop itself
@@ -21,14 +31,13 @@ _WHOLE = BoxKind(1.0, (0.5, 0.5))  # a box that is the crop itself
 
 @dataclass(frozen=True)
 class Seen:
-    """What squares show: points_unit (B, 68, 2), score (B,).
+    """What squares show: points_unit (B, 68, 2), and how the looks disagree (B,) in percent of the side.
 
-    tilted_disagreement: at the cost of one more look, of rows (M,): percent of the side (M,), as `src.predict.turns`
-    compares it.
+    tilted_disagreement: (M,) of rows (M,), at the cost of one more look each.
     """
 
     points_unit: np.ndarray
-    score: np.ndarray
+    disagreement: np.ndarray
     tilted_disagreement: Callable[[np.ndarray], np.ndarray]
 
 
@@ -65,10 +74,13 @@ class Found:
 
 
 class Search:
-    """Finds the points of faces in regions. look: at squares, with a score; turns: also at turned ones."""
+    """Finds the points of faces in regions.
 
-    def __init__(self, look: Look, *, turns: bool = True) -> None:
-        self.look, self.turns = look, turns
+    look: at squares. score: of disagreements (M,) in percent. turns: look at turned squares, too.
+    """
+
+    def __init__(self, look: Look, score: Callable[[np.ndarray], np.ndarray], *, turns: bool = True) -> None:
+        self.look, self.score, self.turns = look, score, turns
 
     def __call__(self, regions: Sequence[Region]) -> Found:
         """The faces of regions, in their order."""
@@ -84,29 +96,44 @@ class Search:
 
     def _find(self, regions: Sequence[Region]) -> Found:
         found, seen = self._see(regions)
-        low = np.flatnonzero(found.score < RETRY_BELOW) if self.turns else np.empty(0, int)
-        first = seen.tilted_disagreement(low) if len(low) else np.empty(0)  # (low,)
-        low, first = low[first > RETRY_ABOVE], first[first > RETRY_ABOVE]
-        if len(low) == 0:
+        if not self.turns:
             return found
-        again, disagreements = [], []
+        rows, first = self._perhaps_turned(regions, found, seen)
+        if len(rows) == 0:
+            return found
+        views, disagreements = [found.points_image[rows]], [first]
         for turn in QUARTERS:
-            turned, seen = self._see([replace(regions[i], roll=regions[i].roll + turn) for i in low])
-            again.append(turned)
-            disagreements.append(seen.tilted_disagreement(np.arange(len(low))))
-        best = np.argmin(disagreements, axis=0)  # (low,)
-        for row in np.flatnonzero(is_better(np.min(disagreements, axis=0), first)):
-            turned, i = again[best[row]], low[row]
-            found.points_image[i], found.score[i] = turned.points_image[row], turned.score[row]
-            found.roll[i] = turned.roll[row]
+            turned, seen = self._see(_turned(regions, rows, turn))
+            views.append(turned.points_image)
+            disagreements.append(seen.tilted_disagreement(np.arange(len(rows))))
+        side = np.array([view_of_box(regions[i].box, regions[i].kind)[2] for i in rows])
+        doubts = doubt(np.stack(disagreements), np.stack(views), side)  # (4, M)
+        best, columns = best_quarter(doubts), np.arange(len(rows))
+        found.points_image[rows], found.score[rows] = np.stack(views)[best, columns], self.score(doubts[best, columns])
+        found.roll[rows] += np.array([0.0, *QUARTERS])[best]
         return found
+
+    def _perhaps_turned(self, regions: Sequence[Region], found: Found, seen: Seen) -> tuple[np.ndarray, np.ndarray]:
+        """Rows (M,) whose looks disagree, and their tilted disagreement (M,)."""
+        rows = np.flatnonzero(found.score < RETRY_BELOW)
+        first = seen.tilted_disagreement(rows) if len(rows) else np.empty(0)
+        nearly = rows[(first > RETRY_ABOVE) & (first <= NEARLY_AGREE)]
+        if len(nearly):
+            opposite, _ = self._see(_turned(regions, nearly, 180.0))
+            nearly = nearly[opposite.score > found.score[nearly]]
+        kept = (first > NEARLY_AGREE) | np.isin(rows, nearly)
+        return rows[kept], first[kept]
 
     def _see(self, regions: Sequence[Region]) -> tuple[Found, Seen]:
         pictures = [region.picture for region in regions]
-        roll = np.array([region.roll for region in regions])
+        roll = np.array([region.roll for region in regions], np.float64)
         views = np.stack([view_of_box(region.box, region.kind, region.roll) for region in regions])
         seen = self.look(_cut(pictures, views))
-        return Found(_to_image(views, seen.points_unit), np.array(seen.score, np.float64), roll), seen
+        return Found(_to_image(views, seen.points_unit), self.score(seen.disagreement), roll), seen
+
+
+def _turned(regions: Sequence[Region], rows: np.ndarray, turn: float) -> list[Region]:
+    return [replace(regions[i], roll=regions[i].roll + turn) for i in rows]
 
 
 def _cut(pictures: Sequence[Image.Image], views: np.ndarray) -> np.ndarray:

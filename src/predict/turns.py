@@ -2,9 +2,10 @@
 
 The network knows heads that are tilted by up to about 60 degrees. A face that is sideways or upside down scores low, so
 it is looked at once more, tilted (`src.predict.looks.look_tilted`). Where its looks then disagree, the view is turned
-by 90, 180 and 270 degrees, and that one wins whose looks, the tilted one included, disagree least. A view
-is (center x, center y, side, roll): a square of the picture in pixels, and by how many degrees the head in it is turned
-counterclockwise, as in `src.pose`.
+by 90, 180 and 270 degrees (if they nearly agree, only where the opposite view scores higher), and the least `doubt`
+wins: looks at a true face agree, the tilted one included, and the views beside its own, in which it lies on its side,
+show it at the same place more often than they share an imagined one. A view is (center x, center y, side, roll): a
+square of the picture in pixels, and by how many degrees the head in it is turned counterclockwise, as in `src.pose`.
 """
 
 import numpy as np
@@ -14,11 +15,15 @@ from src.boxes import BoxKind, cut_crop
 
 QUARTERS = (90.0, 180.0, 270.0)
 RETRY_BELOW = 0.85  # score: surer faces are not looked at again
-RETRY_ABOVE = 1.4  # disagreement, percent of the view's side: with less the face is upright, though perhaps hard to see
-# Most faces are upright, and a turned view that is a little better is noise: the disagreement must fall by a fifth from
-# 1, by two fifths from 10, and above the last number all views are wrong alike. Chosen, as the two numbers above, on
-# damaged and turned photographs of the training set and on rendered faces.
-BETTER_FACTOR, BETTER_POWER, BETTER_MOST = 0.82, 0.85, 3.3
+# Disagreements, percent of the view's side: below the first the face is upright, though perhaps hard to see; up to the
+# second it is upright or upside down.
+RETRY_ABOVE, NEARLY_AGREE = 1.0, 1.4
+# Of a doubt: exponents, and a factor with which the calibrated score holds for it.
+TILTED_POWER, BESIDE_POWER, DOUBT_FACTOR = 0.7, 0.2, 0.8
+# Most faces are upright, and a turned view that is a little better is noise: its doubt must be below this share of the
+# first view's, and above the second number all views are wrong alike. All of these numbers were chosen on damaged and
+# turned photographs of the training set and on rendered faces.
+CLEARLY, BELIEVABLE = 0.75, 3.5
 _WIDER = 1.5  # a square of sqrt(2) times the side holds the turned one
 
 
@@ -60,9 +65,20 @@ def turned(points_image: np.ndarray, roll: np.ndarray | float) -> np.ndarray:
     return points_image @ np.swapaxes(_turn(roll), -1, -2)
 
 
-def is_better(turned_disagreement: np.ndarray, first_disagreement: np.ndarray) -> np.ndarray:
-    """Whether turned views win against the first ones. Both in percent of the view's side, of one shape."""
-    return turned_disagreement < np.minimum(BETTER_FACTOR * first_disagreement**BETTER_POWER, BETTER_MOST)
+def doubt(tilted_disagreement: np.ndarray, points_image: np.ndarray, side: np.ndarray) -> np.ndarray:
+    """Of views turned by 0, 90, 180 and 270 degrees, a disagreement (4, M) that `src.predict.confidence` can score.
+
+    tilted_disagreement: (4, M) in percent of the views' sides (M,). points_image: (4, M, 68, 2), what they show.
+    """
+    to_last = np.linalg.norm(points_image - np.roll(points_image, 1, axis=0), axis=-1).mean(axis=-1)  # (4, M)
+    beside = 100 * np.minimum(to_last, np.roll(to_last, -1, axis=0)) / side
+    return DOUBT_FACTOR * tilted_disagreement**TILTED_POWER * beside**BESIDE_POWER
+
+
+def best_quarter(doubts: np.ndarray) -> np.ndarray:
+    """Which of the views turned by 0, 90, 180 and 270 degrees wins, (M,), by their doubts (4, M)."""
+    is_turned = doubts[1:].min(axis=0) < np.minimum(CLEARLY * doubts[0], BELIEVABLE)
+    return np.where(is_turned, 1 + doubts[1:].argmin(axis=0), 0)
 
 
 def _view(side: np.ndarray, middle: np.ndarray, kind: BoxKind, roll: np.ndarray | float) -> np.ndarray:

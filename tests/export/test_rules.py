@@ -9,7 +9,7 @@ from src.export.rules import rules_text
 from src.markup import flip_permutation
 from src.pose import fit_pose, in_plane_rotation
 from src.predict.confidence import shipped_calibration
-from src.predict.turns import is_better
+from src.predict.turns import best_quarter, doubt
 
 
 @pytest.mark.parametrize(("count", "convention"), [(68, "aflw"), (51, "300w")])
@@ -24,7 +24,13 @@ def test_the_rules_lead_to_the_predictors_numbers(count: int, convention: str) -
     intercept, slope = rules["calibrations"]["3"]
     expected = shipped_calibration(3, convention).score(np.array(0.7))
     assert 1 / (1 + np.exp(-intercept - slope * np.log(0.7))) == pytest.approx(expected)
-    better = rules["better"]
-    for first in (1.0, 4.0, 10.0):
-        limit = min(better["factor"] * first ** better["power"], better["most"])
-        assert is_better(np.array([limit - 0.01, limit + 0.01]), np.array([first, first])).tolist() == [True, False]
+    turns, side = rules["turns"], 50.0
+    tilted, points_image = np.array([[3.0], [5.0], [1.0], [8.0]]), 100 * np.random.default_rng(1).random((4, 1, 68, 2))
+    apart = [np.linalg.norm(points_image[i] - points_image[i - 1], axis=-1).mean() for i in range(4)]  # from the last
+    beside = 100 * np.minimum(apart, np.roll(apart, -1)) / side
+    expected = turns["factor"] * tilted[:, 0] ** turns["tilted_power"] * beside ** turns["beside_power"]
+    np.testing.assert_allclose(doubt(tilted, points_image, np.array([side]))[:, 0], expected)
+    for first in (2.0, 9.0):
+        limit = min(first * turns["clearly"], turns["believable"])
+        doubts = np.array([[first, first], [limit - 0.01, limit + 0.01], [9, 9], [9, 9]])
+        assert best_quarter(doubts).tolist() == [1, 0]

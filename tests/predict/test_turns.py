@@ -7,7 +7,7 @@ from stand_in import centroid, gaussian_dot, project
 
 from src.boxes import KINDS
 from src.geometry import apply_affine
-from src.predict.turns import affine_of_view, cut_view, is_better, turned, view_of_box, view_of_points
+from src.predict.turns import affine_of_view, best_quarter, cut_view, doubt, turned, view_of_box, view_of_points
 
 ROLLS = [0, 90, 180, 270, 35, -50]
 
@@ -51,6 +51,26 @@ def test_a_box_that_lies_is_turned_about_its_middle() -> None:
     np.testing.assert_allclose(middle[0, 0], KINDS["landmarks"].center)
 
 
+def test_a_doubt_is_small_where_looks_agree_and_a_view_beside_shows_the_same() -> None:
+    places = np.array([[10.0, 60.0], [90.0, 10.0], [91.0, 11.0], [91.0, 30.0]])  # in which the second and third agree
+    points_image = np.repeat(places[:, None, None], 68, axis=2)  # (4, 1, 68, 2)
+    alike = doubt(np.full((4, 1), 2.0), points_image, np.array([200.0]))[:, 0]
+    assert alike[1] == pytest.approx(alike[2])
+    assert alike[2] < alike[3] < alike[0]
+    np.testing.assert_allclose(alike[1], 0.8 * 2**0.7 * (100 * np.sqrt(2) / 200) ** 0.2)
+    surer = doubt(np.array([[2.0], [2.0], [1.0], [2.0]]), points_image, np.array([200.0]))[:, 0]
+    assert surer[2] < surer[1] == alike[1]
+
+
+def test_the_first_view_and_the_last_lie_beside_each_other() -> None:
+    places = np.array([0.0, 50.0, 90.0, 1.0])
+    points_image = np.tile(places[:, None, None, None], (1, 1, 68, 2))
+    doubts = doubt(np.ones((4, 1)), points_image, np.array([100.0]))[:, 0]
+    assert doubts[0] == pytest.approx(doubts[3])
+    assert doubts[0] < min(doubts[1], doubts[2])
+
+
 def test_a_turn_must_be_clearly_better_and_believable() -> None:
-    turned, first = np.array([0.7, 0.9, 1.5, 1.6, 3.2, 3.4]), np.array([1.0, 1.0, 2.1, 2.1, 10.0, 10.0])
-    assert list(is_better(turned, first)) == [True, False] * 3
+    first = np.array([1.0, 1.0, 4.0, 4.0, 9.0])
+    turned = [[0.8, 2.0, 3.5, 2.0, 3.6], [2.0, 0.7, 3.1, 1.0, 9.0], [2.0, 2.0, 9.0, 1.5, 9.0]]
+    assert best_quarter(np.array([first, *turned])).tolist() == [0, 2, 0, 2, 0]
