@@ -1,4 +1,4 @@
-"""The second look inside of a graph is that of `src.predict.looks`, and its score that of the Predictor."""
+"""The second look inside of a graph is that of `src.predict.looks`, its score that of the Predictor without turns."""
 
 from pathlib import Path
 from types import SimpleNamespace
