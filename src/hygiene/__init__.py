@@ -1,1 +1,1 @@
-"""Duplicates and leaks between folders of faces."""
+"""Hygiene: duplicates within and leaks between folders of faces, and labels that look wrong."""

@@ -4,7 +4,7 @@
     python3 -m src.hygiene --root data/train data/val --clean data/train_clean
     python3 -m src.hygiene --root data/all --split 0.2 --out data/split
 
-Give the folders in the order training, validation, test: of two copies the training one is left out.
+List the folders in the order training, validation, test: of two copies the training one is left out.
 """
 
 import argparse
@@ -55,7 +55,7 @@ class _Labels:
         return cls(faces, FORMATS[name].crop_rule, skip_broken)
 
     def write(self, chosen: np.ndarray, out: Path) -> None:
-        """Some faces (N,) bool into a new folder in the challenge's format."""
+        """Write the chosen faces (N,) bool into a new folder in the challenge's format."""
         if not chosen.any():
             raise InputError(f"{out}: expected faces to write, found none left")
         counts = convert(
@@ -73,17 +73,17 @@ class _Labels:
 def parse_arguments() -> argparse.Namespace:
     parser = Parser(prog="python3 -m src.hygiene", description=__doc__, formatter_class=_Formatter, allow_abbrev=False)
     parser.add_argument("--root", type=Path, nargs="+", required=True, help="folders: training, validation, test")
-    parser.add_argument("--distance", type=int, default=10, help=f"of {BITS} bits, in which near duplicates may differ")
+    parser.add_argument("--distance", type=int, default=10, help=f"bits of {BITS} in which near duplicates may differ")
     parser.add_argument("--name_pattern", default=NAME_PATTERN, help="equal parentheses: copies of one face")
-    parser.add_argument("--remove", type=Path, metavar="LIST", help="write the pictures to leave out, one a line")
+    parser.add_argument("--remove", type=Path, metavar="LIST", help="write the pictures to leave out, one per line")
     parser.add_argument("--clean", type=Path, metavar="DIR", help="write the first folder without them")
     parser.add_argument("--split", type=float, metavar="SHARE", help="write OUT/train and OUT/validation of one folder")
     parser.add_argument("--seed", type=int, default=0, help="of the split")
-    parser.add_argument("--frame", choices=FRAMES, help="what labels on pictures turned by EXIF speak of (shown)")
+    parser.add_argument("--frame", choices=FRAMES, help="pixels that labels on EXIF-turned pictures mean (shown)")
     parser.add_argument("--skip_broken", action="store_true", help="leave out broken faces instead of stopping")
     parser.add_argument("--out", type=Path, help="where the split goes")
-    parser.add_argument("--sheet", type=Path, default="output/contact_sheet.png", help="the pairs, to look at")
-    parser.add_argument("--pairs", type=int, default=24, help="how many of them; 0 is none")
+    parser.add_argument("--sheet", type=Path, default="output/contact_sheet.png", help="picture of the pairs")
+    parser.add_argument("--pairs", type=int, default=24, help="number of pairs drawn; 0 is none")
     arguments = parser.parse_args()
     if arguments.split is None:
         parser.refuse(["seed"], "goes with --split")
@@ -119,7 +119,7 @@ def main() -> None:
 
 
 def report(pictures: Pictures, groups: np.ndarray, name_groups: np.ndarray) -> None:
-    """Print what is doubled, in each folder and between each two. groups, name_groups: (P,) by look and by name."""
+    """Print duplicates within each folder and between every two. groups, name_groups: (P,) by look and by name."""
     for index, root in enumerate(pictures.roots):
         rows = np.flatnonzero(pictures.folder == index)
         same_file = len(rows) - len(set(pictures.digests[rows]))
@@ -161,7 +161,7 @@ def _check(arguments: argparse.Namespace) -> None:
 
 
 def _shared(pictures: Pictures, groups: np.ndarray, one: int, other: int) -> tuple[int, int]:
-    """How many pictures of each of two folders are in a group with one of the other's."""
+    """Numbers of pictures in each of two folders that share a group with one in the other."""
     first, second = groups[pictures.folder == one], groups[pictures.folder == other]
     return int(np.isin(first, second).sum()), int(np.isin(second, first).sum())
 
@@ -179,7 +179,7 @@ def _write_sheet(path: Path, pictures: Pictures, pairs: np.ndarray, count: int) 
 
 
 def _write_split(labels: _Labels, pictures: Pictures, groups: np.ndarray, arguments: argparse.Namespace) -> None:
-    """Write OUT/train and OUT/validation; a face goes where its picture's group goes, an unread picture nowhere."""
+    """Write OUT/train and OUT/validation. A face goes with its picture's group; unreadable pictures are left out."""
     group_of = dict(zip(pictures.names.tolist(), groups.tolist(), strict=True))
     of_face = np.array([group_of.get(name, -1) for name in labels.faces.names.tolist()])
     is_read = of_face >= 0

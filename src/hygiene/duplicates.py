@@ -1,7 +1,7 @@
-"""Pictures that show the same thing: exact and near duplicates, and splits that keep on one side what belongs together.
+"""Pictures that show the same thing: exact and near duplicates, and splits that keep each group on one side.
 
 The perceptual hash is the difference hash (Krawetz, "Kind of Like That", 2013) along rows and columns. It survives
-another size, compression, brightness and color, but no other framing, and says nothing about who is seen.
+another size, compression, brightness and color, but not another framing, and does not tell who is in the picture.
 """
 
 import hashlib
@@ -23,20 +23,20 @@ from src.datasets.pictures import read_square
 from src.errors import InputError
 
 BITS = 128
-_CELLS = 8  # brightness differences a row and a column: 8 x 8 bits each way
-_DECODED = 144  # pixels: JPEGs decode at a reduced size
-_BLACK = 12  # of 255: darker rows and columns at the borders are padding, whose sameness says nothing
-_COMPARED = 2**20  # pairs of hashes compared at a time by each core: 10 MB
+_CELLS = 8  # brightness differences per row and per column: 8 x 8 bits each way
+_DECODED = 144  # pixels, so that JPEGs decode at a reduced size
+_BLACK = 12  # of 255: darker rows and columns at the borders are padding, which would make pictures look alike
+_COMPARED = 2**20  # pairs of hashes that each core compares at a time: 10 MB
 # "AFW_134212_1_3" is a copy of "AFW_134212_1" (300W-LP turns each photograph several times).
 NAME_PATTERN = r"(.*\d.*)_\d{1,2}"
 
 
 @dataclass(frozen=True)
 class Pictures:
-    """P pictures of some folders.
+    """P pictures from several folders.
 
-    names: (P,) str, relative to their folder; folder: (P,) index of it; digests: (P,) bytes, equal for equal files;
-    hashes: (P, 2) uint64, along rows and along columns. broken: what could not be read, and why.
+    names: (P,) str, relative to their folder; folder: (P,) its index; digests: (P,) bytes, equal for equal files;
+    hashes: (P, 2) uint64, along rows and along columns. broken: pictures that could not be read, and why.
     """
 
     roots: tuple[Path, ...]
@@ -56,7 +56,7 @@ class Pictures:
 def read_pictures(folders: Sequence[Folder]) -> Pictures:
     """Hash every picture of the folders, on all cores.
 
-    Raises InputError where a folder has none that can be read, or one whose name a list cannot carry.
+    Raises InputError if a folder has no readable picture, or one whose name cannot be written to a list.
     """
     rows = [(index, name) for index, folder in enumerate(folders) for name in folder.pictures]
     unprintable = next((name for _, name in rows if not name.isprintable()), None)
@@ -80,7 +80,7 @@ def read_pictures(folders: Sequence[Folder]) -> Pictures:
 
 
 def difference_hash(picture: Image.Image) -> np.ndarray:
-    """(2,) uint64: whether each cell is brighter than the one before, along rows and along columns. Padding is cut."""
+    """(2,) uint64: whether each cell is brighter than the previous one, along rows and columns, without padding."""
     gray = picture.convert("L")
     box = gray.point(lambda value: 255 * (value > _BLACK)).getbbox() or (0, 0, *gray.size)
     hashes = []
@@ -93,8 +93,8 @@ def difference_hash(picture: Image.Image) -> np.ndarray:
 def look_alikes(hashes: np.ndarray, distance: int) -> np.ndarray:
     """Pairs of pictures whose hashes (P, 2) differ in at most `distance` of 128 bits: (M, 3) first, second, bits.
 
-    Among pictures of equal hashes each is paired with the first of them alone, and only that one with the others: what
-    is connected stays connected, and a thousand equal pictures make a thousand pairs, not half a million.
+    Pictures with equal hashes are paired only with the first of them, and only that one with other pictures: groups
+    stay connected, but a thousand equal pictures make a thousand pairs, not half a million.
     """
     unique, first, members = np.unique(hashes, axis=0, return_index=True, return_inverse=True)
     rows = np.arange(len(hashes))
@@ -106,7 +106,7 @@ def look_alikes(hashes: np.ndarray, distance: int) -> np.ndarray:
 
     def compare(start: int) -> np.ndarray:
         half = np.bitwise_count(rowwise[start : start + step, None] ^ rowwise[start:])  # (step, the rest)
-        one, other = np.nonzero(half <= distance)  # few: only their other half is looked at
+        one, other = np.nonzero(half <= distance)  # few, so only their other half is compared
         one, other = start + one[other > one], start + other[other > one]
         bits = np.bitwise_count(unique[one] ^ unique[other]).sum(axis=1, dtype=int)
         near = bits <= distance
@@ -121,10 +121,10 @@ def look_alikes(hashes: np.ndarray, distance: int) -> np.ndarray:
 
 
 def same_names(names: Sequence[str], pattern: str = NAME_PATTERN) -> np.ndarray:
-    """Pairs of rows (M, 2) whose names belong together by what the pattern's parentheses hold, one with the next.
+    """Pairs of rows (M, 2) whose names agree in the part in the pattern's parentheses, each with the next.
 
-    names: file names with or without folders; the pattern has to match the whole name less folder and extension, and a
-    name that it does not match belongs to no other. Raises InputError for a pattern that is none.
+    names: file names with or without folders; the pattern must match the whole name without folder and extension, and a
+    name that it does not match belongs to no group. Raises InputError for an invalid pattern.
     """
     try:
         compiled = re.compile(pattern)
@@ -143,7 +143,7 @@ def same_names(names: Sequence[str], pattern: str = NAME_PATTERN) -> np.ndarray:
 
 
 def connect(count: int, pairs: np.ndarray) -> np.ndarray:
-    """Group number (count,) of each picture: pairs (M, 2), and pairs of pairs, are in one group."""
+    """Group number (count,) of each picture: pictures connected by pairs (M, 2), directly or not, share a group."""
     ones = np.ones(len(pairs), bool)
     return connected_components(coo_array((ones, (pairs[:, 0], pairs[:, 1])), shape=(count, count)))[1]
 
@@ -151,7 +151,7 @@ def connect(count: int, pairs: np.ndarray) -> np.ndarray:
 def split_by_group(groups: np.ndarray, share: float, seed: int) -> np.ndarray:
     """Which rows (N,) bool are for validation: about `share` of them, and all or none of each group.
 
-    groups: (N,) numbers. The same groups, share and seed give the same split. Raises InputError where no split exists.
+    groups: (N,) numbers. The same groups, share and seed give the same split. Raises InputError if no split exists.
     """
     numbers, members = np.unique(groups, return_inverse=True)
     if not 0 < share < 1:
@@ -170,9 +170,9 @@ def split_by_group(groups: np.ndarray, share: float, seed: int) -> np.ndarray:
 
 
 def redundant(folder: np.ndarray, groups: np.ndarray) -> np.ndarray:
-    """Which pictures (P,) bool to leave out so that every group keeps one: the first one of its last folder.
+    """Which pictures (P,) bool to leave out so that every group keeps one: the first one in its last folder.
 
-    folder, groups: (P,) numbers. Folders come in the order training, validation, test, so the training side gives way.
+    folder, groups: (P,) numbers. Folders are in the order training, validation, test, so training gives way.
     """
     order = np.lexsort((np.arange(len(groups)), -folder))
     _, kept = np.unique(groups[order], return_index=True)

@@ -1,7 +1,8 @@
-"""Prepared labels against a network's points: which sources lie far off, and what the likely cause is.
+"""Compare prepared labels with a network's points: which sources are far off, and what the likely cause is.
 
-The network errs by a few percent of a face, labels of the wrong picture, frame or order by tens. Where many faces lie
-far off, their labels are tried in other orders and frames; the change that explains most of them is named, not made.
+The network errs by a few percent of a face, labels of the wrong picture, frame or order by tens of percent. If many
+faces are far off, their labels are tried in other orders and frames; the change that explains most of them is named,
+but not made.
 """
 
 from dataclasses import dataclass
@@ -21,8 +22,8 @@ from src.visualization.sheet import save_picture, sheet_of_squares
 
 FAR = 0.12  # of the face's size: the largest error on 199 labeled photographs of all poses is 0.11
 _ALARM = 0.1  # share of a source's faces
-_EXPLAINED = 0.5  # share of the faces far off that a cause has to bring near
-_RECOGNIZED = 0.3  # score from which the network is taken to see a face
+_EXPLAINED = 0.5  # share of the faces far off that a cause must explain
+_RECOGNIZED = 0.3  # score above which the network is taken to see a face
 _LOOKS = 2
 _BATCH = 50
 _WORST = 12
@@ -34,8 +35,8 @@ _LYING, _MIRRORED = (5, 6, 7, 8), (2, 4, 5, 7)
 
 @dataclass(frozen=True)
 class LabelCheck:
-    """Of M faces: rows in the prepared set; errors in shares of the face's size; whether the network sees a face in the
-    picture; its points_unit (M, K, 2)."""
+    """For M faces: rows (M,) in the prepared set; errors (M,) in shares of the face's size; is_recognized (M,) bool,
+    whether the network sees a face in the picture; the network's points_unit (M, K, 2)."""
 
     rows: np.ndarray
     errors: np.ndarray
@@ -48,9 +49,9 @@ class LabelCheck:
 
 
 def check_labels(runtime: Runtime, faces: PreparedFaces, *, most: int | None = None) -> LabelCheck:
-    """Compare the labels of the first `most` faces of every source (all unless given) with a network's points.
+    """Compare the labels of the first `most` faces of every source (all by default) with a network's points.
 
-    Raises InputError for a network of other points than 68.
+    Raises InputError for a network with another number of points than 68.
     """
     rows = np.concatenate([np.flatnonzero(faces.source == source)[:most] for source in np.unique(faces.source)])
     predicted, scores = [], []
@@ -69,7 +70,7 @@ def check_labels(runtime: Runtime, faces: PreparedFaces, *, most: int | None = N
 
 
 def describe_check(check: LabelCheck, faces: PreparedFaces) -> list[str]:
-    """A line for each source of which more than a tenth of the faces lie far off, with the likely cause."""
+    """One line per source with more than a tenth of its faces far off, with the likely cause."""
     lines = []
     for source, name in enumerate(faces.source_names):
         chosen = faces.source[check.rows] == source
@@ -84,7 +85,7 @@ def describe_check(check: LabelCheck, faces: PreparedFaces) -> list[str]:
 
 
 def write_sheet(check: LabelCheck, faces: PreparedFaces, path: Path) -> None:
-    """The twelve faces farthest off: labels white, the network's points green."""
+    """Draw the twelve faces farthest off: labels white, the network's points green."""
     worst = np.argsort(-check.errors)[:_WORST]
     rows = check.rows[worst]
     sheet = sheet_of_squares(
@@ -110,7 +111,7 @@ def _likely_cause(check: LabelCheck, faces: PreparedFaces, far: np.ndarray) -> s
 
 
 def _orders(labels: np.ndarray) -> dict[str, np.ndarray]:
-    """The labels (M, K, 2) put right, by the order in which they may have been written."""
+    """The labels (M, K, 2) corrected, by the wrong order in which they may have been written."""
     return {
         "left and right are swapped in the points' order": labels[:, flip_permutation(labels.shape[1])],
         "the list is shifted by one point (counted from 1)": np.roll(labels, 1, axis=1),
@@ -121,17 +122,17 @@ def _orders(labels: np.ndarray) -> dict[str, np.ndarray]:
 
 
 def _frames(faces: PreparedFaces, rows: np.ndarray) -> dict[str, np.ndarray]:
-    """The labels (M, K, 2) of whole pictures in other frames, by their cause, in the unit square."""
+    """The labels (M, K, 2) of whole pictures moved to other frames, by the cause, in the unit square."""
     points_image, affines, size = faces.points_image[rows], faces.affine[rows], faces.size[rows]
     middle = apply_affine(affines, size[:, None, ::-1] / 2)
-    if np.abs(middle - 0.5).max() > 0.01:  # crops around the labels: they moved with them
+    if np.abs(middle - 0.5).max() > 0.01:  # these are crops around the labels, which moved with them
         return {}
     frames = {}
     for orientation, words in _TURNS.items():
         stored = size if orientation in _LYING else size[:, ::-1]
         turned = apply_affine(np.array([orientation_affine(orientation, *sides) for sides in stored]), points_image)
         turned = apply_affine(affines, turned)
-        if orientation in _MIRRORED:  # what was the right eye looks like a left one
+        if orientation in _MIRRORED:  # a mirrored right eye looks like a left one
             frames[f"the labels are {words} against the picture"] = turned
             turned = turned[:, flip_permutation(turned.shape[1])]
         frames[f"the picture is {words} against its labels"] = turned

@@ -1,4 +1,4 @@
-"""Labels that cannot be a face's, found without any network: far outside, in one place, or no head's shape."""
+"""Labels that cannot be a face's, found without any network: far outside, in one place, or unlike any head."""
 
 import numpy as np
 
@@ -6,8 +6,8 @@ from src.datasets.prepared import PreparedFaces
 from src.markup import INNER_51, MEAN_SHAPE, NUM_POINTS
 from src.pose import camera_weights, fit_pose
 
-_FAR_OUTSIDE = 0.5  # sides of the square by which a point may lie beyond it
-_MOST_EQUAL = 8  # points that share their place with another one: closed eyes and lips have a few
+_FAR_OUTSIDE = 0.5  # sides of the square by which a point may lie outside
+_MOST_EQUAL = 8  # points that coincide with another one: closed eyes and lips have a few
 _MOST_RESIDUAL = 0.25  # of the face's size; the challenge's 199 validation faces stay below 0.18
 _SWAPPED = "left and right swapped"
 _MOST_BEHIND = 0.05  # share of the faces
@@ -15,7 +15,7 @@ _BEHIND = 120.0  # degrees of yaw: seen from behind, which is what swapped left 
 
 
 def odd_faces(faces: PreparedFaces) -> dict[str, np.ndarray]:
-    """The rows (M,) of faces whose labels are odd, by what is odd about them; a face is named once."""
+    """The rows (M,) of faces with odd labels, by what is odd about them; each face is listed once."""
     points = faces.points_unit.astype(np.float64)
     checks = {
         "points far outside the picture": (np.abs(points - 0.5) > 0.5 + _FAR_OUTSIDE).any(axis=(1, 2)),
@@ -28,15 +28,15 @@ def odd_faces(faces: PreparedFaces) -> dict[str, np.ndarray]:
     for what, is_odd in checks.items():
         found[what] = np.flatnonzero(is_odd & ~seen)
         seen |= is_odd
-    if len(found[_SWAPPED]) < _MOST_BEHIND * len(points):  # a head on its side may fit from behind, a set of them not
+    if len(found[_SWAPPED]) < _MOST_BEHIND * len(points):  # a few tilted heads may fit from behind
         del found[_SWAPPED]
     return {what: rows for what, rows in found.items() if len(rows)}
 
 
 def shape_residual(points: np.ndarray) -> np.ndarray:
-    """How far, (N,), points (N, 68 or 51, 2) lie from the mean head in its best position, in shares of their size.
+    """Distance (N,) of points (N, 68 or 51, 2) from the mean head in its best position, in shares of their size.
 
-    The head may be turned, scaled and sheared, so this is a lower limit; size is the root mean square distance from
+    The head may be turned, scaled and sheared, so this is a lower bound; the size is the root mean square distance from
     the points' center.
     """
     used = {NUM_POINTS: slice(None), len(INNER_51): list(INNER_51)}[points.shape[1]]

@@ -1,6 +1,6 @@
-"""The light package as a wheel, whose model is exported on the way: python3 -m src.light.build, or make wheel.
+"""Build the light package as a wheel, with its model exported to ONNX: python3 -m src.light.build, or make wheel.
 
-It predicts with NumPy, Pillow and ONNX Runtime: 0.2 GB where PyTorch takes several. Its code is the repository's, file
+It predicts with NumPy, Pillow and ONNX Runtime: 0.2 GB, while PyTorch takes several. Its code is the repository's, file
 by file (`src.light.modules`); its name is light_landmarks.
 """
 
@@ -24,11 +24,11 @@ from src.predict.shipped import DETECTOR_PATH, MODEL_PATH, PACKED_DETECTOR, PACK
 PACKAGE, VERSION = "light_landmarks", "1.0"
 _ROOT = Path(__file__).resolve().parents[2]
 _SOURCE = _ROOT / "src"
-_OWN = ("__init__.py", "__main__.py")  # of this folder: the package's door and command
+_OWN = ("__init__.py", "__main__.py")  # of this folder: the package's interface and command
 _REQUIREMENTS = {"requirements.txt": ("numpy", "pillow"), "requirements-export.txt": ("onnxruntime",)}
 _NOTICE = f"""{PACKED_MODEL}: {LICENSE}
 
-{PACKED_DETECTOR}, where it is there: the back-camera network of BlazeFace, of MediaPipe, copyright The MediaPipe
+{PACKED_DETECTOR}, if included: the back-camera network of BlazeFace, from MediaPipe, copyright The MediaPipe
 Authors, Apache License 2.0 (https://www.apache.org/licenses/LICENSE-2.0), translated from TFLite to ONNX.
 """
 _PROJECT = """[build-system]
@@ -60,8 +60,8 @@ include = ["{package}*"]
 def build_wheel(model_path: Path, out: Path, *, detector: Path | None = DETECTOR_PATH) -> Path:
     """Write the wheel of a model into the folder `out`, and return its path.
 
-    detector: a .tflite file, or None for a package that takes crops and boxes alone. Raises InputError for a model that
-    cannot be exported, and where the wheel cannot be built.
+    detector: a .tflite file, or None for a package limited to crops and boxes. Raises InputError for a model that
+    cannot be exported, and if the wheel cannot be built.
     """
     with tempfile.TemporaryDirectory() as folder:
         staged, built = Path(folder) / "staged", Path(folder) / "built"
@@ -87,7 +87,7 @@ def build_wheel(model_path: Path, out: Path, *, detector: Path | None = DETECTOR
 
 
 def _stage_code(package: Path) -> None:
-    """The package's folder: its own two modules, and all that they import at their places below src."""
+    """Fill the package's folder: its own two modules, and everything that they import, in its place below src."""
     own = [_SOURCE / "light" / name for name in _OWN]
     files = {file: package / file.relative_to(_SOURCE) for file in needed_modules(own, _SOURCE)}
     files |= {file: package / file.name for file in own}
@@ -98,7 +98,7 @@ def _stage_code(package: Path) -> None:
 
 
 def _requirements() -> list[str]:
-    """What the repository asks for, of what prediction needs."""
+    """The repository's requirements, as far as prediction needs them."""
     found = []
     for file, names in _REQUIREMENTS.items():
         text = (_ROOT / file).read_text(encoding="utf-8")
@@ -119,7 +119,7 @@ def main() -> None:
     wheel = build_wheel(arguments.model_path, arguments.out, detector=detector)
     print(f"{wheel}: {wheel.stat().st_size / 1e6:.1f} MB; install it with python3 -m pip install {wheel}")
     if detector is None:
-        print("it takes crops and face boxes alone: for whole pictures run make detector, then make wheel again")
+        print("it takes only crops and face boxes: for whole pictures run make detector, then make wheel again")
 
 
 if __name__ == "__main__":

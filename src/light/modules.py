@@ -1,6 +1,6 @@
-"""The modules of `src` that a package needs, found by their imports, and their text under the package's name.
+"""The modules of `src` that a package needs, found by following imports, and their text under the package's name.
 
-Imports inside of functions are not followed: that is where code names what it can do without, such as PyTorch.
+Imports inside functions are not followed: code imports there what it can do without, such as PyTorch.
 """
 
 import ast
@@ -12,8 +12,8 @@ _IMPORT = re.compile(r"^(\s*(?:from|import) )src\b", re.MULTILINE)
 
 
 def needed_modules(starts: list[Path], source: Path) -> list[Path]:
-    """Files below the folder `source` (of the package src) that `starts` import, directly or not, with the packages
-    around them; starts themselves are left out. Sorted."""
+    """Files below the folder `source` (the package src) that `starts` import, directly or indirectly, including the
+    packages around them but not `starts` themselves; sorted."""
     found: set[Path] = set()
     waiting = list(starts)
     while waiting:
@@ -24,12 +24,12 @@ def needed_modules(starts: list[Path], source: Path) -> list[Path]:
 
 
 def renamed(text: str, package: str) -> str:
-    """A module's text whose imports from `src` come from the package."""
+    """A module's text, with imports from `src` changed to imports from the package."""
     return _IMPORT.sub(rf"\g<1>{package}", text)
 
 
 def imported(nodes: Iterable[ast.AST]) -> Iterator[tuple[str, ...]]:
-    """The names below src that these nodes of a module import, each in its parts, such as ("network", "heads")."""
+    """The names below src that these nodes of a module import, each as its parts, such as ("network", "heads")."""
     for node in nodes:
         if isinstance(node, ast.Import):
             names = [alias.name for alias in node.names]
@@ -41,12 +41,12 @@ def imported(nodes: Iterable[ast.AST]) -> Iterator[tuple[str, ...]]:
 
 
 def _at_import(file: Path) -> Iterator[tuple[str, ...]]:
-    """The names below src that a module imports when it is imported itself."""
+    """The names below src that a module imports at its top level."""
     return imported(ast.parse(file.read_text(encoding="utf-8")).body)
 
 
 def _files(name: tuple[str, ...], source: Path) -> Iterator[Path]:
-    """The module of a name, which may end with something inside of it, and the packages around it."""
+    """The module of a name, which may end with something inside that module, and the packages around it."""
     place = source
     for part in name:
         place = place / part
