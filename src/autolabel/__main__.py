@@ -26,7 +26,7 @@ _TRAIN_ONLY = (
 
 
 def parse_arguments() -> tuple[argparse.Namespace, argparse.Namespace]:
-    """Own flags, and those of train.py. Raises InputError for values outside of their range."""
+    """This command's own flags, and those of train.py. Raises InputError for values outside their range."""
     parser = Parser(
         prog="python3 -m src.autolabel",
         description="Label pictures by the models that they help to train, until the held-out NME no longer falls.",
@@ -36,7 +36,7 @@ def parse_arguments() -> tuple[argparse.Namespace, argparse.Namespace]:
     )
     parser.add_argument("--unlabeled", type=Path, help="folder of pictures without labels")
     parser.add_argument("--labeled", type=Path, required=True, help="folder of pictures with an annot.pkl")
-    parser.add_argument("--rounds", type=int, default=DEFAULTS.rounds, help="after the first, on human labels alone")
+    parser.add_argument("--rounds", type=int, default=DEFAULTS.rounds, help="after the first, on human labels only")
     parser.add_argument("--val_dir", type=Path, help="annotated folder that decides when to stop, never trained on")
     parser.add_argument(
         "--held_out", type=float, default=0.2, help="without --val_dir: share (from 1 on: count) of labels kept apart"
@@ -50,7 +50,7 @@ def parse_arguments() -> tuple[argparse.Namespace, argparse.Namespace]:
         "--finetune", type=float, default=DEFAULTS.finetune, help="later rounds' share of the length and learning rate"
     )
     parser.add_argument(
-        "--channel_shift", type=float, default=0.0, help="largest random shift of each color channel, of 255"
+        "--channel_shift", type=float, default=0.0, help="largest random shift of each color channel, out of 255"
     )
     parser.add_argument("--review", type=int, default=24, help="faces on the sheet of the least certain; 0 is none")
     parser.add_argument("--skip_broken", action="store_true", help="leave out broken labeled pictures, do not stop")

@@ -1,4 +1,4 @@
-"""How sure a network is of a face: do its predictions of mirrored, shifted and rotated views agree?"""
+"""How certain a network is of a face, by the agreement of its predictions for mirrored, shifted and rotated views."""
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -22,7 +22,7 @@ _DECODERS = 4  # threads that read pictures while the network predicts
 
 @dataclass(frozen=True)
 class View:
-    """A change of the network's input about its middle."""
+    """A transform of the network's input about its middle."""
 
     mirror: bool = False
     rotation: float = 0.0  # degrees, clockwise
@@ -35,8 +35,8 @@ class View:
         return np.column_stack([linear, 0.5 - linear @ [0.5, 0.5] + self.shift])
 
 
-# Shifts stay small, because a face that leaves the crop is labeled worse. Wide turns improve the mean more than turns
-# of 8 degrees do, and separate good labels from bad ones better.
+# Shifts stay small, because a face that leaves the crop is labeled worse. Wide rotations improve the mean more than
+# those of 8 degrees, and separate good labels from bad ones better.
 VIEWS = (
     View(),
     View(mirror=True),
@@ -51,7 +51,7 @@ VIEWS = (
 
 @dataclass(frozen=True)
 class Predictions:
-    """A network's predictions for N pictures; a broken picture has points of NaN and an infinite spread."""
+    """A network's predictions for N pictures; a broken picture has NaN as points and an infinite spread."""
 
     points_image: np.ndarray  # (N, 68, 2) mean over the views, pixels of each picture
     spread: np.ndarray  # (N, regions) mean distance of a view's points from that mean, percent of the face's size
@@ -64,7 +64,7 @@ class Predictions:
 
 
 def predict_pictures(model: LandmarkNet, paths: list[Path], *, batch_size: int = 64) -> Predictions:
-    """Predict all views of pictures; broken ones are marked and do not stop the others."""
+    """Predict all views of the pictures; broken pictures are marked and do not stop the others."""
     count = len(paths)
     points_image = np.full((count, FLIP_PERMUTATION.size, 2), np.nan)
     spread = np.full((count, len(REGIONS)), np.inf)

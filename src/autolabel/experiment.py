@@ -21,7 +21,7 @@ def compare(
 ) -> pd.DataFrame:
     """Train on the few labels and on all labels for as many steps as all rounds took together, and measure.
 
-    report_dir: an annotated folder to measure on as well; nothing is chosen by it. Writes `out/comparison.csv`:
+    report_dir: a further annotated folder to measure on; nothing is selected on it. Writes `out/comparison.csv`:
     model, faces, steps, and the NME with its 95 % interval over the faces, in percent, on each set of faces.
     """
     held_out = open_held_out(task, setup, out)
@@ -63,7 +63,7 @@ def compare(
 
 
 def _as_long(setup: Setup, faces: int, steps: int, times: float) -> dict[str, float]:
-    """The length of a schedule of so many steps or, with a time budget, of so many times the first round's budget."""
+    """The length of a schedule of `steps` steps or, with a time budget, of `times` times the first round's budget."""
     if setup.training.minutes > 0:
         return {"minutes": setup.training.minutes * times}
     return {"epochs": max(1, round(steps / (faces // setup.training.batch_size)))}

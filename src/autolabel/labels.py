@@ -1,4 +1,4 @@
-"""Labels that a network made: the mean over the views, and how certain it is."""
+"""Labels made by a network: the mean over its views, and how certain it is."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,15 +19,15 @@ _LEAST_LIMIT = 1e-6  # percent; keeps a ratio finite where all views agree exact
 
 @dataclass(frozen=True)
 class Labels:
-    """Labels of N pictures by one network, all of them; only the certain ones are to be trained on."""
+    """All labels of N pictures by one network; only the certain ones are trained on."""
 
-    points_image: np.ndarray  # (N, 68, 2) pixels of each picture; NaN where the picture is broken
+    points_image: np.ndarray  # (N, 68, 2) pixels of each picture; NaN if the picture is broken
     certainty: np.ndarray  # (N,) from 1 (all views agree) to 0 (broken); a label is certain from 0.5 on
     size: np.ndarray  # (N, 2) height and width of each picture in pixels
 
     @property
     def is_certain(self) -> np.ndarray:
-        """(N,) which labels are to be trained on."""
+        """(N,) which labels are trained on."""
         return self.certainty >= 0.5
 
     @property
@@ -42,7 +42,7 @@ class Labels:
 
 
 def load_labels(path: Path) -> Labels:
-    """Read what `save` wrote. Raises InputError where the file is missing or damaged."""
+    """Read what `save` wrote. Raises InputError if the file is missing or damaged."""
     try:
         with open_zip(path, most=_MOST_BYTES), np.load(path, allow_pickle=False) as content:
             labels = Labels(content["points_image"], content["certainty"], content["size"])
@@ -72,7 +72,7 @@ def label_pictures(
 
 
 def spread_limits(spread: np.ndarray, share: float) -> np.ndarray:
-    """The largest spread (regions,) of a certain face: `share` of the faces (N, regions) stay within it.
+    """The largest spread (regions,) of a certain face, within which `share` of the faces (N, regions) stay.
 
     Every region has its own limit, because views agree less on a jaw than on eyes.
     """

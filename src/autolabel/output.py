@@ -20,9 +20,9 @@ _SHEET_COLUMNS = 6
 
 
 def write_output(task: Task, rounds: list[Round], out: Path, *, review: int) -> None:
-    """Write `out/labels`, `out/best.pth.tar`, `out/review.csv` and `out/review.png` by the best round's model.
+    """Write `out/labels`, `out/best.pth.tar`, `out/review.csv` and `out/review.png` from the best round's model.
 
-    review: faces on the sheet, half of them the least certain labels, half the least certain pictures left out.
+    review: number of faces on the sheet, half of them the least certain labels kept, half the least certain left out.
     """
     number = best_round(rounds).round
     labels = load_labels(round_folder(out, number) / LABELS)
@@ -34,10 +34,10 @@ def write_output(task: Task, rounds: list[Round], out: Path, *, review: int) -> 
 
 
 def write_merged(folder: Path, task: Task, labels: Labels, *, number: int, since: np.ndarray) -> None:
-    """Write the human labels, untouched, and the certain pseudo-labels as one annotated folder with labels.csv.
+    """Write the unchanged human labels and the certain pseudo-labels as one annotated folder with labels.csv.
 
-    A pseudo-labeled picture whose name a human-labeled one has gets the prefix `pseudo_`. number: the round whose model
-    made the labels. since: (N,) the first round that was certain of each unlabeled picture.
+    A pseudo-labeled picture with the same name as a human-labeled one gets the prefix `pseudo_`. number: the round
+    whose model made the labels. since: (N,) the first round that was certain of each unlabeled picture.
     """
     human = [task.human, task.held_out] if task.is_held_out_labeled else [task.human]
     names = [str(name) for faces in human for name in faces.names]
@@ -46,7 +46,7 @@ def write_merged(folder: Path, task: Task, labels: Labels, *, number: int, since
     parts = [*human, pseudo] if pseudo else human
     names += _free_names(pseudo.names.tolist(), set(names)) if pseudo else []
     originals = [path for faces in parts for path in picture_paths(faces)]
-    shutil.rmtree(folder, ignore_errors=True)  # an earlier call's: it may hold pictures that are no longer certain
+    shutil.rmtree(folder, ignore_errors=True)  # an earlier call's may hold pictures that are no longer certain
     for name, path in zip(names, originals, strict=True):
         _link(path.resolve(), folder / name)
     table = pd.DataFrame(
@@ -64,7 +64,7 @@ def write_merged(folder: Path, task: Task, labels: Labels, *, number: int, since
 
 
 def write_review(out: Path, task: Task, labels: Labels, *, count: int) -> None:
-    """Write review.csv, every unlabeled picture from the least certain on, and review.png, a sheet of the worst."""
+    """Write review.csv, all unlabeled pictures beginning with the least certain, and review.png, a sheet of those."""
     order = np.argsort(labels.certainty, kind="stable")
     state = np.where(labels.is_certain, "kept", np.where(labels.is_broken, "broken", "left out"))
     table = pd.DataFrame(
@@ -91,7 +91,7 @@ def _first_certain(history: list[Labels]) -> np.ndarray:
 
 
 def _free_names(names: list[str], human: set[str]) -> list[str]:
-    """The names, those that a human-labeled picture has with a prefix. No two of `names` differ in case alone."""
+    """The names, with a prefix if a human-labeled picture has the same. No two of `names` differ only in case."""
     known, taken, free = set(map(folded, human)), set(map(folded, human | set(names))), []
     for name in names:
         if folded(name) in known:
@@ -103,7 +103,7 @@ def _free_names(names: list[str], human: set[str]) -> list[str]:
 
 
 def _link(source: Path, target: Path) -> None:
-    """A hard link where the disk allows, else a copy."""
+    """Make a hard link if the disk allows it, else a copy."""
     target.parent.mkdir(parents=True, exist_ok=True)
     try:
         os.link(source, target)

@@ -1,4 +1,4 @@
-"""The rounds: train, measure, label, train on the labels. A round's folder that holds round.json is finished."""
+"""The rounds: train, measure, label, train on the labels. A round is finished if its folder holds round.json."""
 
 import hashlib
 import json
@@ -29,7 +29,7 @@ class Settings:
 
     rounds: int = 4  # after the first, which sees human labels only
     accept: float = 0.9  # share of the held-out faces whose views would agree well enough for a label
-    copies: int = 8  # of each human label: longer epochs for few faces, and more weight than a pseudo-label has
+    copies: int = 8  # of each human label: longer epochs for few faces, and more weight than a pseudo-label's
     finetune: float = 0.5  # epochs (or minutes) and learning rate of a later round, as a share of the first one's
 
 
@@ -39,22 +39,22 @@ class Round:
 
     round: int
     human: int  # faces with human labels, each once
-    pseudo: int  # faces with labels by the round before
-    refined: int  # those that were already certain a round earlier
+    pseudo: int  # faces with labels by the previous round
+    refined: int  # of these, faces that were already certain one round earlier
     moved: float  # mean change of the refined labels, percent of the picture
     steps: int
     held_out_nme: float
-    certain_nme: float  # error of this round's labels of the held-out faces, where certain
-    uncertain_nme: float  # where not; the larger the gap, the better certainty separates good from bad
-    pseudo_nme: float  # true error of the pseudo-labels trained on, where hidden labels exist
-    left_out_nme: float  # the same of the labels that were not certain
+    certain_nme: float  # error of this round's certain labels of held-out faces
+    uncertain_nme: float  # error of its uncertain ones; a large gap means that certainty separates good from bad
+    pseudo_nme: float  # true error of the pseudo-labels trained on, if there are hidden labels
+    left_out_nme: float  # the same for the labels that were not certain
 
 
 def run_rounds(task: Task, setup: Setup, settings: Settings, out: Path) -> list[Round]:
     """Run the rounds until the held-out NME no longer falls; finished ones are read. Returns all of them.
 
     Writes `round_N/best.pth.tar`, `round_N/labels.npz` (labels of all unlabeled pictures by that model) and
-    `rounds.csv` into `out`. Raises InputError where `out` belongs to another run, or no label is certain.
+    `rounds.csv` into `out`. Raises InputError if `out` belongs to another run, or if no label is certain.
     """
     _claim(out, identity(task, setup, settings))
     held_out = open_held_out(task, setup, out)
@@ -75,7 +75,7 @@ def run_rounds(task: Task, setup: Setup, settings: Settings, out: Path) -> list[
 
 
 def identity(task: Task, setup: Setup, settings: Settings) -> str:
-    """What identifies a run, as JSON. The number of rounds is not part of it: a run may go on with more of them."""
+    """What identifies a run, as JSON. The number of rounds is not part of it, as a run may continue with more."""
     content = {
         "faces": task.fingerprint(),
         "model": to_dict(setup.model),
@@ -97,7 +97,7 @@ def human_copies(task: Task, settings: Settings) -> Faces:
 
 
 def round_folder(out: Path, number: int) -> Path:
-    """Where a round writes."""
+    """The folder of a round."""
     return out / f"round_{number}"
 
 
@@ -172,7 +172,7 @@ def _finetuning(training: TrainingConfig, share: float, number: int) -> Training
 
 
 def _refinement(labels: Labels | None, earlier: Labels | None) -> tuple[int, float]:
-    """How many labels were certain in the round before as well, and how far they moved, in percent of the picture."""
+    """How many labels were also certain in the previous round, and how far they moved, in percent of the picture."""
     if labels is None or earlier is None:
         return 0, float("nan")
     both = labels.is_certain & earlier.is_certain

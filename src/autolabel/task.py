@@ -1,4 +1,4 @@
-"""The faces of a run: labeled, unlabeled, and held out to decide when to stop. Refuses the challenge's own folders."""
+"""The faces of a run: labeled, unlabeled, and held out to decide when to stop; the challenge's folders are refused."""
 
 import hashlib
 from collections.abc import Iterable
@@ -14,13 +14,13 @@ from src.errors import InputError, about
 from src.files import read_bytes
 
 FORBIDDEN = ("aflw_test", "aflw_val")  # the challenge's measure: never trained on, not even by pseudo-labels
-_MOST_BYTES = 512_000_000  # of a picture: beyond any that can be read
-_NEIGHBORS = 10  # names that are drawn together: frames of one video have neighboring names
+_MOST_BYTES = 512_000_000  # of a picture: more than any readable one has
+_NEIGHBORS = 10  # names drawn together, because frames of one video have neighboring names
 
 
 @dataclass(frozen=True)
 class Task:
-    """The faces of a run."""
+    """A run's faces and how they are divided."""
 
     human: Faces  # to train on
     held_out: Faces  # labeled by people, never trained on
@@ -35,7 +35,7 @@ class Task:
         return [self.root / name for name in self.names]
 
     def pool(self, points_image: np.ndarray, rows: np.ndarray) -> Faces:
-        """Unlabeled pictures (a mask or indices) with labels out of points_image (N, 68, 2)."""
+        """Some of the unlabeled pictures (rows: a mask or indices) with their labels from points_image (N, 68, 2)."""
         return Faces(self.root, self.names[rows], points_image[rows])
 
     def fingerprint(self) -> str:
@@ -48,10 +48,10 @@ class Task:
 
 
 def open_task(unlabeled: Path, labeled: Path, *, val_dir: Path | None, held_out: float, seed: int) -> Task:
-    """Read the folders. Without `val_dir`, `held_out` (a share below 1, a count above) of the labels stays apart.
+    """Read the folders. Without `val_dir`, some labels are held out: a share of `held_out`, or from 1 on that many.
 
-    A picture that people have labeled never counts as unlabeled, wherever its copy lies. Raises InputError for missing,
-    empty or wrong folders and where unlabeled pictures are the challenge's own or those of `val_dir`.
+    A human-labeled picture never counts as unlabeled, wherever its copy lies. Raises InputError for missing, empty or
+    wrong folders, and if unlabeled pictures are the challenge's own or those of `val_dir`.
     """
     refuse_challenge(unlabeled, "unlabeled")
     refuse_challenge(labeled, "labeled")
@@ -74,7 +74,7 @@ def open_task(unlabeled: Path, labeled: Path, *, val_dir: Path | None, held_out:
 
 
 def hide_labels(labeled: Path, count: int, *, val_dir: Path | None, held_out: float, seed: int) -> Task:
-    """An experiment: `count` faces of an annotated folder keep their labels, the others' are hidden and measured."""
+    """An experiment: `count` faces of an annotated folder keep their labels; the others' are hidden to measure by."""
     refuse_challenge(labeled, "labeled")
     faces = _read_sorted(labeled)
     if val_dir:
@@ -92,10 +92,10 @@ def hide_labels(labeled: Path, count: int, *, val_dir: Path | None, held_out: fl
 
 
 def hide_pictures(labeled: Path, count: int, pictures: Path, *, held_out: float, seed: int) -> Task:
-    """An experiment with a shift of domain: `count` labels of one folder, pictures of another one, labels hidden.
+    """An experiment with a domain shift: `count` labels of one folder, and pictures of another with hidden labels.
 
-    held_out: share (from 1 on: count) of the pictures that keep their labels and decide when to stop: the question is
-    what labels from elsewhere are worth *there*. Raises InputError as `hide_labels` does, and where the folders share a
+    held_out: share (from 1 on: count) of these pictures that keep their labels and decide when to stop, as the question
+    is what labels from elsewhere are worth *there*. Raises InputError as `hide_labels` does, and if the folders share a
     picture.
     """
     refuse_challenge(labeled, "labeled")
@@ -110,7 +110,7 @@ def hide_pictures(labeled: Path, count: int, pictures: Path, *, held_out: float,
 
 
 def split_off(faces: Faces, held_out: float, *, seed: int) -> tuple[Faces, Faces]:
-    """Training and held-out faces. Neighbors by name are drawn together, so that videos are parted at few places."""
+    """Training and held-out faces. Neighbors by name are drawn together, so that few videos are divided."""
     count = round(held_out * len(faces)) if held_out < 1 else round(held_out)
     if not 0 < count < len(faces):
         raise InputError(f"held_out: expected 1 to {len(faces) - 1} of the {len(faces)} labeled faces, found {count}")
@@ -121,12 +121,12 @@ def split_off(faces: Faces, held_out: float, *, seed: int) -> tuple[Faces, Faces
 
 
 def picture_paths(faces: Faces) -> list[Path]:
-    """The picture of every face."""
+    """The path of every face's picture."""
     return [faces.path(row) for row in range(len(faces))]
 
 
 def refuse_challenge(folder: Path, kind: str) -> None:
-    """Raise InputError where a folder is, or lies in, one that the challenge measures by."""
+    """Raise InputError if a folder is, or lies in, one that the challenge measures by."""
     found = {part.lower() for path in (folder.absolute(), folder.resolve()) for part in path.parts}
     for name in FORBIDDEN:
         if name in found:
@@ -141,7 +141,7 @@ def _read_sorted(folder: Path) -> Faces:
 
 
 def _hashes(paths: Iterable[Path]) -> dict[str, Path]:
-    """The first picture of each content."""
+    """The first picture with each content, by its hash."""
     found = {}
     for path in paths:
         try:

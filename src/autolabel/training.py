@@ -1,4 +1,4 @@
-"""One training run of auto-labeling, by the functions that train.py uses; an interrupted one is resumed."""
+"""One training run of auto-labeling, with the functions that train.py uses; an interrupted one is resumed."""
 
 import shutil
 from collections.abc import Sequence
@@ -41,7 +41,7 @@ class Trained:
 
 
 def open_faces(sources: Sequence[Path | Faces], out: Path, setup: Setup) -> PreparedFaces:
-    """Prepare annotated faces as training reads them."""
+    """Prepare annotated faces for training and open them."""
     prepare(sources, out, image_size=SQUARE_SIZE, skip_broken=setup.skip_broken)
     return load_prepared(out)
 
@@ -55,9 +55,9 @@ def train_on(
     training: TrainingConfig,
     init: Path | None,
 ) -> Trained:
-    """Train on annotated faces; leaves `folder/best.pth.tar`, `summary.csv` and `train.logs`. Finished, it is read.
+    """Train on annotated faces; leaves `folder/best.pth.tar`, `summary.csv` and `train.logs`. A finished run is read.
 
-    Raises InputError for unusable faces or settings, KeyboardInterrupt after Ctrl-C, which saves a snapshot first.
+    Raises InputError for unusable faces or settings, and KeyboardInterrupt after Ctrl-C, which saves a snapshot first.
     """
     trained = load_record(folder / _RECORD, Trained)
     with alone_in(folder):
@@ -78,5 +78,5 @@ def train_on(
             trained = Trained(result.best_nme, int(pd.read_csv(folder / "summary.csv")["step"].iloc[-1]))
             save_record(folder / _RECORD, asdict(trained))
         remove_snapshots(folder)
-        shutil.rmtree(folder / "prepared", ignore_errors=True)  # a kill may have come in between
+        shutil.rmtree(folder / "prepared", ignore_errors=True)  # also after a kill between training and this line
     return trained
