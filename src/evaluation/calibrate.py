@@ -126,7 +126,7 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--model_path", type=Path, default="best.pth.tar", help=".pth.tar, .onnx or .tflite")
     parser.add_argument("--convention", metavar="NAME", help="annotation scheme, one that the model holds (its own)")
     parser.add_argument("--held_out", type=Path, metavar="PREPARED", help="fit on a tenth of these faces instead")
-    parser.add_argument("--only", nargs="+", default=[], metavar="NAME", help="those whose names begin with it (all)")
+    parser.add_argument("--only", nargs="+", default=[], metavar="NAME", help="beginnings of their names (all)")
     parser.add_argument("--faces", type=int, default=400, help="rendered faces to fit on")
     parser.add_argument("--looks", type=int, choices=(2, 3), default=3, help="at each face")
     parser.add_argument("--check_on", type=Path, help="folder of pictures with an annot.pkl, to test the fit on")
@@ -157,8 +157,7 @@ def main() -> None:
             render_faces(rendered, arguments.faces, seed=_SEED)
             fitted_on, found = "rendered, fitted on", measure(runtime, rendered, **options)
     measured = {fitted_on: found}
-    disagreements, errors = found
-    calibration = fit_calibration(disagreements, errors < LIMIT)
+    calibration = fit_calibration(found[0], found[1] < LIMIT)
     if arguments.check_on:
         measured[arguments.check_on.name] = measure(runtime, arguments.check_on, looks=looks)
     print(f"Calibration(intercept={calibration.intercept:.2f}, slope={calibration.slope:.2f})")
@@ -166,10 +165,10 @@ def main() -> None:
     for name, (disagreements, errors) in measured.items():
         is_good = errors < LIMIT
         score = calibration.score(disagreements)
-        bins[f"{name} (n={len(score)})"] = found = reliability(score, is_good)
+        bins[f"{name} (n={len(score)})"] = fifths = reliability(score, is_good)
         print(f"{name}: {len(score)} faces, mean score {score.mean():.3f}, NME below {LIMIT:g} %: {is_good.mean():.3f}")
-        print(f"  calibration error {calibration_error(found):.3f}; score -> share of good predictions, in fifths:")
-        print("  " + ", ".join(f"{part.score:.2f} -> {part.good:.2f}" for part in found))
+        print(f"  calibration error {calibration_error(fifths):.3f}; score -> share of good predictions, in fifths:")
+        print("  " + ", ".join(f"{part.score:.2f} -> {part.good:.2f}" for part in fifths))
     with atomic_path(arguments.out) as temporary:
         reliability_diagram(bins).savefig(temporary, format="png")
     print(arguments.out)

@@ -103,7 +103,7 @@ def compare(first: Runtime, second: Runtime, faces: PreparedFaces, *, looks: int
 def add_faces_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the flags that say which faces have labels in the other convention."""
     parser.add_argument("prepared", type=Path, help="a prepared folder with labels of that convention")
-    parser.add_argument("--only", nargs="+", default=[], metavar="NAME", help="faces whose names begin with it (all)")
+    parser.add_argument("--only", nargs="+", default=[], metavar="NAME", help="beginnings of their names (all)")
     parser.add_argument("--convention", default=CONVENTION, metavar="NAME", help="the convention's name")
     parser.add_argument("--model_path", type=Path, default="best.pth.tar", help="a model file")
 
