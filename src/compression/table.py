@@ -35,7 +35,7 @@ from src.predict.runtimes import open_model
 from src.visualization.training import pareto
 
 BASELINE = "MobileNetV3-large at 384 px"
-_COSTS = {"megabytes": "MB", "ms_1": "ms per picture, one thread", "ms_2": "ms a picture, two threads"}
+_COSTS = {"megabytes": "MB", "ms_1": "ms per picture, one thread", "ms_2": "ms per picture, two threads"}
 
 
 @dataclass(frozen=True)
@@ -131,7 +131,8 @@ def _plot(table: pd.DataFrame, faces: int) -> Figure:
     shown = table[table["nme"].notna()].copy()
     shown["name"] = (shown["model"] + " " + shown["form"]).str.strip()
     shown["nme_std"] = ((shown["nme_high"] - shown["nme_low"]) / 2).fillna(0.0)
-    return pareto(shown, _COSTS, name="name", title=f"Forms of a model (n = {faces} validation faces, 95 % intervals)")
+    title = f"Forms of a model (n = {faces} validation faces)"
+    return pareto(shown, _COSTS, name="name", title=title, note="whisker: 95 % interval over the faces")
 
 
 if __name__ == "__main__":

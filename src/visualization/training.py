@@ -38,11 +38,18 @@ def learning_curves(
 
 
 def pareto(
-    table: pd.DataFrame, costs: Mapping[str, str], *, name: str, title: str, mean_face: float | None = None
+    table: pd.DataFrame,
+    costs: Mapping[str, str],
+    *,
+    name: str,
+    title: str,
+    mean_face: float | None = None,
+    note: str = SPREAD.format("marker"),
 ) -> Figure:
     """Error against each cost, one panel per cost, with its Pareto front.
 
-    table: one row per model with columns `name`, "nme", "nme_std" and the costs. costs: column -> label of the axis.
+    table: one row per model with columns `name`, "nme", "nme_std" (the whiskers, which `note` explains) and the costs.
+    costs: column -> label of the axis.
     """
     with figure(width=1.8 + 3.8 * len(costs), height=4.4, columns=len(costs)) as (drawing, axes):
         for panel, (column, label) in zip(np.atleast_1d(axes), costs.items(), strict=True):
@@ -56,7 +63,7 @@ def pareto(
             panel.set_xlim(left=0)
         drawing.suptitle(title, fontsize=11)
         legend_beside(np.atleast_1d(axes)[-1])
-        caption(drawing, SPREAD.format("marker"))
+        caption(drawing, note)
     return drawing
 
 
