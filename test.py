@@ -1,4 +1,4 @@
-"""Predict a folder of face pictures with any checkpoint, and write and check the challenge's solution.txt."""
+"""Predict a folder of face pictures with any model file, and write and check the challenge's solution.txt."""
 
 import argparse
 import time
@@ -26,6 +26,7 @@ from src.network.stored import read_config
 from src.pose import fit_pose
 from src.predict.inference import predict_folder
 from src.predict.looks import MOST_LOOKS
+from src.predict.runtimes import EXPORTED, Runtime, open_model
 from src.predict.submission import check_solution, write_solution
 from src.visualization.sheet import contact_sheet, save_picture
 
@@ -35,7 +36,9 @@ LOOKS_HELP = "looks at each face, later ones upright and enlarged (3, but 1 if t
 
 def parse_arguments() -> argparse.Namespace:
     parser = Parser(description=__doc__)
-    parser.add_argument("--model_path", type=Path, default="best.pth.tar", help="a model file or a snapshot")
+    parser.add_argument(
+        "--model_path", type=Path, default="best.pth.tar", help=".pth.tar (also a snapshot), .onnx or .tflite"
+    )
     parser.add_argument("--convention", metavar="NAME", help="annotation scheme, one that the model holds (its own)")
     parser.add_argument("--test_dataroot", type=Path, help=f"folder of pictures ({TEST_DATA})")
     parser.add_argument("--out_dir", type=Path, default="output")
@@ -76,13 +79,23 @@ def main() -> None:
     if arguments.batch_size < 1 or arguments.preview < 0:
         raise InputError("expected --batch_size of at least 1 and --preview of at least 0")
     check_writable(arguments.out_dir)  # before the work, not after it
-    model, content = load_model(arguments.model_path, choose_device(arguments.device), convention=arguments.convention)
-    print(f"{arguments.model_path}: {describe_model(model, content)}")
+    model, description, most_looks = open_described(arguments)
+    print(f"{arguments.model_path}: {description}")
     true_points = read_truth(arguments.annotations, arguments.test_dataroot, arguments.frame)
-    knows_sizes = read_config(TrainingConfig, content["training"]).augmentation.scale > 0
-    looks = 1 if arguments.flip else arguments.looks or (MOST_LOOKS if knows_sizes else 1)
+    looks = 1 if arguments.flip else arguments.looks or most_looks
     with alone_in(arguments.out_dir):
         predict(model, arguments, looks=looks, true_points=true_points)
+
+
+def open_described(arguments: argparse.Namespace) -> tuple[LandmarkNet | Runtime, str, int]:
+    """The model of --model_path, its description, and the number of looks unless a flag says otherwise."""
+    path, device, convention = arguments.model_path, arguments.device, arguments.convention
+    if path.suffix in EXPORTED:
+        runtime = open_model(path, device=device, convention=convention)
+        return runtime, f"an exported file, {path.stat().st_size / 1e6:.2f} MB", MOST_LOOKS
+    model, content = load_model(path, choose_device(device), convention=convention)
+    knows_sizes = read_config(TrainingConfig, content["training"]).augmentation.scale > 0
+    return model, describe_model(model, content), MOST_LOOKS if knows_sizes else 1
 
 
 def read_truth(annotations: Path | None, folder: Path, frame: str | None) -> dict[str, np.ndarray] | None:
@@ -130,7 +143,11 @@ def describe_model(model: LandmarkNet, content: dict) -> str:
 
 
 def predict(
-    model: LandmarkNet, arguments: argparse.Namespace, *, looks: int, true_points: dict[str, np.ndarray] | None
+    model: LandmarkNet | Runtime,
+    arguments: argparse.Namespace,
+    *,
+    looks: int,
+    true_points: dict[str, np.ndarray] | None,
 ) -> None:
     """Write the solution and its preview, and print the errors of pictures with known true points."""
     start = time.perf_counter()

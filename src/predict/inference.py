@@ -1,4 +1,4 @@
-"""Inference by a PyTorch network: points in the unit square for squares, in pixels for the pictures of a folder."""
+"""Inference: points in the unit square for squares, in pixels for the pictures of a folder."""
 
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -14,7 +14,8 @@ from src.datasets.pictures import SQUARE_SIZE, read_square
 from src.errors import InputError, about
 from src.geometry import apply_affine, crop_affine, invert_affine
 from src.network.model import LandmarkNet
-from src.predict.looks import combine, look, look_mirrored
+from src.predict.looks import Predict, SecondLook, Squares, combine, look, look_mirrored
+from src.predict.runtimes import Runtime
 from src.predict.submission import check_column
 from src.transforms import crop_batch
 
@@ -27,16 +28,16 @@ def predict_unit(network: LandmarkNet, squares: Tensor, *, flip: bool = False, l
     """
     if flip and looks > 1:
         raise InputError(f"expected flip averaging or {looks} looks, found both; the second look is mirrored")
-    predict = partial(_predict_once, network)
-    second_look = network.config.second_look
-    points_unit = combine(look(predict, squares, looks, second_look=second_look), second_look)
-    return (points_unit + look_mirrored(predict, squares)) / 2 if flip else points_unit
+    return _look(partial(_predict_once, network), squares, network.config.second_look, flip=flip, looks=looks)
 
 
 def predict_folder(
-    network: LandmarkNet, folder: str | Path, *, batch_size: int = 64, flip: bool = False, looks: int = 1
+    model: LandmarkNet | Runtime, folder: str | Path, *, batch_size: int = 64, flip: bool = False, looks: int = 1
 ) -> tuple[list[str], np.ndarray, np.ndarray]:
-    """Predict every picture of a folder on all of PyTorch's threads. flip, looks: as in `predict_unit`.
+    """Predict every picture of a folder on all of PyTorch's threads.
+
+    model: a network in evaluation mode, or an exported file opened by `src.predict.runtimes.open_model`. flip, looks:
+    as in `predict_unit`.
 
     Returns sorted names, points_image (N, 68, 2) in pixels of each picture, and size (N, 2) = height, width.
     Raises InputError for an empty folder, a broken picture, and a name that solution.txt cannot carry.
@@ -48,8 +49,11 @@ def predict_folder(
 
     def predict(batch: list[str]) -> tuple[np.ndarray, np.ndarray]:
         squares, affine, size = _read_squares(Path(folder), batch)
-        device = next(network.parameters()).device
-        points_unit = predict_unit(network, torch.from_numpy(squares).to(device), flip=flip, looks=looks)
+        if isinstance(model, LandmarkNet):
+            on_device = torch.from_numpy(squares).to(next(model.parameters()).device)
+            points_unit = predict_unit(model, on_device, flip=flip, looks=looks)
+        else:
+            points_unit = _look(model.predict_unit, squares, model.config.second_look, flip=flip, looks=looks)
         return apply_affine(invert_affine(affine), points_unit), size
 
     try:
@@ -66,6 +70,11 @@ def predict_folder(
         torch.set_num_threads(threads)  # a worker's setting applies to the whole process
     points_image, sizes = zip(*results, strict=True)
     return names, np.concatenate(points_image), np.concatenate(sizes)
+
+
+def _look(predict: Predict, squares: Squares, second_look: SecondLook, *, flip: bool, looks: int) -> np.ndarray:
+    points_unit = combine(look(predict, squares, looks, second_look=second_look), second_look)
+    return (points_unit + look_mirrored(predict, squares)) / 2 if flip else points_unit
 
 
 @torch.inference_mode()

@@ -17,6 +17,8 @@ from src.predict.exported_files import onnx_metadata, open_onnx, open_tflite, ru
 from src.predict.looks import look, look_tilted
 from src.predict.resampling import crop_batch
 
+EXPORTED = (".onnx", ".tflite")  # endings of files that need no PyTorch
+
 
 class Runtime(Protocol):
     """An opened model file, or a network in memory (`src.predict.torch_runtime`)."""
@@ -40,7 +42,7 @@ def open_model(
     path = Path(path)
     if path.suffix in (".tar", ".pth", ".pt"):
         return _open_checkpoint(path, threads, device, convention)
-    if path.suffix not in (".onnx", ".tflite"):
+    if path.suffix not in EXPORTED:
         raise InputError(f"{path}: expected a model file that ends in .pth.tar, .onnx or .tflite")
     if device not in ("cpu", "auto"):
         raise InputError(f"{path}: expected the device cpu for an exported file, found {device}; give a .pth.tar file")

@@ -12,6 +12,7 @@ from PIL import Image
 from stand_in import distinct_points, gaussian_dot
 
 from src.errors import InputError
+from src.export.onnx_file import export_onnx
 from src.network import checkpoint
 from src.predict import inference
 from src.predict.inference import predict_folder
@@ -253,3 +254,20 @@ def test_a_model_trained_on_faces_of_many_sizes_looks_again(
     torch.save(content, tmp_path / "rigid.pth.tar")
     outcome = run("test.py", "--model_path", tmp_path / "rigid.pth.tar", *where[2:], "--preview", 0)
     assert "looks at each: 1" in outcome.out, outcome
+
+
+@pytest.mark.parametrize("looks", [1, 3])
+def test_an_exported_file_predicts_a_folder_as_its_checkpoint_does(
+    looks: int, trained: Run, challenge: Path, tmp_path: Path
+) -> None:
+    exported = tmp_path / "model.onnx"
+    export_onnx(checkpoint.load_model(trained.best)[0], exported)
+    solutions = []
+    for path in (trained.best, exported):
+        flags = ("--test_dataroot", challenge / "aflw_test", "--out_dir", tmp_path / path.suffix, "--preview", 0)
+        outcome = run("test.py", "--model_path", path, "--looks", looks, *flags)
+        assert outcome.code == 0, outcome
+        solutions.append(read_solution(tmp_path / path.suffix / "solution.txt"))
+    assert "model.onnx: an exported file, " in outcome.out
+    assert solutions[0][0] == solutions[1][0]
+    np.testing.assert_allclose(solutions[0][1], solutions[1][1], atol=0.05)  # pixels of 96
