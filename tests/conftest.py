@@ -1,6 +1,7 @@
 """Shared fixtures, made once a session: small annotated faces, their prepared folders, a short training run."""
 
 import os
+import signal
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from stand_in import write_faces
 
 torch.set_num_threads(1)  # the networks are tiny, and the same number of threads makes the same weights
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # of the processes that tests start
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs, and what they start, ignore it
 
 
 @dataclass(frozen=True)
