@@ -7,7 +7,7 @@ from src.datasets.prepared import PreparedFaces
 from src.geometry import apply_affine, invert_affine
 from src.metrics import point_errors
 from src.network.model import LandmarkNet
-from src.predict.looks import look_mirrored
+from src.predict.looks import look_and_combine
 from src.predict.runtimes import Runtime
 from src.predict.torch_runtime import TorchRuntime
 
@@ -25,8 +25,7 @@ def evaluate(
     parts = []
     for start in range(0, len(faces), batch_size):
         squares = np.array(faces.images[start : start + batch_size])
-        points_unit = runtime.predict_unit(squares)
-        parts.append((points_unit + look_mirrored(runtime.predict_unit, squares)) / 2 if flip else points_unit)
+        parts.append(look_and_combine(runtime.predict_unit, squares, flip=flip))
     return unit_errors(np.concatenate(parts), faces)
 
 

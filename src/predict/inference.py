@@ -11,10 +11,10 @@ from torch import Tensor
 from src.command_line import progress
 from src.datasets.listing import list_pictures
 from src.datasets.pictures import SQUARE_SIZE, read_square
-from src.errors import InputError, about
+from src.errors import about
 from src.geometry import apply_affine, crop_affine, invert_affine
 from src.network.model import LandmarkNet
-from src.predict.looks import Predict, SecondLook, Squares, combine, look, look_mirrored
+from src.predict.looks import look_and_combine
 from src.predict.runtimes import Runtime
 from src.predict.submission import check_column
 from src.transforms import crop_batch
@@ -26,9 +26,8 @@ def predict_unit(network: LandmarkNet, squares: Tensor, *, flip: bool = False, l
     flip: average the prediction with that for the mirrored picture. looks: 1, 2 or 3, as in `src.predict.looks`. The
     caller sets `network.eval()`. Raises InputError for flip with several looks.
     """
-    if flip and looks > 1:
-        raise InputError(f"expected flip averaging or {looks} looks, found both; the second look is mirrored")
-    return _look(partial(_predict_once, network), squares, network.config.second_look, flip=flip, looks=looks)
+    predict = partial(_predict_once, network)
+    return look_and_combine(predict, squares, looks, second_look=network.config.second_look, flip=flip)
 
 
 def predict_folder(
@@ -53,7 +52,8 @@ def predict_folder(
             on_device = torch.from_numpy(squares).to(next(model.parameters()).device)
             points_unit = predict_unit(model, on_device, flip=flip, looks=looks)
         else:
-            points_unit = _look(model.predict_unit, squares, model.config.second_look, flip=flip, looks=looks)
+            second_look = model.config.second_look
+            points_unit = look_and_combine(model.predict_unit, squares, looks, second_look=second_look, flip=flip)
         return apply_affine(invert_affine(affine), points_unit), size
 
     try:
@@ -70,11 +70,6 @@ def predict_folder(
         torch.set_num_threads(threads)  # a worker's setting applies to the whole process
     points_image, sizes = zip(*results, strict=True)
     return names, np.concatenate(points_image), np.concatenate(sizes)
-
-
-def _look(predict: Predict, squares: Squares, second_look: SecondLook, *, flip: bool, looks: int) -> np.ndarray:
-    points_unit = combine(look(predict, squares, looks, second_look=second_look), second_look)
-    return (points_unit + look_mirrored(predict, squares)) / 2 if flip else points_unit
 
 
 @torch.inference_mode()

@@ -60,6 +60,25 @@ def combine(found: Sequence[np.ndarray] | np.ndarray, second_look: SecondLook) -
     return np.average(found, axis=0, weights=[1 - weight, *[weight] * (len(found) - 1)] if len(found) > 1 else None)
 
 
+def look_and_combine(
+    predict: Predict,
+    squares: Squares,
+    looks: int = 1,
+    *,
+    second_look: SecondLook = ModelConfig.second_look,
+    flip: bool = False,
+) -> np.ndarray:
+    """points_unit (B, K, 2) of squares (B, S, S, 3) uint8: what `look` finds, combined.
+
+    flip: average one look with one at the mirrored pictures. Raises InputError as `look` does, and for flip with
+    several looks.
+    """
+    if flip and looks > 1:
+        raise InputError(f"expected flip averaging or {looks} looks, found both; the second look is mirrored")
+    points_unit = combine(look(predict, squares, looks, second_look=second_look), second_look)
+    return (points_unit + look_mirrored(predict, squares)) / 2 if flip else points_unit
+
+
 def look_mirrored(predict: Predict, squares: Squares) -> np.ndarray:
     """points_unit (B, K, 2) of squares (B, S, S, 3), found in their mirror images."""
     found = predict(np.ascontiguousarray(squares[:, :, ::-1]) if isinstance(squares, np.ndarray) else squares.flip(2))

@@ -107,9 +107,11 @@ class Search:
             views.append(turned.points_image)
             disagreements.append(seen.tilted_disagreement(np.arange(len(rows))))
         side = np.array([view_of_box(regions[i].box, regions[i].kind)[2] for i in rows])
-        doubts = doubt(np.stack(disagreements), np.stack(views), side)  # (4, M)
+        points_image = np.stack(views)  # (4, M, 68, 2)
+        doubts = doubt(np.stack(disagreements), points_image, side)  # (4, M)
         best, columns = best_quarter(doubts), np.arange(len(rows))
-        found.points_image[rows], found.score[rows] = np.stack(views)[best, columns], self.score(doubts[best, columns])
+        found.points_image[rows] = points_image[best, columns]
+        found.score[rows] = self.score(doubts[best, columns])
         found.roll[rows] += np.array([0.0, *QUARTERS])[best]
         return found
 
