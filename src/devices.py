@@ -40,6 +40,11 @@ def choose_device(name: str) -> torch.device:
     return device
 
 
+def device_name(device: torch.device) -> str:
+    """What a report calls a device: the GPU's model, or CPU."""
+    return torch.cuda.get_device_name(device) if device.type == "cuda" else "CPU"
+
+
 def set_threads(threads: int) -> None:
     """Set the number of PyTorch's threads; 0 leaves the choice to PyTorch."""
     if threads:

@@ -8,7 +8,7 @@ import pandas as pd
 import torch
 
 from src.datasets.prepared import load_prepared, prepare
-from src.devices import choose_device
+from src.devices import choose_device, device_name
 from src.errors import InputError
 from src.evaluation.evaluate import unit_errors
 from src.files import write_text
@@ -23,11 +23,9 @@ _VALIDATION_SEED = 10_000  # far from every training seed
 
 def describe_machine(seeds: int | list[int]) -> str:
     """Versions, device and seeds, which are the first line of a notebook's output."""
-    device = choose_device("auto")
-    name = torch.cuda.get_device_name(device) if device.type == "cuda" else "CPU"
     versions = f"Python {platform.python_version()}, PyTorch {torch.__version__}, NumPy {np.__version__}"
     listed = ", ".join(map(str, np.atleast_1d(seeds)))
-    return f"{versions}, pandas {pd.__version__}; device: {name}; seed: {listed}"
+    return f"{versions}, pandas {pd.__version__}; device: {device_name(choose_device('auto'))}; seed: {listed}"
 
 
 def open_data(

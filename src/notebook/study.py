@@ -15,6 +15,7 @@ import hashlib
 import io
 import json
 import time
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager, redirect_stdout
 from dataclasses import dataclass, fields, replace
@@ -29,7 +30,7 @@ import torch
 from src.command_line import progress
 from src.config import ModelConfig, TrainingConfig, to_dict
 from src.datasets.prepared import PreparedFaces, load_prepared
-from src.devices import choose_device, end_with_parent, process_pool, signals_blocked
+from src.devices import choose_device, device_name, end_with_parent, process_pool, signals_blocked
 from src.errors import InputError
 from src.evaluation.evaluate import evaluate
 from src.files import alone_in
@@ -108,7 +109,16 @@ class Trained:
     @property
     def cpu_seconds(self) -> float:
         """Processor time of the whole run; older results, which lack it, give the time spent in steps."""
-        return json.loads((self.run.folder / _RESULT).read_text(encoding="utf-8")).get("cpu_seconds", self.seconds)
+        return self._stored.get("cpu_seconds", self.seconds)
+
+    @property
+    def device(self) -> str:
+        """Name of the device that trained it; older results, which lack it, are of a CPU."""
+        return self._stored.get("device", device_name(torch.device("cpu")))
+
+    @cached_property
+    def _stored(self) -> dict:
+        return json.loads((self.run.folder / _RESULT).read_text(encoding="utf-8"))
 
     @cached_property
     def history(self) -> pd.DataFrame:
@@ -165,7 +175,10 @@ def cost(trained: Iterable[Trained]) -> str:
     runs = {one.run.folder: one for one in trained}.values()
     hours = sum(one.cpu_seconds for one in runs) / 3600
     steps = sum(one.steps for one in runs)
-    return f"{COST}{len(runs)} training runs, {steps:,} steps, {hours:.2g} CPU-hours; finished runs are kept."
+    devices = ", ".join(f"{count} on {name}" for name, count in Counter(one.device for one in runs).most_common())
+    return (
+        f"{COST}{len(runs)} training runs ({devices}), {steps:,} steps, {hours:.2g} CPU-hours; finished runs are kept."
+    )
 
 
 def draw_faces(faces: PreparedFaces, count: int, *, seed: int) -> PreparedFaces:
@@ -214,7 +227,7 @@ def _train(run: Run, folder: Path, device: torch.device) -> None:
             return
         with redirect_stdout(io.StringIO()), _processor_time(folder):  # what it prints is also in train.logs
             train_in(folder, network, training, validation, config=run.training, device=device)
-        _finish(run, folder, len(training))
+        _finish(run, folder, faces=len(training), device=device)
 
 
 @contextmanager
@@ -232,7 +245,7 @@ def _read_seconds(folder: Path) -> float:
     return json.loads(path.read_text(encoding="utf-8"))["cpu_seconds"] if path.is_file() else 0.0
 
 
-def _finish(run: Run, folder: Path, faces: int) -> None:
+def _finish(run: Run, folder: Path, *, faces: int, device: torch.device) -> None:
     """Turn the last snapshot into the model file and the result, and remove what only training needs."""
     snapshot = load_snapshot(folder)
     state, history = snapshot["trainer"], snapshot["history"]
@@ -253,6 +266,7 @@ def _finish(run: Run, folder: Path, faces: int) -> None:
         "cpu_seconds": _read_seconds(folder),
         "trained_faces": faces,
         "torch": torch.__version__,
+        "device": device_name(device),
         "run": run.identity(),
     }
     save_record(folder / _RESULT, result)

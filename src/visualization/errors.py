@@ -15,11 +15,11 @@ from src.visualization.style import (
     PERCENT,
     caption,
     color,
-    colors,
     figure,
     legend_beside,
     mark_mean_face,
     plot_style,
+    plot_styles,
 )
 from src.visualization.training import SPREAD
 
@@ -144,7 +144,7 @@ def bars_with_spread(
         grid = np.atleast_1d(grid)
         for axes, (condition, table) in zip(grid, tables.items(), strict=True):
             _, mean, spread = table.columns[:3]
-            how = {"color": colors(list(names)), "ecolor": "0.4", "capsize": 3}
+            how = {"color": [style["color"] for style in plot_styles(names).values()], "ecolor": "0.4", "capsize": 3}
             axes.barh(range(len(names)), table[mean], xerr=table[spread], **how)
             axes.set(title=condition, xlabel=NME)
             axes.set_yticks(range(len(names)), names if axes is grid[0] else [""] * len(names))

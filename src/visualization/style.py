@@ -3,7 +3,7 @@
 Colors are those of Okabe and Ito ("Color Universal Design", 2008), which color-blind readers can distinguish.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from itertools import count
 
@@ -23,6 +23,7 @@ NME = f"NME ({PERCENT})"  # label of axes that show it
 _COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#8C6BB1")
 _MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
 _LINES = ("-", "--", "-.", ":", (0, (5, 1)), (0, (3, 1, 1, 1)), (0, (1, 1)), (0, (7, 2, 1, 2)))
+_FAR = 2.0  # times the highest error in a plot
 _SETTINGS = {
     "figure.dpi": 110,
     "figure.constrained_layout.use": True,
@@ -61,8 +62,9 @@ def color(name: str, position: int = 0) -> str:
     return str(plot_style(name, position)["color"])
 
 
-def colors(names: Sequence[str]) -> list[str]:
-    """Different colors for the names in one plot: a name's fixed one, else its position's, else the next one unused."""
+def plot_styles(names: Iterable[str]) -> dict[str, dict[str, object]]:
+    """Different styles for the names in one plot: a name's fixed one, else its position's, else the next one unused."""
+    names = list(dict.fromkeys(names))
     own = {_PLACES[name] for name in names if name in _PLACES}
     kept = {position for position, name in enumerate(names) if name not in _PLACES and position not in own}
     left = (place for place in count() if place not in own | kept)
@@ -70,17 +72,23 @@ def colors(names: Sequence[str]) -> list[str]:
         _PLACES[name] if name in _PLACES else position if position in kept else next(left)
         for position, name in enumerate(names)
     ]
-    return [str(_style_at(place)["color"]) for place in places]
+    return {name: _style_at(place) for name, place in zip(names, places, strict=True)}
 
 
 def mark_mean_face(axes: Axes, nme: float | None, *, along: str = "y", of: str = "") -> None:
-    """A line across the plot at the error of the mean face, that of a network that has learned nothing.
+    """A line across what is already plotted, at the error of the mean face: that of a network that has learned nothing.
 
-    nme: percent; None draws nothing. along: the axis that shows the error, x or y. of: a note on which faces it is of.
+    Where it lies so far off that the line would squeeze the rest, only the legend names it. nme: percent; None draws
+    nothing. along: the axis that shows the error, x or y. of: a note on which faces it is of.
     """
-    if nme is not None:
+    if nme is None:
+        return
+    label, highest = f"mean face{of} ({nme:.2f})", axes.dataLim.y1 if along == "y" else axes.dataLim.x1
+    if nme > _FAR * highest:
+        axes.plot([], [], linestyle="none", label=f"{label},\noff the axis")
+    else:
         draw = axes.axhline if along == "y" else axes.axvline
-        draw(nme, color="0.35", linestyle=(0, (6, 3)), linewidth=1.2, zorder=1, label=f"mean face{of} ({nme:.2f})")
+        draw(nme, color="0.35", linestyle=(0, (6, 3)), linewidth=1.2, zorder=1, label=label)
 
 
 def caption(drawing: Figure, text: str) -> None:

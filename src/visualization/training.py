@@ -8,7 +8,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 from scipy.stats import linregress, t
 
-from src.visualization.style import NME, caption, color, figure, legend_beside, mark_mean_face, plot_style
+from src.visualization.style import NME, caption, figure, legend_beside, mark_mean_face, plot_style, plot_styles
 
 SPREAD = "{}: mean over the seeds; whisker: one standard deviation to each side"
 _LEAST_SIZES, _LEAST_RUNS = 3, 2  # sizes, and runs of each, that a power law is fitted to
@@ -23,14 +23,16 @@ def learning_curves(
     mean_face: the mean face's NME in percent, drawn as a level, here and in the other figures.
     """
     with figure(width=8.2) as (drawing, axes):
-        for position, (label, frames) in enumerate(histories.items()):
+        styles = plot_styles(histories)
+        for label, frames in histories.items():
             nme = np.stack([frame["validation_nme"] for frame in frames])  # (seeds, epochs)
             epochs = frames[0]["epoch"]
-            axes.plot(epochs, nme.mean(axis=0), label=label, markersize=4, **plot_style(label, position))
-            axes.fill_between(epochs, nme.min(axis=0), nme.max(axis=0), color=color(label, position), alpha=0.2)
+            axes.plot(epochs, nme.mean(axis=0), label=label, markersize=4, **styles[label])
+            axes.fill_between(epochs, nme.min(axis=0), nme.max(axis=0), color=styles[label]["color"], alpha=0.2)
         mark_mean_face(axes, mean_face)
-        axes.set(xlabel="epoch", ylabel=NME, title=title)
-        axes.set_ylim(bottom=0)
+        axes.set(yscale="log", xlabel="epoch", ylabel=NME, title=title)
+        axes.yaxis.set_major_formatter("{x:g}")
+        axes.yaxis.set_minor_formatter("{x:g}")
         axes.xaxis.get_major_locator().set_params(integer=True)
         legend_beside(axes)
         caption(drawing, "line: mean over the seeds; band: from the lowest to the highest seed")
@@ -51,10 +53,11 @@ def pareto(
     table: one row per model with columns `name`, "nme", "nme_std" (the whiskers, which `note` explains) and the costs.
     costs: column -> label of the axis.
     """
+    styles = plot_styles(table[name])
     with figure(width=1.8 + 3.8 * len(costs), height=4.4, columns=len(costs)) as (drawing, axes):
         for panel, (column, label) in zip(np.atleast_1d(axes), costs.items(), strict=True):
-            for position, row in zip(table.index, table.to_dict("records"), strict=True):
-                style = plot_style(row[name], position) | {"linestyle": "none"}
+            for row in table.to_dict("records"):
+                style = styles[row[name]] | {"linestyle": "none"}
                 panel.errorbar(row[column], row["nme"], yerr=row["nme_std"], capsize=3, label=row[name], **style)
             front = pareto_front(table, column)
             panel.plot(front[column], front["nme"], color="0.5", linewidth=1, zorder=0, label="Pareto front")
@@ -85,11 +88,12 @@ def bars(
 ) -> Figure:
     """One horizontal bar per row, with its spread: the best at the top or, if not `ranked`, in the table's order.
 
-    table: columns `name`, `value` and `<value>_std`; a name without a fixed color gets that of its index.
+    table: columns `name`, `value` and `<value>_std`; a name without a fixed color gets that of its place.
     """
+    styles = plot_styles(table[name])
     ordered = table.sort_values(value, ascending=False) if ranked else table.iloc[::-1]
     with figure(height=1.7 + 0.34 * len(table)) as (drawing, axes):
-        colors = [color(row, place) for place, row in zip(ordered.index, ordered[name], strict=True)]
+        colors = [styles[row]["color"] for row in ordered[name]]
         axes.barh(ordered[name], ordered[value], xerr=ordered[f"{value}_std"], color=colors, capsize=3)
         for place, (number, spread) in enumerate(zip(ordered[value], ordered[f"{value}_std"], strict=True)):
             axes.text(max(number, 0) + spread, place, f"  {number:.2f}", va="center")
@@ -111,12 +115,12 @@ def grouped_bars(
     table: columns `group`, `name`, "nme" and "nme_std".
     """
     groups, names = list(dict.fromkeys(table[group])), list(dict.fromkeys(table[name]))
-    width = 0.8 / len(names)
+    width, styles = 0.8 / len(names), plot_styles(names)
     with figure(width=8.6) as (drawing, axes):
         for position, one in enumerate(names):
             rows = table[table[name] == one].set_index(group).reindex(groups)
             places = np.arange(len(groups)) + (position - (len(names) - 1) / 2) * width
-            shape = {"color": color(one, position), "hatch": _HATCHES[position % len(_HATCHES)], "edgecolor": "white"}
+            shape = {"color": styles[one]["color"], "hatch": _HATCHES[position % len(_HATCHES)], "edgecolor": "white"}
             axes.bar(places, rows["nme"], width, yerr=rows["nme_std"], capsize=2, label=one, **shape)
         mark_mean_face(axes, mean_face, of=", all groups")
         axes.set_xticks(range(len(groups)), groups)
@@ -171,9 +175,9 @@ def error_by_size(
     """
     groups = dict(list(table.groupby(by, sort=False))) if by else {"measured": table}
     with figure(width=8.2) as (drawing, axes):
-        for position, (label, rows) in enumerate(groups.items()):
-            style = plot_style(label, position)
-            axes.errorbar(rows[size], rows["nme"], yerr=rows["nme_std"], capsize=3, label=label, **style)
+        styles = plot_styles(groups)
+        for label, rows in groups.items():
+            axes.errorbar(rows[size], rows["nme"], yerr=rows["nme_std"], capsize=3, label=label, **styles[label])
         if law is not None and law.is_certain:
             fitted = law.factor * table[size].astype(float) ** law.power
             label = f"{law.factor:.3g} N$^{{{law.power:.2f}}}$\n(power {law.low:.2f} to {law.high:.2f})"

@@ -53,7 +53,7 @@ def test_a_run_leaves_a_model_its_history_and_nothing_else(run: Run) -> None:
 def test_what_runs_cost_is_measured_and_each_counts_once(run: Run) -> None:
     trained = train(run)
     assert 0 < trained.cpu_seconds < 600
-    assert cost([trained, trained]).startswith("Cost: 1 training runs, 10 steps, ")
+    assert cost([trained, trained]).startswith("Cost: 1 training runs (1 on CPU), 10 steps, ")
 
 
 def test_a_teacher_is_known_by_its_run_wherever_the_runs_lie(

@@ -5,7 +5,7 @@ import pytest
 from src.config import AUGMENTATIONS
 from src.network.backbones import BACKBONES
 from src.network.heads import HEADS
-from src.visualization.style import color, colors, plot_style, title
+from src.visualization.style import color, figure, mark_mean_face, plot_style, plot_styles, title
 
 
 @pytest.mark.parametrize("names", [BACKBONES, HEADS])
@@ -29,7 +29,17 @@ def test_no_two_names_of_a_plot_share_a_color() -> None:
     at_its_own = list(AUGMENTATIONS).index("gray")
     names = [f"row {position}" for position in range(7)]
     names[(at_its_own + 1) % 7] = "gray"
-    found = colors(names)
+    found = [style["color"] for style in plot_styles(names).values()]
     assert len(set(found)) == len(names)
     assert found[names.index("gray")] == color("gray")
     assert found[0] == color("row 0", 0)  # who collides with nobody keeps the color of the position
+
+
+@pytest.mark.parametrize(("nme", "is_drawn"), [(6.0, True), (9.0, False)])
+def test_a_mean_face_far_above_the_rest_does_not_squeeze_it(nme: float, is_drawn: bool) -> None:
+    with figure() as (drawing, axes):
+        axes.plot([1, 2], [4.0, 3.0])
+        mark_mean_face(axes, nme)
+        drawing.canvas.draw()
+        assert (axes.get_ylim()[1] > nme) == is_drawn
+        assert f"mean face ({nme:.2f})" in axes.get_legend_handles_labels()[1][-1]

@@ -58,18 +58,19 @@ def test_a_row_has_the_color_of_its_place_in_the_table_however_it_is_ranked() ->
 
 
 def test_the_mean_face_is_a_level_in_every_figure_of_errors() -> None:
+    level = 3.5
     frames = [pd.DataFrame({"epoch": [1, 2], "validation_nme": [9.0, 5.0]})]
-    grouped = pd.DataFrame({"yaw": ["0-30"], "way": ["x"], "nme": [1.0], "nme_std": 0.0})
+    grouped = pd.DataFrame({"yaw": ["0-30"], "way": ["x"], "nme": [2.0], "nme_std": 0.0})
     figures = (
-        bars(TABLE, name="name", title="t", mean_face=8.0),
-        pareto(TABLE, {"cost": "cost"}, name="name", title="t", mean_face=8.0),
-        learning_curves({"a": frames}, title="t", mean_face=8.0),
-        grouped_bars(grouped, group="yaw", name="way", title="t", xlabel="yaw", mean_face=8.0),
-        error_by_size(TABLE, size="cost", xlabel="x", title="t", mean_face=8.0),
+        bars(TABLE, name="name", title="t", mean_face=level),
+        pareto(TABLE, {"cost": "cost"}, name="name", title="t", mean_face=level),
+        learning_curves({"a": frames}, title="t", mean_face=level),
+        grouped_bars(grouped, group="yaw", name="way", title="t", xlabel="yaw", mean_face=level),
+        error_by_size(TABLE, size="cost", xlabel="x", title="t", mean_face=level),
     )
     for drawing in figures:
         (line,) = (line for line in drawing.axes[0].lines if "mean face" in str(line.get_label()))
-        assert 8.0 in (line.get_xdata()[0], line.get_ydata()[0])
+        assert level in (line.get_xdata()[0], line.get_ydata()[0])
         assert drawing.get_supxlabel()  # what bars and bands are
         assert drawing.dpi >= 110
 
