@@ -11,21 +11,19 @@ from src.datasets.decoding import refuse_broken
 from src.datasets.frames import FRAMES
 from src.datasets.listing import spell_out
 from src.datasets.pictures import SQUARE_SIZE
-from src.datasets.prepared import PreparedFaces, is_checked, load_prepared, note_checked, prepare
+from src.datasets.prepared import is_checked, load_prepared, note_checked, prepare
 from src.errors import InputError
 from src.files import check_writable
 from src.synthesis.reposing.folders import adapt_folders, make_sources, repose_folders
-from src.synthesis.reposing.sources import read_sources
+from src.synthesis.reposing.sources import Source, read_sources
 
 if TYPE_CHECKING:
     from src.predict.runtimes import Runtime
 
 MODEL = Path("best.pth.tar")
 # Flags that belong to only one of the two uses: the challenge's folders, or any data set (--root).
-_CHALLENGE_ONLY = (
-    *("data_root", "train_dirs", "val_dir", "out_root", "demo", "sources", "face_model"),
-    *("repose", "adapt", "full_renders", "occluded"),
-)
+_CHALLENGE_ONLY = ("data_root", "train_dirs", "val_dir", "out_root", "demo", "sources", "face_model",
+                   "repose", "adapt", "full_renders", "occluded")  # fmt: skip
 _DATA_SET_ONLY = ("out", "format", "subset", "crop", "rescale", "to")
 FIRST_CHECKED = 200  # faces per source whose labels are checked if the shipped model is available
 
@@ -118,13 +116,13 @@ def _check(arguments: argparse.Namespace) -> None:
 
 
 def _refuse_idle(parser: Parser, arguments: argparse.Namespace) -> None:
-    """Raise InputError for flags that would have no effect beside the others."""
+    """Raise InputError for flags that would have no effect next to the others."""
     if arguments.face_model is None:
         parser.refuse(["seed"], "goes with --repose, --adapt and --sources; rendered faces are always the same")
     if arguments.to is not None and arguments.crop in (None, WHOLE):
         parser.refuse(["image_size"], "goes with --crop RULE (challenge, box): --to copies whole pictures as they are")
     if arguments.val_dir and (arguments.train_dirs or arguments.sources) and arguments.demo is None:
-        parser.refuse(["data_root"], "goes without --val_dir beside --train_dirs or --sources: these are all the faces")
+        parser.refuse(["data_root"], "goes without --val_dir and --train_dirs (or --sources), which name all the faces")
 
 
 def main() -> None:
@@ -133,7 +131,10 @@ def main() -> None:
     if arguments.demo:
         check_writable(arguments.data_root)
     network = _open_network(arguments.check_labels)
-    (prepare_challenge if arguments.root is None else prepare_data_set)(arguments, network)
+    if arguments.root is None:
+        prepare_challenge(arguments, network)
+    else:
+        prepare_data_set(arguments, network)
 
 
 def _open_network(path: Path | None) -> "Runtime | None":
@@ -145,34 +146,57 @@ def _open_network(path: Path | None) -> "Runtime | None":
 
 
 def prepare_challenge(arguments: argparse.Namespace, network: "Runtime | None") -> None:
+    """Prepare the training and validation folders in the challenge's layout, making training faces first if asked."""
     if arguments.demo is not None:
         from src.synthesis.renderer.folder import render_demo  # compiles its renderer: only where it is wanted
 
         render_demo(arguments.data_root, arguments.demo)
-    train_dirs, shares = arguments.train_dirs or [arguments.data_root / "synthetics_train"], ()
     sources = read_sources(arguments.sources) if arguments.sources else []
-    for folder in [source.folder for source in sources] or train_dirs:
+    given = [source.folder for source in sources] or arguments.train_dirs or [arguments.data_root / "synthetics_train"]
+    for folder in given:
         find_annotations(folder)
     validation = read_folder(arguments.val_dir or arguments.data_root / "aflw_val", frame=arguments.frame)
     # Before the training faces are made, not after it.
     refuse_broken(validation, arguments.image_size, skip_broken=arguments.skip_broken)
-    made = {"face_model": arguments.face_model, "seed": arguments.seed}
-    if sources:
-        train_dirs, shares = make_sources(sources, arguments.out_root, **made)
-    if arguments.adapt:
-        train_dirs = adapt_folders(train_dirs, arguments.out_root, **made)
-    elif arguments.repose is not None:
-        counts = {"per_photo": arguments.repose, "renders": arguments.full_renders, "occluded": arguments.occluded}
-        train_dirs = repose_folders(train_dirs, arguments.out_root, **counts, **made)
-    settings = {name: getattr(arguments, name) for name in ("image_size", "skip_broken", "frame")}
-    for folders, name, weights in ((train_dirs, "AFLW_train_data", shares), ([validation], "AFLW_validation_data", ())):
-        out = arguments.out_root / name
-        report = prepare(folders, out, shares=weights, **settings)
+    train_dirs, shares = make_training_faces(arguments, given, sources)
+    train_out, validation_out = (arguments.out_root / f"AFLW_{part}_data" for part in ("train", "validation"))
+    for faces, out, weights in ((train_dirs, train_out, shares), ([validation], validation_out, ())):
+        report = prepare(
+            faces,
+            out,
+            image_size=arguments.image_size,
+            skip_broken=arguments.skip_broken,
+            shares=weights,
+            frame=arguments.frame,
+        )
         if report["remarks"]:
             print(report["remarks"])
         report_faces(out, report)
         run_label_check(out, network)
-    report_shared(arguments.out_root / "AFLW_train_data", out)
+    report_shared(train_out, validation_out)
+
+
+def make_training_faces(
+    arguments: argparse.Namespace, folders: list[Path], sources: list[Source]
+) -> tuple[list[Path], tuple[float, ...]]:
+    """Make the faces that --sources, --adapt or --repose ask for. Returns the folders to train on and their shares."""
+    out_root, face_model, seed = arguments.out_root, arguments.face_model, arguments.seed
+    if sources:
+        return make_sources(sources, out_root, face_model=face_model, seed=seed)
+    if arguments.adapt:
+        return adapt_folders(folders, out_root, face_model=face_model, seed=seed), ()
+    if arguments.repose is None:
+        return folders, ()
+    reposed = repose_folders(
+        folders,
+        out_root,
+        face_model=face_model,
+        seed=seed,
+        per_photo=arguments.repose,
+        renders=arguments.full_renders,
+        occluded=arguments.occluded,
+    )
+    return reposed, ()
 
 
 def report_shared(train: Path, validation: Path) -> None:
@@ -185,6 +209,7 @@ def report_shared(train: Path, validation: Path) -> None:
 
 
 def prepare_data_set(arguments: argparse.Namespace, network: "Runtime | None") -> None:
+    """Prepare a data set of any known format for training, or write it in another format."""
     from src.datasets.conversion import convert
     from src.datasets.folder import Folder
     from src.datasets.formats import FORMATS, detect_format, read_faces
@@ -195,14 +220,26 @@ def prepare_data_set(arguments: argparse.Namespace, network: "Runtime | None") -
     print(f"{arguments.root}: {name}, {faces.describe()}")
     if arguments.subset is not None:
         faces = faces.subset(arguments.subset)
-    settings = {"image_size": arguments.image_size, "skip_broken": arguments.skip_broken}
-    if arguments.to is None:
-        report = prepare([faces], arguments.out, crop_rule=arguments.crop or FORMATS[name].crop_rule, **settings)
-    else:
-        report = convert(faces, arguments.out, to=arguments.to, crop_rule=arguments.crop or WHOLE, **settings)
+    if arguments.to is not None:
+        report = convert(
+            faces,
+            arguments.out,
+            to=arguments.to,
+            image_size=arguments.image_size,
+            crop_rule=arguments.crop or WHOLE,
+            skip_broken=arguments.skip_broken,
+        )
+        report_faces(arguments.out, report)
+        return
+    report = prepare(
+        [faces],
+        arguments.out,
+        image_size=arguments.image_size,
+        skip_broken=arguments.skip_broken,
+        crop_rule=arguments.crop or FORMATS[name].crop_rule,
+    )
     report_faces(arguments.out, report)
-    if arguments.to is None:
-        run_label_check(arguments.out, network)
+    run_label_check(arguments.out, network)
 
 
 def report_faces(out: Path, report: dict[str, int | str | bool]) -> None:
@@ -216,12 +253,14 @@ def report_faces(out: Path, report: dict[str, int | str | bool]) -> None:
 
 
 def run_label_check(out: Path, network: "Runtime | None") -> None:
-    """Check all labels of a prepared folder with the model named or, if none is, the first ones with the shipped model.
+    """Check all labels of a prepared folder with the given network or, without one, the first with the shipped model.
 
     The latter is done once for every prepared folder, even if an earlier run was killed before its check.
     """
     if network is None and (is_checked(out) or not MODEL.is_file()):
         return
+    from src.hygiene.labels import report_labels  # imports PyTorch
+
     faces = load_prepared(out)
     if network is not None:
         report_labels(out, faces, network, most=None)
@@ -232,24 +271,6 @@ def run_label_check(out: Path, network: "Runtime | None") -> None:
             print(f"label check: left out ({error})")
             return
     note_checked(out, faces)
-
-
-def report_labels(out: Path, faces: PreparedFaces, network: "Runtime", *, most: int | None) -> None:
-    """Print which labels of a prepared folder are odd or far from a network's points. most: faces of each source."""
-    from src.hygiene.labels import check_labels, describe_check, write_sheet
-    from src.hygiene.shapes import odd_faces
-
-    for what, rows in odd_faces(faces).items():
-        print(f"label check: {len(rows)} of {len(faces)} faces: {what} ({spell_out(faces.names[rows])})")
-    check = check_labels(network, faces, most=most)
-    lines = describe_check(check, faces)
-    if most is None and not lines:
-        print(f"label check: {check.is_far.sum()} of {len(check.rows)} faces far from the network's points")
-    for line in lines:
-        print(line)
-    if lines or most is None:
-        write_sheet(check, faces, out / "label_check.png")
-        print(f"  {out / 'label_check.png'}: the worst, labels white, the network's points green")
 
 
 if __name__ == "__main__":

@@ -11,9 +11,11 @@ from pathlib import Path
 import numpy as np
 
 from src.command_line import progress
+from src.datasets.listing import spell_out
 from src.datasets.prepared import PreparedFaces
 from src.errors import InputError
 from src.geometry import apply_affine, orientation_affine
+from src.hygiene.shapes import odd_faces
 from src.markup import INNER_51, NUM_POINTS, flip_permutation
 from src.predict.confidence import SHIPPED, disagreement
 from src.predict.looks import combine
@@ -46,6 +48,24 @@ class LabelCheck:
     @property
     def is_far(self) -> np.ndarray:
         return self.errors > FAR
+
+
+def report_labels(out: Path, faces: PreparedFaces, network: Runtime, *, most: int | None) -> None:
+    """Print which labels of the prepared folder `out` are odd or far from a network's points, and draw the worst.
+
+    most: faces checked per source, None for all; then the result is printed and drawn even if nothing is wrong.
+    """
+    for what, rows in odd_faces(faces).items():
+        print(f"label check: {len(rows)} of {len(faces)} faces: {what} ({spell_out(faces.names[rows])})")
+    check = check_labels(network, faces, most=most)
+    lines = describe_check(check, faces)
+    if most is None and not lines:
+        print(f"label check: {check.is_far.sum()} of {len(check.rows)} faces far from the network's points")
+    for line in lines:
+        print(line)
+    if lines or most is None:
+        write_sheet(check, faces, out / "label_check.png")
+        print(f"  {out / 'label_check.png'}: the worst, labels white, the network's points green")
 
 
 def check_labels(runtime: Runtime, faces: PreparedFaces, *, most: int | None = None) -> LabelCheck:

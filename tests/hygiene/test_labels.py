@@ -131,9 +131,7 @@ def _prepare_challenge(challenge: Path, *flags: object) -> Outcome:
 
 def test_new_arrays_are_checked_without_being_asked(challenge: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     asked = []
-    monkeypatch.setattr(
-        load("preparation.py"), "report_labels", lambda out, faces, model, most: asked.append((out.name, most))
-    )
+    monkeypatch.setattr(labels, "report_labels", lambda out, faces, model, most: asked.append((out.name, most)))
     assert _prepare_challenge(challenge).code == 0
     assert asked == [("AFLW_train_data", 200), ("AFLW_validation_data", 200)]
     assert _prepare_challenge(challenge).code == 0
@@ -154,9 +152,9 @@ def test_the_check_is_made_up_for_where_a_run_was_killed_before_it(
         raise KeyboardInterrupt
 
     asked = []
-    monkeypatch.setattr(load("preparation.py"), "report_labels", interrupt)
+    monkeypatch.setattr(labels, "report_labels", interrupt)
     assert _prepare_challenge(challenge).code == 130
-    monkeypatch.setattr(load("preparation.py"), "report_labels", lambda out, *_, **__: asked.append(out.name))
+    monkeypatch.setattr(labels, "report_labels", lambda out, *_, **__: asked.append(out.name))
     for _ in range(2):
         outcome = _prepare_challenge(challenge)
         assert f"AFLW_train_data: {COUNT} faces (unchanged, kept)" in outcome.out
