@@ -34,7 +34,7 @@ from src.predict.exported_files import append_properties, properties, seal, tfli
 from src.predict.picture_input import read_picture
 from src.predict.runtimes import open_model
 from src.predict.submission import check_solution, write_solution
-from src.synthesis.owned_folder import claim, finish, finished
+from src.synthesis.owned_folder import claim, finished_counts, mark_finished
 from src.synthesis.reposing.face_model import load_face_model
 from src.synthesis.reposing.sources import read_sources
 from src.training.circumstances import compare
@@ -208,7 +208,7 @@ def _write_record(folder: Path) -> None:
 
 def _write_marker(folder: Path) -> None:
     claim(folder, _MARKER)
-    finish(folder, _MARKER, {"faces": 3})
+    mark_finished(folder, _MARKER, {"faces": 3})
 
 
 def _read_format(folder: Path, name: str) -> None:
@@ -249,7 +249,7 @@ READERS = {
     "face_model": Target(_write_face_model, "*", load_face_model),
     "face_model_clone": Target(_write_clone, "*", partial(load_face_model, max_identities=2)),
     "record": Target(_write_record, "*", lambda folder: load_record(folder / "result.json", Trained, run=None)),
-    "marker": Target(_write_marker, "*", lambda folder: finished([folder], _MARKER)),
+    "marker": Target(_write_marker, "*", lambda folder: finished_counts([folder], _MARKER)),
     **{
         f"picture_{ending}": Target(partial(_write_picture, ending=ending), "*", _read_picture, 200)
         for ending in ("jpg", "png", "bmp", "webp", "tif", "gif", "jp2", "avif")

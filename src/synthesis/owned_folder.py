@@ -1,4 +1,4 @@
-"""Folders of rendered or turned faces: a marker file tells whether one is ours, and whether it is finished."""
+"""Folders of rendered or turned faces: a marker file says that a folder is ours, and when it is finished."""
 
 import json
 from pathlib import Path
@@ -14,8 +14,8 @@ _MOST_BYTES = 1_000_000
 def claim(folder: Path, marker: dict) -> None:
     """Make the folder ours and empty it; the marker comes first, so that an interrupted run can be repeated.
 
-    marker: what made the folder (`made_by`) and by which numbers. Raises InputError where the folder holds anything
-    that `made_by` did not write.
+    marker: what makes the folder (`made_by`) and its settings. Raises InputError if the folder holds anything that
+    `made_by` did not write.
     """
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())) and not is_owned(folder, marker):
         raise InputError(f"{folder}: holds files that this command did not make; name another folder or move them away")
@@ -26,18 +26,18 @@ def claim(folder: Path, marker: dict) -> None:
 
 
 def is_owned(folder: Path, marker: dict) -> bool:
-    """Whether an earlier run of the same maker wrote the folder, by whatever numbers."""
+    """Whether an earlier run of the same maker wrote the folder, with any settings."""
     found = _read_marker(folder)
     return found.get("made_by", found.get("maker")) == marker["made_by"]  # "maker": rendered faces of older versions
 
 
-def finish(folder: Path, marker: dict, counts: dict[str, int]) -> None:
-    """Say that all of the folder is written."""
+def mark_finished(folder: Path, marker: dict, counts: dict[str, int]) -> None:
+    """Record that the folder is complete, and how many faces it has of each kind."""
     _write_marker(folder, marker | {"counts": counts})
 
 
-def finished(folders: list[Path], marker: dict) -> dict[str, int] | None:
-    """The counts of an earlier run with the same marker that came to its end in all folders."""
+def finished_counts(folders: list[Path], marker: dict) -> dict[str, int] | None:
+    """The counts of an earlier run with the same marker that finished all folders, else None."""
     found = [_read_marker(folder) for folder in folders]
     counts = found[0].get("counts")
     return counts if counts and all(other == marker | {"counts": counts} for other in found) else None
@@ -48,7 +48,7 @@ def _write_marker(folder: Path, marker: dict) -> None:
 
 
 def _read_marker(folder: Path) -> dict:
-    """What the marker says; nothing where there is none, or one that is not ours."""
+    """The marker's content; empty if there is none, or one that is not ours."""
     try:
         content = read_json(folder / MARKER, most=_MOST_BYTES)
     except (OSError, ValueError):

@@ -29,7 +29,7 @@ from src.synthesis.reposing.expressions import (
 from src.synthesis.reposing.face_model import FaceModel
 from src.synthesis.reposing.fit import learn_offsets
 from src.synthesis.reposing.occluders import cover_face, replace_background
-from src.synthesis.reposing.relabel import Convention, learn_convention, relabel_by
+from src.synthesis.reposing.relabel import infer_convention, relabel_with_offsets
 from src.synthesis.reposing.turning import build_photo_head
 
 
@@ -44,7 +44,7 @@ def photo_face() -> tuple[FaceModel, PhotoFace, np.ndarray]:
     _, points = projections(model, 1, np.random.default_rng(0), max_yaw=5, offsets=AFLW_OFFSETS)
     noise = np.random.default_rng(0).integers(0, 256, (10, 10, 3), dtype=np.uint8)
     photo = np.asarray(Image.fromarray(noise).resize((SIZE, SIZE), Image.Resampling.BICUBIC))
-    relabeled = relabel_by(model, Convention(AFLW_OFFSETS, outline=True), points)
+    relabeled = relabel_with_offsets(model, points, AFLW_OFFSETS, outline=True)
     return model, build_photo_face(model, build_skin(model), photo, relabeled, 0), photo
 
 
@@ -75,7 +75,7 @@ def test_another_background_spares_the_face(photo_face: tuple) -> None:
     rng = np.random.default_rng(0)
     _, points = projections(model, 1, rng, max_yaw=5, offsets=AFLW_OFFSETS)
     small = points * 0.5 + SIZE / 4
-    head = build_photo_head(model, photo, relabel_by(model, Convention(AFLW_OFFSETS, outline=True), small), 0)
+    head = build_photo_head(model, photo, relabel_with_offsets(model, small, AFLW_OFFSETS, outline=True), 0)
     green = np.full((50, 60, 3), (0, 255, 0), np.uint8)
     replaced = replace_background(photo, head.field, small[0], green, rng)
     nose = np.s_[SIZE // 2 - 8 : SIZE // 2 + 8, SIZE // 2 - 8 : SIZE // 2 + 8]
@@ -107,7 +107,7 @@ def test_adapted_labels_follow_the_convention(tmp_path: Path) -> None:
     moved = [19, 24, 31, 35]  # few points: a model's modes could take up the shift of a whole region
     source[moved] += [[0, 0.6, 0], [0, 0.6, 0], [-0.6, 0, 0], [0.6, 0, 0]]
     given, wanted = (fixed_jaw_faces(model, 180, offsets) for offsets in (source, AFLW_OFFSETS))
-    assert not learn_convention(model, given, np.random.default_rng(0)).outline
+    assert not infer_convention(model, given, np.random.default_rng(0)).outline
     folder = tmp_path / "renders"
     folder.mkdir()
     names = [f"{i:06d}.png" for i in range(len(given))]
@@ -128,11 +128,11 @@ def test_an_outline_is_told_from_a_jaw_line() -> None:
     model = small_model()
     faces = fixed_jaw_faces(model, 180, AFLW_OFFSETS)
     turned = faces[60:]
-    fits = relabel_by(model, Convention(AFLW_OFFSETS, outline=False), turned).fits
+    fits = relabel_with_offsets(model, turned, AFLW_OFFSETS, outline=False).fits
     side = np.sign(fits.euler[:, 1])[:, None]
     hidden = (np.sign(np.arange(17) - 8) * side > 0) & (np.abs(fits.euler[:, 1]) > 10)[:, None]
     turned[:, REGIONS["jaw"], 0] += hidden * side * 0.08 * np.ptp(turned[..., 1], axis=1)[:, None]
-    assert learn_convention(model, faces, np.random.default_rng(0)).outline
+    assert infer_convention(model, faces, np.random.default_rng(0)).outline
     assert learn_offsets(model, faces, AFLW_OFFSETS).shape == (NUM_POINTS, 3)
 
 

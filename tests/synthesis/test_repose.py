@@ -21,7 +21,7 @@ from src.synthesis.owned_folder import MARKER
 from src.synthesis.reposing.conventions import AFLW_OFFSETS
 from src.synthesis.reposing.face_model import FaceModel, load_face_model
 from src.synthesis.reposing.fit import fit_faces, landmark_shapes, learn_offsets, to_camera
-from src.synthesis.reposing.framing import add_black_border, frame, without_black_border
+from src.synthesis.reposing.framing import add_black_border, sample_crop, without_black_border
 from src.synthesis.reposing.heightfield import HeightField, draw, height_field, turn
 from src.synthesis.reposing.relabel import relabel
 from src.synthesis.reposing.repose import FOLDERS, ReposeOptions, repose_folder, turns_per_photo
@@ -127,7 +127,7 @@ def test_profiles_are_seen_from_above_and_below_as_often_as_frontal_faces() -> N
 def test_framing_is_the_challenge_s() -> None:
     rng = np.random.default_rng(0)
     points = MEAN_SHAPE[:, :2] * [5, -5] + 100
-    framed = np.stack([points @ a[:, :2].T + a[:, 2] for a in (frame(points, 200, 0.0, rng) for _ in range(200))])
+    framed = np.stack([points @ a[:, :2].T + a[:, 2] for a in (sample_crop(points, 200, 0.0, rng) for _ in range(200))])
     extent = framed.max(1) - framed.min(1)
     assert np.sqrt(extent.prod(1)).mean() / 200 == pytest.approx(0.52, abs=0.01)
     np.testing.assert_allclose(((framed.max(1) + framed.min(1)) / 400).mean(0), [0.5, 0.58], atol=0.01)

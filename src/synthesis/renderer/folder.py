@@ -10,7 +10,7 @@ from src.command_line import progress
 from src.datasets.challenge import ANNOTATIONS, write_annotations
 from src.errors import InputError
 from src.files import alone_in, atomic_path, naming
-from src.synthesis.owned_folder import claim, finish, finished, is_owned
+from src.synthesis.owned_folder import claim, finished_counts, is_owned, mark_finished
 from src.synthesis.renderer.face import Face, render_face
 
 POSES = "pose.npz"
@@ -41,12 +41,12 @@ def render_faces(
     if count < 1:
         raise InputError(f"expected at least one face to render, got {count}")
     marker = _marker(count, seed, image_size)
-    if finished([folder], marker) and (folder / ANNOTATIONS).is_file():
+    if finished_counts([folder], marker) and (folder / ANNOTATIONS).is_file():
         return
     with alone_in(folder):
         claim(folder, marker)
         _render(folder, count, seed, image_size, workers=workers or _cores(), description=description)
-        finish(folder, marker, {"faces": count})
+        mark_finished(folder, marker, {"faces": count})
 
 
 def _render(folder: Path, count: int, seed: int, image_size: int, *, workers: int, description: str) -> None:
@@ -90,7 +90,7 @@ def _render_test(data_root: Path, count: int, seed: int, workers: int | None) ->
     marker = _marker(count, seed, _IMAGE_SIZE)
     if answers.exists() and not is_owned(final, marker):
         raise InputError(f"{answers}: this command did not make the file; name another folder or move it away")
-    if finished([final], marker) and answers.is_file() and not (final / ANNOTATIONS).exists():
+    if finished_counts([final], marker) and answers.is_file() and not (final / ANNOTATIONS).exists():
         return
     render_faces(final, count, seed=seed, workers=workers, description="aflw_test")
     (final / POSES).unlink(missing_ok=True)

@@ -1,8 +1,8 @@
-"""Labels of any annotated folder made to follow AFLW2000-3D's convention; its pictures stay where they are.
+"""Move the labels of any annotated folder to AFLW2000-3D's convention; its pictures stay where they are.
 
 The 3D face model is fitted to every face's points, and each point moves, in the head's own frame, from where this
-source places it to where AFLW2000-3D does (`src.synthesis.reposing.relabel`). How a source places its points is
-learned from its faces.
+source places it to where AFLW2000-3D does (`src.synthesis.reposing.relabel`). Where a source places its points is
+inferred from its faces.
 """
 
 import hashlib
@@ -14,9 +14,9 @@ from src.command_line import progress
 from src.datasets.challenge import ANNOTATIONS, read_annotations, write_annotations
 from src.errors import InputError
 from src.files import alone_in
-from src.synthesis.owned_folder import claim, finish, finished
+from src.synthesis.owned_folder import claim, finished_counts, mark_finished
 from src.synthesis.reposing.face_model import FaceModel, load_face_model
-from src.synthesis.reposing.relabel import learn_convention, relabel_by
+from src.synthesis.reposing.relabel import infer_convention, relabel_with_offsets
 
 PICTURES = "pictures"  # a link to the source, so that a hundred thousand pictures need no copy
 _MADE_BY = "src.synthesis.adapt"  # as in every folder so far, whatever this module is called
@@ -28,11 +28,11 @@ def adapt_folder(source: Path, out: Path, *, face_model: Path, seed: int) -> dic
     """Write `out/annot.pkl` with adapted labels, and `out/pictures`, a link to the folder `source`.
 
     All faces of `source` must be labeled in the same way, as projections of a 3D jaw line or along its visible outline.
-    face_model: folder of ICT-FaceKit (`load_face_model`). seed picks the faces that show the source's way. A finished
-    folder of the same labels and arguments stays as it is.
+    face_model: folder of ICT-FaceKit (`load_face_model`). seed chooses the faces from which the convention is inferred.
+    A finished folder of the same labels and arguments stays as it is.
     Returns the counts `faces`, `rejected` (bad fits) and `adapted`.
-    Raises InputError where an input is missing, another run is writing, or `out` holds anything that this function did
-    not write.
+    Raises InputError if an input is missing, another run is writing, or `out` holds anything that this function did not
+    write.
     """
     source, out = Path(source), Path(out)
     names, points_image = read_annotations(source)
@@ -44,7 +44,7 @@ def adapt_folder(source: Path, out: Path, *, face_model: Path, seed: int) -> dic
         "annotations": digest,
         "seed": seed,
     }
-    counts = finished([out], marker)
+    counts = finished_counts([out], marker)
     if counts:
         return counts
     with alone_in(out):
@@ -54,13 +54,13 @@ def adapt_folder(source: Path, out: Path, *, face_model: Path, seed: int) -> dic
 def _adapt(
     source: Path, out: Path, names: list[str], points_image: np.ndarray, marker: dict, model: FaceModel
 ) -> dict[str, int]:
-    convention = learn_convention(model, points_image, np.random.default_rng(marker["seed"]))
+    convention = infer_convention(model, points_image, np.random.default_rng(marker["seed"]))
     good = np.empty(len(names), bool)
     adapted = np.empty_like(points_image)
     with progress(total=len(names), desc="adapting", unit="face") as bar:
         for start in range(0, len(names), _CHUNK):
             chunk = slice(start, start + _CHUNK)
-            relabeled = relabel_by(model, convention, points_image[chunk])
+            relabeled = relabel_with_offsets(model, points_image[chunk], convention.offsets, outline=convention.outline)
             adapted[chunk], good[chunk] = relabeled.points_camera[..., :2], relabeled.good
             bar.update(len(relabeled.good))
     if not good.any():
@@ -72,5 +72,5 @@ def _adapt(
     kept = np.flatnonzero(good)
     write_annotations(out, [f"{PICTURES}/{names[i]}" for i in kept], adapted[kept])
     counts = {"faces": len(names), "rejected": len(names) - len(kept), "adapted": len(kept)}
-    finish(out, marker, counts)
+    mark_finished(out, marker, counts)
     return counts

@@ -43,18 +43,19 @@ _FACE_CENTER, _FACE_AXES, _FADE = np.array([0.0, -0.6, 5.0]), np.array([8.5, 9.5
 class SkinMesh:
     """What all faces of a model share. H head vertices, I interior vertices.
 
-    vertices: (H + I,) indices into the model's. triangles: (T, 3) into `vertices`, head first. head: (H,) opacity.
-    interior: (I, 3) color relative to the skin's brightness. spread: (H, 68) how points' residuals move the vertices.
-    lids: (H,) cm upwards by which closed lids shift their texture. lashes: (H,) light that closed eyes' lashes leave.
+    vertices: (H + I,) indices into the model's. triangles: (T, 3) into `vertices`, head first. opacity: (H,) of the
+    head. interior_color: (I, 3) relative to the skin's brightness. spread: (H, 68) weights by which the points'
+    residuals move the vertices. lid_shift: (H,) cm upwards by which closed lids shift their texture. lash_light: (H,)
+    share of the light that closed eyes' lashes leave.
     """
 
     vertices: np.ndarray
     triangles: np.ndarray
-    head: np.ndarray
-    interior: np.ndarray
+    opacity: np.ndarray
+    interior_color: np.ndarray
     spread: np.ndarray
-    lids: np.ndarray
-    lashes: np.ndarray
+    lid_shift: np.ndarray
+    lash_light: np.ndarray
 
 
 def build_skin(model: FaceModel) -> SkinMesh:
@@ -65,6 +66,7 @@ def build_skin(model: FaceModel) -> SkinMesh:
     opacity = np.clip((1 - distance) / (1 - _FADE), 0, 1)
     present = [(part, color) for part, color in _INTERIOR if part.stop <= len(model.neutral)]
     interior = [np.arange(part.start, part.stop) for part, _ in present]
+    interior_colors = [np.tile(color, (part.stop - part.start, 1)) for part, color in present]
     vertices = np.concatenate([np.arange(model.head_vertices), *interior])
     place = np.full(len(model.neutral), -1)
     place[vertices] = np.arange(len(vertices))
@@ -77,11 +79,11 @@ def build_skin(model: FaceModel) -> SkinMesh:
     return SkinMesh(
         vertices=vertices,
         triangles=np.concatenate([model.head_triangles(), inside[:, [0, 1, 2]], inside[:, [0, 2, 3]]]).astype(np.int32),
-        head=opacity.astype(np.float32),
-        interior=np.concatenate([np.empty((0, 3)), *(np.tile(c, (p.stop - p.start, 1)) for p, c in present)]),
+        opacity=opacity.astype(np.float32),
+        interior_color=np.concatenate([np.empty((0, 3)), *interior_colors]),
         spread=(near / (near.sum(1, keepdims=True) + 0.2)).astype(np.float32),
-        lids=_LID_SHIFT * np.exp(-rim / _LID_REACH) * np.sign(neutral[:, 1] - corners) * (rim < 3 * _LID_REACH),
-        lashes=1 - (1 - _LASH_LIGHT) * np.exp(-((rim / _LASH_WIDTH) ** 2)),
+        lid_shift=_LID_SHIFT * np.exp(-rim / _LID_REACH) * np.sign(neutral[:, 1] - corners) * (rim < 3 * _LID_REACH),
+        lash_light=1 - (1 - _LASH_LIGHT) * np.exp(-((rim / _LASH_WIDTH) ** 2)),
     )
 
 
@@ -99,8 +101,9 @@ def _rim_distance(model: FaceModel) -> np.ndarray:
 class PhotoFace:
     """A photographed face that can change its expression; all in the camera frame of its photograph.
 
-    texture: (H, 2) where the photograph shows each head vertex. rest: (H + I, 3) vertices. to_camera: (3, 3) from
-    centimeters of the model frame. coefficients: (E,) expression. brightness: of the skin in gray levels.
+    texture: (H, 2) where the photograph shows each head vertex. rest: (H + I, 3) vertices in the photograph's own
+    expression. to_camera: (3, 3) from centimeters of the model frame. coefficients: (E,) of the expression. brightness:
+    of the skin in gray levels.
     """
 
     skin: SkinMesh
@@ -125,9 +128,10 @@ def build_photo_face(
     mesh_points = landmark_shapes(model, coefficients[None], AFLW_OFFSETS)[0] @ camera.T + shift
     residual = relabeled.points_camera[index] - mesh_points  # (68, 3)
     rest = shape @ camera.T + shift
-    rest[: len(skin.head)] += skin.spread @ residual
-    texture = rest[: len(skin.head), :2]
-    pixels = np.clip(texture[skin.head == 1].astype(int), 0, len(photo) - 1)
+    num_head = len(skin.opacity)
+    rest[:num_head] += skin.spread @ residual
+    texture = rest[:num_head, :2]
+    pixels = np.clip(texture[skin.opacity == 1].astype(int), 0, len(photo) - 1)
     brightness = float(np.median(photo[pixels[:, 1], pixels[:, 0]]))
     return PhotoFace(skin, texture, rest, camera, coefficients[len(model.identity) :], brightness)
 
@@ -136,7 +140,7 @@ def build_photo_face(
 class Expression:
     """A photographed face in a new expression, in the camera frame of its photograph.
 
-    vertices: (H + I, 3). shift: (68, 3) of the labels. closure: how far the eyes were closed, 0 to 1.
+    vertices: (H + I, 3). shift: (68, 3) by which the labels move. closure: how far the eyes are closed, 0 to 1.
     """
 
     face: PhotoFace
@@ -146,7 +150,7 @@ class Expression:
 
 
 def change_expression(model: FaceModel, face: PhotoFace, changes: dict[str, float]) -> Expression:
-    """Set expressions, by name in [0, 1]; both eyes blink alike. Names that the model lacks are left out."""
+    """Set expression coefficients by name, in [0, 1]; both eyes blink alike. Names that the model lacks are ignored."""
     known = {
         model.expression_names.index(name): value for name, value in changes.items() if name in model.expression_names
     }
@@ -179,25 +183,25 @@ def sample_expression(rng: np.random.Generator) -> dict[str, float]:
 def draw_skin(
     expression: Expression, vertices: np.ndarray, photo: np.ndarray, picture: np.ndarray, affine: np.ndarray
 ) -> None:
-    """Draw the face over picture (S, S, 3) uint8, in place, 2 x 2 samples a pixel.
+    """Draw the face over picture (S, S, 3) uint8, in place, with 2 x 2 samples per pixel.
 
     vertices: (H + I, 3), those of the expression, turned. photo: (H, W, 3) uint8. affine: (2, 3) from the photograph's
     pixels to the picture's.
     """
     face, closure = expression.face, expression.closure
-    size, heads = len(picture), len(face.skin.head)
+    size, num_head = len(picture), len(face.skin.opacity)
     projected = np.column_stack([2 * apply_affine(affine, vertices[:, :2]), vertices[:, 2]]).astype(np.float32)
     covering = np.full((2 * size, 2 * size), -1, np.int32)
     weights = np.empty((2 * size, 2 * size, 3), np.float32)
     depth = np.full(covering.shape, EMPTY_DEPTH, np.float32)
     rasterize(projected, face.skin.triangles, covering, weights, depth)
     per_cm = np.linalg.norm(face.to_camera[0])
-    behind = vertices[heads:, 2].max(initial=-np.inf) - vertices[heads:, 2:]
+    behind = vertices[num_head:, 2].max(initial=-np.inf) - vertices[num_head:, 2:]
     light = np.clip(1 - behind / (_GLOOM * per_cm), _DARKEST, 1)
-    inside = np.clip(face.skin.interior * face.brightness * light, 0, 255).astype(np.float32)
-    texture = face.texture + closure * face.skin.lids[:, None] * face.to_camera[:2, 1]
-    shade = 1 - closure * (1 - face.skin.lashes)
-    skin = np.column_stack([texture, face.skin.head, shade]).astype(np.float32)
+    inside = np.clip(face.skin.interior_color * face.brightness * light, 0, 255).astype(np.float32)
+    texture = face.texture + closure * face.skin.lid_shift[:, None] * face.to_camera[:2, 1]
+    shade = 1 - closure * (1 - face.skin.lash_light)
+    skin = np.column_stack([texture, face.skin.opacity, shade]).astype(np.float32)
     _overlay(covering, weights, face.skin.triangles, skin, inside, photo, picture)
 
 
@@ -205,10 +209,10 @@ def draw_skin(
 def _overlay(covering, weights, triangles, skin, inside, photo, picture):
     """Blend the rasterized face over the picture: the skin samples the photograph, the rest has vertex colors.
 
-    skin: (H, 4) x and y in the photograph, opacity, light. inside: (I, 3).
+    skin: (H, 4) x and y in the photograph, opacity, light. inside: (I, 3) colors.
     """
     height, width, _ = photo.shape
-    heads = skin.shape[0]
+    num_head = skin.shape[0]
     color = np.empty(3)
     for row in range(picture.shape[0]):
         for column in range(picture.shape[1]):
@@ -219,11 +223,11 @@ def _overlay(covering, weights, triangles, skin, inside, photo, picture):
                 t = covering[r, c]
                 if t < 0:
                     continue
-                if triangles[t, 0] >= heads:
+                if triangles[t, 0] >= num_head:
                     cover += 0.25
                     for corner in range(3):
                         for channel in range(3):
-                            shade = inside[triangles[t, corner] - heads, channel]
+                            shade = inside[triangles[t, corner] - num_head, channel]
                             color[channel] += 0.25 * weights[r, c, corner] * shade
                     continue
                 x, y, alpha, light = -0.5, -0.5, 0.0, 0.0

@@ -53,7 +53,7 @@ class FaceModel:
 def load_face_model(folder: str | Path, *, max_identities: int = 40) -> FaceModel:
     """Read the face model in `folder` with its first `max_identities` identity modes.
 
-    Raises InputError where the folder holds neither form of the model or the form it holds is damaged.
+    Raises InputError if the folder holds neither form of the model, or a damaged one.
     """
     folder = Path(folder)
     if (folder / PACKED).is_file():

@@ -17,7 +17,7 @@ from src.synthesis.reposing.face_model import FaceModel
 
 _STEPS = 14  # of Gauss-Newton
 _BATCH = 256
-# Standard deviations that balance points against coefficients: a point's noise in shares of the face box, and priors.
+# Standard deviations that balance points against coefficients: a point's noise as a share of the face box, and priors.
 _POINT_NOISE = 0.012
 _IDENTITY_PRIOR = 1.0
 _EXPRESSION_PRIOR = 0.4
@@ -36,8 +36,8 @@ _JAW_SIDE = np.sign(np.arange(17) - 8)  # -1: picture left, +1: picture right
 class Fits:
     """Fitted faces: the camera is scale * (rotation @ shape)[:2] + translation, y up.
 
-    coefficients: (N, I + E). rotation: (N, 3, 3). scale: (N,) pixels a cm. translation: (N, 2) pixels.
-    residual: (N,) root mean square distance of the inner points in shares of the face box's sqrt(w * h).
+    coefficients: (N, I + E). rotation: (N, 3, 3). scale: (N,) pixels per cm. translation: (N, 2) pixels.
+    residual: (N,) root mean square distance of the inner points, as a share of the face box's sqrt(w * h).
     """
 
     coefficients: np.ndarray
@@ -78,8 +78,8 @@ def fit_faces(
     """Fit the model to faces.
 
     points_image: (N, 68, 2) pixels. offsets: (68, 3) or (N, 68, 3) cm in the model frame, from the landmark vertices to
-    the points that the annotators of these faces mean (`learn_offsets`). outline: whether the jaw follows the visible
-    outline, for all faces or (N,); else it is a 3D jaw line, hidden side included.
+    the points that the source of these faces marks (`learn_offsets`). outline: whether the jaw follows the visible
+    outline, for all faces or (N,) bool; else it is a 3D jaw line, including the hidden side.
     """
     points = np.asarray(points_image, np.float64)
     offsets = np.broadcast_to(offsets, (len(points), NUM_POINTS, 3))
@@ -92,14 +92,15 @@ def fit_faces(
 def learn_offsets(
     model: FaceModel, points_image: np.ndarray, start: np.ndarray, *, rounds: int = 4, outline: bool = True
 ) -> np.ndarray:
-    """The constant offset from every landmark vertex to the point that a source's annotators mean; symmetric.
+    """Learn the constant offset from every landmark vertex to the point that a source marks there; symmetric.
 
-    Near-frontal faces show x and y; turned faces show the depth of the jaw line on its near side, where the outline
-    that annotators follow is the jaw's edge. Other depths stay as in `start`.
+    Near-frontal faces determine x and y. The near side of turned faces determines the depth of the jaw line, because
+    there the visible outline is the jaw's edge. Other depths stay as in `start`.
 
     points_image: (N, 68, 2) pixels, faces of one source, frontal and turned. start: (68, 3) cm. outline: as for
-    `fit_faces`; exact labels with a 3D jaw line show every offset at every pose. They are rendered, with strong
-    expressions that a fit underrates and offsets must not absorb: there the milder half counts. Returns (68, 3) cm.
+    `fit_faces`, but one for all. Labels with a 3D jaw line determine every offset at every pose. As they are rendered
+    with strong expressions, which a fit underestimates and offsets must not absorb, only the milder half of the faces
+    counts then. Returns (68, 3) cm.
     """
     offsets = np.array(start, np.float64)
     ridge = np.zeros((NUM_POINTS, 3, 3))
@@ -127,7 +128,7 @@ def learn_offsets(
 
 
 def _absorbed_depth(model: FaceModel, fits: Fits) -> np.ndarray:
-    """How much deeper the jaw of turned faces was fitted than that of frontal ones: (17,) cm, left and right alike.
+    """How much deeper the jaw of turned faces was fitted than that of frontal ones: (17,) cm, symmetric.
 
     Both show the same kind of people, so the difference belongs to the offsets and not to the coefficients.
     """

@@ -1,7 +1,5 @@
 """Training folders made of annotated pictures: turned in 3D, or with labels moved to AFLW2000-3D's convention."""
 
-from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 
 from src.datasets.listing import distinct_names
@@ -17,7 +15,8 @@ def adapt_folders(folders: list[Path], out_root: Path, *, face_model: Path, seed
     from src.synthesis.reposing.adapt import adapt_folder
 
     outs = _outs(out_root / "adapted", folders)
-    _make_each(partial(adapt_folder, seed=seed), folders, outs, face_model=face_model)
+    for folder, out in zip(folders, outs, strict=True):
+        _print_counts(out, adapt_folder(folder, out, face_model=face_model, seed=seed))
     return outs
 
 
@@ -39,10 +38,13 @@ def repose_folders(
     from src.synthesis.reposing.repose import ReposeOptions, repose_folder
 
     if per_photo < 1 or renders < 0 or not 0 <= occluded <= 1:
-        raise InputError("expected 1 turned face a photograph or more, 0 full renders or more, and a share to cover")
+        raise InputError(
+            "expected at least 1 turned face per photograph, at least 0 full renders, and a share from 0 to 1 to cover"
+        )
     options = ReposeOptions(per_photo=per_photo, renders=renders, occluded=occluded, seed=seed)
     outs = _outs(out_root / "reposed", folders)
-    _make_each(partial(repose_folder, options=options), folders, outs, face_model=face_model)
+    for folder, out in zip(folders, outs, strict=True):
+        _print_counts(out, repose_folder(folder, out, options, face_model=face_model))
     return [out / kind for kind in options.folders for out in outs]
 
 
@@ -54,7 +56,7 @@ def make_sources(
     Returns the faces' folders, all photographs, then all turned faces, then all full renders, and their shares of a
     batch. Raises InputError as `repose_folder` does.
     """
-    from src.synthesis.reposing.repose import FOLDERS, ReposeOptions, repose_folder
+    from src.synthesis.reposing.repose import RELABELED, RENDERED, REPOSED, ReposeOptions, repose_folder
 
     outs = _outs(out_root / "reposed", [source.folder for source in sources])
     made = list(zip(sources, outs, strict=True))
@@ -62,21 +64,17 @@ def make_sources(
         options = ReposeOptions(
             per_photo=source.turns, labels=source.labels, renders=source.renders, occluded=source.covered, seed=seed
         )
-        make = partial(repose_folder, options=options)
-        _make_each(make, [source.folder], [out], face_model=face_model)
-    photos, turned, rendered = FOLDERS
-    shares = {out / photos: source.share for source, out in made}
-    shares |= {out / turned: source.turned_share for source, out in made if source.turns}
-    shares |= {out / rendered: source.rendered_share for source, out in made if source.renders}
+        _print_counts(out, repose_folder(source.folder, out, options, face_model=face_model))
+    shares = {out / RELABELED: source.share for source, out in made}
+    shares |= {out / REPOSED: source.turned_share for source, out in made if source.turns}
+    shares |= {out / RENDERED: source.rendered_share for source, out in made if source.renders}
     return list(shares), tuple(shares.values())
 
 
 def _outs(parent: Path, folders: list[Path]) -> list[Path]:
-    """A folder of its own for each, also where two have the same last name."""
+    """A folder of its own for each, even if two have the same last name."""
     return [parent / name for name in distinct_names(folders)]
 
 
-def _make_each(make: Callable[..., dict[str, int]], folders: list[Path], outs: list[Path], *, face_model: Path) -> None:
-    for folder, out in zip(folders, outs, strict=True):
-        counts = make(folder, out, face_model=face_model)
-        print(f"{out}: " + ", ".join(f"{count} {what}" for what, count in counts.items()))
+def _print_counts(out: Path, counts: dict[str, int]) -> None:
+    print(f"{out}: " + ", ".join(f"{count} {what}" for what, count in counts.items()))

@@ -1,4 +1,4 @@
-"""Frame faces as the challenge does: how large and where the face lies in its crop, and the black beside a picture.
+"""Crop faces as the challenge does: the size and place of the face in its crop, and black borders.
 
 AFLW2000-3D's crops reach beyond their photographs; what lies outside is black, with straight edges.
 """
@@ -17,8 +17,11 @@ _BORDER_WIDTH = (0.01, 0.22)  # of the crop
 _BORDER_OVERLAP = 0.06  # of the crop, how far a border may cut into the face's box
 
 
-def frame(points: np.ndarray, size: int, yaw: float, rng: np.random.Generator) -> np.ndarray:
-    """Affine (2, 3) from the pixels of points (68, 2) to a crop of size pixels like the challenge's; yaw in degrees."""
+def sample_crop(points: np.ndarray, size: int, yaw: float, rng: np.random.Generator) -> np.ndarray:
+    """A random crop like the challenge's: the affine (2, 3) from the picture's pixels to those of the crop.
+
+    points: (68, 2) pixels of the picture. size: the crop's side in pixels. yaw: degrees.
+    """
     low, high = points.min(0), points.max(0)
     share = np.interp(abs(yaw), PROFILE_YAW, (MEAN_SHARE, PROFILE_SHARE)) + rng.normal(0, _SHARE_SPREAD)
     scale = size * np.clip(share, *SHARE_RANGE) / np.sqrt(np.prod(high - low))
@@ -29,7 +32,7 @@ def frame(points: np.ndarray, size: int, yaw: float, rng: np.random.Generator) -
 def cut_photo(photo: np.ndarray, affine: np.ndarray, size: int, *, extended: bool = False) -> np.ndarray:
     """Resample photo (H, W, 3) uint8 by affine (2, 3) to (size, size, 3).
 
-    Beside the photograph it is black, or goes on as the photograph ends (extended).
+    Outside the photograph it is black or, if `extended`, repeats the photograph's border.
     """
     if extended:
         margin = len(photo) // 2
@@ -60,7 +63,7 @@ def _mirrored_inside(lit: np.ndarray) -> np.ndarray:
 
 
 def add_black_border(picture: np.ndarray, points: np.ndarray, rng: np.random.Generator) -> None:
-    """Blacken strips at some sides of picture (S, S, 3), in place, hardly touching the box of points (68, 2)."""
+    """Blacken strips at some sides of picture (S, S, 3), in place; they hardly cut into the box of points (68, 2)."""
     size = len(picture)
     low, high = points.min(0) / size + _BORDER_OVERLAP, 1 - points.max(0) / size + _BORDER_OVERLAP
     for room, side in zip((low[0], low[1], high[0], high[1]), range(4), strict=True):

@@ -2,7 +2,7 @@
 
 Follows the face profiling of Zhu et al., "Face Alignment Across Large Poses: A 3D Solution" (2016): inside the fitted
 head every grid node gets the head's depth and turns with it; outside, the displacement fades from the head's outline to
-the border, so that the sheet has no holes. Where the sheet folds over itself a z-buffer decides.
+the border, so that the sheet has no holes. Where the sheet folds over itself, a z-buffer decides.
 
 Camera frame: pixels of the photograph, y down, z towards the viewer.
 """
@@ -23,7 +23,10 @@ _COARSEST = 9  # nodes along a side
 
 @dataclass(frozen=True)
 class HeightField:
-    """A photograph's sheet. nodes: (G, G, 2) pixels of the photograph. depth: (G, G) pixels. head: (G, G) bool."""
+    """A photograph's sheet: G x G nodes.
+
+    nodes: (G, G, 2) pixels of the photograph. depth: (G, G) pixels. head: (G, G) bool, which nodes show the head.
+    """
 
     nodes: np.ndarray
     depth: np.ndarray
@@ -33,8 +36,8 @@ class HeightField:
 def height_field(vertices: np.ndarray, triangles: np.ndarray, size: int, floor: float) -> HeightField:
     """The sheet of a square photograph with a fitted head.
 
-    vertices: (V, 3), camera frame. triangles: (T, 3). size: pixels of the photograph's side. floor: depth in pixels
-    that the head's silhouette, where depth runs away, may not fall below.
+    vertices: (V, 3), camera frame. triangles: (T, 3). size: pixels of the photograph's side. floor: lower limit of the
+    depth in pixels, because depth falls off steeply at the head's silhouette.
     """
     cell = _CELL * size / 256
     start, count = -_MARGIN * size, round((1 + 2 * _MARGIN) * size / cell) + 1
@@ -52,7 +55,7 @@ def height_field(vertices: np.ndarray, triangles: np.ndarray, size: int, floor: 
 
 
 def turn(field: HeightField, rotation: np.ndarray, pivot: np.ndarray) -> np.ndarray:
-    """Rotate the head about pivot (3,) by rotation (3, 3), y down. Returns the nodes (G, G, 3), camera frame."""
+    """Rotate the head about pivot (3,) by rotation (3, 3), y down. Returns the sheet (G, G, 3), camera frame."""
     surface = np.concatenate([field.nodes, field.depth[..., None]], axis=-1)  # (G, G, 3)
     plane = np.concatenate([field.nodes, np.full_like(field.depth[..., None], pivot[2])], axis=-1)
     moved = (surface - pivot) @ rotation.T + pivot - plane
@@ -67,7 +70,7 @@ def turn(field: HeightField, rotation: np.ndarray, pivot: np.ndarray) -> np.ndar
 
 
 def draw(sheet: np.ndarray, field: HeightField, photo: np.ndarray, affine: np.ndarray, size: int) -> np.ndarray:
-    """Draw a turned sheet, 2 x 2 samples a pixel.
+    """Draw a turned sheet with 2 x 2 samples per pixel.
 
     sheet: (G, G, 3). photo: (H, W, 3) uint8. affine: (2, 3) from the photograph's pixels to the new picture's.
     size: the new picture's side. Returns (size, size, 3) uint8; black where the sheet does not reach.

@@ -9,7 +9,7 @@ from src.synthesis.reposing.heightfield import HeightField
 
 _CORNER = 0.36  # of a photograph's side: its upper corners show what surrounds its face
 _HAIR_BLUR = 0.16  # of the face box's height, softness of the head's outline
-_HAIR_ROOM = (0.05, 0.15)  # of the blurred outline, where the photograph fades into the background
+_HAIR_FADE = (0.05, 0.15)  # values of the blurred outline between which the background fades into the photograph
 _LENS = 2.1  # size of a lens in sizes of an eye
 _MOST_YAW = 40.0  # degrees, beyond which the nose hides one lens and a flat mask breaks
 _SAMPLES = 3  # per pixel along each axis
@@ -20,7 +20,7 @@ def replace_background(
 ) -> np.ndarray:
     """Put a corner of photograph `other` (any size) behind the head, hair and shoulders of photo (S, S, 3) uint8.
 
-    field: of the photograph; it holds where the head lies. points: (68, 2) pixels. Returns a new photograph.
+    field: of the photograph; it says where the head lies. points: (68, 2) pixels. Returns a new photograph.
     """
     size, height = len(photo), float(np.ptp(points[:, 1]))
     node = np.searchsorted(field.nodes[0, :, 0], np.arange(size) + 0.5)  # (S,), of each row and column
@@ -29,7 +29,7 @@ def replace_background(
     shoulders = (rows > chin) & (np.abs(columns - middle) < half * (0.5 + (rows - chin) / height))
     body = field.head[np.ix_(node, node)] | shoulders
     blurred = Image.fromarray(np.uint8(255 * body)).filter(ImageFilter.GaussianBlur(_HAIR_BLUR * height))
-    low, high = _HAIR_ROOM
+    low, high = _HAIR_FADE
     matte = np.clip((np.asarray(blurred, np.float32) / 255 - low) / (high - low), 0, 1)[..., None]
     side = round(_CORNER * len(other))
     corner = other[:side, :side] if rng.random() < 0.5 else other[:side, -side:]
@@ -52,8 +52,10 @@ def _mask(picture: np.ndarray, points: np.ndarray, rng: np.random.Generator) -> 
     color = np.array(cloth[rng.integers(len(cloth))]) + rng.normal(0, 8, 3)
     folds = [points[[3, 33, 13]], points[[4, 62, 12]], points[[5, 57, 11]]]
     width = np.ptp(points[:, 0])
-    _paint(picture, [outline], color * _shade(picture, points), edge=0)
-    _paint(picture, [], 0.8 * color * _shade(picture, points), lines=folds[: rng.integers(0, 4)], edge=0.012 * width)
+    _paint(picture, [outline], color * _cloth_light(picture, points), edge=0)
+    _paint(
+        picture, [], 0.8 * color * _cloth_light(picture, points), lines=folds[: rng.integers(0, 4)], edge=0.012 * width
+    )
 
 
 def _glasses(picture: np.ndarray, points: np.ndarray, rng: np.random.Generator) -> None:
@@ -111,8 +113,8 @@ def _paint(
     picture[:] = np.clip(alpha * color + (1 - alpha) * picture, 0, 255)
 
 
-def _shade(picture: np.ndarray, points: np.ndarray) -> float:
-    """Brightness of white cloth in this picture, judged by the face."""
+def _cloth_light(picture: np.ndarray, points: np.ndarray) -> float:
+    """The light on cloth in this picture, as a factor, judged by the face's brightness."""
     inside = np.clip(points[17:].astype(int), 0, len(picture) - 1)
     return float(np.clip(1.6 * picture[inside[:, 1], inside[:, 0]].mean() / 255, 0.25, 1))
 

@@ -21,7 +21,7 @@ from src.synthesis.reposing.fit import Fits, fit_faces, hidden_jaw, landmark_sha
 # names before the first underscore.
 LABELS = ("aflw", "outline", "learned")
 _MAX_RESIDUAL = 0.03  # of the face box: about one fit in a hundred is worse, and wrong
-# |yaw| in degrees of the faces that show where a source places its points: frontally, and its jaw line in depth.
+# |yaw| in degrees of the faces that show where a source places its points: in x and y, and its jaw line in depth.
 _FRONTAL, _TURNED = (0.0, 8.0), (15.0, 45.0)
 _MIN_FACES, _MAX_FACES = 10, 400  # of each kind; fewer cannot tell a convention from the people shown
 # Of the face box: how far outside the mesh's hidden jaw an annotated outline lies on average in turned faces. Measured:
@@ -30,8 +30,8 @@ _MIN_OUTLINE = 0.02
 
 
 @dataclass(frozen=True)
-class Convention:
-    """How a source places points: offsets (68, 3) cm from the landmark vertices, and whether its jaw is an outline."""
+class SourceConvention:
+    """Where a source places points: offsets (68, 3) cm from the landmark vertices; whether its jaw is an outline."""
 
     offsets: np.ndarray
     outline: bool
@@ -39,7 +39,10 @@ class Convention:
 
 @dataclass(frozen=True)
 class Relabeled:
-    """Fitted faces and their labels. points_camera: (N, 68, 3) pixels, y down, z towards the viewer. good: (N,)."""
+    """Fitted faces and their labels.
+
+    points_camera: (N, 68, 3) pixels, y down, z towards the viewer. good: (N,) bool, which fits are close enough.
+    """
 
     fits: Fits
     points_camera: np.ndarray
@@ -56,31 +59,32 @@ def relabel(
 ) -> Relabeled:
     """Fit the model to photographs and label them by the mesh.
 
-    names: (N,) file names, which tell the source; every source has its own way of placing points. points_image:
-    (N, 68, 2) pixels. rng picks the faces that show each source's way. labels: one of LABELS. Raises InputError where
-    turned faces show that the jaw is placed in another way than `labels` says.
+    names: (N,) file names, which tell the source (`photo_sources`); every source has its own convention. points_image:
+    (N, 68, 2) pixels. rng chooses the faces from which a source's convention is inferred. labels: one of LABELS. Raises
+    InputError if turned faces show that the jaw follows another convention than `labels` says.
     """
     if labels == "aflw":
         _check_no_outline(model, points_image)
-        return relabel_by(model, Convention(AFLW_OFFSETS, outline=False), points_image)
+        return relabel_with_offsets(model, points_image, AFLW_OFFSETS, outline=False)
     offsets = np.empty((len(names), *AFLW_OFFSETS.shape))
     outline = np.empty(len(names), bool)
     sources = photo_sources(names)
     for source in np.unique(sources):
         members = sources == source
-        convention = learn_convention(model, points_image[members], rng)
+        convention = infer_convention(model, points_image[members], rng)
         if labels == "outline" and not convention.outline:
             raise InputError(
                 f"expected jaws along the visible outline, found those of {source or 'the faces'} where a 3D jaw line "
                 'lies; say labels = "learned"'
             )
         offsets[members], outline[members] = convention.offsets, convention.outline
-    return relabel_by(model, Convention(offsets, outline), points_image)
+    return relabel_with_offsets(model, points_image, offsets, outline=outline)
 
 
-def relabel_by(model: FaceModel, convention: Convention, points_image: np.ndarray) -> Relabeled:
-    """Like `relabel`, for faces of a known convention (of one source, or with arrays that hold a row for each face)."""
-    offsets, outline = convention.offsets, convention.outline
+def relabel_with_offsets(
+    model: FaceModel, points_image: np.ndarray, offsets: np.ndarray, *, outline: np.ndarray | bool
+) -> Relabeled:
+    """Like `relabel`, for faces of known conventions; offsets and outline are as for `fit_faces`."""
     fits = fit_faces(model, points_image, offsets, outline=outline)
     points_camera = to_camera(fits, landmark_shapes(model, fits.coefficients, AFLW_OFFSETS))
     observed = residuals(model, fits, points_image, offsets) * [1, -1, 1]  # (N, 68, 3), y down
@@ -88,21 +92,21 @@ def relabel_by(model: FaceModel, convention: Convention, points_image: np.ndarra
     return Relabeled(fits, points_camera + observed, fits.residual < _MAX_RESIDUAL)
 
 
-def learn_convention(model: FaceModel, points_image: np.ndarray, rng: np.random.Generator) -> Convention:
-    """How one source places its points, learned from faces (N, 68, 2) of it; from too few, an outline is assumed."""
+def infer_convention(model: FaceModel, points_image: np.ndarray, rng: np.random.Generator) -> SourceConvention:
+    """The convention of one source's faces (N, 68, 2); if they are too few to tell, the jaw is taken for an outline."""
     yaw = np.abs(fit_pose(points_image)[:, 1])
     shown = [np.flatnonzero((yaw >= low) & (yaw < high)) for low, high in (_FRONTAL, _TURNED)]
     if min(map(len, shown)) < _MIN_FACES:
-        return Convention(AFLW_OFFSETS, outline=True)
+        return SourceConvention(AFLW_OFFSETS, outline=True)
     chosen = points_image[np.concatenate([rng.permutation(faces)[:_MAX_FACES] for faces in shown])]
     offsets = learn_offsets(model, chosen, JAW_ENDS_OFFSETS)
     if _outward(model, chosen, offsets) > _MIN_OUTLINE:
-        return Convention(offsets, outline=True)
-    return Convention(learn_offsets(model, chosen, AFLW_OFFSETS, outline=False), outline=False)
+        return SourceConvention(offsets, outline=True)
+    return SourceConvention(learn_offsets(model, chosen, AFLW_OFFSETS, outline=False), outline=False)
 
 
 def _check_no_outline(model: FaceModel, points_image: np.ndarray) -> None:
-    """Raises InputError where enough turned faces show jaws along the visible outline."""
+    """Raise InputError if enough turned faces show jaws along the visible outline."""
     low, high = _TURNED
     yaw = np.abs(fit_pose(points_image)[:, 1])
     turned = np.flatnonzero((yaw >= low) & (yaw < high))[:_MAX_FACES]
@@ -117,12 +121,12 @@ def _check_no_outline(model: FaceModel, points_image: np.ndarray) -> None:
 
 
 def photo_sources(names: list[str]) -> np.ndarray:
-    """The source of each photograph, (N,): what stands before the first underscore of its name, "" where none does."""
+    """The source of each photograph, (N,): its name's part before the first underscore, "" if it has none."""
     return np.array([Path(name).name.rpartition("_")[0].partition("_")[0] for name in names])
 
 
 def _outward(model: FaceModel, points_image: np.ndarray, offsets: np.ndarray) -> float:
-    """Mean distance of the hidden jaw of turned faces outside of the mesh's, in shares of the face box."""
+    """How far outside of the mesh's jaw the hidden jaw of turned faces lies: the mean, as a share of the face box."""
     fits = fit_faces(model, points_image, offsets)
     yaw = fits.euler[:, 1]
     box = np.sqrt(np.ptp(points_image, axis=1).prod(1))  # (N,)

@@ -1,9 +1,9 @@
 """Turn annotated photographs into training faces of every pose, labeled by AFLW2000-3D's convention.
 
 Folders in the challenge's own format: `relabeled` holds photographs with labels from a fitted 3D mesh, `reposed` the
-same faces turned in 3D (Zhu et al., "Face Alignment Across Large Poses: A 3D Solution", 2016), and `rendered`, where
-asked for, turned faces in new expressions, on other backgrounds, partly covered. All are framed as the challenge
-frames its crops.
+same faces turned in 3D (Zhu et al., "Face Alignment Across Large Poses: A 3D Solution", 2016), and `rendered`, on
+request, turned faces in new expressions, in front of other backgrounds, partly covered. All are cropped as the
+challenge crops its faces.
 """
 
 import hashlib
@@ -25,7 +25,7 @@ from src.devices import end_with_parent, process_pool, signals_blocked
 from src.errors import InputError, about
 from src.files import alone_in, naming
 from src.geometry import apply_affine
-from src.synthesis.owned_folder import claim, finish, finished
+from src.synthesis.owned_folder import claim, finished_counts, mark_finished
 from src.synthesis.reposing.expressions import (
     PhotoFace,
     SkinMesh,
@@ -35,12 +35,12 @@ from src.synthesis.reposing.expressions import (
     sample_expression,
 )
 from src.synthesis.reposing.face_model import FaceModel, load_face_model
-from src.synthesis.reposing.framing import cut_photo, frame
+from src.synthesis.reposing.framing import cut_photo, sample_crop
 from src.synthesis.reposing.occluders import cover_face, replace_background
 from src.synthesis.reposing.relabel import Relabeled, photo_sources, relabel
 from src.synthesis.reposing.turning import PhotoHead, build_photo_head, sample_pose, turn_head
 
-FOLDERS = ("relabeled", "reposed", "rendered")
+FOLDERS = RELABELED, REPOSED, RENDERED = ("relabeled", "reposed", "rendered")
 _MADE_BY = "src.synthesis.repose"  # as in every folder so far, whatever this module is called
 _VERSION = 6  # raise it when the same seed gives another picture or label
 _JPEG_QUALITY = 92
@@ -61,7 +61,7 @@ class ReposeOptions:
     per_photo: turned faces for each photograph of the largest source; those of smaller sources are turned up to three
     times as often, so that a few videos do not outweigh many people. labels: what the points mean, of `relabel.LABELS`.
     renders: full renders (`render_face`), counted as per_photo. occluded: share of the turned faces that something
-    covers. image_size: side of the pictures in pixels.
+    covers. seed: of all random choices. image_size: side of the pictures in pixels.
     """
 
     per_photo: int
@@ -74,7 +74,7 @@ class ReposeOptions:
     @property
     def folders(self) -> tuple[str, ...]:
         """Which of FOLDERS are written."""
-        return FOLDERS if self.renders else FOLDERS[:2]
+        return FOLDERS if self.renders else (RELABELED, REPOSED)
 
 
 def repose_folder(
@@ -82,10 +82,10 @@ def repose_folder(
 ) -> dict[str, int]:
     """Write `out/relabeled`, `out/reposed` and, with renders, `out/rendered` from the photographs in `source`.
 
-    face_model: folder of ICT-FaceKit (`load_face_model`). workers: processes, by default one a CPU. The same seed
-    writes the same files whatever the number of workers; a finished folder of the same photographs and options stays as
-    it is. Returns the counts `photographs`, `rejected` (bad fits) and, by folder, of the faces. Raises InputError where
-    an input is missing, another run is writing, or `out` holds anything that this function did not write.
+    face_model: folder of ICT-FaceKit (`load_face_model`). workers: processes, by default one per CPU. The same seed
+    writes the same files with any number of workers; a finished folder of the same photographs and options stays as it
+    is. Returns the counts `photographs`, `rejected` (bad fits) and, by folder, of the faces. Raises InputError if an
+    input is missing, another run is writing, or `out` holds anything that this function did not write.
     """
     source, out = Path(source), Path(out)
     model = load_face_model(face_model)
@@ -96,7 +96,7 @@ def repose_folder(
         "annotations": hashlib.sha256((source / ANNOTATIONS).read_bytes()).hexdigest(),
         **asdict(options),
     }
-    counts = finished([out / folder for folder in options.folders], marker)
+    counts = finished_counts([out / folder for folder in options.folders], marker)
     if counts:
         return counts
     with alone_in(*(out / folder for folder in options.folders)):
@@ -104,7 +104,7 @@ def repose_folder(
             claim(out / folder, marker)
         counts = _repose(source, out, options, names, points_image, model=model, workers=workers)
         for folder in options.folders:
-            finish(out / folder, marker, counts)
+            mark_finished(out / folder, marker, counts)
     return counts
 
 
@@ -119,7 +119,7 @@ def _repose(
     workers: int | None,
 ) -> dict[str, int]:
     relabeled = relabel(model, names, points_image, np.random.default_rng(options.seed), labels=options.labels)
-    # Labels that stay as they are need no good fit, but to be turned.
+    # Labels that stay as they are need a good fit only to be turned.
     good = np.flatnonzero(relabeled.good | (options.labels == "aflw"))
     if not len(good):
         raise InputError(f"{source}: no face in {len(names)} photographs fits the face model; check the annotations")
@@ -147,14 +147,14 @@ def _repose(
 
 
 def turns_per_photo(names: list[str], per_photo: int) -> np.ndarray:
-    """How often to turn each photograph, (N,): sources, the names' parts before the first underscore, come out even."""
+    """How often to turn each photograph, (N,), so that all sources (`photo_sources`) give about as many faces."""
     sources, counts = np.unique(photo_sources(names), return_counts=True)
     repeats = np.minimum(counts.max() / counts, _MOST_REPEATS)
     return np.rint(per_photo * repeats).astype(int)[np.searchsorted(sources, photo_sources(names))]
 
 
 def _if_turned(relabeled: Relabeled, counts: np.ndarray) -> np.ndarray:
-    """The counts (N,) of the photographs that show enough of a well fitted head to be turned, 0 of the others."""
+    """The counts (N,), with 0 for photographs whose head is fitted badly or hides too much to be turned."""
     return counts * (relabeled.good & (np.abs(relabeled.fits.euler[:, 1]) < _MOST_TURNED_YAW))
 
 
@@ -196,28 +196,27 @@ class _Job:
 
     def faces(self, index: int) -> list[_Written]:
         """Write all faces of photograph `index`."""
-        name = self.names[index]
+        name, stem, size = self.names[index], self.stems[index], self.options.image_size
         rng = np.random.default_rng([self.options.seed, zlib.crc32(name.encode())])
         photo = _read_photo(self.source / name)
-        stem = self.stems[index]
         points = self.relabeled.points_camera[index, :, :2]
-        affine = frame(points, self.options.image_size, self.relabeled.fits.euler[index, 1], rng)
-        picture = cut_photo(photo, affine, self.options.image_size, extended=rng.random() < _EXTENDED)
-        written = [self._save(FOLDERS[0], f"photo_{stem}.jpg", picture, apply_affine(affine, points))]
+        affine = sample_crop(points, size, self.relabeled.fits.euler[index, 1], rng)
+        picture = cut_photo(photo, affine, size, extended=rng.random() < _EXTENDED)
+        written = [self._save(RELABELED, f"photo_{stem}.jpg", picture, apply_affine(affine, points))]
         if self.turns[index] or self.renders[index]:
             head = build_photo_head(self.model, photo, self.relabeled, index)
-        for turned in range(self.turns[index]):
+        for number in range(self.turns[index]):
             euler = sample_pose(head.euler, rng)
-            picture, points = turn_head(head, euler, self.options.image_size, rng)
+            picture, points = turn_head(head, euler, size, rng)
             if self.options.occluded and rng.random() < self.options.occluded:
                 cover_face(picture, points, euler[1], rng)
-            written.append(self._save(FOLDERS[1], f"turn{turned}_{stem}.jpg", picture, points))
+            written.append(self._save(REPOSED, f"turn{number}_{stem}.jpg", picture, points))
         if self.renders[index]:
             face = build_photo_face(self.model, self.skin, head.photo, self.relabeled, index)
             other = _read_photo(self.source / self.names[rng.integers(len(self.names))])
-        for rendered in range(self.renders[index]):
-            picture, points = render_face(self.model, head, face, other=other, size=self.options.image_size, rng=rng)
-            written.append(self._save(FOLDERS[2], f"render{rendered}_{stem}.jpg", picture, points))
+        for number in range(self.renders[index]):
+            picture, points = render_face(self.model, head, face, other=other, size=size, rng=rng)
+            written.append(self._save(RENDERED, f"render{number}_{stem}.jpg", picture, points))
         return written
 
     def _save(self, folder: str, name: str, picture: np.ndarray, points: np.ndarray) -> _Written:

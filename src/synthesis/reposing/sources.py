@@ -5,10 +5,10 @@ TOML, written by hand; folders are relative to the file:
     [[source]]
     folder = "photographs"   # pictures with an annot.pkl
     labels = "learned"       # what the 68 points mean, see LABELS
-    turns = 3                # turned faces a photograph; 0: none
+    turns = 3                # turned faces per photograph; 0: none
     share = 0.3              # of a training batch: the photographs themselves,
     turned_share = 0.4       # and their turned faces
-    renders = 1              # full renders a photograph, in new expressions; 0: none
+    renders = 1              # full renders per photograph, in new expressions; 0: none
     rendered_share = 0.1
     covered = 0.2            # share of the turned faces that something covers
 
@@ -30,7 +30,7 @@ _KINDS = {Path: (str,), str: (str,), int: (int,), float: (float, int)}  # what T
 
 @dataclass(frozen=True)
 class Source:
-    """One folder of the file; see the module."""
+    """One folder of the file; the fields are explained in the module's docstring."""
 
     folder: Path
     share: float
@@ -43,7 +43,7 @@ class Source:
 
 
 def read_sources(path: str | Path) -> list[Source]:
-    """The sources of a file, in its order. Raises InputError where it cannot be read or says what makes no sense."""
+    """The sources of a file, in its order. Raises InputError if it cannot be read or holds invalid entries."""
     path = Path(path)
     try:
         with about(path):

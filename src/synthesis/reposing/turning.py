@@ -12,11 +12,11 @@ from src.geometry import apply_affine
 from src.pose import euler_angles, rotation_matrix
 from src.synthesis.reposing.expressions import Expression, draw_skin
 from src.synthesis.reposing.face_model import FaceModel
-from src.synthesis.reposing.framing import add_black_border, frame, without_black_border
+from src.synthesis.reposing.framing import add_black_border, sample_crop, without_black_border
 from src.synthesis.reposing.heightfield import HeightField, draw, height_field, turn
 from src.synthesis.reposing.relabel import Relabeled
 
-# What the photographs lack: |yaw| in degrees and the share of turned faces in each interval.
+# What the photographs lack: edges of intervals of |yaw| in degrees, and the share of turned faces in each interval.
 _YAW_EDGES = np.array([0, 15, 30, 45, 60, 75, 84])
 _YAW_SHARES = np.array([0.15, 0.18, 0.14, 0.18, 0.26, 0.09])
 # Quantiles of the tilt towards the camera in degrees, + is down; looks up are rare in photographs. Beyond the limit on
@@ -34,7 +34,7 @@ class PhotoHead:
     """A photograph with its fitted head, ready to turn. Lengths in pixels, y down, z towards the viewer.
 
     photo: (S, S, 3) uint8, without black borders. points: (68, 3) labels. rotation: (3, 3), y up. euler: (3,) degrees.
-    pivot: (3,), about which the head turns.
+    pivot: (3,), about which the head turns. field: the photograph's height field.
     """
 
     photo: np.ndarray
@@ -78,16 +78,17 @@ def turn_head(
     border: bool = True,
     expression: Expression | None = None,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Turn a photographed head to euler (3,) degrees and frame it.
+    """Turn a photographed head to euler (3,) degrees and crop it as the challenge does.
 
-    border: whether straight black borders may be added, as the challenge's crops have them. expression: a new
-    one, of the same photograph. Returns the picture (size, size, 3) uint8 and points_image (68, 2).
+    size: the picture's side in pixels. border: whether straight black borders may be added, as the challenge's crops
+    have them. expression: a new one, of the same photograph. Returns the picture (size, size, 3) uint8 and points_image
+    (68, 2).
     """
     up = np.diag([1.0, -1.0, 1.0])
     rotation = up @ rotation_matrix(euler) @ head.rotation.T @ up
     points = head.points if expression is None else head.points + expression.shift
     points = ((points - head.pivot) @ rotation.T + head.pivot)[:, :2]
-    affine = frame(points, size, euler[1], rng)
+    affine = sample_crop(points, size, euler[1], rng)
     picture = draw(turn(head.field, rotation, head.pivot), head.field, head.photo, affine, size)
     if expression is not None:
         vertices = (expression.vertices - head.pivot) @ rotation.T + head.pivot
