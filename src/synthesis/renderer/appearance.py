@@ -1,4 +1,4 @@
-"""How a face looks: tones of skin, hair, eyes and clothes, make-up, beard, glasses and light, drawn at random.
+"""How a face looks: tones of skin, hair, eyes and clothes, make-up, beard, glasses and light, sampled at random.
 
 Colors are linear light. What a pixel needs is left in attributes of the vertices and in the materials.
 """
@@ -25,7 +25,7 @@ from src.synthesis.renderer.vertices import paint
 
 _TURN = 256 / 360  # noise repeats once around the head
 
-# sRGB. Skin runs from light to dark and is interpolated; hair and irises are drawn from their palettes.
+# sRGB. Skin runs from light to dark and is interpolated; hair and irises are picked from their palettes.
 _SKIN = np.array(
     [[241, 208, 190], [228, 184, 158], [205, 156, 126], [172, 120, 90], [126, 84, 62], [84, 55, 43], [60, 40, 33]]
 )
@@ -51,8 +51,8 @@ _IRIS = np.array(
 
 @dataclass(frozen=True)
 class Appearance:
-    """attributes: (V, NUM_ATTRIBUTES) float32; light: (12, 3) float32 in the camera's frame (see `shading`); wears:
-    parts of the head that this face shows besides the usual ones."""
+    """attributes: (V, NUM_ATTRIBUTES) float32 of the head's vertices; light: (12, 3) float32 in the camera's frame (see
+    `shading`); wears: parts of the head that this face shows besides the usual ones, such as glasses."""
 
     attributes: np.ndarray
     materials: Materials
@@ -66,8 +66,8 @@ def linear(srgb: np.ndarray) -> np.ndarray:
     return (np.asarray(srgb, float) / 255) ** 2.2
 
 
-def draw_appearance(head: Head, rng: np.random.Generator, gaze: np.ndarray, jaw_open: float) -> Appearance:
-    """Draw the appearance of a face. gaze: (2,) shift of the iris on the eyeball in cm, right and up."""
+def sample_appearance(head: Head, rng: np.random.Generator, gaze: np.ndarray, jaw_open: float) -> Appearance:
+    """A random appearance. gaze: (2,) shift of the iris on the eyeball in cm, right and up. jaw_open: 0 to 1."""
     female = rng.random() < 0.5
     tone = rng.beta(1.0, 1.5)
     skin = _between(linear(_SKIN), tone) * rng.uniform(0.93, 1.07, 3)
@@ -82,8 +82,8 @@ def draw_appearance(head: Head, rng: np.random.Generator, gaze: np.ndarray, jaw_
     attributes[:, COVER] = 0
     attributes[:, GLOSS] = rng.uniform(0.02, 0.16)
     attributes[:, :3] = skin
-    _paint_skin(attributes[head.vertices["skin"]], skin, hair, tone, female, rng)
-    _paint_ears(attributes[head.vertices["ears"]], skin)
+    _paint_skin(attributes[head.vertices["skin"]], skin, hair, female, rng)
+    _paint_ears(attributes[head.vertices["ears"]])
     cloth = rng.uniform(0.0, 0.65, 3) ** 1.5 if rng.random() < 0.6 else np.full(3, rng.uniform(0.01, 0.7))
     attributes[head.vertices["body"], :3] = cloth
     materials = _materials(skin, hair, rng, gaze, jaw_open)
@@ -91,18 +91,17 @@ def draw_appearance(head: Head, rng: np.random.Generator, gaze: np.ndarray, jaw_
     if rng.random() < 0.16:
         square = "_square" if rng.random() < 0.5 else ""
         wears = ("frame" + square, *(("lenses" + square,) if rng.random() < 0.2 else ()))
-    return Appearance(attributes, materials, _draw_light(rng), wears, female)
+    return Appearance(attributes, materials, _sample_light(rng), wears, female)
 
 
 def _between(table: np.ndarray, t: float) -> np.ndarray:
+    """A color (3,) at t in [0, 1] along a table (N, 3), interpolated in the logarithm."""
     place = np.arange(len(table)) / (len(table) - 1)
     return np.exp([np.interp(t, place, np.log(column)) for column in table.T])
 
 
-def _paint_skin(
-    skin: np.ndarray, tone: np.ndarray, hair: np.ndarray, dark: float, female: bool, rng: np.random.Generator
-) -> None:
-    """Paint colors, hair coverage and gloss of the skin's vertices (in place)."""
+def _paint_skin(skin: np.ndarray, tone: np.ndarray, hair: np.ndarray, female: bool, rng: np.random.Generator) -> None:
+    """Paint colors, hair coverage and gloss of the skin's vertices, in place. tone, hair: linear colors (3,)."""
     mask = masks.skin_masks()
     coats = []  # mask, fade, gain: see vertices.paint
 
@@ -157,7 +156,7 @@ def _paint_skin(
     paint(skin, *(np.stack(column).astype(np.float32) for column in zip(*coats, strict=True)))
 
 
-def _paint_ears(ears: np.ndarray, tone: np.ndarray) -> None:
+def _paint_ears(ears: np.ndarray) -> None:
     relief = ears[:, U].copy()
     ears[:, :3] *= np.clip(0.8 + 0.35 * relief, 0.3, 1.05)[:, None] * np.array([1.03, 0.88, 0.86], np.float32)
     ears[:, AMBIENT] = np.clip(0.75 + 0.5 * relief, 0.2, 1)
@@ -186,7 +185,7 @@ def _materials(
             strands=_numbers([_TURN * rng.integers(2, 5), rng.uniform(0.3, 1.2)]),
             gloss=_number(rng.uniform(0.02, 0.2)),
         ),
-        cloth=_draw_cloth(rng),
+        cloth=_sample_cloth(rng),
         frame=Frame(
             _numbers(rng.uniform(0.005, 0.04, 3) if rng.random() < 0.7 else rng.uniform(0.05, 0.5, 3)),
             _number(rng.uniform(0.1, 0.8)),
@@ -195,7 +194,7 @@ def _materials(
     )
 
 
-def _draw_cloth(rng: np.random.Generator) -> Cloth:
+def _sample_cloth(rng: np.random.Generator) -> Cloth:
     is_striped = rng.random() < 0.35
     return Cloth(
         stripe=_numbers(rng.uniform(0, 0.6, 3)),
@@ -218,11 +217,11 @@ def _number(value: float) -> np.float32:
 
 
 def _numbers(values: Sequence[float] | np.ndarray) -> tuple[np.float32, ...]:
-    """What the shader takes for a color or a pair."""
+    """A color or a pair in the form that the compiled shader takes."""
     return tuple(np.asarray(values, np.float32))
 
 
-def _draw_light(rng: np.random.Generator) -> np.ndarray:
+def _sample_light(rng: np.random.Generator) -> np.ndarray:
     """What `shading` reads, (12, 3): sky, direction and color of the key light, half-way to the viewer."""
     light = np.zeros((12, 3))
     warmth = rng.normal(0, 0.08)

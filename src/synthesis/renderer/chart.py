@@ -2,7 +2,7 @@
 
 A direction from the head's center has an azimuth (0 = towards the viewer, positive to the picture's right) and an
 elevation, in degrees. Columns have constant azimuth. Rows run from the crown to the neck and follow features: the row
-"upper_lid" passes through the upper lid's landmarks, and so on; outside of its feature a row just keeps its place.
+"upper_lid" passes through the upper lid's landmarks, and so on; outside of its feature, a row just keeps its place.
 What is painted along rows (lips, lashes) and what is cut out between rows (eye and mouth openings) therefore follows
 the landmarks exactly, whatever the identity and the expression.
 """
@@ -53,7 +53,7 @@ _HALF = np.concatenate(
         np.linspace(100, 180, 10),
     ]
 )
-AZIMUTHS = np.concatenate([-_HALF[:0:-1], _HALF])  # (columns,), the seam at the back is there twice
+AZIMUTHS = np.concatenate([-_HALF[:0:-1], _HALF])  # (columns,), the seam at the back occurs twice
 NUM_COLUMNS = len(AZIMUTHS)
 
 # Which landmarks lie on which row; the jaw ends and the nose bridge lie between rows.
@@ -114,13 +114,14 @@ def _knots(feature: str) -> tuple[np.ndarray, np.ndarray]:
     back = 84.0 - 160.0 * ROW[feature] / (NUM_ROWS - 1)  # evenly spread behind the ears
     if feature in ("crown", "neck"):
         return np.array([0.0, 180.0]), np.full(2, 90.0 if feature == "crown" else -89.0)
-    points = np.array(_HAND[feature], float) if feature in _HAND else _landmark_points(feature)
+    points = np.array(_HAND_SET[feature], float) if feature in _HAND_SET else _landmark_points(feature)
     azimuth, elevation, _ = chart_angles(points)
     order = np.argsort(azimuth)
     return np.append(azimuth[order], [135.0, 180.0]), np.append(elevation[order], [back, back])
 
 
 def _landmark_points(feature: str) -> np.ndarray:
+    """Points (N, 3) of a feature row on the head's right half: its landmarks, and where it goes on beyond them."""
     eye = "lid" in feature
     feature = feature.replace("_inside", "" if eye else "_edge")
     points = MEAN_SHAPE[list(LANDMARK_ROWS[feature])]
@@ -143,7 +144,8 @@ _BEYOND = {
     "lower_lip": [[4.5, -3.6, 0.2], [6.5, -2.3, -3.6]],
     "jaw": [[6.8, -2.4, -6.5]],
 }
-_HAND = {
+# Feature rows without landmarks (cm, right half).
+_HAND_SET = {
     "hairline": [[0, 11.0, 0.3], [3, 10.6, -0.2], [5.6, 9.0, -1.8], [6.8, 7.0, -4.0], [7.4, 6.0, -6.5]],
     "brow_top": [
         [0, 6.3, 2.0],

@@ -1,4 +1,4 @@
-"""One face from one random generator: identity, expression, pose, framing, picture, and its 68 points.
+"""One face from one random generator: identity, expression, pose, crop, picture, and its 68 points.
 
 The pose is that of the deformed head after it has been aligned with the mean shape (by the weights of `src.pose`), so
 that a long nose or an open mouth does not count as a turn of the head.
@@ -13,8 +13,8 @@ from src.boxes import CENTER, MEDIAN_SHARE, SHARE_RANGE
 from src.markup import MEAN_SHAPE
 from src.pose import POINT_WEIGHTS, rotation_matrix
 from src.synthesis.raster import EMPTY_DEPTH, draw_depth
-from src.synthesis.renderer import appearance, hair, masks, scenery, shading
-from src.synthesis.renderer.appearance import Appearance
+from src.synthesis.renderer import camera, hair, masks, scenery, shading
+from src.synthesis.renderer.appearance import Appearance, head_covering, sample_appearance
 from src.synthesis.renderer.head import EXPRESSION_NAMES, IDENTITY_NAMES, Head, build_head
 from src.synthesis.renderer.materials import Materials
 from src.synthesis.renderer.vertices import blend, transform, vertex_normals
@@ -51,7 +51,7 @@ class Face:
     euler: np.ndarray
 
 
-def draw_pose(rng: np.random.Generator) -> np.ndarray:
+def sample_pose(rng: np.random.Generator) -> np.ndarray:
     """Pitch, yaw, roll in degrees: yaw to +-90 with near-frontal faces preferred, pitch to +-30, roll to +-40."""
     yaw = rng.uniform(-35, 35) if rng.random() < 0.55 else rng.choice([-1, 1]) * rng.uniform(35, 90)
     pitch = np.clip(rng.normal(0, 12), -30, 30)
@@ -59,7 +59,7 @@ def draw_pose(rng: np.random.Generator) -> np.ndarray:
     return np.array([pitch, yaw, roll])
 
 
-def draw_shape(rng: np.random.Generator) -> np.ndarray:
+def sample_shape(rng: np.random.Generator) -> np.ndarray:
     """Coefficients (M,) of the head's modes: identity, then expression."""
     identity = np.clip(rng.normal(0, 1, len(IDENTITY_NAMES)), -2.2, 2.2)
     names = EXPRESSION_NAMES
@@ -105,25 +105,29 @@ def _moved(points: np.ndarray, linear: np.ndarray, shift: np.ndarray) -> np.ndar
 def render_face(
     rng: np.random.Generator, image_size: int = 384, *, euler: np.ndarray | None = None, shape: np.ndarray | None = None
 ) -> Face:
-    """Draw one random face; `euler` (3,) and `shape` (M,) fix its pose and its coefficients."""
+    """Render one random face; `euler` (3,) in degrees and `shape` (M,) fix its pose and its coefficients.
+
+    image_size: the picture's side in pixels.
+    """
     head = build_head()
-    drawn_euler, drawn_shape = draw_pose(rng), draw_shape(rng)
-    euler = drawn_euler if euler is None else np.asarray(euler, float)
-    shape = drawn_shape if shape is None else np.asarray(shape, float)
+    # Sampled even if they are given, so that the same generator then gives the same appearance.
+    sampled_euler, sampled_shape = sample_pose(rng), sample_shape(rng)
+    euler = sampled_euler if euler is None else np.asarray(euler, float)
+    shape = sampled_shape if shape is None else np.asarray(shape, float)
     gaze = np.clip(rng.normal(0, [0.18, 0.09]), -0.4, 0.4)
-    look = appearance.draw_appearance(head, rng, gaze, shape[len(IDENTITY_NAMES)])
+    appearance = sample_appearance(head, rng, gaze, shape[len(IDENTITY_NAMES)])
     vertices = deform(head, shape)
     rotation = rotation_matrix(euler)
-    model = _assemble(head, vertices, look, euler, rotation, rng)
+    model = _assemble(head, vertices, appearance, euler, rotation, rng)
 
     seen = (head.landmarks(vertices) @ rotation.T)[:, :2] * [1, -1]
     drawn_size = round(_DRAWN * image_size)
-    frame = _frame(seen, drawn_size, rng)
-    points_image = seen * frame.pixels_per_cm + frame.shift
-    picture = _paint(model, frame, look.light, rng)
+    crop = _sample_crop(seen, drawn_size, rng)
+    points_image = seen * crop.pixels_per_cm + crop.shift
+    picture = _paint(model, crop, appearance.light, rng)
     skin, hair_color = np.array(model.materials.skin.color), np.array(model.materials.hair.color)
-    scenery.draw_in_front(picture, points_image, skin, hair_color, look.light, rng)
-    developed = scenery.develop(picture, points_image, rng)
+    scenery.draw_in_front(picture, points_image, skin, hair_color, appearance.light, rng)
+    developed = camera.develop(picture, points_image, rng)
     developed = developed.resize((image_size, image_size), Image.Resampling.BICUBIC)
     return Face(developed, points_image * (image_size / drawn_size), euler)
 
@@ -149,7 +153,7 @@ class _Model:
 def _assemble(
     head: Head,
     vertices: np.ndarray,
-    look: Appearance,
+    appearance: Appearance,
     euler: np.ndarray,
     rotation: np.ndarray,
     rng: np.random.Generator,
@@ -157,10 +161,10 @@ def _assemble(
     """The turned head with body, hair or hat, and glasses. vertices: (V, 3) of the deformed head."""
     triangles = [head.triangles[part] for part in _ALWAYS]
     kinds = [np.full(len(head.triangles[part]), _KINDS[part], np.uint8) for part in _ALWAYS]
-    attributes, materials = look.attributes, look.materials
+    attributes, materials = appearance.attributes, appearance.materials
     view = _moved(vertices, rotation, np.zeros(3))
     view[head.vertices["body"]] = _turn_body(vertices[head.vertices["body"]], euler, rotation, rng)
-    style = hair.draw_style(look.female, rng)
+    style = hair.sample_style(appearance.female, rng)
     if style != "bald":
         shell, uv = hair.hair_shell(vertices[head.vertices["skin"]], head.elevations, style, rng)
         triangles.append(hair.hair_triangles() + np.int32(len(view)))
@@ -168,9 +172,9 @@ def _assemble(
         attributes = np.concatenate([attributes, _hair_attributes(uv)])
         view = np.concatenate([view, _moved(shell, rotation, np.zeros(3))])
         if style in ("beanie", "scarf"):
-            materials = appearance.head_covering(materials, rng)
+            materials = head_covering(materials, rng)
     shadowing = sum(map(len, triangles))  # glasses are too thin to throw a shadow that we could draw
-    for part in look.wears:
+    for part in appearance.wears:
         triangles.append(head.triangles[part])
         kinds.append(np.full(len(head.triangles[part]), _KINDS[part], np.uint8))
     return _Model(
@@ -200,7 +204,7 @@ def _hair_attributes(uv: np.ndarray) -> np.ndarray:
 
 
 @dataclass(frozen=True)
-class _Frame:
+class _Crop:
     """Where centimeters of the camera's frame, y down, lie in the picture: pixels_per_cm * cm + shift (2,)."""
 
     size: int
@@ -208,8 +212,8 @@ class _Frame:
     shift: np.ndarray
 
 
-def _frame(points: np.ndarray, size: int, rng: np.random.Generator) -> _Frame:
-    """Frame points (68, 2) cm in a picture of `size` pixels as the challenge's crops do, all of them inside."""
+def _sample_crop(points: np.ndarray, size: int, rng: np.random.Generator) -> _Crop:
+    """A random crop of `size` pixels like the challenge's, with all points (68, 2) inside; cm in the camera's frame."""
     low, high = points.min(axis=0), points.max(axis=0)
     extent = high - low
     scale = size * np.clip(rng.normal(MEDIAN_SHARE, _SHARE_SPREAD), *SHARE_RANGE) / np.sqrt(extent.prod())
@@ -217,18 +221,18 @@ def _frame(points: np.ndarray, size: int, rng: np.random.Generator) -> _Frame:
     center = size * (np.array(CENTER) + shift)
     room = np.minimum(center, size - center) - 0.01 * size
     scale = min(scale, (2 * room / extent).min())
-    return _Frame(size, scale, center - scale * (low + high) / 2)
+    return _Crop(size, scale, center - scale * (low + high) / 2)
 
 
-def _paint(model: _Model, frame: _Frame, light: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+def _paint(model: _Model, crop: _Crop, light: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """The picture (size, size, 3) in linear light."""
     normals = np.empty_like(model.view)
     vertex_normals(model.view, model.triangles, normals)
     table = np.empty((len(model.view), shading.NUM_COLUMNS), np.float32)
     shading.light_vertices(model.attributes, normals, light, table)
-    doubled, shift = 2 * frame.pixels_per_cm, np.array([*(2 * frame.shift), 0.0])
+    doubled, shift = 2 * crop.pixels_per_cm, np.array([*(2 * crop.shift), 0.0])
     screen = _moved(model.view, np.diag([1, -1, 1]) * doubled, shift)
-    visible = np.full((2 * frame.size, 2 * frame.size), -1, np.int32)
+    visible = np.full((2 * crop.size, 2 * crop.size), -1, np.int32)
     draw_depth(screen, model.triangles, model.one_sided, visible, np.full(visible.shape, EMPTY_DEPTH, np.float32))
     shadow, to_light = _cast_shadow(model, light[shading.KEY_DIRECTION].astype(float))
     # From doubled pixels to the light's view; 0.3 cm keep a surface from shading itself.
@@ -246,8 +250,8 @@ def _paint(model: _Model, frame: _Frame, light: np.ndarray, rng: np.random.Gener
         shadow=shadow,
         to_shadow=np.concatenate([linear, offset[:, None]], axis=1).astype(np.float32),
     )
-    picture = np.empty((frame.size, frame.size, 3), np.float32)
-    shading.shade(scene, scenery.draw_background(frame.size, rng), scenery.from_srgb(), picture)
+    picture = np.empty((crop.size, crop.size, 3), np.float32)
+    shading.shade(scene, scenery.draw_background(crop.size, rng), camera.from_srgb(), picture)
     return picture
 
 

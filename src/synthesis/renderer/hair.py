@@ -24,15 +24,18 @@ def hair_triangles() -> np.ndarray:
     return grid_triangles(len(_ROWS), len(_COLUMNS))
 
 
-def draw_style(female: bool, rng: np.random.Generator) -> str:
-    """One of STYLES."""
+def sample_style(female: bool, rng: np.random.Generator) -> str:
+    """A random one of STYLES."""
     return STYLES[rng.choice(len(STYLES), p=np.array(_ODDS[female]) / np.sum(_ODDS[female]))]
 
 
 def hair_shell(
     skin: np.ndarray, elevations: np.ndarray, style: str, rng: np.random.Generator
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Vertices (V, 3) in cm and uv (V, 2) of a hair style over skin (NUM_ROWS * NUM_COLUMNS, 3) of this very head."""
+    """Vertices (V, 3) in cm and uv (V, 2) of a hair style over the skin (NUM_ROWS * NUM_COLUMNS, 3) of one head.
+
+    elevations: (NUM_ROWS, NUM_COLUMNS) degrees, of the skin's grid.
+    """
     points = skin.reshape(NUM_ROWS, NUM_COLUMNS, 3)[_ROWS][:, _COLUMNS].astype(float)
     elevation = elevations[_ROWS][:, _COLUMNS]
     azimuth = np.broadcast_to(AZIMUTHS[_COLUMNS], elevation.shape)
@@ -58,25 +61,20 @@ def hair_shell(
         line = np.where(around < 75, np.minimum(line, 46), line)
     if style == "tied":
         top, side = rng.uniform(0.4, 0.9), rng.uniform(0.3, 0.6)
-    waves = rng.normal(0, 1, 3) * (0.06 if style in ("beanie", "scarf") else 0.22)
+    is_cloth = style in ("beanie", "scarf")
+    waves = rng.normal(0, 1, 3) * (0.06 if is_cloth else 0.22)
     wave = (
         waves[0] * np.sin(azimuth * 0.11 + 1)
         + waves[1] * np.sin(elevation * 0.13 + azimuth * 0.05)
         + waves[2] * np.sin(azimuth * 0.31)
     )
-    above = (
-        elevation
-        - line
-        + (
-            0
-            if style in ("beanie", "scarf")
-            else 2.5 * np.sin(azimuth * 0.83) * np.sin(azimuth * 0.37 + 2) * rng.uniform(0.3, 1)
-        )
-    )
+    above = elevation - line
+    if not is_cloth:  # the hair line is ragged
+        above = above + 2.5 * np.sin(azimuth * 0.83) * np.sin(azimuth * 0.37 + 2) * rng.uniform(0.3, 1)
     depth = side + (top - side) * np.clip((elevation - 25) / 45, 0, 1)
     if style in ("medium", "long", "bob", "tied"):
         depth = depth - 0.35 * np.exp(-(((azimuth - parting * (elevation < 88)) / 9) ** 2)) * (elevation > 40)
-    rim = 5.0 if style in ("beanie", "scarf", "bangs") else rng.uniform(16, 34)
+    rim = 5.0 if is_cloth or style == "bangs" else rng.uniform(16, 34)
     swell = np.sqrt(np.clip(above / rim, 0, 1))
     thickness = np.where(above > 0, (depth + wave) * swell, -0.25 - 0.12 * np.clip(-above, 0, 40))
     shell = points + thickness[..., None] * outward

@@ -1,16 +1,12 @@
-"""Everything around the head in the picture's plane: background, things in front of the face, the camera's faults."""
+"""What lies behind and in front of the head: backgrounds, hands, sticks and strands of hair."""
 
-from functools import lru_cache
 from itertools import pairwise
 
 import numpy as np
-from PIL import Image, ImageFilter
+from PIL import Image
 
 from src.synthesis.compiled import kernel
-from src.synthesis.renderer.appearance import linear
 from src.synthesis.renderer.shading import KEY_COLOR, KEY_DIRECTION
-
-_LUT_SIZE = 4096
 
 
 def draw_background(size: int, rng: np.random.Generator) -> np.ndarray:
@@ -62,7 +58,7 @@ def _pattern(base: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 
 @kernel
 def paint_capsules(picture, capsules, color, light_x, light_y):
-    """Paint rounded sticks over a picture (H, W, 3), in place, as one solid.
+    """Paint capsules (sticks with round ends) over a picture (H, W, 3), in place.
 
     capsules: (N, 6) = x0, y0, x1, y1, radius at both ends, in pixels. They are lit from (light_x, light_y).
     """
@@ -96,7 +92,7 @@ def draw_in_front(
     light: np.ndarray,
     rng: np.random.Generator,
 ) -> None:
-    """Now and then put a hand, a stick or strands of hair before the face (in place).
+    """In one of five pictures, put a hand, a stick or strands of hair in front of the face (in place).
 
     points: (68, 2) pixels of the picture; skin, hair: linear colors (3,); light: (12, 3) as in `shading`.
     """
@@ -117,9 +113,9 @@ def draw_in_front(
 
 
 def hand(points: np.ndarray, unit: float, rng: np.random.Generator) -> np.ndarray:
-    """Four fingers and a thumb reach from outside to the cheek, the chin or the forehead: capsules (M, 6).
+    """A hand that reaches from outside to the cheek, the chin or the forehead: capsules (M, 6), see `paint_capsules`.
 
-    points: (68, 2) in pixels. unit: pixels a centimeter.
+    points: (68, 2) in pixels. unit: pixels per centimeter.
     """
     target = points[rng.choice([3, 4, 5, 8, 11, 12, 13, 17, 26, 48, 54])] + rng.normal(0, unit, 2)
     middle = points.mean(axis=0)
@@ -142,7 +138,7 @@ def hand(points: np.ndarray, unit: float, rng: np.random.Generator) -> np.ndarra
 
 
 def _strands(points: np.ndarray, unit: float, rng: np.random.Generator) -> np.ndarray:
-    """A lock of hair falls from the forehead over the face: capsules as of `hand`."""
+    """A lock of hair that falls from the forehead over the face: capsules (M, 6)."""
     up = points[27] - points[8]
     start = points[27] + up * rng.uniform(0.5, 0.65) + rng.normal(0, 2 * unit, 2)
     sideways = np.array([-up[1], up[0]]) / np.linalg.norm(up)
@@ -155,72 +151,3 @@ def _strands(points: np.ndarray, unit: float, rng: np.random.Generator) -> np.nd
         width = unit * rng.uniform(0.04, 0.14)
         capsules += [[*a, *b, width, width] for a, b in pairwise(path)]
     return np.array(capsules)
-
-
-def develop(picture: np.ndarray, points: np.ndarray, rng: np.random.Generator) -> Image.Image:
-    """The camera: exposure curve, rare black borders beyond the face, gray, blur, low resolution, sensor noise.
-
-    picture: (H, W, 3) linear light; points: (68, 2), which borders spare. Returns an RGB picture of the same size.
-    """
-    side = picture.shape[0]
-    pixels = np.empty((side, side, 3), np.uint8)
-    strength = rng.uniform(1, 8) if rng.random() < 0.4 else 0.0
-    _expose(picture, _to_srgb(), _grain(), strength, *rng.integers(0, 256, 2), pixels)
-    image = Image.fromarray(pixels)
-    soft = rng.random()
-    if soft < 0.25:
-        image = image.filter(ImageFilter.BoxBlur(rng.uniform(0.3, 1.3)))
-    elif soft < 0.4:
-        small = int(side * rng.uniform(0.3, 0.8))
-        image = image.resize((small, small), Image.Resampling.BILINEAR).resize((side, side), Image.Resampling.BICUBIC)
-    if rng.random() < 0.07:
-        image = image.convert("L").convert("RGB")
-    if rng.random() < 0.1:
-        pixels = np.array(image)
-        _border(pixels, points, rng)
-        image = Image.fromarray(pixels)
-    return image
-
-
-@kernel
-def _expose(picture, curve, grain, strength, shift_x, shift_y, pixels):
-    """Linear light (H, W, 3) through `curve` to 8 bits, with sensor noise of a deviation in gray levels."""
-    last = curve.shape[0] - 1
-    for row in range(picture.shape[0]):
-        for column in range(picture.shape[1]):
-            for c in range(3):
-                level = min(last, max(0, int(picture[row, column, c] * curve.shape[0])))
-                value = curve[level] + strength * grain[(row + shift_y) & 255, (column + shift_x) & 255, c]
-                pixels[row, column, c] = min(255, max(0, int(value + 0.5)))
-
-
-def _border(pixels: np.ndarray, points: np.ndarray, rng: np.random.Generator) -> None:
-    """Black where the photograph ended, on one side or two (in place)."""
-    low, high = points.min(axis=0), points.max(axis=0)
-    side = pixels.shape[0]
-    for edge in rng.choice(4, size=rng.integers(1, 3), replace=False):
-        share = rng.uniform(0.1, 0.75)
-        if edge == 0:
-            pixels[:, : int(low[0] * share)] = 0
-        elif edge == 1:
-            pixels[:, side - int((side - high[0]) * share) :] = 0
-        elif edge == 2:
-            pixels[: int(low[1] * share * 0.6)] = 0
-        else:
-            pixels[side - int((side - high[1]) * share) :] = 0
-
-
-@lru_cache(maxsize=1)
-def _to_srgb() -> np.ndarray:
-    return (255 * ((np.arange(_LUT_SIZE) + 0.5) / _LUT_SIZE) ** (1 / 2.2)).astype(np.float32)
-
-
-@lru_cache(maxsize=1)
-def from_srgb() -> np.ndarray:
-    """Linear light (256,) of sRGB gray levels."""
-    return linear(np.arange(256)).astype(np.float32)
-
-
-@lru_cache(maxsize=1)
-def _grain() -> np.ndarray:
-    return np.random.default_rng(1).standard_normal((256, 256, 3)).astype(np.float32)
