@@ -19,10 +19,8 @@ from src.training.options import configurations, parse
 
 DEFAULTS = Settings()
 # Flags of train.py for its data and files; here --labeled, --unlabeled and --out take their place.
-_TRAIN_ONLY = (
-    *("--dataroot", "--val_dataroot", "--source_weights", "--snapshot", "--keep"),
-    *("--best_model", "--log_file", "--summary", "--resume", "--processes"),
-)
+_TRAIN_ONLY = ("--dataroot", "--val_dataroot", "--source_weights", "--snapshot", "--keep",
+               "--best_model", "--log_file", "--summary", "--resume", "--processes")  # fmt: skip
 
 
 def parse_arguments() -> tuple[argparse.Namespace, argparse.Namespace]:

@@ -8,6 +8,7 @@ import pandas as pd
 from src.autolabel.rounds import Round, Settings, best_round, human_copies, open_held_out, round_folder
 from src.autolabel.task import Task
 from src.autolabel.training import Setup, open_faces, train_on
+from src.config import TrainingConfig
 from src.datasets.prepared import PreparedFaces
 from src.evaluation.evaluate import evaluate
 from src.files import write_text
@@ -50,7 +51,7 @@ def compare(
             held_out,
             folder,
             setup=setup,
-            training=replace(setup.training, **_as_long(setup, sum(map(len, sources)), steps_of_all, times)),
+            training=_as_long(setup.training, sum(map(len, sources)), steps_of_all, times),
             init=setup.init,
         )
         rows.append((f"{word} labels, as long", faces, trained.steps, folder))
@@ -62,11 +63,11 @@ def compare(
     return table
 
 
-def _as_long(setup: Setup, faces: int, steps: int, times: float) -> dict[str, float]:
-    """The length of a schedule of `steps` steps or, with a time budget, of `times` times the first round's budget."""
-    if setup.training.minutes > 0:
-        return {"minutes": setup.training.minutes * times}
-    return {"epochs": max(1, round(steps / (faces // setup.training.batch_size)))}
+def _as_long(training: TrainingConfig, faces: int, steps: int, times: float) -> TrainingConfig:
+    """Training of `steps` steps on so many faces or, with a time budget, of `times` times the first round's budget."""
+    if training.minutes > 0:
+        return replace(training, minutes=training.minutes * times)
+    return replace(training, epochs=max(1, round(steps / (faces // training.batch_size))))
 
 
 def _measure(model_path: Path, measured: dict[str, PreparedFaces], setup: Setup) -> dict[str, float]:

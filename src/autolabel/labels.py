@@ -14,7 +14,7 @@ from src.metrics import nme, point_errors
 from src.network.checkpoint import load_model
 
 _MOST_BYTES = 4_000_000_000  # of labels: a million pictures and more
-_LEAST_LIMIT = 1e-6  # percent; keeps a ratio finite where all views agree exactly
+_LEAST_LIMIT = 1e-6  # percent; keeps a ratio finite if all views agree exactly
 
 
 @dataclass(frozen=True)

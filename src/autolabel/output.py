@@ -39,7 +39,7 @@ def write_merged(folder: Path, task: Task, labels: Labels, *, number: int, since
     A pseudo-labeled picture with the same name as a human-labeled one gets the prefix `pseudo_`. number: the round
     whose model made the labels. since: (N,) the first round that was certain of each unlabeled picture.
     """
-    human = [task.human, task.held_out] if task.is_held_out_labeled else [task.human]
+    human = [task.human, task.held_out] if task.is_held_out_from_labeled else [task.human]
     names = [str(name) for faces in human for name in faces.names]
     pseudo = task.pool(labels.points_image, labels.is_certain) if labels.is_certain.any() else None
     of_human, of_pseudo = len(names), int(labels.is_certain.sum())
@@ -86,7 +86,7 @@ def write_review(out: Path, task: Task, labels: Labels, *, count: int) -> None:
 
 
 def _first_certain(history: list[Labels]) -> np.ndarray:
-    """(N,) the first round that was certain of each picture; meaningless where the last round is not."""
+    """(N,) the first round that was certain of each picture; meaningless if no round was."""
     return np.argmax([labels.is_certain for labels in history], axis=0)
 
 

@@ -35,7 +35,7 @@ class Settings:
 
 @dataclass(frozen=True)
 class Round:
-    """One row of rounds.csv. NME in percent; NaN where there is nothing to measure."""
+    """One row of rounds.csv. NME in percent; NaN if there is nothing to measure."""
 
     round: int
     human: int  # faces with human labels, each once

@@ -24,7 +24,7 @@ class Task:
 
     human: Faces  # to train on
     held_out: Faces  # labeled by people, never trained on
-    is_held_out_labeled: bool  # part of the labeled folder, and not of a validation folder
+    is_held_out_from_labeled: bool  # or else from a validation folder
     root: Path  # of the unlabeled pictures
     names: np.ndarray  # (N,) of the unlabeled pictures
     truth: np.ndarray | None = None  # their hidden labels (N, 68, 2), in an experiment

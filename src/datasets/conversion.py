@@ -17,7 +17,7 @@ from src.datasets.decoding import decode_faces, describe_broken, known_broken, l
 from src.datasets.faces import Faces, fingerprint_of
 from src.datasets.formats import FORMATS, WRITABLE
 from src.datasets.listing import folded
-from src.datasets.new_folder import COUNTS, made_before, new_folder, note_made
+from src.datasets.new_folder import made_before, new_folder, note_made
 from src.datasets.pictures import picture_shape
 from src.errors import InputError
 from src.geometry import apply_affine
@@ -62,7 +62,12 @@ def convert(
         if broken and not skip_broken:
             raise InputError(describe_broken(broken, len(faces)))
         form.write(placed, folder)
-        counts = dict(zip(COUNTS, (len(placed), len(faces) - len(placed), outside, list_broken(broken)), strict=True))
+        counts = {
+            "faces": len(placed),
+            "broken": len(faces) - len(placed),
+            "outside": outside,
+            "left_out": list_broken(broken),
+        }
         note_made(folder, fingerprint, counts)
     return counts | {"redone": True}
 

@@ -35,9 +35,12 @@ def describe_faces(faces: PreparedFaces, rows: np.ndarray) -> pd.DataFrame:
     picture = np.sqrt(size.prod(axis=1, dtype=np.float64))
     box = np.ptp(points_image, axis=1)  # (N, 2) pixels
     light = np.array([_luma(faces.images[row], faces.points_unit[row]) for row in rows]).reshape(-1, 2)
+    pitch, yaw, roll = faces.euler[rows].T.astype(float)
     return pd.DataFrame(
         {
-            **dict(zip(("pitch", "yaw", "roll"), faces.euler[rows].T.astype(float), strict=True)),
+            "pitch": pitch,
+            "yaw": yaw,
+            "roll": roll,
             "picture": picture,
             "face": 100 * np.sqrt(box.prod(axis=1)) / picture,
             "brightness": light[:, 0],

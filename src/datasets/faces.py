@@ -17,7 +17,7 @@ class Coordinates:
     """How a format writes coordinates; `src.datasets.frames.settle` brings them into our frame.
 
     origin: how much larger its coordinates are than ours. in_shares: points and boxes are shares of the picture's
-    sides. stated_size: (N, 2) width and height of the picture according to the labels, NaN where they do not say.
+    sides. stated_size: (N, 2) width and height of the picture according to the labels, NaN if they do not say.
     unmarked: in this format a placeholder (-1 -1 or 0 0) means that a point is not marked.
     """
 
@@ -38,7 +38,7 @@ class Faces:
     root: the folder. names: (N,) str, each face's picture relative to the root, with forward slashes.
     points_image: (N, K, 2) float64 in pixels of the picture (frame: `src.geometry`), sub-pixel and unclipped: points
     outside the picture are kept.
-    boxes_image: (N, 4) float64 left, top, right, bottom of the format's own face box, NaN where a face has none.
+    boxes_image: (N, 4) float64 left, top, right, bottom of the format's own face box, NaN if a face has none.
     euler: (N, 3) float64 pitch, yaw, roll in degrees (frame: `src.pose`) if the format states it, else None.
     subsets: the data set's own parts, name -> (N,) bool; a face may belong to several.
     left_out: what is in the folder but not in the table, description -> names.

@@ -12,7 +12,7 @@ from src.errors import InputError
 EXTENSIONS = frozenset(
     {".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".bmp", ".webp", ".tif", ".tiff", ".gif", ".avif", ".jp2"}
 )
-# Pictures that we do not read: telephones' and cameras' own formats, and what was never a photograph's.
+# Pictures that we do not read: phones' and cameras' own formats, and formats that photographs do not come in.
 _UNREADABLE = frozenset(
     {".heic", ".heif", ".hif", ".jxl", ".dng", ".cr2", ".cr3", ".nef", ".arw", ".raf", ".orf", ".rw2", ".pef", ".srw"}
     | {".ppm", ".pgm", ".pnm", ".tga", ".psd", ".j2k", ".jpx", ".jpf", ".jxr", ".apng", ".mpo"}
@@ -35,9 +35,9 @@ def is_unreadable(name: str) -> bool:
 
 
 def list_pictures(folder: str | Path) -> list[str]:
-    """Sorted names of the pictures directly inside a folder; `left_out_pictures` names what it holds beside them.
+    """Sorted names of the pictures directly inside a folder; `left_out_pictures` names the others.
 
-    Raises InputError where the folder is missing or holds no picture.
+    Raises InputError if the folder is missing or holds no picture.
     """
     folder = Path(folder)
     if not folder.is_dir():
@@ -68,7 +68,7 @@ def left_out_pictures(folder: str | Path) -> list[str]:
 
 
 def describe_left_out(folder: str | Path) -> str:
-    """What `list_pictures` leaves out, in words; "" where that is nothing."""
+    """What `list_pictures` leaves out, in words; "" if that is nothing."""
     names = left_out_pictures(folder)
     if not names:
         return ""
@@ -76,7 +76,7 @@ def describe_left_out(folder: str | Path) -> str:
 
 
 def natural_order(names: Iterable[str]) -> list[str]:
-    """Names sorted as people count: frame2 before frame10."""
+    """Names in natural order: frame2 before frame10."""
     return sorted(names, key=lambda name: ([(int(p), "") if p.isdecimal() else (-1, p) for p in _split(name)], name))
 
 
@@ -135,7 +135,7 @@ def common_ending(first: tuple[str, ...], second: tuple[str, ...]) -> int:
 
 
 def compare_names(names: Sequence[str], labels: Sequence[str]) -> str:
-    """What pictures and labels have in common, and what each lacks, in words; "" where they agree."""
+    """What pictures and labels have in common, and what each lacks, in words; "" if they agree."""
     known, pictures = set(labels), set(names)
     without = [name for name in names if name not in known]
     unused = [label for label in labels if label not in pictures]
@@ -154,14 +154,14 @@ def compare_names(names: Sequence[str], labels: Sequence[str]) -> str:
 
 
 def plain(name: str) -> str:
-    """A file's name as text also where this process was told that file names are ASCII."""
+    """A file's name as text, even if this process was told that file names are ASCII."""
     return name.encode("utf-8", "surrogateescape").decode("utf-8", "surrogateescape")
 
 
 def distinct_names(folders: Sequence[Path]) -> list[str]:
-    """A name for each folder: its own, with those of its parents in front (joined by _) where two would be equal.
+    """A name for each folder: its own, with those of its parents in front (joined by _) if two would be equal.
 
-    Raises InputError where a folder is given twice.
+    Raises InputError if a folder is given twice.
     """
     parts = [folder.resolve().parts for folder in folders]
     if len(set(parts)) < len(parts):
@@ -184,12 +184,12 @@ def distinct_names(folders: Sequence[Path]) -> list[str]:
 
 
 def part_words(path: str) -> set[str]:
-    """The parts of a data set (train, val, test) that a name or path speaks of."""
+    """The parts of a data set (train, val, test) that a name or path mentions."""
     return {_PARTS[word] for word in _WORDS.findall(path.lower()) if word in _PARTS}
 
 
 def distinct_stems(files: Sequence[str]) -> list[str]:
-    """The name of each file less its ending, with its folder where two would be equal."""
+    """The name of each file without its ending, with its folder in front if two would be equal."""
     stems = [PurePosixPath(file).stem for file in files]
     return [
         stem if stems.count(stem) == 1 else str(PurePosixPath(file).with_suffix(""))

@@ -87,7 +87,7 @@ class TrainingBatches:
             rounds = -(-wanted // len(members))
             parts.append(np.concatenate([generator.permutation(members) for _ in range(rounds)] or [members])[:wanted])
         order = generator.permutation(np.concatenate(parts))
-        return np.resize(order, count)  # rounding of the shares may leave it a face short
+        return np.resize(order, count)  # rounding of the shares may leave a few faces too few or too many
 
     def _gather(self, indices: np.ndarray) -> Batch:
         if self.resident is not None:

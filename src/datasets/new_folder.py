@@ -19,7 +19,7 @@ from src.files import alone_in, check_writable, read_json, write_text
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _MARKER = ".made_by.json"
 _MOST_BYTES = 1_000_000
-COUNTS = ("faces", "broken", "outside", "left_out")
+_COUNTS = ("faces", "broken", "outside", "left_out")
 Counts = dict[str, int | str]
 
 
@@ -61,7 +61,7 @@ def made_before(folder: Path, fingerprint: str) -> Counts | None:
     try:
         marker = read_json(folder / _MARKER, most=_MOST_BYTES)
         is_same = marker["fingerprint"] == fingerprint and marker["files"] == _digest(folder)
-        counts = {name: marker["counts"][name] for name in COUNTS}
+        counts = {name: marker["counts"][name] for name in _COUNTS}
     except (OSError, ValueError, LookupError, TypeError):  # there is no marker, or it is not ours
         return None
     return counts if is_same else None

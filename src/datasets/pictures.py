@@ -42,11 +42,9 @@ _FARTHEST = 1e6  # pixels from a picture's corner: a crop farther away is a mist
 MIN_SIDE = 16  # pixels: smaller faces show no landmarks
 MAX_SIDE = 16384  # pixels: a larger "cropped face" is a mistake
 MAX_PIXELS = 64_000_000  # decoding more on every core would fill the memory
-# What Pillow raises for damaged files.
-DAMAGED = (
-    *(OSError, SyntaxError, ValueError, LookupError, TypeError, ArithmeticError, EOFError, struct.error),
-    RuntimeError,  # of the AVIF decoder
-)
+# What Pillow raises for damaged files; RuntimeError comes from the AVIF decoder.
+DAMAGED = (OSError, SyntaxError, ValueError, LookupError, TypeError, ArithmeticError, EOFError, struct.error,
+           RuntimeError)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -62,7 +60,7 @@ def read_square(path: str | Path, size: int) -> tuple[np.ndarray, np.ndarray, tu
     """Decode a picture as viewers show it (EXIF orientation applied) and letterbox it onto black.
 
     Returns the square (size, size, 3) uint8 RGB, the affine (2, 3) from source pixels to the unit square, and the
-    source's (height, width) in pixels. JPEGs are decoded at a reduced scale where that loses nothing.
+    source's (height, width) in pixels. JPEGs are decoded at a reduced scale if that loses nothing.
     Raises InputError for a missing, empty, damaged, tiny or huge picture.
     """
     rgb, extent, orientation, (width, height) = _decode(path, lambda sides: (size, size))

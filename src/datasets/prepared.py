@@ -32,7 +32,7 @@ from src.pose import fit_pose
 VERSION = 1
 _CHECKED = "label_check.txt"
 _PER_FACE = ("images", "points_unit", "affine", "size", "euler", "names", "source")
-_MOST_BYTES, _MOST_BYTES_A_FACE = 10_000_000, 4_000  # of labels.npz: enough for names of a few hundred characters
+_MOST_BYTES, _MOST_BYTES_PER_FACE = 10_000_000, 4_000  # of labels.npz: enough for names of a few hundred characters
 
 
 @dataclass(frozen=True)
@@ -196,7 +196,7 @@ def load_prepared(folder: str | Path) -> PreparedFaces:
     try:
         check_regular(folder / "images.npy")
         images = np.lib.format.open_memmap(folder / "images.npy", mode="r")
-        with open_zip(folder / "labels.npz", most=_MOST_BYTES + len(images) * _MOST_BYTES_A_FACE):
+        with open_zip(folder / "labels.npz", most=_MOST_BYTES + len(images) * _MOST_BYTES_PER_FACE):
             arrays = dict(np.load(folder / "labels.npz", allow_pickle=False))
     except Exception as error:  # NumPy raises anything from EOFError to zipfile.BadZipFile for a damaged file
         raise InputError(f"{folder}: images.npy or labels.npz is missing or damaged ({error}); {remedy}") from error

@@ -1,10 +1,10 @@
-"""The pictures that annotation files call by path: relative to another folder, absolute, or from another computer.
+"""Finds the pictures that label files state by path: relative to another folder, absolute, or on another computer.
 
-The first rule decides that finds a picture:
+The first rule that finds a picture decides:
 
 1. `_as_stated`: the picture lies where the path says.
 2. `is_ending`: one of the two paths ends with the other. `_without_strays` drops some of these matches again.
-3. `_may_be_renamed`: the file names agree, and a folder may have two names. Only where 1 and 2 find none of the paths.
+3. `_may_be_renamed`: the file names agree, and a folder may have two names. Only if 1 and 2 find none of the paths.
 
 A label on the wrong picture is worse than a missing picture. So rules 2 and 3 pass over pictures of another part of the
 data set, and `_check_claims` refuses a picture that they find for one path while it is found for another path, too.
@@ -61,7 +61,7 @@ class PictureFinder:
         """The picture of each statement, and what to remark; an absent picture keeps its stated path, and is missed
         when decoded.
 
-        Raises InputError for a statement that several pictures fit, and where a picture serves two different paths.
+        Raises InputError for a statement that several pictures fit, and if a picture serves two different paths.
         """
         distinct = list(dict.fromkeys(statements))
         as_stated, by_ending, renamed = self._apply_rules(distinct)
@@ -112,7 +112,7 @@ class PictureFinder:
 
     def _best_match(self, statement: Statement, fits: Callable[..., bool], label_stems: set[str]) -> str | None:
         """The fitting picture with most folders in common with the stated path; among equals the one whose folders
-        name the statement's part. Raises InputError where two are equal in this, too."""
+        name the statement's part. Raises InputError if two are equal in this, too."""
         stated = _split(statement.path)
         ranks = {}
         for name in self._by_file.get(stated[-1], []):
@@ -130,7 +130,7 @@ class PictureFinder:
         return best[0] if best else None
 
     def _check_claims(self, found: dict[Statement, str], as_stated: dict[Statement, str]) -> None:
-        """Refuse left/1.jpg and right/1.jpg where both are found as 1.jpg."""
+        """Refuse left/1.jpg and right/1.jpg if both are found as 1.jpg."""
         claims: dict[str, list[Statement]] = defaultdict(list)
         for statement, name in found.items():
             claims[name].append(statement)
@@ -155,7 +155,7 @@ def _may_be_renamed(stated: tuple[str, ...], picture: tuple[str, ...]) -> bool:
 
 
 def _is_of_another_part(statement: Statement, named_parts: set[str]) -> bool:
-    """val/1.jpg is not that of train.json or train/1.jpg; where there is a one.json, one/1.jpg is not two.json's (but
+    """val/1.jpg is not that of train.json or train/1.jpg; if there is a one.json, one/1.jpg is not two.json's (but
     /data/one/1.jpg in two.json is)."""
     stated_parts = {PurePosixPath(statement.file).stem, *_split(statement.path)[:-1]}
     stated_parts |= part_words(f"{statement.file}/{statement.path}")
@@ -170,7 +170,7 @@ def _is_numbered_otherwise(statement: Statement, picture: tuple[str, ...]) -> bo
 
 
 def _without_strays(by_ending: dict[Statement, str], as_stated: dict[Statement, str]) -> dict[Statement, str]:
-    """2.jpg is not old/2.jpg where 1.jpg, also stated without a folder, lies as stated."""
+    """2.jpg is not old/2.jpg if 1.jpg, also stated without a folder, lies as stated."""
     settled = {PurePosixPath(statement.file).parent for statement in as_stated if statement.is_bare}
     strays = {one for one in by_ending if one.is_bare and PurePosixPath(one.file).parent in settled}
     return {statement: name for statement, name in by_ending.items() if statement not in strays}

@@ -117,7 +117,7 @@ def turned(degrees: int) -> Damage:
     return turn
 
 
-DAMAGES: dict[str, Damage] = {
+KINDS: dict[str, Damage] = {
     "clean": clean,
     "rectangle mask": rectangle_mask,
     "medical mask": medical_mask,
@@ -134,7 +134,7 @@ DAMAGES: dict[str, Damage] = {
 }
 
 
-def measure(predictor: Predictor, folder: Path, *, kinds: list[str]) -> pd.DataFrame:
+def measure_kinds(predictor: Predictor, folder: Path, *, kinds: list[str]) -> pd.DataFrame:
     """One row per kind of damage: nme in percent, its 95 % interval low and high, failures in percent, mean score.
 
     The Predictor is called on crops, without boxes. Raises InputError as `read_annotations` does.
@@ -163,21 +163,21 @@ def _damaged(
     for name, points in zip(names, points_image, strict=True):
         picture = read_picture(folder / name)
         size = (picture.height, picture.width)
-        yield *DAMAGES[kind](picture, points, np.random.default_rng([_SEED, sum(map(ord, name))])), size
+        yield *KINDS[kind](picture, points, np.random.default_rng([_SEED, sum(map(ord, name))])), size
 
 
 def parse_arguments() -> argparse.Namespace:
     parser = Parser(description=__doc__)
     parser.add_argument("folder", type=Path, help="crops with an annot.pkl")
     parser.add_argument("--model_path", type=Path, nargs="+", default=["best.pth.tar"], help="one or several files")
-    parser.add_argument("--kinds", nargs="+", choices=DAMAGES, default=list(DAMAGES), metavar="KIND", help="all")
+    parser.add_argument("--kinds", nargs="+", choices=KINDS, default=list(KINDS), metavar="KIND", help="all")
     return parser.parse_args()
 
 
 def main() -> None:
     arguments = parse_arguments()
     for path in arguments.model_path:
-        table = measure(Predictor(path), arguments.folder, kinds=arguments.kinds)
+        table = measure_kinds(Predictor(path), arguments.folder, kinds=arguments.kinds)
         print(path)
         print(table.round({"nme": 3, "low": 2, "high": 2, "failures": 1, "score": 2}).to_string(index=False))
 

@@ -37,7 +37,7 @@ _LYING, _MIRRORED = (5, 6, 7, 8), (2, 4, 5, 7)
 
 @dataclass(frozen=True)
 class LabelCheck:
-    """For M faces: rows (M,) in the prepared set; errors (M,) in shares of the face's size; is_recognized (M,) bool,
+    """For M faces: rows (M,) in the prepared set; errors (M,) as shares of the face's size; is_recognized (M,) bool,
     whether the network sees a face in the picture; the network's points_unit (M, K, 2)."""
 
     rows: np.ndarray
@@ -160,6 +160,6 @@ def _frames(faces: PreparedFaces, rows: np.ndarray) -> dict[str, np.ndarray]:
 
 
 def _errors(labels: np.ndarray, predicted: np.ndarray) -> np.ndarray:
-    """Mean distances (M,) of points (M, K, 2) in shares of the larger of both faces' sizes."""
+    """Mean distances (M,) of points (M, K, 2) as shares of the size of the larger of both faces."""
     sizes = [np.sqrt(np.ptp(points, axis=1).prod(axis=1)) for points in (labels, predicted)]
     return np.linalg.norm(labels - predicted, axis=2).mean(axis=1) / np.maximum(np.maximum(*sizes), 1e-6)

@@ -34,7 +34,7 @@ def odd_faces(faces: PreparedFaces) -> dict[str, np.ndarray]:
 
 
 def shape_residual(points: np.ndarray) -> np.ndarray:
-    """Distance (N,) of points (N, 68 or 51, 2) from the mean head in its best position, in shares of their size.
+    """Distance (N,) of points (N, 68 or 51, 2) from the mean head in its best position, as a share of their size.
 
     The head may be turned, scaled and sheared, so this is a lower bound; the size is the root mean square distance from
     the points' center.

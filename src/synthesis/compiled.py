@@ -1,4 +1,4 @@
-"""The one way in which this room compiles its inner loops."""
+"""How this room compiles its inner loops."""
 
 from collections.abc import Callable
 
@@ -8,7 +8,7 @@ _OPTIONS = {"nogil": True, "fastmath": True, "error_model": "numpy"}
 
 
 def kernel(function: Callable) -> Callable:
-    """Compile `function` with numba: no GIL, fast math, the machine code cached on disk where a cache can be written.
+    """Compile `function` with numba: no GIL, fast math, the machine code cached on disk if a cache can be written.
 
     Kernels that call each other live in one file: numba's cache notices a change of the caller's file only.
     """

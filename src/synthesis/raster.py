@@ -1,7 +1,7 @@
 """A z-buffer triangle rasterizer for small meshes, compiled by numba at the first call and cached on disk.
 
 Pixel centers lie at (column + 0.5, row + 0.5), as in `src.geometry`. Each pixel gets the nearest triangle that covers
-its center, with barycentric weights, so that colors, texture coordinates and normals are interpolated by the caller.
+its center, with barycentric weights; the caller interpolates colors, texture coordinates and normals by them.
 """
 
 import numpy as np
@@ -13,7 +13,7 @@ EMPTY_DEPTH = -1e30  # behind everything; the kernels' fast math knows no infini
 
 @inlined
 def _triangle(vertices, corners):
-    """The three corners' x, y and z, and twice the area, which is positive where they run clockwise on the screen."""
+    """The three corners' x, y and z, and twice the area, which is positive if they run clockwise on the screen."""
     a, b, c = corners[0], corners[1], corners[2]
     ax, ay, az = vertices[a, 0], vertices[a, 1], vertices[a, 2]
     bx, by, bz = vertices[b, 0], vertices[b, 1], vertices[b, 2]
@@ -25,7 +25,7 @@ def _triangle(vertices, corners):
 def rasterize(
     vertices: np.ndarray, triangles: np.ndarray, triangle_index: np.ndarray, weights: np.ndarray, depth: np.ndarray
 ) -> None:
-    """Draw triangles into the three output buffers, which are also the z-buffer's starting state.
+    """Draw triangles into three output buffers, of which `depth` is the z-buffer.
 
     vertices: (V, 3) float32, x and y in pixels, larger z is nearer to the viewer.
     triangles: (T, 3) int32; triangles of either orientation are drawn (cull beforehand).
@@ -74,9 +74,9 @@ def _narrow(weight, run, first, last):
 def draw_depth(
     vertices: np.ndarray, triangles: np.ndarray, one_sided: int, triangle_index: np.ndarray, depth: np.ndarray
 ) -> None:
-    """Like `rasterize`, for callers that find the weights themselves where they need them: index and depth only.
+    """Like `rasterize`, but without weights, for callers that compute them only where they need them.
 
-    Of the first `one_sided` triangles those are skipped whose corners run clockwise on the screen (their backs).
+    Of the first `one_sided` triangles, those whose corners run clockwise on the screen (their backs) are skipped.
     """
     height, width = triangle_index.shape
     for t in range(triangles.shape[0]):
@@ -93,7 +93,7 @@ def draw_depth(
         step_a, step_b = (by - cy) * inverse, (cy - ay) * inverse
         step_c = -step_a - step_b
         step_z = step_a * (az - cz) + step_b * (bz - cz)
-        # How many columns a weight takes to fall or rise by 1; 0 where it does not change along the row.
+        # How many columns a weight takes to fall or rise by 1; 0 if it does not change along the row.
         run_a = 1.0 / step_a if step_a != 0.0 else 0.0
         run_b = 1.0 / step_b if step_b != 0.0 else 0.0
         run_c = 1.0 / step_c if step_c != 0.0 else 0.0

@@ -98,7 +98,7 @@ def test_labels_come_from_one_folder_and_pictures_from_another(photos: Path, tmp
     assert (len(task.human), len(task.held_out), len(task.names)) == (8, 4, 8)
     assert task.human.root == photos / "labeled"
     assert {*task.held_out.names, *task.names} == set(names)
-    assert not task.is_held_out_labeled  # the folders' pictures may share names, and the merged folder takes one's
+    assert not task.is_held_out_from_labeled  # the folders' pictures may share names, and the merged folder takes one's
     np.testing.assert_array_equal(task.truth[3], points_image[names.index(task.names[3])])
     with pytest.raises(InputError, match="validation pictures"):
         hide_pictures(photos / "labeled", 8, photos / "labeled", held_out=4, seed=0)

@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 from stand_in import centroid, gaussian_dot, project, write_faces
 
-from src.evaluation.damaged import DAMAGES, measure
+from src.evaluation.damaged import KINDS, measure_kinds
 from src.metrics import nme, point_errors
 
 SIDE = 384
@@ -21,7 +21,7 @@ WORN = {  # points that must be covered, and points that must stay in view
 
 
 def _damaged(kind: str, picture: Image.Image, points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    found, moved = DAMAGES[kind](picture, points, np.random.default_rng(0))
+    found, moved = KINDS[kind](picture, points, np.random.default_rng(0))
     return np.asarray(found), moved
 
 
@@ -58,7 +58,7 @@ def test_errors_are_those_of_the_undamaged_crop_by_hand(tmp_path: Path) -> None:
         middles = [np.tile(np.divide(picture.size, 2), (68, 1)) for picture in pictures]
         return np.stack(middles), np.full(len(pictures), 0.5)
 
-    table = measure(predict_middle, tmp_path, kinds=["clean", "turned by 180"])
+    table = measure_kinds(predict_middle, tmp_path, kinds=["clean", "turned by 180"])
     by_hand = nme(point_errors(np.full((3, 68, 2), 48.0), points_image, np.full((3, 2), 96)))
     np.testing.assert_allclose(table["nme"], by_hand)  # about the middle a turn changes no distance
     assert table["damage"].tolist() == ["clean", "turned by 180"]

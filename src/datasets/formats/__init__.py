@@ -1,4 +1,4 @@
-"""Name -> format: one table of readers and writers, and which of them a folder is for."""
+"""The table of formats, with their readers and writers, and the detection of a folder's format."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -31,9 +31,9 @@ from src.errors import InputError
 class Format:
     """detect: cheap, by the names of files and the beginnings of a few. read and write speak the frame of `Faces`.
 
-    write: labels for pictures that already lie below the same folder, inside `pictures`; None where we only read.
-    crop_rule: that that fits the format's pictures. by_stem: labels are named as their picture less its ending.
-    is_other_picture: whether a picture of the format is no face's, such as a map of its parts.
+    write: labels for pictures that already lie below the same folder, inside `pictures`; None if we only read.
+    crop_rule: the one that fits the format's pictures. by_stem: a label file is named like its picture without its
+    ending. is_other_picture: whether a picture, by its name, shows no face, such as a map of a face's parts.
     """
 
     detect: Callable[[Folder], bool]
@@ -69,7 +69,7 @@ WRITABLE = tuple(name for name, form in FORMATS.items() if form.write)
 
 
 def detect_format(folder: Folder) -> str:
-    """The name of the folder's format. Raises InputError where none or several fit."""
+    """The name of the folder's format. Raises InputError if none or several fit."""
     found = [name for name, form in FORMATS.items() if form.detect(folder)]
     if len(found) == 1:
         return found[0]

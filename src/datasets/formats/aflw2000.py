@@ -1,4 +1,4 @@
-"""AFLW2000-3D and 300W-LP: a `.mat` beside each picture, with 68 points of a fitted 3D face and its pose.
+"""AFLW2000-3D and 300W-LP: a `.mat` next to each picture, with 68 points of a fitted 3D face and its pose.
 
 Zhu et al., "Face Alignment Across Large Poses: A 3D Solution", 2016. MATLAB counts the first pixel's center as 1; ours
 is 0.5. Their pose is R = Rx Ry Rz in radians with turns of the opposite sense to ours, so it is converted as a matrix.
@@ -44,7 +44,7 @@ def detect(folder: Folder) -> bool:
 def read(folder: Folder) -> Faces:
     """Faces with the pose of their 3D fit. Points are `pt3d_68`'s first two rows, else 300W-LP's own file of points.
 
-    `pt2d` alone is used where it agrees with the pose: 300W-LP states there the points of the photograph before it was
+    `pt2d` alone is used if it agrees with the pose: 300W-LP states there the points of the photograph before it was
     turned. Points that only the mirrored picture, or the mirrored order, would bring to the stated pose are a fault.
     """
     turned = defaultdict(list)
@@ -100,7 +100,7 @@ class _Face(NamedTuple):
     """points: (68, 2) as MATLAB counts them; euler: (3,) our pitch, yaw, roll in degrees; pt2d: its bytes.
 
     is_certain: whether the points are beyond doubt of this picture; they are not if pt2d gave them. remedy: what to do
-    where pt2d is of another picture. fault: what is wrong with the points.
+    if pt2d is of another picture. fault: what is wrong with the points.
     """
 
     points: np.ndarray
@@ -141,9 +141,9 @@ def _parse(path: Path, root: Path, turned: dict[tuple[str, str], list[str]]) -> 
 
 
 def _disagreement(points: np.ndarray, euler: np.ndarray, remedy: str) -> str:
-    """Why the points cannot be those of a face in this pose, if so."""
+    """Why the points cannot be those of a face in this pose; "" if they can."""
     if not np.isfinite(points).all() or find_placeholders(points[None]).any():
-        return ""  # said by others
+        return ""  # other checks report these
     found = fit_pose(points[None])[0]
     if np.abs(found - euler).max() <= _MOST_APART:
         return ""
@@ -192,7 +192,7 @@ def _mirrored_faults(points: np.ndarray, euler: np.ndarray) -> list[str]:
 
 
 def _degrees_apart(first: np.ndarray, second: np.ndarray) -> np.ndarray:
-    """(N,) the angle between two poses (N, 3), which is small also where single angles differ, as in profiles."""
+    """(N,) the angle between two poses (N, 3), which is small even if single angles differ, as in profiles."""
     trace = (rotation_matrix(first) * rotation_matrix(second)).sum(axis=(1, 2))
     return np.degrees(np.arccos(np.clip((trace - 1) / 2, -1, 1)))
 

@@ -52,7 +52,7 @@ def detect(folder: Folder) -> bool:
 
 
 def read(folder: Folder) -> Faces:
-    """The faces of all such files; each file is a subset by its name, and so are categories, where there are several.
+    """The faces of all such files; each file is a subset by its name, and so are categories, if there are several.
 
     COCO-WholeBody's people give their faces. A face with an unmarked point is left out.
     """
@@ -83,7 +83,7 @@ def read(folder: Folder) -> Faces:
         subsets={
             **{name: categories == name for name in several},
             **{
-                name: np.array([of == file for of, _ in faces])
+                name: np.array([source == file for source, _ in faces])
                 for name, file in zip(distinct_stems(list(files)), files, strict=True)
             },
         },
@@ -97,9 +97,9 @@ def read(folder: Folder) -> Faces:
 
 
 def _choose_category(folder: Folder, faces: list[tuple[str, _Face]]) -> tuple[list, list]:
-    """The faces with as many points as one category alone has of those that we know, and all others.
+    """The faces to read, and all others: of categories that differ in their number of points, the one with 68 or 51.
 
-    Raises InputError where categories differ in their number of points and none or several are faces'.
+    Raises InputError if none or several of these have 68 or 51 points.
     """
     counts: dict[str, set[int]] = defaultdict(set)
     for _, face in faces:
@@ -120,7 +120,7 @@ def _choose_category(folder: Folder, faces: list[tuple[str, _Face]]) -> tuple[li
 
 
 def write(faces: Faces, out: Path) -> None:
-    """One file, written a face at a time, so that its size does not count in memory."""
+    """One file, written face by face, so that it need not fit in memory."""
     names, picture_of = np.unique(faces.names, return_inverse=True)
     sizes = picture_sizes([faces.root / name for name in names])
     boxes = face_boxes(faces)
@@ -180,7 +180,7 @@ def _images(stated: list) -> dict[object, tuple[str, np.ndarray]]:
 
 
 def _face(annotation: dict, images: dict, categories: dict) -> _Face | None:
-    """An annotation's face; None where it has none, or one with unmarked points."""
+    """An annotation's face; None if it has none, or one with unmarked points."""
     image, is_whole_body = annotation["image_id"], annotation.get("face_kpts") is not None
     keypoints, box = ("face_kpts", "face_box") if is_whole_body else ("keypoints", "bbox")
     rows = np.array(annotation.get(keypoints) or [], np.float64)
@@ -209,7 +209,7 @@ def _face(annotation: dict, images: dict, categories: dict) -> _Face | None:
 
 
 def _categories(stated: object) -> dict[object, tuple[str, np.ndarray | None]]:
-    """Each category's name and, where the numbers in its points' names are not in order, the order that they are in."""
+    """Each category's name and, if the numbers in its points' names are not in order, the order that sorts them."""
     if not isinstance(stated, list):
         return {}
     found = {}

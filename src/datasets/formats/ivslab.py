@@ -1,4 +1,4 @@
-"""iVSLab's `.pts` files: 51 points a face (no jaw), up to several faces a picture, pixels counted from 0.
+"""iVSLab's `.pts` files: 51 points per face (no jaw), one or more faces per picture, pixels counted from 0.
 
 The challenge of ICME 2024 for embedded systems hands out and takes this form; it wants faces ordered from the picture's
 right to its left.
@@ -28,7 +28,7 @@ def read(folder: Folder) -> Faces:
 
 
 def write(faces: Faces, out: Path) -> None:
-    """One .pts beside each picture, a block a face. Faces of 68 points lose their jaw."""
+    """One .pts next to each picture, with a block per face. Faces of 68 points lose their jaw."""
     points = faces.points_image[:, INNER_51] if faces.num_points == NUM_POINTS else faces.points_image
     pts.write_faces(replace(faces, points_image=points).take(right_to_left(points)), out, origin=_ORIGIN)
 

@@ -70,7 +70,7 @@ def _element(content: bytes, place: int, order: str, *, cut: bool = False) -> tu
 
 
 def _unpacked(body: bytes, order: str, wanted: tuple[str, ...]) -> tuple[int, bytes]:
-    """Type and bytes of a compressed element, of which only the head is unpacked where it is not wanted."""
+    """Type and bytes of a compressed element, of which only the head is unpacked if it is not wanted."""
     unpack = zlib.decompressobj()
     head = unpack.decompress(body, _HEAD)
     kind, start, _ = _element(head, 0, order, cut=True)

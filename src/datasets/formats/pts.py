@@ -1,4 +1,4 @@
-"""300-W's `.pts` files: 68 points a face, beside each picture, in trees like afw, helen/trainset, lfpw/testset, ibug.
+"""300-W's `.pts` files: 68 points per face, next to each picture, in trees such as afw, helen/trainset, ibug.
 
 Sagonas et al., "300 Faces in-the-Wild Challenge", 2013. The files come from MATLAB, where the center of the first pixel
 is 1; ours is 0.5. Copies without the header and braces are read as well.
@@ -100,12 +100,12 @@ def _parse(path: Path, *, num_points: int) -> list[np.ndarray]:
 def _parse_row(row: str) -> list[float]:
     values = row.split()
     if len(values) != 2:
-        raise InputError(f"expected two columns (x y) a row, found {len(values)} in {row!r}")
+        raise InputError(f"expected two columns (x y) per row, found {len(values)} in {row!r}")
     return [float(value) for value in values]
 
 
 def _blocks(lines: list[str]) -> list[list[str]]:
-    """The coordinate lines of each face: between braces, or all of them where there are no braces."""
+    """The coordinate lines of each face: between braces, or all of them if there are no braces."""
     faces: list[list[str]] = []
     is_open = False
     for line in map(str.strip, lines):

@@ -1,4 +1,4 @@
-"""TSV metadata as STAR and its relatives take it: a face a line, tab separated, no header.
+"""TSV metadata as STAR and its relatives take it: one line per face, tab separated, no header.
 
 Columns: picture; points of an earlier prediction, "x,y,x,y,..."; the points themselves; scale = min(box width, box
 height) / 200 * 1.05; x and y of the box's center; optionally, integer tags with commas.

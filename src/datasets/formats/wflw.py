@@ -1,4 +1,4 @@
-"""WFLW: 98 points a face in lists, mapped to 68, with its train and test parts and the six subsets of the test.
+"""WFLW: 98 points per face in lists, mapped to 68, with its train and test parts and the six subsets of the test.
 
 Wu et al., "Look at Boundary: A Boundary-Aware Face Alignment Algorithm", 2018. A line holds 196 coordinates, and in the
 `rect_attr` lists also the face's box, six flags (in the order of `SUBSETS`), then the picture.
@@ -72,7 +72,7 @@ def _parse(line: str) -> tuple[str, np.ndarray, np.ndarray, np.ndarray]:
 
 
 def _split(line: str, count: int) -> tuple[np.ndarray, str] | None:
-    """So many numbers and a picture, whose name may hold spaces but does not begin with one more number."""
+    """`count` numbers and a picture, whose name may hold spaces but does not begin with another number; else None."""
     *numbers, name = line.strip().split(maxsplit=count)
     if len(numbers) < count or re.match(r"[-+.\d]+\s", name):
         return None

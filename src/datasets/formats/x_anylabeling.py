@@ -1,4 +1,4 @@
-"""X-AnyLabeling: a .json beside each picture, with a rectangle and numbered points a face, tied by their group_id."""
+"""X-AnyLabeling: a .json beside each picture, with a rectangle and numbered points per face, tied by their group_id."""
 
 import json
 import os
@@ -27,7 +27,7 @@ def detect(folder: Folder) -> bool:
 
 
 def read(folder: Folder) -> Faces:
-    """Every face whose points are numbered from 0 without a gap; its box is its rectangle, where it has one."""
+    """Every face whose points are numbered from 0 without a gap; its box is its rectangle, if it has one."""
     files, others = read_kind(folder, SHAPES, _parse, each=True)
     pictures, remarks = _find_pictures(folder, files)
     rows = [(file, *face) for file, content in files.items() for face in content.faces]
