@@ -1,7 +1,7 @@
 """The per-pixel shader: visible triangles to a picture, with light, cast shadows, materials and smooth edges.
 
 Visibility comes at twice the picture's resolution; a pixel whose four samples show one material is shaded once, an edge
-pixel four times. Colors are linear light until `develop`.
+pixel four times. Colors are linear light (`src.synthesis.renderer.camera` develops them).
 """
 
 from typing import NamedTuple
