@@ -33,8 +33,8 @@ def render_faces(
     """Render `count` faces into `folder`: 000000.jpg ..., annot.pkl, pose.npz and made_by.json.
 
     Face i depends on (seed, i) only. pose.npz holds euler (count, 3): pitch, yaw, roll in degrees, as in `src.pose`.
-    A finished folder with the same marker stays as it is; one of ours that is unfinished or was made with other numbers
-    is made again. workers: threads, all cores by default. Raises InputError if the folder holds anything that we did
+    A finished folder with the same marker stays as it is; an unfinished one, or one with other settings, is made again.
+    workers: threads, all cores by default. Raises InputError if the folder holds anything that we did
     not make, another run is writing there, or count is not positive.
     """
     folder = Path(folder)
@@ -73,8 +73,8 @@ def _render(folder: Path, count: int, seed: int, image_size: int, *, workers: in
 def render_demo(data_root: Path, count: int, *, seed: int = 0, workers: int | None = None) -> None:
     """Make the challenge's layout under `data_root`: synthetics_train (`count` faces), aflw_val and aflw_test.
 
-    The last two hold max(64, count // 10) faces of other seeds. aflw_test has pictures only; the truth is kept beside
-    it, in aflw_test_annotations.pkl, for whoever wants to score a submission. Raises InputError as `render_faces`.
+    The last two hold max(64, count // 10) faces of other seeds. aflw_test has pictures only; its labels are kept next
+    to it, in aflw_test_annotations.pkl, to score a submission. Raises InputError as `render_faces` does.
     """
     data_root = Path(data_root)
     held_out = max(_LEAST_HELD_OUT, count // 10)
@@ -85,16 +85,16 @@ def render_demo(data_root: Path, count: int, *, seed: int = 0, workers: int | No
 
 
 def _render_test(data_root: Path, count: int, seed: int, workers: int | None) -> None:
-    """Render aflw_test beside its final place, then part the pictures from their annotations."""
-    final, answers = data_root / "aflw_test", data_root / TEST_ANNOTATIONS
+    """Render aflw_test, then move its annotations out of the folder."""
+    folder, answers = data_root / "aflw_test", data_root / TEST_ANNOTATIONS
     marker = _marker(count, seed, _IMAGE_SIZE)
-    if answers.exists() and not is_owned(final, marker):
+    if answers.exists() and not is_owned(folder, marker):
         raise InputError(f"{answers}: this command did not make the file; name another folder or move it away")
-    if finished_counts([final], marker) and answers.is_file() and not (final / ANNOTATIONS).exists():
+    if finished_counts([folder], marker) and answers.is_file() and not (folder / ANNOTATIONS).exists():
         return
-    render_faces(final, count, seed=seed, workers=workers, description="aflw_test")
-    (final / POSES).unlink(missing_ok=True)
-    os.replace(final / ANNOTATIONS, answers)
+    render_faces(folder, count, seed=seed, workers=workers, description="aflw_test")
+    (folder / POSES).unlink(missing_ok=True)
+    os.replace(folder / ANNOTATIONS, answers)
 
 
 def _marker(count: int, seed: int, image_size: int) -> dict:
