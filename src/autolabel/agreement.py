@@ -114,9 +114,11 @@ def _decoded(paths: list[Path], batch_size: int) -> Iterator[tuple[list[int], np
     with ThreadPoolExecutor(_DECODERS) as pool:
         for start in range(0, len(paths), batch_size):
             decoded = list(pool.map(_decode, paths[start : start + batch_size]))
-            rows = [start + i for i, found in enumerate(decoded) if found is not None]
+            rows = [start + i for i, face in enumerate(decoded) if face is not None]
             if rows:
-                yield rows, *(np.stack(part) for part in zip(*(d for d in decoded if d is not None), strict=True))
+                found = (face for face in decoded if face is not None)
+                squares, affine, size = map(np.stack, zip(*found, strict=True))
+                yield rows, squares, affine, size
 
 
 def _decode(path: Path) -> tuple[np.ndarray, np.ndarray, tuple[int, int]] | None:

@@ -151,9 +151,9 @@ def _check_instructions(data: bytes) -> None:
     )
     position = simple.match(data).end()
     while data[position : position + 1] != b".":
-        format = _COUNTED.get(data[position : position + 1])
-        length = struct.unpack_from(format, data, position + 1)[0] if format else -1
-        start = position + 1 + struct.calcsize(format or "")
+        length_format = _COUNTED.get(data[position : position + 1])
+        length = struct.unpack_from(length_format, data, position + 1)[0] if length_format else -1
+        start = position + 1 + struct.calcsize(length_format or "")
         if not 0 <= length <= len(data) - start:
             raise pickle.UnpicklingError(f"more than lists of names and numbers, or damaged, at byte {position}")
         position = simple.match(data, start + length).end()

@@ -27,8 +27,7 @@ def check_prepared(images: np.ndarray, arrays: Mapping[str, np.ndarray], meta: M
         raise InputError(f"expected images.npy as (N, S, S, 3) uint8, found {images.shape} of {images.dtype}")
     if not arrays.keys() - {"shares"} == _FORMS.keys():
         raise InputError(f"expected the arrays {', '.join(_FORMS)} in labels.npz, found {', '.join(arrays)[:200]}")
-    sizes = {"N": len(images), "K": arrays["points_unit"].shape[1:2], "M": arrays["source_names"].shape[:1]}
-    sizes |= {name: size[0] if size else None for name, size in sizes.items() if isinstance(size, tuple)}
+    sizes = {"N": len(images), "K": _length(arrays["points_unit"], 1), "M": _length(arrays["source_names"], 0)}
     for name, (form, kinds) in _FORMS.items():
         shape, values = tuple(sizes.get(length, length) for length in form), arrays[name]
         if values.shape != shape or values.dtype.kind not in kinds:
@@ -46,6 +45,10 @@ def check_prepared(images: np.ndarray, arrays: Mapping[str, np.ndarray], meta: M
             raise InputError(f"expected {stated!r:.40} {words}, as meta.json states, found {count}")
     if not isinstance(meta.get("fingerprint", ""), str):
         raise InputError("expected the fingerprint in meta.json as text")
+
+
+def _length(array: np.ndarray, axis: int) -> int | None:
+    return array.shape[axis] if array.ndim > axis else None
 
 
 def _check_ranges(arrays: Mapping[str, np.ndarray]) -> None:

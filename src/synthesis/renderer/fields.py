@@ -12,12 +12,14 @@ import numpy as np
 from src.synthesis.renderer.anatomy import JAW_HINGE
 
 FAR = 1e3  # a window this wide does not end
-_JAW_TURN = 18.0  # degrees of a jaw that is open
+_JAW_TURN = 18.0  # degrees by which an open jaw is turned
 _MIRROR = np.array([-1.0, 1.0, 1.0])
 
 
 @dataclass(frozen=True)
 class Field:
+    """One displacement field; lengths in cm, in the frame of `MEAN_SHAPE`."""
+
     center: tuple[float, float, float]
     sigma: tuple[float, float, float]
     shift: tuple[float, float, float] = (0, 0, 0)
@@ -43,7 +45,7 @@ class Field:
         return window[:, None] * motion
 
 
-# One standard deviation of people, more or less. A list adds up.
+# Per name: the fields that add up to its displacement, for about one standard deviation among people.
 IDENTITY: dict[str, list[Field]] = {
     "face_width": [Field((0, 0, -5), (FAR, FAR, FAR), scale=(0.04, 0, 0))],
     "skull_depth": [Field((0, 6, -15), (20, 20, 6), (0, 0, -0.8))],
