@@ -13,7 +13,7 @@ import numpy as np
 from PIL import Image
 
 from src.errors import InputError, about
-from src.files import check_regular
+from src.files import check_regular, encoding_of, read_head
 
 # Measured on the challenge's 199 validation crops. A share is sqrt(width * height) of the points' box relative to the
 # crop's side. Faces with |yaw| below 45 degrees have a median of 0.512 and a mean of 0.518. Crops of annotated pictures
@@ -82,7 +82,8 @@ def read_boxes(path: Path) -> dict[str, list[np.ndarray]]:
     try:
         with about(path):
             check_regular(path, most=_MOST_BYTES)
-        with open(path, newline="", encoding="utf-8-sig") as file:
+            encoding = encoding_of(read_head(path, 2))
+        with open(path, newline="", encoding=encoding) as file:
             rows = csv.DictReader(file, skipinitialspace=True)
             header = rows.fieldnames or []
             if any(header.count(column) != 1 for column in BOX_COLUMNS):
@@ -96,7 +97,7 @@ def read_boxes(path: Path) -> dict[str, list[np.ndarray]]:
                 except (TypeError, ValueError):
                     raise InputError(f"{path}: line {rows.line_num}: expected four numbers after the name") from None
                 boxes.setdefault(row["picture"], []).append(box)
-    except (UnicodeDecodeError, csv.Error) as error:
+    except (UnicodeError, csv.Error) as error:
         raise InputError(f"{path}: expected rows of UTF-8 text ({error})") from None
     if not boxes:
         raise InputError(f"{path}: expected at least one box, found none")

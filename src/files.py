@@ -4,6 +4,7 @@ Files are written under a temporary name next to the target, then renamed; locks
 they end with the process that holds them. Only regular files of a sane size are read: devices and pipes have no end.
 """
 
+import codecs
 import contextlib
 import errno
 import fcntl
@@ -27,6 +28,7 @@ MOST_OF_A_PICTURE = 4_000_000  # bytes of the labels of one picture
 _LINE_TEXT = re.compile(r"\S[^\n]*")  # a line from its first visible character on; blank lines have none
 _LONGEST_LINE, _MOST_LINES = 100_000, 1_000_000
 _PART = 1_000_000  # characters of a text that is read a line at a time
+_MARK = 2  # bytes of UTF-16's byte-order mark
 _JSON_BYTES = {b"[": 64, b"{": 232, b",": 40}  # of Python's objects for a list, a dictionary, one more value
 _MOST_JSON = 2_500_000_000
 _METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
@@ -166,21 +168,29 @@ def read_head(path: str | os.PathLike, count: int) -> bytes:
 
 
 def read_text(path: str | os.PathLike, *, most: int = MOST_LABELS) -> str:
-    """A text file in UTF-8, with or without a byte-order mark, with any line ending.
+    """A text file in an encoding of `encoding_of`, with any line ending.
 
     Raises errors as `check_regular` does, and InputError if it is not text.
     """
-    with _as_text():
-        text = read_bytes(path, most=most).decode("utf-8-sig")
+    content = read_bytes(path, most=most)
+    with as_text():
+        text = content.decode(encoding_of(content))
     return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
+def encoding_of(head: bytes) -> str:
+    """The encoding of a text that begins so: UTF-16 if a byte-order mark says so, as Windows' tools write it, else
+    UTF-8 with or without one."""
+    return "utf-16" if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) else "utf-8-sig"
+
+
 @contextlib.contextmanager
-def _as_text() -> Iterator[None]:
+def as_text() -> Iterator[None]:
+    """Turn a failure to decode text into an InputError."""
     try:
         yield
-    except UnicodeDecodeError:
-        raise InputError("expected text in UTF-8, found other bytes") from None
+    except UnicodeError:
+        raise InputError("expected text in UTF-8, found other bytes; save it as UTF-8") from None
 
 
 def read_lines(path: str | os.PathLike, *, most: int = MOST_LABELS) -> Iterator[tuple[int, str]]:
@@ -205,8 +215,8 @@ def read_lines(path: str | os.PathLike, *, most: int = MOST_LABELS) -> Iterator[
 def _whole_lines(path: str | os.PathLike, *, most: int) -> Iterator[str]:
     """A text in parts of whole lines, so that a file is never in memory as a whole; a line too long may be cut."""
     check_regular(path, most=most)
-    rest = ""
-    with _as_text(), open(path, encoding="utf-8-sig") as file:
+    rest, encoding = "", encoding_of(read_head(path, _MARK))
+    with as_text(), open(path, encoding=encoding) as file:
         while part := file.read(_PART):
             lines, sign, rest = (rest + part).rpartition("\n")
             if len(rest) > _LONGEST_LINE:
@@ -221,8 +231,8 @@ def read_json(path: str | os.PathLike, *, most: int = MOST_LABELS) -> object:
     needed = len(content) + sum(size * content.count(sign) for sign, size in _JSON_BYTES.items())
     if needed > _MOST_JSON:
         raise InputError(f"expected JSON that takes at most {_MOST_JSON / 1e9:g} GB, found {needed / 1e9:.1f}")
-    with _as_text():
-        content = content.decode("utf-8-sig")
+    with as_text():
+        content = content.decode(encoding_of(content))
     try:
         return json.loads(content, object_pairs_hook=_distinct)
     except RecursionError:

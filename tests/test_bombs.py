@@ -98,9 +98,11 @@ def test_json_that_is_deep_long_or_damaged_is_refused(text: str, tmp_path: Path)
 
 
 def test_text_may_have_any_line_end_but_must_be_text(tmp_path: Path) -> None:
-    (tmp_path / "a.txt").write_bytes(b"\xef\xbb\xbfa\r\nb\rc\n")
-    assert read_text(tmp_path / "a.txt") == "a\nb\nc\n"
-    (tmp_path / "a.txt").write_bytes(b"\xff\xfe")
+    for encoding in ("utf-8", "utf-8-sig", "utf-16"):
+        (tmp_path / "a.txt").write_bytes("a\r\n\u00e9\rc\n".encode(encoding))
+        assert read_text(tmp_path / "a.txt") == "a\n\u00e9\nc\n"
+        assert list(read_lines(tmp_path / "a.txt")) == [(1, "a"), (2, "\u00e9"), (3, "c")]
+    (tmp_path / "a.txt").write_bytes(b"\xff\xfd")
     with pytest.raises(InputError, match="expected text in UTF-8"):
         read_text(tmp_path / "a.txt")
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from src.datasets.folder import Folder
 from src.errors import InputError
-from src.files import read_head, read_json
+from src.files import encoding_of, read_head, read_json
 
 Parsed = TypeVar("Parsed")
 
@@ -47,9 +47,10 @@ def read_kind(
 
 def _peek(path: Path) -> str | None:
     try:
-        head = read_head(path, _HEAD).decode("utf-8", errors="replace")
+        head = read_head(path, _HEAD)
     except (InputError, OSError):
         return None
+    head = head.decode(encoding_of(head), errors="replace")
     if '"shapes"' in head:
         return SHAPES
     if sum(f'"{key}"' in head for key in _COCO_KEYS) > 1:

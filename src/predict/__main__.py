@@ -17,7 +17,7 @@ from src.datasets.formats.ivslab import right_to_left
 from src.datasets.formats.pts import face_block
 from src.datasets.listing import folded, match_names, spell_out
 from src.errors import InputError, about
-from src.files import alone_in, check_writable, read_bytes, write_text
+from src.files import alone_in, as_text, check_writable, encoding_of, read_bytes, write_text
 from src.markup import INNER_51, NUM_POINTS, select_points
 from src.predict.face import DOUBTFUL_BELOW
 from src.predict.predictor import Predictor
@@ -45,6 +45,9 @@ def main() -> None:
     arguments = parse_arguments()
     pictures = read_list(arguments.image_list)
     boxes = read_boxes(arguments.boxes) if arguments.boxes else {}
+    texts = [arguments.out_dir / f"{picture.stem}.txt" for picture in pictures]
+    if arguments.image_list.resolve() in [text.resolve() for text in texts]:
+        raise InputError(f"{arguments.image_list}: a picture's text would take its place; name another out_dir")
     check_writable(arguments.out_dir)
     names = [picture.as_posix() for picture in pictures]
     with about(arguments.boxes):
@@ -53,7 +56,8 @@ def main() -> None:
     is_detected = not boxes and not arguments.crops and DETECTOR_PATH.is_file()
     found, doubtful, without = 0, 0, []
     with alone_in(arguments.out_dir):
-        for name, picture in zip(names, progress(pictures, desc="predicting", unit="picture"), strict=True):
+        bar = progress(pictures, desc="predicting", unit="picture")
+        for name, picture, text in zip(names, bar, texts, strict=True):
             its_boxes = [box for key, rows in boxes.items() if name_of[key] == name for box in rows]
             if is_detected:
                 faces = predictor.faces(picture)
@@ -64,8 +68,7 @@ def main() -> None:
                 points_image = np.empty((0, NUM_POINTS, 2))
                 without.append(name)
             found, doubtful = found + len(score), doubtful + sum(value < DOUBTFUL_BELOW for value in score)
-            text = format_faces(select_points(points_image, arguments.points))
-            write_text(arguments.out_dir / f"{picture.stem}.txt", text)
+            write_text(text, format_faces(select_points(points_image, arguments.points)))
     print(f"{arguments.out_dir}: {len(pictures)} files, {arguments.points} points per face")
     print(f"{found} faces, {doubtful} of them doubtful (score below {DOUBTFUL_BELOW})")
     if not (boxes or arguments.crops or is_detected):
@@ -78,8 +81,9 @@ def read_list(path: Path) -> list[Path]:
     """The pictures of a list. Raises InputError for a missing picture, and for two that would share a text file."""
     if not path.is_file():
         raise InputError(f"{path}: no such file; expected a list of pictures, one path per line")
-    with about(path):
-        lines = read_bytes(path).decode("utf-8", errors="surrogateescape").removeprefix("\ufeff").splitlines()
+    with about(path), as_text():
+        content = read_bytes(path)  # with names of files, which may be other bytes than UTF-8
+        lines = content.decode(encoding_of(content), errors="surrogateescape").splitlines()
     pictures = [_locate(Path(line.strip()), path.parent) for line in lines if line.strip()]
     if not pictures:
         raise InputError(f"{path}: expected one picture's path per line, found an empty file")

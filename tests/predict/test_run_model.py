@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from commands import assert_refused, load, run
+from commands import Outcome, assert_refused, load, run
 from conftest import Run
 from rectangle_face import RectangleDetector, RectangleFinder, rectangle_picture, rectangle_points
 
@@ -38,10 +38,11 @@ def test_every_picture_gets_its_points(trained: Run, challenge: Path, tmp_path: 
     assert np.abs(read_points(out / "face001.txt") - expected[0, 68 - count :]).max() < 1e-3
 
 
-def test_paths_may_start_at_the_list(trained: Run, challenge: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
+def test_paths_may_start_at_the_list(trained: Run, challenge: Path, tmp_path: Path, encoding: str) -> None:
     (tmp_path / "face.png").write_bytes((challenge / "aflw_test" / "face000.png").read_bytes())
     path = tmp_path / "list.txt"
-    path.write_text("face.png\r\n", encoding="utf-8-sig")  # as Windows' editors write it
+    path.write_text("face.png\r\n", encoding=encoding)  # as Windows' editors and its shell write it
     outcome = run("src/predict/__main__.py", path, tmp_path, "--model", trained.best)
     assert outcome.code == 0, outcome
     assert (tmp_path / "face.txt").is_file()
@@ -68,6 +69,36 @@ def test_faces_of_whole_pictures_are_detected(monkeypatch: pytest.MonkeyPatch, g
     found = np.array([line.split(" ") for line in lines if line[0].isdigit()], float).reshape(2, 68, 2)
     assert np.abs(found - expected).max() < 1
     assert (tmp_path / "out" / "nobody.txt").read_text() == ""
+
+
+@pytest.mark.parametrize("name", ["group.png", "{folder}/group.png"])
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16"])
+def test_pictures_without_a_row_of_boxes_have_no_face(
+    monkeypatch: pytest.MonkeyPatch, group: Path, tmp_path: Path, name: str, encoding: str
+) -> None:
+    monkeypatch.setattr(predict, "open_model", lambda path, **options: RectangleFinder())
+    outcome = _run_with_boxes(group, name.format(folder=tmp_path.name), encoding=encoding)
+    assert outcome.code == 0, outcome
+    assert "1 faces, 0 of them doubtful" in outcome.out
+    assert "1 pictures without a face" in outcome.out
+    assert np.abs(read_points(tmp_path / "out" / "group.txt") - rectangle_points((40, 60, 100, 120))).max() < 1
+    assert (tmp_path / "out" / "nobody.txt").read_text() == ""
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [("GROUP.PNG", "there is the picture"), ("elsewhere/group.png", "group.png"), ("third.png", "no such picture")],
+)
+def test_boxes_of_unknown_pictures_are_refused(group: Path, tmp_path: Path, name: str, words: str) -> None:
+    assert_refused(_run_with_boxes(group, name), "boxes.csv: expected names of the 2 sources", name, words)
+    assert not (tmp_path / "out").exists()
+
+
+def _run_with_boxes(pictures: Path, name: str, *, encoding: str = "utf-8") -> Outcome:
+    """Run on a list of pictures with one box, of the picture called `name`."""
+    boxes, out = pictures.with_name("boxes.csv"), pictures.with_name("out")
+    boxes.write_text(f"picture,left,top,right,bottom\n{name},40,60,100,120\n", encoding=encoding)
+    return run("src/predict/__main__.py", pictures, out, "--boxes", boxes)
 
 
 def test_a_missing_detector_is_said(monkeypatch: pytest.MonkeyPatch, trained: Run, group: Path, tmp_path: Path) -> None:
@@ -103,4 +134,7 @@ def test_bad_lists_are_refused_before_anything_is_written(trained: Run, challeng
     assert_refused(
         run("src/predict/__main__.py", write_list(empty, face), out, "--model", tmp_path / "none.onnx"), "none.onnx"
     )
+    own = write_list(tmp_path / "face000.txt", face)
+    assert_refused(run("src/predict/__main__.py", own, tmp_path, *model), "face000.txt: a picture's text would take")
+    assert own.read_text() == f"{face}\n\n"
     assert not out.exists()

@@ -14,7 +14,7 @@ import numpy as np
 from src.datasets.faces import Coordinates, Faces
 from src.datasets.folder import Folder, swap_folder
 from src.errors import InputError, about
-from src.files import MOST_OF_A_PICTURE, read_head, read_text
+from src.files import MOST_OF_A_PICTURE, encoding_of, read_head, read_text
 from src.markup import INNER_51, NUM_POINTS
 
 ENDING = ".pts"
@@ -47,8 +47,9 @@ def holds_inner_points(folder: Folder) -> bool:
     """Whether the folder's first .pts is one of 51 points; a damaged file is none."""
     for name in folder.ending(ENDING)[:1]:
         with about(folder.root / name):
-            head = read_head(folder.root / name, _HEAD).decode(errors="replace")
-        return any(int(count) == len(INNER_51) for count in _COUNT.findall(head))
+            head = read_head(folder.root / name, _HEAD)
+        text = head.decode(encoding_of(head), errors="replace")
+        return any(int(count) == len(INNER_51) for count in _COUNT.findall(text))
     return False
 
 

@@ -16,7 +16,7 @@ from sample_folders import COUNT, SIZE, sample
 from src.datasets.conversion import convert
 from src.datasets.faces import Faces
 from src.datasets.folder import Folder
-from src.datasets.formats import FORMATS, WRITABLE, read_faces
+from src.datasets.formats import FORMATS, WRITABLE, detect_format, read_faces
 from src.datasets.prepared import prepare
 from src.errors import InputError
 
@@ -135,6 +135,20 @@ def test_readers_follow_links_and_read_names_with_spaces(name: str, tmp_path: Pa
     faces = _read(tmp_path / "set", name)
     np.testing.assert_allclose(faces.points_image, points_image, atol=1e-4)
     assert all(faces.path(row).is_file() for row in range(COUNT))
+
+
+@EVERY_READER
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-be"])
+def test_readers_know_texts_in_utf_16(name: str, encoding: str, tmp_path: Path) -> None:
+    root = tmp_path / "set"
+    points_image = sample(name, root)
+    texts = [path for path in root.rglob("*") if path.suffix in (".json", ".txt", ".pts", ".tsv", ".yaml")]
+    for path in texts:
+        mark = "\ufeff" if encoding == "utf-16-be" else ""  # "utf-16" writes it itself
+        path.write_bytes((mark + path.read_text().replace("\n", "\r\n")).encode(encoding))
+    assert bool(texts) == (name not in ("challenge", "aflw2000", "cofw68"))
+    assert detect_format(Folder(root)) == name
+    np.testing.assert_allclose(_read(root, name).points_image, points_image, atol=1e-4)
 
 
 @EVERY_READER

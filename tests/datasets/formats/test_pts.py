@@ -90,7 +90,8 @@ WRONG = {
     "cut after the header": ("version: 1\nn_points: 68\n", "truncated"),
     "words": (pts_text(POINTS[0]).replace("}", "left eye\n}", 1).replace("68", "69"), "found 69"),
     "three columns": (pts_text(POINTS[0]).replace("\n", " 1\n"), "a.pts"),
-    "not text": (b"\xff\xfe\x00\x81", "UTF-8"),
+    "not text": (b"\xfc\xfd\x00\x81", "save it as UTF-8"),
+    "half a letter": (b"\xff\xfe1\x00 ", "save it as UTF-8"),
 }
 
 
