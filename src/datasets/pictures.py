@@ -38,6 +38,7 @@ _TURNS = {  # EXIF orientation -> what turns the stored picture into the shown o
     8: Image.Transpose.ROTATE_90,
 }
 _LYING = (5, 6, 7, 8)  # orientations of pictures that are stored on their side
+_TWELVE_BITS = 4095.0  # white in medical and industrial cameras' pictures
 _FARTHEST = 1e6  # pixels from a picture's corner: a crop farther away is a mistake
 MIN_SIDE = 16  # pixels: smaller faces show no landmarks
 MAX_SIDE = 16384  # pixels: a larger "cropped face" is a mistake
@@ -248,14 +249,28 @@ def _orientation(image: Image.Image) -> int:
 
 
 def _to_rgb(image: Image.Image) -> Image.Image:
-    """Any mode to RGB: transparency over black, 16-bit gray and shares of white scaled by their range."""
+    """Any mode to RGB: transparency over black, gray of more than 8 bits and shares of white scaled by their range."""
     if image.mode.startswith("I") or image.mode == "F":
         values = np.asarray(image, np.float32)
-        highest = values.max()
-        top = 65535.0 if highest > 255 else 1.0 if image.mode == "F" and highest <= 1 else 255.0
-        image = Image.fromarray(np.clip(values * (255 / top), 0, 255).astype(np.uint8))
+        if not np.isfinite(values).all():
+            raise InputError("expected finite gray values, found NaN or infinity")
+        white = _white(values, may_be_shares=image.mode == "F")
+        image = Image.fromarray(np.clip(values * (255 / white), 0, 255).astype(np.uint8))
     if image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info:
         rgba = image.convert("RGBA")
         black = Image.new("RGBA", rgba.size, (0, 0, 0, 255))
         image = Image.alpha_composite(black, rgba)
     return image.convert("RGB")
+
+
+def _white(values: np.ndarray, *, may_be_shares: bool) -> float:
+    """The gray value that means white, which files do not state: the largest of the smallest range with all values."""
+    highest = values.max()
+    if may_be_shares and highest <= 1:
+        return 1.0
+    if highest <= 255:
+        return 255.0
+    # Cameras store 10 or 12 bits in 16 as they are; 8 bits stretched to 16, however dark, are multiples of 257.
+    if highest <= _TWELVE_BITS and (values % 257).any():
+        return _TWELVE_BITS
+    return 65535.0

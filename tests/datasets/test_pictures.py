@@ -100,6 +100,8 @@ def _modes() -> dict[str, Image.Image]:
         "palette.gif": rgb.quantize(256),
         "sixteen_bit.png": Image.fromarray(_ramp().astype(np.uint16) * 257),
         "sixteen_bit.tif": Image.fromarray(_ramp().astype(np.uint16) * 257),
+        "twelve_bit.png": Image.fromarray(_ramp().astype(np.uint16) * 16),
+        "twelve_bit.tif": Image.fromarray(_ramp().astype(np.uint16) * 16),
         "float.tif": Image.fromarray(_ramp().astype(np.float32)),
         "shares.tif": Image.fromarray(_ramp().astype(np.float32) / 255),
     }
@@ -139,6 +141,22 @@ def test_a_dark_sixteen_bit_picture_keeps_its_range(tmp_path: Path) -> None:
     Image.fromarray(np.full((40, 40), 2570, np.uint16)).save(tmp_path / "dark.png")
     square, _, _ = read_square(tmp_path / "dark.png", 40)
     assert np.unique(square).tolist() == [10]
+
+
+def test_of_true_sixteen_bit_pictures_only_those_nearly_black_are_taken_to_have_twelve(tmp_path: Path) -> None:
+    for highest, white in ((4095, 4095), (4096, 65535), (20_000, 65535)):
+        values = np.linspace(0, highest, 1600).round().astype(np.uint16).reshape(40, 40)
+        Image.fromarray(values).save(tmp_path / "gray.png")
+        square, _, _ = read_square(tmp_path / "gray.png", 40)
+        assert np.abs(square[..., 0] - values * (255 / white)).max() <= 1
+
+
+def test_gray_values_that_are_no_numbers_are_refused(tmp_path: Path) -> None:
+    values = np.full((40, 40), 100, np.float32)
+    values[0, 0] = np.nan
+    Image.fromarray(values).save(tmp_path / "gray.tif")
+    with pytest.raises(InputError, match="expected finite gray values"):
+        read_square(tmp_path / "gray.tif", 40)
 
 
 def _png(width: int, height: int) -> bytes:
