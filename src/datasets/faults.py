@@ -8,6 +8,7 @@ from src.datasets.listing import spell_out
 
 _PLACEHOLDERS = (-1.0, 0.0)  # x = y = one of these stands for a missing point
 _SMALLEST = 2.0  # pixels that a face's points span at least; points in shares of the sides never do
+_PERCENT, _MORE = 100.0, 150.0  # the largest coordinate in percent; pixels a side of pictures whose faces pass it
 _FARTHEST = 1.0  # picture sides by which a point may lie outside
 
 
@@ -43,6 +44,16 @@ def pixel_faults(points_image: np.ndarray, sizes: np.ndarray) -> list[str]:
             fault = f"its points span {span[row]:.2g} pixels; are they shares of the picture's sides?"
         faults.append(fault)
     return faults
+
+
+def find_percent(points_image: np.ndarray, sizes: np.ndarray) -> np.ndarray:
+    """Which faces (N, K, 2) lie in the first 100 pixels of a larger picture, as points in percent of its sides do.
+
+    sizes: (N, 2) width and height of each picture as shown, NaN if unknown. Returns (N,) bool; a small face in a corner
+    is one of them, so that only many of them mean anything.
+    """
+    is_inside = (points_image > -1) & (points_image <= _PERCENT)
+    return is_inside.all(axis=(1, 2)) & (sizes > _MORE).all(axis=1)
 
 
 def join_faults(*columns: Sequence[str]) -> list[str]:

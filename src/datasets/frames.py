@@ -6,15 +6,15 @@ stored pixels of a picture turned by EXIF are turned with it, and placeholders f
 
 import os
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
 from src.datasets.faces import OURS, Faces
-from src.datasets.faults import describe_placeholders, find_placeholders, join_faults, pixel_faults
-from src.datasets.listing import folded, is_picture, is_unreadable
+from src.datasets.faults import describe_placeholders, find_percent, find_placeholders, join_faults, pixel_faults
+from src.datasets.listing import folded, is_picture, is_unreadable, spell_out
 from src.datasets.pictures import Shape, picture_shapes
 from src.errors import InputError
 from src.geometry import apply_affine, compose_affine, orientation_affine
@@ -84,12 +84,16 @@ def settle(faces: Faces, *, frame: str | None = None, rescale: bool = False) -> 
         describe_placeholders(placeholder),
         pixel_faults(points_image, sizes[picture_of]),
     )
+    remarks = _remarks(counts, frame)
+    if not faces.coordinates.in_shares:
+        is_sound = np.array(faults) == ""
+        remarks += _percent_remarks(find_percent(points_image, sizes[picture_of]), is_sound, faces.subsets)
     return replace(
         faces,
         points_image=points_image,
         boxes_image=_move_boxes(affines, faces.boxes_image),
         faults=np.array(faults),
-        remarks=(*faces.remarks, *_remarks(counts, frame)),
+        remarks=(*faces.remarks, *remarks),
         coordinates=OURS,
     )
 
@@ -216,3 +220,16 @@ def _remarks(counts: Counter, frame: str | None) -> list[str]:
     if counts[_RESCALED]:
         words.append(f"{counts[_RESCALED]} faces scaled from the size that their labels state to the picture's own")
     return words
+
+
+def _percent_remarks(in_percent: np.ndarray, is_sound: np.ndarray, subsets: Mapping[str, np.ndarray]) -> list[str]:
+    """A remark if all sound faces, or all of a subset, may have points in percent. All arrays: (N,) bool."""
+    everything = {"": is_sound, **{name: mask & is_sound for name, mask in subsets.items()}}
+    names = [name for name, mask in everything.items() if mask.any() and in_percent[mask].all()]
+    if not names:
+        return []
+    whose = "" if "" in names else f" of {spell_out(names)}"
+    return [
+        f"all points{whose} lie within 100 pixels of the top left corner of larger pictures; if they are percent of "
+        "the sides, turn them into pixels"
+    ]

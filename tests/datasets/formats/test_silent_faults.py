@@ -210,3 +210,27 @@ def test_pictures_without_labels_are_named(tmp_path: Path) -> None:
     sample("pts", tmp_path)
     picture(tmp_path / "afw" / "more.jpg")
     assert _read(tmp_path, "pts").left_out["pictures without labels"] == ["afw/more.jpg"]
+
+
+@pytest.mark.parametrize(
+    ("percent", "side", "whose"),
+    [({"a", "b"}, 320, ""), ({"b"}, 320, " of b"), (set(), 320, None), ({"a", "b"}, 112, None)],
+)
+def test_points_in_percent_of_the_sides_are_noticed(
+    percent: set[str], side: int, whose: str | None, tmp_path: Path
+) -> None:
+    for file in ("a", "b"):
+        picture(tmp_path / "images" / f"{file}.jpg", (side, side))
+        face = FACE * (100 if file in percent else side) / max(SIZE)
+        _coco(tmp_path, [{"id": 1, "file_name": f"{file}.jpg"}], [(1, face)], file=f"{file}.json")
+    words = f"all points{whose} lie within 100 pixels"
+    assert [remark[: len(words)] for remark in _read(tmp_path, "coco").remarks] == [words] * (whose is not None)
+
+
+def test_shares_in_a_corner_are_not_taken_for_percent(tmp_path: Path) -> None:
+    picture(tmp_path / "images" / "a.jpg", (640, 480))
+    (tmp_path / "labels").mkdir()
+    marked = " ".join(f"{x:.6f} {y:.6f}" for x, y in FACE[17:] / (640, 480))
+    (tmp_path / "labels" / "a.txt").write_text(f"0 0.1 0.1 0.1 0.1 {marked}\n")
+    (tmp_path / "data.yaml").write_text("kpt_shape: [51, 2]\n")
+    assert not _read(tmp_path, "yolo_pose").remarks
