@@ -78,6 +78,8 @@ def main() -> None:
     arguments.test_dataroot = arguments.test_dataroot or Path(TEST_DATA)
     if arguments.batch_size < 1 or arguments.preview < 0:
         raise InputError("expected --batch_size of at least 1 and --preview of at least 0")
+    if arguments.out_dir.resolve() == arguments.test_dataroot.resolve():
+        raise InputError(f"--out_dir {arguments.out_dir}: expected another folder than the pictures' own")
     check_writable(arguments.out_dir)  # before the work, not after it
     model, description, most_looks = open_described(arguments)
     print(f"{arguments.model_path}: {description}")

@@ -155,6 +155,7 @@ def test_bad_test_folders_are_refused(trained: Run, tmp_path: Path) -> None:
     (pictures / "bad.jpg").unlink()
     Image.new("RGB", (50, 50)).save(pictures / "my face.png")
     assert_refused(run(*prediction(trained.best, pictures, out)), "names without spaces")
+    assert_refused(run(*prediction(trained.best, pictures, pictures / ".." / "pictures")), "another folder than")
     assert not out.exists()
 
 

@@ -26,6 +26,8 @@ class Folder:
     def __init__(self, root: str | Path, *, skip_broken: bool = False) -> None:
         self.root, self.skip_broken = Path(root), skip_broken
         self.broken: list[str] = []  # label files that `parse_each` left out, and why
+        if self.root.is_file():
+            raise InputError(f"{self.root}: expected a folder of annotated pictures, found a file; name its folder")
         if not self.root.is_dir():
             raise InputError(f"{self.root}: no such folder; expected annotated pictures there")
         self.names = sorted(_walk(self.root))

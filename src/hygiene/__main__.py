@@ -152,6 +152,8 @@ def _check(arguments: argparse.Namespace) -> None:
         raise InputError("--split expects one folder in --root and a share between 0 and 1")
     if len({root.resolve() for root in arguments.root}) < len(arguments.root):
         raise InputError("expected different folders in --root, found one twice")
+    if any(arguments.sheet.resolve().is_relative_to(root.resolve()) for root in arguments.root):
+        raise InputError(f"--sheet {arguments.sheet}: expected a place outside the folders, whose picture it would be")
     for file in (arguments.sheet, arguments.remove):
         if file is not None:
             check_target(file)  # before the work, not after it

@@ -26,7 +26,7 @@ _MOST_BYTES = 128_000_000  # 100,000 rows
 
 def check_column(name: str) -> str:
     """A picture's name as solution.txt can carry it. Raises InputError for a name that it cannot."""
-    if " " in name or not plain(name).isprintable():  # of all kinds of space, only " " is printable
+    if any(map(str.isspace, name)):
         raise InputError(f"expected names without spaces (they separate the columns of solution.txt), found {name!r}")
     return check_name(name)
 

@@ -143,6 +143,15 @@ def test_a_missing_checkpoint_is_refused(tmp_path: Path) -> None:
     assert_refused(run("src/export/__main__.py", "--model_path", missing, "--out", tmp_path / "out.onnx"), str(missing))
 
 
+@pytest.mark.parametrize(("script", "ending"), [("__main__", "onnx"), ("tflite", "tflite")])
+def test_a_model_file_is_not_replaced_by_its_export(script: str, ending: str, tmp_path: Path) -> None:
+    path = tmp_path / "best.pth.tar"
+    path.write_bytes(b"weights")
+    outcome = run(f"src/export/{script}.py", "--model_path", path, "--out", path)
+    assert_refused(outcome, f"best.pth.tar: expected a name that ends with .{ending}")
+    assert path.read_bytes() == b"weights"
+
+
 def test_an_answer_that_is_no_number_is_not_taken_for_equal() -> None:
     class Session:
         def run(self, _outputs: None, inputs: dict[str, np.ndarray]) -> list[np.ndarray]:

@@ -120,6 +120,8 @@ def test_wrong_flags_are_refused(folders: tuple[Path, Path], flags: tuple[object
 def test_wrong_folders_are_refused(folders: tuple[Path, Path], tmp_path: Path) -> None:
     assert_refused(run("src/hygiene/__main__.py", "--root", tmp_path / "absent"), "absent", "no such folder")
     assert_refused(run("src/hygiene/__main__.py", "--root", folders[0], folders[0]), "twice")
+    sheet = ("--sheet", folders[1] / "pairs.png")
+    assert_refused(run("src/hygiene/__main__.py", "--root", *folders, *sheet), "pairs.png: expected a place outside")
     (folders[1] / os.fsdecode(b"\xff.png")).write_bytes(b"")
     assert_refused(run("src/hygiene/__main__.py", "--root", *folders), "UTF-8", "rename")
     shutil.rmtree(folders[0])

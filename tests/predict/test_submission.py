@@ -1,5 +1,6 @@
 """solution.txt: what is written is read, and every mistake in one is named."""
 
+import os
 import zipfile
 from pathlib import Path
 
@@ -233,12 +234,18 @@ def test_predictions_are_given_in_pixels_of_pictures_of_any_size(
         assert np.abs(points - places[name]).max() < 0.1 * max(sizes[name]) / 192
 
 
-@pytest.mark.parametrize("name", ["my face.jpg", "tab\tface.jpg", "line\nface.jpg"])
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        *((f"my{space}face.jpg", "names without spaces") for space in (" ", "\t", "\n", "\u2003")),
+        (os.fsdecode(b"caf\xe9.jpg"), "names of printable text"),
+    ],
+)
 def test_a_name_that_the_file_cannot_carry_is_refused_before_predicting(
-    name: str, trained: Run, tmp_path: Path
+    name: str, words: str, trained: Run, tmp_path: Path
 ) -> None:
     Image.new("RGB", (64, 64)).save(tmp_path / name)
-    with pytest.raises(InputError, match="names without spaces"):
+    with pytest.raises(InputError, match=words):
         predict_folder(checkpoint.load_model(trained.best)[0], tmp_path)
 
 

@@ -1,12 +1,14 @@
 """The table of formats, with their readers and writers, and the detection of a folder's format."""
 
+import os
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import ModuleType
 
 from src.datasets import challenge, cropping
-from src.datasets.challenge import check_name
+from src.datasets.challenge import ANNOTATIONS, check_name
 from src.datasets.faces import Faces
 from src.datasets.folder import Folder
 from src.datasets.formats import (
@@ -23,6 +25,7 @@ from src.datasets.formats import (
     yolo_pose,
 )
 from src.datasets.frames import settle
+from src.datasets.listing import spell_out
 from src.datasets.repeats import without_repeats
 from src.errors import InputError
 
@@ -73,9 +76,18 @@ def detect_format(folder: Folder) -> str:
     found = [name for name, form in FORMATS.items() if form.detect(folder)]
     if len(found) == 1:
         return found[0]
-    what = f"several ({', '.join(found)})" if found else "none of them"
-    remedy = "name the format" if found else "check the folder"
-    raise InputError(f"{folder.root}: expected one of the formats {', '.join(FORMATS)}, found {what}; {remedy}")
+    what = f"several ({', '.join(found)}); name the format" if found else _describe(folder)
+    raise InputError(f"{folder.root}: expected one of the formats {', '.join(FORMATS)}, found {what}")
+
+
+def _describe(folder: Folder) -> str:
+    """What a folder of no known format holds, and what to do."""
+    inside = sorted({name.removesuffix(f"/{ANNOTATIONS}") for name in folder.names if name.endswith(f"/{ANNOTATIONS}")})
+    if inside:
+        return f"{ANNOTATIONS} inside {spell_out(inside)}; name that folder"
+    endings = Counter(os.path.splitext(name)[1].lower() or "without ending" for name in folder.names)
+    counts = [f"{count} {ending}" for ending, count in endings.most_common()]
+    return f"none of them ({spell_out(counts) or 'no files'}); check the folder"
 
 
 def read_faces(folder: Folder, name: str, *, frame: str | None = None, rescale: bool = False) -> Faces:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import sys
 from pathlib import Path
 
@@ -213,6 +214,18 @@ def test_a_root_without_a_place_to_write_or_that_is_absent_is_refused(tmp_path: 
     picture(tmp_path / "set" / "a.jpg")
     assert_refused(run("preparation.py", "--root", tmp_path / "set"), "--out DIR")
     assert_refused(run("preparation.py", "--root", tmp_path / "absent", "--out", tmp_path / "out"), "no such folder")
+    file = tmp_path / "set" / "a.jpg"
+    assert_refused(run("preparation.py", "--root", file, "--out", tmp_path / "out"), "found a file; name its folder")
+
+
+def test_a_folder_of_no_format_is_described(tmp_path: Path) -> None:
+    sample("challenge", tmp_path / "set" / "inside" / "val")
+    assert_refused(_prepare(tmp_path), "found annot.pkl inside inside/val; name that folder")
+    (tmp_path / "set" / "inside" / "val" / "annot.pkl").rename(tmp_path / "set" / "labels.ZIP")
+    assert_refused(_prepare(tmp_path), f"found none of them ({COUNT} .png, 1 .zip); check the folder")
+    shutil.rmtree(tmp_path / "set")
+    (tmp_path / "set").mkdir()
+    assert_refused(_prepare(tmp_path), "found none of them (no files); check the folder")
 
 
 def test_a_wrong_count_of_points_for_arrays_says_so(tmp_path: Path) -> None:
