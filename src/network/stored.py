@@ -23,7 +23,7 @@ def read_config(cls: type[Config], values: object) -> Config:
         raise InputError(f"expected the {cls.__name__} as a dictionary of names and plain values") from None
     _check_fields(config, cls())
     if isinstance(config, ModelConfig):
-        _check_crop(config.crop)
+        check_crop(config.crop)
     return config
 
 
@@ -52,7 +52,8 @@ def _is_number(value: object) -> bool:
     return type(value) in (int, float) and math.isfinite(value) and 0 <= value <= _MOST
 
 
-def _check_crop(crop: tuple[float, ...]) -> None:
+def check_crop(crop: tuple[float, ...]) -> None:
+    """Raise InputError unless these are the center and the side of a part of the picture (`ModelConfig.crop`)."""
     if len(crop) != 3 or not (max(crop[:2]) <= 1 and _LEAST_SIDE <= crop[2] <= _MOST_SIDE):
         raise InputError(
             f"expected crop as a center in [0, 1] and a side from {_LEAST_SIDE} to {_MOST_SIDE}, found {crop}"

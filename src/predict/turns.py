@@ -14,16 +14,16 @@ from PIL import Image
 from src.boxes import BoxKind, cut_crop
 
 QUARTERS = (90.0, 180.0, 270.0)
-RETRY_BELOW = 0.85  # score: surer faces are not looked at again
+RETRY_BELOW = 0.9  # score: surer faces are not looked at again
 # Disagreements, percent of the view's side: below the first the face is upright, though perhaps hard to see; up to the
 # second it is upright or upside down.
 RETRY_ABOVE, NEARLY_AGREE = 1.0, 1.4
 # Of a doubt: exponents, and a factor with which the calibrated score holds for it.
-TILTED_POWER, BESIDE_POWER, DOUBT_FACTOR = 0.7, 0.2, 0.8
+TILTED_POWER, BESIDE_POWER, DOUBT_FACTOR = 0.9, 0.1, 0.8
 # Most faces are upright, and a turned view that is a little better is noise: its doubt must be below this share of the
 # first view's, and above the second number all views are wrong alike. All of these numbers were chosen on damaged and
 # turned photographs of the training set and on rendered faces.
-CLEARLY, BELIEVABLE = 0.75, 3.5
+CLEARLY, BELIEVABLE = 0.75, 4.0
 _WIDER = 1.5  # a square of sqrt(2) times the side holds the turned one
 
 

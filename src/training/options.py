@@ -16,7 +16,7 @@ from src.network.backbones import BACKBONES
 from src.network.heads import HEADS
 from src.network.heads.attention import ATTENTIONS
 from src.network.losses import CRITERIA, MAP_CRITERIA
-from src.network.stored import read_config
+from src.network.stored import check_crop, read_config
 from src.training.distillation import DISTILLATIONS
 from src.training.loss import EULER_BRANCH_USES
 from src.training.recipes import RECIPES
@@ -65,6 +65,14 @@ def build_parser() -> Parser:
     model.add_argument("--map_stride", type=int, choices=(4, 8), default=MODEL.map_stride, help="of the heatmap head")
     model.add_argument(
         "--shape_layer", action=argparse.BooleanOptionalAction, default=False, help="linear shape model, heatmap head"
+    )
+    model.add_argument(
+        "--crop",
+        type=float,
+        nargs=3,
+        default=MODEL.crop,
+        metavar=("X", "Y", "SIDE"),
+        help="center and side of the part of the picture that the network sees, in shares of the picture",
     )
     model.add_argument(
         "--second_look",
@@ -165,6 +173,7 @@ def configurations(flags: argparse.Namespace, start: dict | None = None) -> tupl
     if flags.start_size:
         _check_start(flags)
     model = replace(MODEL, **_given(ModelConfig, flags))
+    check_crop(model.crop)
     if start:  # even where a recipe sets widths
         model = replace(model, widths=read_config(ModelConfig, start["model"]).widths)
     training = replace(TRAINING, **_given(TrainingConfig, flags) | {"augmentation": AUGMENTATIONS[flags.augmentation]})

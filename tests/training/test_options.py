@@ -45,6 +45,12 @@ def test_flags_reach_their_fields() -> None:
     assert training.mutual
 
 
+def test_a_crop_reaches_the_model_and_must_show_part_of_the_picture() -> None:
+    assert configurations(parse(["--crop", "0.5", "0.53", "0.8"])[0])[0].crop == (0.5, 0.53, 0.8)
+    with pytest.raises(InputError, match=r"a side from 0.05 to 4.0, found \(0.5, 0.53, 0.0\)"):
+        configurations(parse(["--crop", "0.5", "0.53", "0"])[0])
+
+
 def test_a_snapshots_flags_come_back_and_yield_to_explicit_ones(tmp_path: Path) -> None:
     model, training = ModelConfig(head="pip", coord_conv=True, pip_neighbors=3), TrainingConfig(distill_weight=4.0)
     content = {"format": checkpoint.FORMAT, "model": to_dict(model), "training": to_dict(training), "weights": {}}
