@@ -9,7 +9,7 @@ from src.datasets.challenge import find_annotations, read_folder
 from src.datasets.cropping import WHOLE
 from src.datasets.decoding import refuse_broken
 from src.datasets.frames import FRAMES
-from src.datasets.listing import spell_out
+from src.datasets.names import spell_out
 from src.datasets.pictures import SQUARE_SIZE
 from src.datasets.prepared import is_checked, load_prepared, note_checked, prepare
 from src.errors import InputError

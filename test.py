@@ -11,7 +11,8 @@ from src.config import MAX_MODEL_MB, TrainingConfig
 from src.datasets.challenge import load_annotations
 from src.datasets.faces import Faces
 from src.datasets.frames import FRAMES, settle
-from src.datasets.listing import compare_names, describe_left_out, list_pictures
+from src.datasets.listing import describe_left_out, list_pictures
+from src.datasets.names import compare_names
 from src.datasets.pictures import picture_sizes
 from src.devices import choose_device
 from src.errors import InputError

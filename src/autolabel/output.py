@@ -11,7 +11,7 @@ from src.autolabel.labels import Labels, load_labels
 from src.autolabel.rounds import LABELS, Round, best_round, round_folder
 from src.autolabel.task import Task, picture_paths
 from src.datasets.challenge import write_annotations
-from src.datasets.listing import folded
+from src.datasets.names import folded
 from src.files import atomic_path, write_text
 from src.training.runs import BEST_MODEL
 from src.visualization.sheet import contact_sheet, save_picture

@@ -15,7 +15,7 @@ from src.datasets.faces import Faces
 from src.datasets.faults import describe_placeholders, find_placeholders, join_faults
 from src.datasets.folder import Folder
 from src.datasets.frames import settle
-from src.datasets.listing import plain
+from src.datasets.names import plain
 from src.errors import InputError, about
 from src.files import atomic_path
 from src.markup import NUM_POINTS

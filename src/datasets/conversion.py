@@ -16,7 +16,7 @@ from src.datasets.cropping import WHOLE
 from src.datasets.decoding import decode_faces, describe_broken, known_broken, list_broken
 from src.datasets.faces import Faces, fingerprint_of
 from src.datasets.formats import FORMATS, WRITABLE
-from src.datasets.listing import folded
+from src.datasets.names import folded
 from src.datasets.new_folder import made_before, new_folder, note_made
 from src.datasets.pictures import picture_shape
 from src.errors import InputError

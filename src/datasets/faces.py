@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from src.datasets.listing import spell_out
+from src.datasets.names import spell_out
 from src.errors import InputError
 
 

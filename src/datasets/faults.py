@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from src.datasets.listing import spell_out
+from src.datasets.names import spell_out
 
 _PLACEHOLDERS = (-1.0, 0.0)  # x = y = one of these stands for a missing point
 _SMALLEST = 2.0  # pixels that a face's points span at least; points in shares of the sides never do

@@ -8,7 +8,8 @@ from pathlib import Path, PurePosixPath
 from typing import NamedTuple, TypeVar
 
 from src.command_line import progress
-from src.datasets.listing import is_picture, part_words
+from src.datasets.listing import is_picture
+from src.datasets.names import part_words
 from src.errors import InputError
 
 Parsed = TypeVar("Parsed")

@@ -14,7 +14,8 @@ import numpy as np
 
 from src.datasets.faces import OURS, Faces
 from src.datasets.faults import describe_placeholders, find_percent, find_placeholders, join_faults, pixel_faults
-from src.datasets.listing import folded, is_picture, is_unreadable, spell_out
+from src.datasets.listing import is_picture, is_unreadable
+from src.datasets.names import folded, spell_out
 from src.datasets.pictures import Shape, picture_shapes
 from src.errors import InputError
 from src.geometry import apply_affine, compose_affine, orientation_affine

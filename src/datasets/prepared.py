@@ -21,7 +21,7 @@ from src.datasets.challenge import read_folder
 from src.datasets.cropping import WHOLE, check_rule
 from src.datasets.decoding import SquaresFile, decode_faces, describe_broken, list_broken
 from src.datasets.faces import Faces, fingerprint_of
-from src.datasets.listing import distinct_names
+from src.datasets.names import distinct_names
 from src.datasets.prepared_check import check_prepared
 from src.errors import InputError
 from src.files import alone_in, atomic_path, check_regular, open_zip, read_bytes, read_text, write_text

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 
 from src.datasets.faces import Faces
-from src.datasets.listing import part_words, spell_out
+from src.datasets.names import part_words, spell_out
 
 _TRAIN = "train"
 

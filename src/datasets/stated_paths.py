@@ -20,7 +20,7 @@ from pathlib import PurePosixPath
 from typing import NamedTuple
 
 from src.datasets.folder import Folder
-from src.datasets.listing import common_ending, is_ending, part_words, spell_out
+from src.datasets.names import common_ending, is_ending, part_words, spell_out
 from src.errors import InputError
 
 _DIGITS = re.compile(r"\d+")

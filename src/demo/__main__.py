@@ -12,7 +12,8 @@ import numpy as np
 
 from src.boxes import BOX_COLUMNS, KINDS, read_boxes
 from src.command_line import Parser, progress, run_command
-from src.datasets.listing import list_pictures, match_names, natural_order
+from src.datasets.listing import list_pictures
+from src.datasets.names import match_names, natural_order
 from src.demo.records import Records, open_records
 from src.demo.smoothing import Smoothing
 from src.demo.sources import Source, find_sources, left_out

@@ -14,7 +14,8 @@ from types import ModuleType
 import numpy as np
 from PIL import Image, ImageSequence
 
-from src.datasets.listing import list_pictures, natural_order
+from src.datasets.listing import list_pictures
+from src.datasets.names import natural_order
 from src.datasets.pictures import DAMAGED, MAX_PIXELS, PICTURE_FORMATS, open_picture, upright
 from src.errors import InputError, about
 from src.files import atomic_path, check_regular

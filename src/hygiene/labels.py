@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from src.command_line import progress
-from src.datasets.listing import spell_out
+from src.datasets.names import spell_out
 from src.datasets.prepared import PreparedFaces
 from src.errors import InputError
 from src.geometry import apply_affine, orientation_affine

@@ -15,7 +15,7 @@ from src.boxes import read_boxes
 from src.command_line import Parser, progress, run_command
 from src.datasets.formats.ivslab import right_to_left
 from src.datasets.formats.pts import face_block
-from src.datasets.listing import folded, match_names, spell_out
+from src.datasets.names import folded, match_names, spell_out
 from src.errors import InputError, about
 from src.files import alone_in, as_text, check_writable, encoding_of, read_bytes, write_text
 from src.markup import INNER_51, NUM_POINTS, select_points

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from src.datasets.challenge import check_name
-from src.datasets.listing import plain
+from src.datasets.names import plain
 from src.errors import InputError, about
 from src.files import atomic_path, open_zip, read_bytes, write_text
 from src.markup import NUM_POINTS

@@ -25,7 +25,7 @@ from src.datasets.formats import (
     yolo_pose,
 )
 from src.datasets.frames import settle
-from src.datasets.listing import spell_out
+from src.datasets.names import spell_out
 from src.datasets.repeats import without_repeats
 from src.errors import InputError
 

@@ -15,7 +15,7 @@ from src.datasets.cropping import face_boxes
 from src.datasets.faces import Coordinates, Faces, stack_points
 from src.datasets.folder import Folder
 from src.datasets.json_files import COCO, has_kind, read_kind, stated_path, stated_size
-from src.datasets.listing import distinct_stems, spell_out
+from src.datasets.names import distinct_stems, spell_out
 from src.datasets.pictures import picture_sizes
 from src.datasets.stated_paths import PictureFinder, Statement
 from src.errors import InputError

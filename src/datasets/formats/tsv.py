@@ -11,7 +11,7 @@ import numpy as np
 from src.datasets.cropping import face_boxes
 from src.datasets.faces import Faces, stack_points
 from src.datasets.folder import Folder
-from src.datasets.listing import distinct_stems
+from src.datasets.names import distinct_stems
 from src.datasets.stated_paths import PictureFinder, Statement
 from src.errors import InputError
 from src.files import read_lines, write_text

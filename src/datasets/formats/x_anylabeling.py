@@ -12,7 +12,7 @@ from src.datasets.cropping import face_boxes
 from src.datasets.faces import Coordinates, Faces, stack_points
 from src.datasets.folder import Folder
 from src.datasets.json_files import SHAPES, has_kind, read_kind, stated_path, stated_size
-from src.datasets.listing import spell_out
+from src.datasets.names import spell_out
 from src.datasets.pictures import picture_sizes
 from src.datasets.stated_paths import PictureFinder, Statement
 from src.errors import InputError

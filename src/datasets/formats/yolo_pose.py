@@ -14,7 +14,7 @@ import numpy as np
 from src.datasets.cropping import face_boxes
 from src.datasets.faces import Coordinates, Faces, stack_points
 from src.datasets.folder import Folder, swap_folder
-from src.datasets.listing import spell_out
+from src.datasets.names import spell_out
 from src.datasets.pictures import picture_sizes
 from src.errors import InputError, about
 from src.files import MOST_OF_A_PICTURE, read_lines, read_text, write_text

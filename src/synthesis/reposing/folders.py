@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from src.datasets.listing import distinct_names
+from src.datasets.names import distinct_names
 from src.errors import InputError
 from src.synthesis.reposing.sources import Source
 

@@ -1,0 +1,146 @@
+"""Names of files and folders: their natural order, names that nearly agree, and distinct names."""
+
+import os
+import re
+import unicodedata
+from collections.abc import Iterable, Sequence
+from itertools import takewhile
+from pathlib import Path, PurePosixPath
+
+from src.errors import InputError
+
+_MOST_SPELLED_OUT = 5
+_PARTS = {"train": "train", "training": "train", "trainset": "train", "val": "val", "valid": "val", "dev": "val",
+          "validation": "val", "valset": "val", "test": "test", "testing": "test", "testset": "test"}  # fmt: skip
+_WORDS = re.compile(r"[a-z]+")
+_NUMBER = re.compile(r"(\d+)")
+
+
+def natural_order(names: Iterable[str]) -> list[str]:
+    """Names in natural order: frame2 before frame10."""
+    return sorted(names, key=lambda name: ([(int(p), "") if p.isdecimal() else (-1, p) for p in _split(name)], name))
+
+
+def spell_out(names: Sequence[str]) -> str:
+    """The first few of some names, and how many more there are."""
+    more = len(names) - _MOST_SPELLED_OUT
+    return ", ".join(names[:_MOST_SPELLED_OUT]) + (f" and {more} more" if more > 0 else "")
+
+
+def folded(name: str) -> str:
+    """A name as case-insensitive file systems compare it."""
+    return unicodedata.normalize("NFC", name).casefold()
+
+
+def near_match(name: str, known: Iterable[str]) -> str | None:
+    """The known name that differs from `name` only in case, folder or ending, if there is just one."""
+    keys = (folded, lambda other: folded(_bare(other)), lambda other: folded(os.path.splitext(_bare(other))[0]))
+    known = list(known)
+    for key in keys:
+        found = [other for other in known if key(other) == key(name)]
+        if len(found) == 1:
+            return found[0]
+    return None
+
+
+def match_names(stated: Iterable[str], names: Sequence[str]) -> dict[str, str]:
+    """Which of `names` each stated name means: the same one, or the one whose path it ends, or that ends it.
+
+    Raises InputError for a stated name that is unknown, with one that nearly agrees, or that fits several.
+    """
+    matched = {}
+    for one in stated:
+        parts = PurePosixPath(one.replace("\\", "/")).parts
+        found = [name for name in names if name == one] or [
+            name for name in names if is_ending(parts, PurePosixPath(name.replace("\\", "/")).parts)
+        ]
+        if len(found) != 1:
+            near = near_match(one, names)
+            hint = f"{found[0]} and {found[1]}" if found else f"the picture {near}" if near else "no such picture"
+            raise InputError(f"expected names of the {len(names)} sources, found {one}; there is {hint}")
+        matched[one] = found[0]
+    return matched
+
+
+def is_ending(first: tuple[str, ...], second: tuple[str, ...]) -> bool:
+    """Whether one of two paths, as their parts, ends with the other: /anna/a/1.jpg and a/1.jpg. No path ends with an
+    empty one."""
+    shared = common_ending(first, second)
+    return shared > 0 and shared in (len(first), len(second))
+
+
+def common_ending(first: tuple[str, ...], second: tuple[str, ...]) -> int:
+    """The number of last parts that two paths share: 2 of a/b/1.jpg and c/b/1.jpg."""
+    pairs = zip(reversed(first), reversed(second), strict=False)
+    return len(list(takewhile(lambda pair: pair[0] == pair[1], pairs)))
+
+
+def compare_names(names: Sequence[str], labels: Sequence[str]) -> str:
+    """What pictures and labels have in common, and what each lacks, in words; "" if they agree."""
+    known, pictures = set(labels), set(names)
+    without = [name for name in names if name not in known]
+    unused = [label for label in labels if label not in pictures]
+    if not without and not unused:
+        return ""
+    words = [f"{len(names) - len(without)} of {len(names)} pictures have a label"]
+    for some, others, what in (
+        (without, unused, "pictures without a label"),
+        (unused, without, "labels without a picture"),
+    ):
+        if some:
+            near = next(((name, match) for name in some if (match := near_match(name, others))), None)
+            hint = f"; is {near[0]} the same as {near[1]}?" if near else ""
+            words.append(f"{len(some)} {what} ({spell_out(some)}{hint})")
+    return ", ".join(words)
+
+
+def plain(name: str) -> str:
+    """A file's name as text, even if this process was told that file names are ASCII."""
+    return name.encode("utf-8", "surrogateescape").decode("utf-8", "surrogateescape")
+
+
+def distinct_names(folders: Sequence[Path]) -> list[str]:
+    """A name for each folder: its own, with those of its parents in front (joined by _) if two would be equal.
+
+    Raises InputError if a folder is given twice.
+    """
+    parts = [folder.resolve().parts for folder in folders]
+    if len(set(parts)) < len(parts):
+        twice = next(folder for folder, part in zip(folders, parts, strict=True) if parts.count(part) > 1)
+        raise InputError(f"{twice}: expected different folders, found this one twice")
+    depths = [1] * len(parts)
+    while True:
+        names = ["_".join(part[-depth:]) for part, depth in zip(parts, depths, strict=True)]
+        keys = [folded(name) for name in names]
+        clashing = [keys.count(key) > 1 for key in keys]
+        if not any(clashing):
+            return names
+        deeper = [
+            depth + (clash and depth < len(part) - 1)
+            for part, depth, clash in zip(parts, depths, clashing, strict=True)
+        ]
+        if deeper == depths:
+            raise InputError(f"{folders[clashing.index(True)]}: expected a name of its own; rename the folder")
+        depths = deeper
+
+
+def part_words(path: str) -> set[str]:
+    """The parts of a data set (train, val, test) that a name or path mentions."""
+    return {_PARTS[word] for word in _WORDS.findall(path.lower()) if word in _PARTS}
+
+
+def distinct_stems(files: Sequence[str]) -> list[str]:
+    """The name of each file without its ending, with its folder in front if two would be equal."""
+    stems = [PurePosixPath(file).stem for file in files]
+    return [
+        stem if stems.count(stem) == 1 else str(PurePosixPath(file).with_suffix(""))
+        for file, stem in zip(files, stems, strict=True)
+    ]
+
+
+def _split(name: str) -> list[str]:
+    return _NUMBER.split(folded(name))
+
+
+def _bare(name: str) -> str:
+    return PurePosixPath(name.replace("\\", "/")).name

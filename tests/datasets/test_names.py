@@ -1,0 +1,56 @@
+"""Names: natural order, names that nearly agree, folders of one name."""
+
+from pathlib import Path
+
+import pytest
+
+from src.datasets.names import compare_names, distinct_names, match_names, natural_order, plain
+from src.errors import InputError
+
+
+def test_frames_come_as_people_count() -> None:
+    frames = [f"frame{i}.jpg" for i in range(1, 13)]
+    assert natural_order(sorted(frames)) == frames
+    assert natural_order(["b1", "B02", "a10", "a9", "10", "9"]) == ["9", "10", "a9", "a10", "b1", "B02"]
+
+
+@pytest.mark.parametrize(
+    ("stated", "found"), [("a.jpg", "pics/a.jpg"), ("data/pics/a.jpg", "pics/a.jpg"), ("b.jpg", "b.jpg")]
+)
+def test_a_stated_name_is_matched_by_its_end(stated: str, found: str) -> None:
+    assert match_names([stated], ["pics/a.jpg", "b.jpg"]) == {stated: found}
+
+
+@pytest.mark.parametrize(
+    ("stated", "words"),
+    [
+        ("A.JPG", "there is the picture pics/a.jpg"),
+        ("c.jpg", "no such picture"),
+        ("x.jpg", "1/x.jpg and 2/x.jpg"),
+        ("", "no such picture"),
+    ],
+)
+def test_an_unknown_name_is_refused_with_its_near_match(stated: str, words: str) -> None:
+    with pytest.raises(InputError, match=words):
+        match_names([stated], ["pics/a.jpg", "b.jpg", "1/x.jpg", "2/x.jpg"])
+
+
+def test_both_losses_are_told_in_numbers() -> None:
+    words = compare_names(["a.jpg", "b.JPG", "c.jpg"], ["a.jpg", "b.jpg", "d.jpg", "e.jpg"])
+    assert words.startswith("1 of 3 pictures have a label, 2 pictures without a label (b.JPG, c.jpg")
+    assert "is b.JPG the same as b.jpg?" in words
+    assert "3 labels without a picture (b.jpg, d.jpg, e.jpg" in words
+    assert compare_names(["a"], ["a"]) == ""
+
+
+def test_folders_of_one_name_get_names_of_their_own(tmp_path: Path) -> None:
+    folders = [tmp_path / name for name in ("helen/trainset", "lfpw/trainset", "afw")]
+    assert distinct_names(folders) == ["helen_trainset", "lfpw_trainset", "afw"]
+    assert distinct_names(folders[1:]) == ["trainset", "afw"]
+    with pytest.raises(InputError, match="found this one twice"):
+        distinct_names([tmp_path, tmp_path / "afw" / ".."])
+
+
+def test_names_that_the_system_decoded_as_ascii_are_text_again() -> None:
+    assert plain("größe.jpg".encode().decode("ascii", "surrogateescape")) == "größe.jpg"
+    assert plain("顔.jpg") == "顔.jpg"
