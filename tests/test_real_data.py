@@ -18,8 +18,8 @@ from src.predict.submission import read_solution
 pytestmark = pytest.mark.slow
 
 SHIPPED = ROOT / "best.pth.tar"
-# Percent, three looks: README's 1.40, 1.47 and 1.39, and what another version of PyTorch may change.
-PROMISED_NME = {"best.pth.tar": 1.46, "small.pth.tar": 1.53, "large.pth.tar": 1.44}
+# Percent, three looks: README's 1.40, 1.44 and 1.38, and what another version of PyTorch may change.
+PROMISED_NME = {"best.pth.tar": 1.45, "small.pth.tar": 1.49, "large.pth.tar": 1.43}
 
 
 def test_the_validation_annotations_are_read(real_data: Path) -> None:
@@ -58,7 +58,7 @@ def test_a_shipped_model_keeps_its_promise(name: str, real_data: Path, tmp_path:
     assert _nme(prediction[[names.index(name) for name in annotated]], points_image) <= PROMISED_NME[name]
 
 
-@pytest.mark.parametrize(("looks", "promised"), [(1, 1.63), (2, 1.47)])
+@pytest.mark.parametrize(("looks", "promised"), [(1, 1.57), (2, 1.46)])
 def test_its_file_for_whole_pictures_keeps_it(real_data: Path, tmp_path: Path, looks: int, promised: float) -> None:
     validation, path = real_data / "aflw_val", tmp_path / "best.onnx"
     export_onnx(load_model(SHIPPED)[0], path, takes="picture", looks=looks)
