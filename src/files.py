@@ -47,7 +47,7 @@ def atomic_path(target: str | os.PathLike) -> Iterator[Path]:
     temporary = target.with_name(f".{target.name[:_LONGEST_NAME]}.{secrets.token_hex(4)}.partial")
     descriptor = os.open(temporary, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o666)
     try:
-        with naming(target):
+        with naming(target, instead_of=temporary):
             _take_lock(descriptor)  # shows that its writer is alive
             yield temporary
             with open(temporary, "rb") as file:
@@ -59,14 +59,15 @@ def atomic_path(target: str | os.PathLike) -> Iterator[Path]:
 
 
 @contextlib.contextmanager
-def naming(path: str | os.PathLike) -> Iterator[None]:
-    """Put a file's name into an OSError that has none, such as a full disk's."""
+def naming(path: str | os.PathLike, *, instead_of: str | os.PathLike | None = None) -> Iterator[None]:
+    """Put a file's name into an OSError that has none, such as a full disk's, or that names a temporary file."""
     try:
         yield
     except OSError as error:
         if error.errno is None:  # a library's own message, which a name would replace
             raise OSError(errno.EIO, str(error), str(path)) from error
-        error.filename = error.filename or str(path)
+        if not error.filename or str(error.filename) == str(instead_of):
+            error.filename = str(path)
         raise
 
 

@@ -49,6 +49,15 @@ def test_a_failure_leaves_the_old_file_and_nothing_else(error: type[BaseExceptio
     assert list(tmp_path.iterdir()) == [target]
 
 
+def test_a_folder_that_takes_the_files_place_is_named_and_no_temporary_file(tmp_path: Path) -> None:
+    target = tmp_path / "file.txt"
+    target.mkdir()
+    with pytest.raises(IsADirectoryError) as refusal:
+        write_text(target, "text")
+    assert refusal.value.filename == str(target)
+    assert list(tmp_path.iterdir()) == [target]
+
+
 @pytest.mark.parametrize(
     ("error", "said"),
     [
