@@ -20,6 +20,7 @@ from src.datasets.faces import Faces
 from src.datasets.folder import Folder
 from src.datasets.formats import FORMATS, detect_format, read_faces
 from src.datasets.frames import FRAMES
+from src.datasets.listing import is_picture
 from src.errors import InputError
 from src.files import check_target, check_writable, write_text
 from src.hygiene.duplicates import (
@@ -154,6 +155,8 @@ def _check(arguments: argparse.Namespace) -> None:
         raise InputError("expected different folders in --root, found one twice")
     if any(arguments.sheet.resolve().is_relative_to(root.resolve()) for root in arguments.root):
         raise InputError(f"--sheet {arguments.sheet}: expected a place outside the folders, whose picture it would be")
+    if arguments.remove is not None and is_picture(arguments.remove.name):
+        raise InputError(f"--remove {arguments.remove}: expected a text file to write, found a picture's name")
     for file in (arguments.sheet, arguments.remove):
         if file is not None:
             check_target(file)  # before the work, not after it

@@ -122,6 +122,10 @@ def test_wrong_folders_are_refused(folders: tuple[Path, Path], tmp_path: Path) -
     assert_refused(run("src/hygiene/__main__.py", "--root", folders[0], folders[0]), "twice")
     sheet = ("--sheet", folders[1] / "pairs.png")
     assert_refused(run("src/hygiene/__main__.py", "--root", *folders, *sheet), "pairs.png: expected a place outside")
+    picture = min(folders[1].glob("*.png"))
+    content = picture.read_bytes()
+    assert_refused(run("src/hygiene/__main__.py", "--root", *folders, "--remove", picture), "found a picture's name")
+    assert picture.read_bytes() == content
     (folders[1] / os.fsdecode(b"\xff.png")).write_bytes(b"")
     assert_refused(run("src/hygiene/__main__.py", "--root", *folders), "UTF-8", "rename")
     shutil.rmtree(folders[0])
