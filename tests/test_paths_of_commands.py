@@ -113,8 +113,12 @@ COMMANDS = (
     Command(
         "src/training/soup.py", ("models", "models", "--out", OUT), {"models": IN_FILE, "--out": OUT_FILE} | _ARRAYS
     ),
-    Command("src/export/__main__.py", _GIVEN, _ONE),
-    Command("src/export/tflite.py", (*_GIVEN, "--form", "int8"), _ONE | {"--calibration": IN_FOLDER}),
+    Command("src/export/__main__.py", ("--model_path", MODEL, "--out", "OUT.onnx"), _ONE),
+    Command(
+        "src/export/tflite.py",
+        ("--model_path", MODEL, "--out", "OUT.tflite", "--form", "int8"),
+        _ONE | {"--calibration": IN_FOLDER},
+    ),
     Command(
         "src/export/detector.py",
         ("--detector", "x", "--out", OUT),
@@ -182,7 +186,8 @@ def places(prepared: Path, challenge: Path, tmp_path: Path) -> dict[str, Path]:
     arrays, pictures = prepared / "AFLW_train_data", challenge / "synthetics_train"
     right = {MODEL: ROOT / "small.pth.tar", "models": ROOT / "small.pth.tar", ARRAYS: arrays, "prepared": arrays}
     right |= {FACES: challenge, PICTURES: pictures, "folder": pictures, "image_list": tmp_path / "file"}
-    return right | {OUT: tmp_path / "out", "out_dir": tmp_path / "out"}
+    right |= {OUT: tmp_path / "out", "out_dir": tmp_path / "out"}
+    return right | {"OUT.onnx": tmp_path / "out.onnx", "OUT.tflite": tmp_path / "out.tflite"}
 
 
 def _wrong(kind: str, folder: Path) -> Iterator[Path]:
