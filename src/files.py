@@ -135,8 +135,10 @@ def check_writable(folder: str | os.PathLike) -> None:
         raise PermissionError(errno.EACCES, "no permission to write there", str(existing))
 
 
-def check_target(path: str | os.PathLike) -> None:
-    """Raise OSError if a file cannot be written; makes nothing."""
+def check_target(path: str | os.PathLike, *, ending: str = "") -> None:
+    """Raise OSError if a file cannot be written, InputError if its name lacks the ending; makes nothing."""
+    if ending and Path(path).suffix != ending:
+        raise InputError(f"{path}: expected a name that ends with {ending}")
     if Path(path).is_dir():
         raise IsADirectoryError(errno.EISDIR, "expected a file, found a folder", str(path))
     check_writable(Path(path).parent)

@@ -4,7 +4,6 @@ import argparse
 from pathlib import Path
 
 from src.command_line import Parser, run_command
-from src.errors import InputError
 from src.export.onnx_file import MOST_LOOKS, OPSET, export_onnx
 from src.files import check_target
 from src.network.checkpoint import load_model
@@ -23,9 +22,8 @@ def parse_arguments() -> argparse.Namespace:
 
 def main() -> None:
     arguments = parse_arguments()
-    if arguments.out.suffix != ".onnx":  # the runtimes go by the ending; and a model file must not be replaced
-        raise InputError(f"--out {arguments.out}: expected a name that ends with .onnx")
-    check_target(arguments.out)  # before the work, not after it
+    # Before the work, not after it. The runtimes go by the ending; and a model file must not be replaced.
+    check_target(arguments.out, ending=".onnx")
     model, content = load_model(arguments.model_path, convention=arguments.convention)
     takes = arguments.input
     looks = arguments.looks if arguments.looks is not None else MOST_LOOKS[takes]

@@ -164,9 +164,8 @@ def parse_arguments() -> argparse.Namespace:
 
 def main() -> None:
     arguments = parse_arguments()
-    if arguments.out.suffix != ".tflite":  # the runtimes go by the ending; and a model file must not be replaced
-        raise InputError(f"--out {arguments.out}: expected a name that ends with .tflite")
-    check_target(arguments.out)  # before the work, not after it
+    # Before the work, not after it. The runtimes go by the ending; and a model file must not be replaced.
+    check_target(arguments.out, ending=".tflite")
     model, content = load_model(arguments.model_path, convention=arguments.convention)
     crops = None
     if arguments.form == "int8":

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from scipy.stats import linregress, t
 
@@ -30,9 +31,8 @@ def learning_curves(
             axes.plot(epochs, nme.mean(axis=0), label=label, markersize=4, **styles[label])
             axes.fill_between(epochs, nme.min(axis=0), nme.max(axis=0), color=styles[label]["color"], alpha=0.2)
         mark_mean_face(axes, mean_face)
-        axes.set(yscale="log", xlabel="epoch", ylabel=NME, title=title)
-        axes.yaxis.set_major_formatter("{x:g}")
-        axes.yaxis.set_minor_formatter("{x:g}")
+        axes.set(xlabel="epoch", ylabel=NME, title=title)
+        _log_errors(axes)
         axes.xaxis.get_major_locator().set_params(integer=True)
         legend_beside(axes)
         caption(drawing, "line: mean over the seeds; band: from the lowest to the highest seed")
@@ -183,15 +183,21 @@ def error_by_size(
             label = f"{law.factor:.3g} N$^{{{law.power:.2f}}}$\n(power {law.low:.2f} to {law.high:.2f})"
             axes.plot(table[size], fitted, color="0.4", linestyle="--", label=label)
         mark_mean_face(axes, mean_face)
-        axes.set(xscale="log", yscale="log", xlabel=xlabel, ylabel=NME, title=title)
+        axes.set(xscale="log", xlabel=xlabel, ylabel=NME, title=title)
+        _log_errors(axes)
         sizes = list(dict.fromkeys(table[size]))
         axes.set_xticks(sizes, [str(number) for number in sizes])
         axes.set_xticks([], minor=True)
-        axes.yaxis.set_major_formatter("{x:g}")
-        axes.yaxis.set_minor_formatter("{x:g}")
         legend_beside(axes)
         caption(drawing, SPREAD.format("marker"))
     return drawing
+
+
+def _log_errors(axes: Axes) -> None:
+    """A logarithmic axis of errors, with plain numbers."""
+    axes.set_yscale("log")
+    axes.yaxis.set_major_formatter("{x:g}")
+    axes.yaxis.set_minor_formatter("{x:g}")
 
 
 def learning_rates(rates: Mapping[str, np.ndarray], *, title: str) -> Figure:
