@@ -1,12 +1,10 @@
 """The state of a training run and its single step: loss, gradient, optimizer, schedule, averaged weights."""
 
 import math
-from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
-from torch.optim.swa_utils import AveragedModel
 
 from src.augmentation import augment
 from src.config import TrainingConfig
@@ -15,6 +13,7 @@ from src.errors import InputError
 from src.network.checkpoint import model_content
 from src.network.losses import build_criterion
 from src.network.model import LandmarkNet
+from src.training.averaging import AveragedNetwork
 from src.training.distillation import build_companion
 from src.training.loss import TrainingLoss
 
@@ -40,7 +39,7 @@ class Trainer:
             devices = [device] if device.type == "cuda" else None
             self.loss = DistributedDataParallel(self.loss, device_ids=devices)
         self.optimizer = _build_optimizer(self.learned, config)
-        self.averaged = AveragedModel(self.network, multi_avg_fn=_warmed_up_average(config.ema_decay), use_buffers=True)
+        self.averaged = AveragedNetwork(self.network, decay=config.ema_decay)
         self.scaler = torch.amp.GradScaler(enabled=config.amp == "fp16")
         self.generator = torch.Generator(device)
         self.step_count = 0
@@ -112,7 +111,7 @@ class Trainer:
         self.scaler.step(self.optimizer)
         self.scaler.update()
         if self.config.ema_decay > 0:
-            self.averaged.update_parameters(self.network)
+            self.averaged.update()
         self.step_count += 1
         return value, 100 * distance.item(), rate
 
@@ -173,17 +172,3 @@ def _build_optimizer(parameters: list[nn.Parameter], config: TrainingConfig) -> 
     plain = [p for p in parameters if p.ndim <= 1]
     groups = [{"params": decayed, "weight_decay": config.weight_decay}, {"params": plain, "weight_decay": 0.0}]
     return torch.optim.AdamW(groups, lr=config.learning_rate, fused=True)
-
-
-def _warmed_up_average(decay: float) -> Callable[[list[Tensor], list[Tensor], Tensor], None]:
-    """Exponential averaging whose decay starts low, so that early weights do not linger in a short run."""
-
-    @torch.no_grad()
-    def update(averaged: list[Tensor], current: list[Tensor], count: Tensor) -> None:
-        if averaged[0].is_floating_point():
-            warmed_up = min(decay, (1 + count.item()) / (10 + count.item()))
-            torch._foreach_lerp_(averaged, current, 1 - warmed_up)
-        else:  # counters of batch normalization
-            torch._foreach_copy_(averaged, current)
-
-    return update
