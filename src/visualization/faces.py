@@ -7,11 +7,12 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.patheffects import withStroke
 
 from src.errors import InputError
 from src.markup import CONTOURS
 from src.visualization import sheet
-from src.visualization.style import figure, plot_style
+from src.visualization.style import figure, legend_beside, plot_style
 
 PREDICTED, TRUE = ("#{:02x}{:02x}{:02x}".format(*rgb) for rgb in (sheet.PREDICTED, sheet.TRUE))
 _TILE = 1.6  # inches
@@ -153,7 +154,7 @@ def gap_bars(table: pd.DataFrame, *, columns: Sequence[str], names: Sequence[str
     the first column's bar. names: all sets, in the order that decides their colors in every figure.
     """
     panels = list(dict.fromkeys(table["pose"]))
-    with figure(width=5.5 * len(panels), height=3.8, columns=len(panels)) as (drawing, grid):
+    with figure(width=1.8 + 5.2 * len(panels), height=3.6, columns=len(panels)) as (drawing, grid):
         for axes, pose in zip(np.atleast_1d(grid), panels, strict=True):
             rows = table[table["pose"] == pose]
             width = 0.8 / len(rows)
@@ -161,12 +162,13 @@ def gap_bars(table: pd.DataFrame, *, columns: Sequence[str], names: Sequence[str
                 x = np.arange(len(columns)) + (place - (len(rows) - 1) / 2) * width
                 color = plot_style(row["set"], names.index(row["set"]))["color"]
                 axes.bar(x, [row[column] for column in columns], width, label=row["set"], color=color)
-                axes.hlines(row["by chance"], x[0] - width / 2, x[0] + width / 2, color="black", linewidth=2)
+                mark = {"color": "black", "linewidth": 2, "path_effects": [withStroke(linewidth=4, foreground="white")]}
+                label = None if place else "chance (95 %)"
+                axes.hlines(row["by chance"], x[0] - width / 2, x[0] + width / 2, label=label, **mark)
             axes.set_xticks(range(len(columns)), columns)
-            axes.set(ylabel="mm", title=pose)
+            axes.set(ylabel="gap (mm)", title=pose)
             axes.grid(axis="x", visible=False)
-        bars = {bar.get_label(): bar for axes in drawing.axes for bar in axes.containers}
-        drawing.legend(bars.values(), bars, loc="outside lower center", ncols=3, fontsize=9)
+        legend_beside(np.atleast_1d(grid)[-1])
         drawing.suptitle(title)
         return drawing
 

@@ -92,7 +92,7 @@ def bars(
     """
     styles = plot_styles(table[name])
     ordered = table.sort_values(value, ascending=False) if ranked else table.iloc[::-1]
-    with figure(height=1.7 + 0.34 * len(table)) as (drawing, axes):
+    with figure(width=7.0 if mean_face is None else 8.6, height=1.7 + 0.34 * len(table)) as (drawing, axes):
         colors = [styles[row]["color"] for row in ordered[name]]
         axes.barh(ordered[name], ordered[value], xerr=ordered[f"{value}_std"], color=colors, capsize=3)
         for place, (number, spread) in enumerate(zip(ordered[value], ordered[f"{value}_std"], strict=True)):
@@ -102,7 +102,7 @@ def bars(
         axes.margins(x=0.12)
         axes.grid(axis="y", visible=False)
         if mean_face is not None:
-            drawing.legend(*axes.get_legend_handles_labels(), loc="outside upper right", fontsize=8)
+            legend_beside(axes)
         caption(drawing, SPREAD.format("bar"))
     return drawing
 
