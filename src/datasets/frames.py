@@ -17,6 +17,7 @@ from src.datasets.faults import describe_placeholders, find_percent, find_placeh
 from src.datasets.listing import is_picture, is_unreadable
 from src.datasets.names import folded, spell_out
 from src.datasets.pictures import Shape, picture_shapes
+from src.datasets.repeats import repeat_remarks
 from src.errors import InputError
 from src.geometry import apply_affine, compose_affine, orientation_affine
 from src.markup import INNER_51, NUM_POINTS
@@ -25,7 +26,7 @@ from src.pose import fit_pose, rotation_matrix
 SHOWN, STORED = "shown", "stored"
 FRAMES = (SHOWN, STORED)
 _UNMARKED = "faces with unmarked points"
-_ROUNDING = 1.0  # pixels by which a stated size may differ from the picture's
+_ROUNDING = 1.0  # pixels by which a stated size may differ from the picture's, in the smaller one of the two
 _UPRIGHT = 0.5  # a head is upright if its up axis has at least this component upward in the picture
 _TURNED, _UNSAID, _RESCALED = "turned", "unsaid", "rescaled"
 
@@ -85,9 +86,9 @@ def settle(faces: Faces, *, frame: str | None = None, rescale: bool = False) -> 
         describe_placeholders(placeholder),
         pixel_faults(points_image, sizes[picture_of]),
     )
-    remarks = _remarks(counts, frame)
+    remarks, is_sound = _remarks(counts, frame), np.array(faults) == ""
+    remarks += repeat_remarks(faces.names[is_sound], points_image[is_sound])
     if not faces.coordinates.in_shares:
-        is_sound = np.array(faults) == ""
         remarks += _percent_remarks(find_percent(points_image, sizes[picture_of]), is_sound, faces.subsets)
     return replace(
         faces,
@@ -166,8 +167,8 @@ def _fitting(shape: Shape, stated: np.ndarray, *, any_scale: bool = False) -> tu
     found = []
     for frame in FRAMES:
         size = np.array(getattr(shape, frame), np.float64)
-        expected = stated * (size.max() / stated.max()) if any_scale else stated
-        if np.abs(size - expected).max() <= _ROUNDING:
+        scale = size.max() / stated.max() if any_scale else 1.0
+        if np.abs(size - scale * stated).max() <= _ROUNDING * max(1.0, scale):
             found.append(frame)
     return tuple(found)
 
@@ -191,7 +192,10 @@ def _check_upright(faces: Faces, shown: list[_Settled], stored: list[_Settled]) 
 
 
 def _move_boxes(affines: np.ndarray, boxes: np.ndarray) -> np.ndarray:
-    """Boxes (N, 4) moved by affines (N, 2, 3) that turn them by quarters at most."""
+    """Boxes (N, 4) moved by affines (N, 2, 3) that turn them by quarters at most; those without any extent, as tools
+    write where there is none, become NaN."""
+    is_empty = (boxes[:, :2] == boxes[:, 2:]).all(axis=1)
+    boxes = np.where(is_empty[:, None], np.nan, boxes)
     corners = apply_affine(affines, boxes.reshape(-1, 2, 2))
     is_turned = (affines[:, [0, 1], [0, 1]] <= 0).any(axis=1)  # others keep their corners' order, so faults remain
     ordered = np.concatenate([corners.min(axis=1), corners.max(axis=1)], axis=1)

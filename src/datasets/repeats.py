@@ -1,4 +1,4 @@
-"""Repetitions within a data set: equal faces in several label files, pictures in two of its parts."""
+"""Repetitions within a data set: faces stated or labeled twice, points copied to another picture, shared pictures."""
 
 import hashlib
 from collections import defaultdict
@@ -6,10 +6,13 @@ from dataclasses import replace
 
 import numpy as np
 
+from src.boxes import box_of_points
 from src.datasets.faces import Faces
 from src.datasets.names import part_words, spell_out
 
 _TRAIN = "train"
+_COPIED = 0.1  # share of a face's points that are, to the last digit, those of the face before it
+_ONE_FACE = 0.25  # of a face's size: mean distance of two annotators' points, at most
 
 
 def without_repeats(faces: Faces) -> Faces:
@@ -35,6 +38,42 @@ def without_repeats(faces: Faces) -> Faces:
     if shared:
         remarks.append(f"{len(shared)} pictures are of two parts, train and another ({spell_out(shared)})")
     return replace(faces, remarks=tuple(remarks))
+
+
+def repeat_remarks(names: np.ndarray, points_image: np.ndarray) -> list[str]:
+    """Remarks on faces (N, K, 2) that have points of another picture's face, as tools write that keep the annotations
+    of the picture before, and on faces that lie on another one of their picture, as two annotators make them."""
+    remarks = []
+    if copied := _copied(names, points_image):
+        remarks.append(f"{len(copied)} faces have points of a face in another picture: copied? ({spell_out(copied)})")
+    if twice := _labeled_twice(names, points_image):
+        remarks.append(f"{len(twice)} faces lie on another face of their picture: labeled twice? ({spell_out(twice)})")
+    return remarks
+
+
+def _copied(names: np.ndarray, points_image: np.ndarray) -> list[str]:
+    first: dict[bytes, int] = {}
+    rows = {
+        row for row, face in enumerate(points_image) if names[first.setdefault(_digest("", face), row)] != names[row]
+    }
+    shared = (points_image[1:] == points_image[:-1]).all(axis=2).mean(axis=1)
+    rows.update((1 + np.flatnonzero((shared > _COPIED) & (names[1:] != names[:-1]))).tolist())
+    return [str(names[row]) for row in sorted(rows)]
+
+
+def _labeled_twice(names: np.ndarray, points_image: np.ndarray) -> list[str]:
+    rows_of: dict[str, list[int]] = defaultdict(list)
+    for row, name in enumerate(names.tolist()):
+        rows_of[name].append(row)
+    found = []
+    for name, rows in rows_of.items():
+        for place, row in enumerate(rows[1:], start=1):
+            others, face = points_image[rows[:place]], points_image[row]
+            left, top, right, bottom = box_of_points(face[None])[0]
+            distance = np.linalg.norm(others - face, axis=2).mean(axis=1)
+            if ((distance > 0) & (distance < _ONE_FACE * np.sqrt((right - left) * (bottom - top)))).any():
+                found.append(name)
+    return found
 
 
 def _digest(name: str, points: np.ndarray) -> bytes:

@@ -4,8 +4,7 @@ Lin et al., "Microsoft COCO: Common Objects in Context", 2014.
 """
 
 import json
-import re
-from collections import defaultdict
+from collections import Counter, defaultdict
 from pathlib import Path
 from typing import NamedTuple
 
@@ -17,6 +16,7 @@ from src.datasets.folder import Folder
 from src.datasets.json_files import COCO, has_kind, read_kind, stated_path, stated_size
 from src.datasets.names import distinct_stems, spell_out
 from src.datasets.pictures import picture_sizes
+from src.datasets.point_names import order_by_names
 from src.datasets.stated_paths import PictureFinder, Statement
 from src.errors import InputError
 from src.files import atomic_path
@@ -24,7 +24,6 @@ from src.markup import INNER_51, NUM_POINTS
 
 PICTURES = "images"
 FILE = "faces.json"
-_NUMBERED = re.compile(r"(.*?)(\d{1,3})", re.DOTALL)  # a point's name that says which it is
 _UNMARKED, _MARKED = 0, 2  # visibility of a point without a place, and of a marked and visible one
 
 
@@ -39,11 +38,13 @@ class _Face(NamedTuple):
 
 
 class _Content(NamedTuple):
-    """Of one file: its faces, the pictures of those with unmarked points, of none, and categories out of order."""
+    """Of one file: its faces, the pictures of those with unmarked points, of none, of several ids, and categories out
+    of order."""
 
     faces: list[_Face]
     unmarked: list[str]
     empty: list[str]
+    repeated: list[str]
     reordered: list[str]
 
 
@@ -70,6 +71,9 @@ def read(folder: Folder) -> Faces:
     reordered = sorted({category for content in files.values() for category in content.reordered})
     if reordered:
         remarks = (*remarks, f"points of {spell_out(reordered)} put into the order of the numbers in their names")
+    repeated = [path for content in files.values() for path in content.repeated]
+    if repeated:
+        remarks = (*remarks, f"{len(repeated)} pictures stand under several ids each ({spell_out(repeated)})")
     categories = np.array([face.category for _, face in faces])
     several = sorted(set(categories.tolist()) - {""})
     several = several if len(several) > 1 else []
@@ -152,24 +156,33 @@ def _parse(content: dict) -> _Content:
     if missing:
         raise InputError(f"expected lists called images and annotations, found no {missing[0]}")
     images, categories = _images(content["images"]), _categories(content.get("categories"))
-    faces, unmarked = [], []
+    faces, unmarked, reordered = [], [], set()
     for annotation in content["annotations"]:
-        face = _face(annotation, images, categories)
+        face, is_reordered = _face(annotation, images, categories)
         if face is None:
-            unmarked.append(images[annotation["image_id"]][0])
-        else:
-            faces.append(face)
-    annotated = {annotation["image_id"] for annotation in content["annotations"]}
+            unmarked.append(images[_id(annotation["image_id"])][0])
+            continue
+        faces.append(face)
+        if is_reordered:
+            reordered.add(face.category)
+    annotated = {_id(annotation["image_id"]) for annotation in content["annotations"]}
     empty = [name for image, (name, _) in images.items() if image not in annotated]
-    return _Content(faces, unmarked, empty, [name for name, order in categories.values() if order is not None])
+    counts = Counter(name for name, _ in images.values())
+    repeated = [name for name, count in counts.items() if count > 1]
+    return _Content(faces, unmarked, empty, repeated, sorted(reordered))
 
 
-def _images(stated: list) -> dict[object, tuple[str, np.ndarray]]:
+def _id(value: object) -> str:
+    """An id as tools compare it: 1, 1.0 and "1" are the same."""
+    return str(int(value) if isinstance(value, float) and value.is_integer() else value)
+
+
+def _images(stated: list) -> dict[str, tuple[str, np.ndarray]]:
     """Path and size (2) of each image by its id. Raises InputError for an id of two paths or two sizes."""
-    images: dict[object, tuple[str, np.ndarray]] = {}
+    images: dict[str, tuple[str, np.ndarray]] = {}
     for image in stated:
         path, size = stated_path(image["file_name"]), stated_size(image.get("width"), image.get("height"))
-        known_path, known_size = images.setdefault(image["id"], (path, size))
+        known_path, known_size = images.setdefault(_id(image["id"]), (path, size))
         if known_path != path:
             raise InputError(
                 f"expected an id for each image, found {image['id']!r} for {known_path} and {path}; number them anew"
@@ -179,47 +192,54 @@ def _images(stated: list) -> dict[object, tuple[str, np.ndarray]]:
     return images
 
 
-def _face(annotation: dict, images: dict, categories: dict) -> _Face | None:
-    """An annotation's face; None if it has none, or one with unmarked points."""
-    image, is_whole_body = annotation["image_id"], annotation.get("face_kpts") is not None
+def _face(annotation: dict, images: dict, categories: dict) -> tuple[_Face | None, bool]:
+    """An annotation's face and whether its points were put into order; None if it has none, or unmarked points."""
+    image, is_whole_body = _id(annotation["image_id"]), annotation.get("face_kpts") is not None
     keypoints, box = ("face_kpts", "face_box") if is_whole_body else ("keypoints", "bbox")
     rows = np.array(annotation.get(keypoints) or [], np.float64)
     if rows.size % 3 or image not in images:
-        raise InputError(f"expected x, y, visibility of a listed image, found {rows.size} numbers for image {image!r}")
+        raise InputError(f"expected x, y, visibility of a listed image, found {rows.size} numbers for image {image}")
     path, size = images[image]
     rows = rows.reshape(-1, 3)
-    visibility = rows[np.isfinite(rows[:, 2]), 2]
-    if not (visibility >= _UNMARKED).all() & (visibility <= _MARKED).all():
+    wrong = rows[(rows[:, 2] < _UNMARKED) | (rows[:, 2] > _MARKED), 2]
+    if len(wrong):
         raise InputError(
-            f"expected x, y, visibility of each point, found the visibility {np.abs(visibility).max():g} in {path}; "
+            f"expected x, y, visibility of each point, found the visibility {wrong[0]:g} in {path}; "
             "are visibilities missing?"
         )
-    if len(rows) == 0 or (rows[:, 2] == _UNMARKED).any():
-        return None
+    is_invalid = is_whole_body and annotation.get("face_valid", True) in (False, 0)
+    if is_invalid or len(rows) == 0 or (rows[:, 2] == _UNMARKED).any():
+        return None, False
     points = rows[:, :2] + 0 * rows[:, 2:]  # a visibility of NaN spoils its point
-    category, order = categories.get(annotation.get("category_id"), ("", None))
-    if order is not None and len(order) == len(points) and not is_whole_body:
+    category, names = _category(annotation, categories)
+    order = order_by_names(names) if len(names) == len(points) and not is_whole_body else None
+    if order is not None:
         points = points[order]
     corners = np.array(annotation.get(box) or [np.nan] * 4, np.float64)
     if corners.shape != (4,):
         raise InputError(f"expected left, top, width, height of a {box}, found an array of shape {corners.shape}")
     left, top, width, height = corners
     category = f"face of {category}" if is_whole_body else category
-    return _Face(path, size, points, np.array([left, top, left + width, top + height]), category)
+    face = _Face(path, size, points, np.array([left, top, left + width, top + height]), category)
+    return face, order is not None
 
 
-def _categories(stated: object) -> dict[object, tuple[str, np.ndarray | None]]:
-    """Each category's name and, if the numbers in its points' names are not in order, the order that sorts them."""
-    if not isinstance(stated, list):
-        return {}
+def _categories(stated: object) -> dict[str, tuple[str, tuple[str, ...]]]:
+    """Each category's name and the names of its points, by its id."""
     found = {}
-    for category in stated:
-        names = category.get("keypoints") or []
-        matches = [_NUMBERED.fullmatch(str(name)) for name in names]
-        order = None
-        if names and all(matches) and len({match[1] for match in matches}) == 1:
-            numbers = [int(match[2]) for match in matches]
-            is_whole = sorted(numbers) in (list(range(len(names))), list(range(1, len(names) + 1)))
-            order = np.argsort(numbers) if is_whole and sorted(numbers) != numbers else None
-        found[category.get("id")] = str(category.get("name", "")), order
+    for category in stated if isinstance(stated, list) else ():
+        names = category.get("keypoints") or ()
+        names = names.values() if isinstance(names, dict) else names
+        found[_id(category.get("id"))] = str(category.get("name", "")), tuple(map(str, names))
     return found
+
+
+def _category(annotation: dict, categories: dict) -> tuple[str, tuple[str, ...]]:
+    """The category of an annotation: the stated one, else the only one. Raises InputError if several are listed, but
+    not this one."""
+    stated = _id(annotation.get("category_id"))
+    if stated in categories or not categories:
+        return categories.get(stated, ("", ()))
+    if len(categories) > 1:
+        raise InputError(f"expected one of the listed categories ({', '.join(categories)}), found {stated}")
+    return next(iter(categories.values()))

@@ -1,5 +1,10 @@
-"""X-AnyLabeling: a .json beside each picture, with a rectangle and numbered points per face, tied by their group_id."""
+"""X-AnyLabeling: a .json beside each picture, with a rectangle and numbered points per face, tied by their group_id.
 
+LabelMe's files with such points are the same.
+"""
+
+import base64
+import io
 import json
 import os
 from collections import defaultdict
@@ -8,14 +13,17 @@ from typing import NamedTuple
 
 import numpy as np
 
+from src.boxes import box_of_points
 from src.datasets.cropping import face_boxes
 from src.datasets.faces import Coordinates, Faces, stack_points
 from src.datasets.folder import Folder
 from src.datasets.json_files import SHAPES, has_kind, read_kind, stated_path, stated_size
 from src.datasets.names import spell_out
-from src.datasets.pictures import picture_sizes
+from src.datasets.pictures import open_picture, picture_sizes
+from src.datasets.point_names import numbers_of
 from src.datasets.stated_paths import PictureFinder, Statement
 from src.errors import InputError
+from src.markup import INNER_51, NUM_POINTS
 
 _VERSION = "2.3.1"
 _LABEL = "face"
@@ -27,9 +35,13 @@ def detect(folder: Folder) -> bool:
 
 
 def read(folder: Folder) -> Faces:
-    """Every face whose points are numbered from 0 without a gap; its box is its rectangle, if it has one."""
+    """Every face whose points are numbered from 0 without a gap, or from 1 to 68 or 51; its box is its rectangle, if it
+    has one."""
     files, others = read_kind(folder, SHAPES, _parse, each=True)
     pictures, remarks = _find_pictures(folder, files)
+    from_one = [pictures[file] for file, content in files.items() if content.is_from_one]
+    if from_one:
+        remarks = (*remarks, f"points of {len(from_one)} pictures are numbered from 1 ({spell_out(from_one)})")
     rows = [(file, *face) for file, content in files.items() for face in content.faces]
     names = [pictures[file] for file, _, _ in rows]
     sizes = np.array([files[file].size for file, _, _ in rows]).reshape(-1, 2)
@@ -40,6 +52,9 @@ def read(folder: Folder) -> Faces:
         boxes_image=np.array([box for _, _, box in rows]).reshape(-1, 4),
         left_out={
             "pictures without a face": [pictures[file] for file, content in files.items() if not content.faces],
+            "groups of points without numbers, in pictures": [
+                pictures[file] for file, content in files.items() if content.faces and content.has_unnumbered
+            ],
             "other .json files": others,
         },
         remarks=remarks,
@@ -72,11 +87,14 @@ def write(faces: Faces, out: Path) -> None:
 
 
 class _Content(NamedTuple):
-    """Of one file: points (K, 2) and box (4) of each face, the picture's stated path and size (2)."""
+    """Of one file: points (K, 2) and box (4) of each face, the picture's stated path and size (2), whether points are
+    numbered from 1, and whether a group of points has no numbers."""
 
     faces: list[tuple[np.ndarray, np.ndarray]]
     path: str
     size: np.ndarray
+    is_from_one: bool
+    has_unnumbered: bool
 
 
 def _find_pictures(folder: Folder, files: dict[str, _Content]) -> tuple[dict[str, str], tuple[str, ...]]:
@@ -95,17 +113,25 @@ def _find_pictures(folder: Folder, files: dict[str, _Content]) -> tuple[dict[str
     ]
     if taken:
         remarks = (*remarks, f"{len(taken)} absent pictures taken to be those beside their labels ({spell_out(taken)})")
+    shared = [f"{picture}: {' and '.join(found)}" for picture, found in _files_of(pictures).items() if len(found) > 1]
+    if shared:
+        remarks = (*remarks, f"{len(shared)} pictures have several label files, all of them read ({spell_out(shared)})")
     return pictures, remarks
+
+
+def _files_of(pictures: dict[str, str]) -> dict[str, list[str]]:
+    """The label files of each picture."""
+    files_of: dict[str, list[str]] = defaultdict(list)
+    for file, picture in pictures.items():
+        files_of[picture].append(file)
+    return files_of
 
 
 def _check_renamed(folder: Folder, pictures: dict[str, str]) -> None:
     """Raise InputError for a file that states another file's picture and lies beside one of its own name: renamed with
     its picture, but not inside."""
-    files_of: dict[str, list[str]] = defaultdict(list)
-    for file, picture in pictures.items():
-        files_of[picture].append(file)
     known = {os.path.splitext(name)[0]: name for name in folder.pictures}
-    for picture, files in files_of.items():
+    for picture, files in _files_of(pictures).items():
         for file in files if len(files) > 1 else ():
             beside = known.get(os.path.splitext(file)[0], picture)
             if os.path.splitext(beside)[0] != os.path.splitext(picture)[0]:
@@ -117,8 +143,8 @@ def _check_renamed(folder: Folder, pictures: dict[str, str]) -> None:
 
 
 def _parse(content: dict) -> _Content:
-    points: dict[object, dict[int, list[float]]] = defaultdict(dict)
-    boxes: dict[object, np.ndarray] = {}
+    points: dict[object, list[tuple[str, np.ndarray]]] = defaultdict(list)
+    rectangles: dict[object, list[np.ndarray]] = defaultdict(list)
     for shape in content["shapes"]:
         group, corners = shape.get("group_id"), np.array(shape["points"], np.float64)
         if shape["shape_type"] in ("rectangle", "point") and corners.shape[1:] != (2,):
@@ -126,21 +152,63 @@ def _parse(content: dict) -> _Content:
                 f"expected points x, y of a {shape['shape_type']}, found an array of shape {corners.shape}"
             )
         if shape["shape_type"] == "rectangle":
-            boxes[group] = np.concatenate([corners.min(axis=0), corners.max(axis=0)])
-        elif shape["shape_type"] == "point" and str(shape["label"]).isdigit():
-            number = int(shape["label"])
-            if number in points[group]:
-                raise InputError(f"expected each point of group {group} once, found {number} again; group each face")
-            points[group][number] = corners[0]
-    for group, face in points.items():
-        if sorted(face) != list(range(len(face))):
-            raise InputError(f"expected points 0 to {max(face)} of group {group}, found {len(face)} of them")
+            rectangles[group].append(np.concatenate([corners.min(axis=0), corners.max(axis=0)]))
+        elif shape["shape_type"] == "point":
+            points[group].append((str(shape["label"]).strip(), corners[0]))
+    numbered = {group: found for group, shapes in points.items() if (found := _number(group, shapes))}
+    return _Content(
+        [(face, _box_of(face, rectangles[group])) for group, (face, _) in numbered.items()],
+        stated_path(content.get("imagePath") or ""),
+        _stated_size(content),
+        is_from_one=any(first == 1 for _, first in numbered.values()),
+        has_unnumbered=len(numbered) < len(points),
+    )
+
+
+def _number(group: object, shapes: list[tuple[str, np.ndarray]]) -> tuple[np.ndarray, int] | None:
+    """A group's points (K, 2) in the order of their numbers, and the first number; None if they are not numbered.
+
+    Points with other names are left out if the others' names are numbers alone.
+    """
+    plain = [shape for shape in shapes if shape[0].isdecimal()]
+    shapes = plain or shapes
+    labels = [label for label, _ in shapes]
+    numbers = list(map(int, labels)) if plain else numbers_of(labels)
+    if numbers is None:
+        return None
+    face: dict[int, np.ndarray] = {}
+    for number, (_, point) in zip(numbers, shapes, strict=True):
+        if number in face:
+            raise InputError(f"expected each point of group {group} once, found {number} again; group each face")
+        face[number] = point
+    first = int(min(face) == 1 and len(face) in (NUM_POINTS, len(INNER_51)))
+    if sorted(face) != list(range(first, first + len(face))):
+        raise InputError(f"expected points 0 to {max(face)} of group {group}, found {len(face)} of them")
+    return np.array([face[number] for number in sorted(face)]), first
+
+
+def _box_of(points: np.ndarray, rectangles: list[np.ndarray]) -> np.ndarray:
+    """The rectangle (4) of a face (K, 2): of several, such as its mouth's or another face's, the one nearest to its
+    points' box; NaN if there is none."""
+    around = box_of_points(points[None])[0]
     nowhere = np.full(4, np.nan)
-    faces = [
-        (np.array([face[i] for i in range(len(face))]), boxes.get(group, nowhere)) for group, face in points.items()
-    ]
-    size = stated_size(content.get("imageWidth"), content.get("imageHeight"))
-    return _Content(faces, stated_path(content.get("imagePath") or ""), size)
+    return min(rectangles, key=lambda rectangle: np.abs(rectangle - around).sum(), default=nowhere)
+
+
+def _stated_size(content: dict) -> np.ndarray:
+    """(2,) width and height of the picture that was labeled: the one inside the file, which the tools show instead of
+    that on disk, else as stated; NaN if unknown."""
+    stated = stated_size(content.get("imageWidth"), content.get("imageHeight"))
+    data = content.get("imageData")
+    if not isinstance(data, str) or not data:
+        return stated
+    try:
+        with open_picture(io.BytesIO(base64.b64decode(data))) as image:
+            inside = np.array(image.size, np.float64)
+    except (InputError, ValueError):
+        return stated
+    # Sides the other way round are those of a picture turned by EXIF, which the stated ones know of.
+    return stated if np.array_equal(np.sort(inside), np.sort(stated)) else inside
 
 
 def _shapes(points: np.ndarray, box: np.ndarray, group: int) -> list[dict]:

@@ -90,14 +90,16 @@ def test_people_of_coco_wholebody_give_their_faces(tmp_path: Path) -> None:
 def test_a_face_that_several_files_state_counts_once(tmp_path: Path) -> None:
     for i in range(2):
         picture(tmp_path / "images" / f"{i}.jpg")
-    _coco(tmp_path / "all.json", {"0.jpg": [_face()], "1.jpg": [_face()]})
+    _coco(tmp_path / "all.json", {"0.jpg": [_face()], "1.jpg": [_face(FACE + 2)]})
     _coco(tmp_path / "train.json", {"0.jpg": [_face()]})
     _coco(tmp_path / "val.json", {"0.jpg": [_face(FACE + 1)]})
     faces = _read(tmp_path)
     assert len(faces) == 3
     assert {name: int(mask.sum()) for name, mask in faces.subsets.items()} == {"all": 2, "train": 1, "val": 1}
-    assert "1 faces are stated again" in faces.remarks[0]
-    assert "1 pictures are of two parts, train and another (images/0.jpg)" in faces.remarks[1]
+    doubled, repeated, shared = faces.remarks
+    assert "1 faces lie on another face of their picture: labeled twice? (images/0.jpg)" in doubled
+    assert "1 faces are stated again" in repeated
+    assert "1 pictures are of two parts, train and another (images/0.jpg)" in shared
 
 
 def test_files_of_one_name_are_subsets_by_their_folders(tmp_path: Path) -> None:
