@@ -46,7 +46,7 @@ def main() -> None:
     arguments = parse_arguments()
     if arguments.repeats < 1:
         raise InputError(f"expected --repeats of at least 1, found {arguments.repeats}")
-    check_target(arguments.out)  # before the work, not after it
+    check_target(arguments.out, ending=".csv")  # before the work, not after it
     check_writable(arguments.work)
     start = time.perf_counter()
     repeats = 1 if arguments.quick else arguments.repeats

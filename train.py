@@ -30,10 +30,7 @@ def main() -> None:
     device = choose_device(flags.device)
     set_threads(flags.workers)
     training, validation = open_prepared(flags.dataroot), open_prepared(flags.val_dataroot)
-    for folder in (flags.snapshot, flags.best_model):
-        check_writable(folder)  # before the first epoch, not after it
-    for file in (flags.log_file, flags.summary):
-        check_target(file)
+    check_files(flags)  # before the first epoch, not after it
     network = build_model(model_config, seed=training_config.seed)
     if flags.init:
         checkpoint.initialize(network, flags.init)
@@ -76,6 +73,23 @@ def main() -> None:
         print(f"stopped and saved; go on with: {resume_command(flags)}")
         sys.exit(130)
     print(f"best validation NME {result.best_nme:.3f} % in {result.epochs} epochs: {flags.best_model / 'best.pth.tar'}")
+
+
+def check_files(flags: argparse.Namespace) -> None:
+    """Raise InputError or OSError if the run could not write its files, or if one would replace another or the teacher.
+
+    The model of --init may be replaced: it is only read at the beginning.
+    """
+    for folder in (flags.snapshot, flags.best_model):
+        check_writable(folder)
+    best = (flags.best_model / "best.pth.tar").resolve()
+    written = [best, flags.log_file.resolve(), flags.summary.resolve()]
+    for file in (flags.log_file, flags.summary):
+        check_target(file)
+    if len(set(written)) < len(written):
+        raise InputError(f"expected --log_file and --summary to be two files beside {best}, found one for both uses")
+    if flags.teacher and checkpoint.locate(flags.teacher).resolve() in written:
+        raise InputError(f"--teacher {flags.teacher}: the run would replace it; name another --best_model")
 
 
 def open_prepared(path: Path) -> PreparedFaces:

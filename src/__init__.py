@@ -1,8 +1,8 @@
 """Light-weight facial-landmark prediction: 68 points in a cropped face, from data to submission.
 
-Before a command starts, while PyTorch is still being imported, Ctrl-C and SIGTERM end it as they do later, with one
-line and exit code 130. `src.command_line.run_command` then installs its own handlers. While Python itself is ending and
-handlers no longer run, both signals are ignored.
+Before a command starts, while PyTorch is still being imported, Ctrl-C and the other signals of STOP_SIGNALS end it as
+they do later, with one line and exit code 130. `src.command_line.run_command` then installs its own handlers. While
+Python itself is ending and handlers no longer run, they are ignored.
 """
 
 import atexit
@@ -20,7 +20,7 @@ def _is_a_command() -> bool:
 
 
 if _is_a_command():
-    for number, usual in zip(STOP_SIGNALS, (signal.default_int_handler, signal.SIG_DFL), strict=True):
-        if signal.getsignal(number) == usual:  # a shell's background ignores Ctrl-C
+    for number in STOP_SIGNALS:  # a shell's background ignores Ctrl-C, and nohup a closed terminal
+        if signal.getsignal(number) in (signal.default_int_handler, signal.SIG_DFL):
             signal.signal(number, end_at_once)
             atexit.register(signal.signal, number, signal.SIG_IGN)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from tqdm import tqdm
 
 Item = TypeVar("Item")
-STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)  # Ctrl-C, and what `kill PID` sends
+STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)  # Ctrl-C, `kill PID`, a terminal that is closed
 _SECONDS = 30.0  # between lines about long work
 _MOST = 2**32  # of a flag's number, so that 64-bit arithmetic with it does not overflow
 _LONGEST, _LEFT_OUT = 300, " ... "  # characters of an error; what replaces the middle of a longer one
@@ -63,6 +63,26 @@ class Parser(argparse.ArgumentParser):
         return value
 
 
+def at_least(least: int, most: int = 2**32 - 1) -> Callable[[str], int]:
+    """The type of a flag that takes whole numbers in a range."""
+
+    def whole_number(text: str) -> int:
+        try:
+            value = int(text)
+        except ValueError:
+            value = None
+        if value is None or not least <= value <= most:
+            raise argparse.ArgumentTypeError(f"expected a whole number from {least} to {most}, found {text:.40}")
+        return value
+
+    return whole_number
+
+
+def title(documentation: str | None) -> str:
+    """The first line of a module's documentation, which `python -OO` leaves out."""
+    return (documentation or "").split("\n")[0]
+
+
 def end_at_once(_number: int, _frame: object) -> None:
     """The handler of STOP_SIGNALS before a command starts (`src/__init__.py`) and after it ends, while nothing is being
     written."""
@@ -82,7 +102,7 @@ def run_command(main: Callable[[], None]) -> None:
     """Run a script's `main` and turn foreseeable failures into one line and an exit code.
 
     Exit codes: 2 for a wrong input, a failing disk or too little memory (InputError, OSError, MemoryError), 130 for
-    Ctrl-C or SIGTERM. Anything else is a defect of this software and keeps its traceback.
+    the signals of STOP_SIGNALS. Anything else is a defect of this software and keeps its traceback.
     """
     own = [number for number in STOP_SIGNALS if signal.getsignal(number) is end_at_once]
     for number in STOP_SIGNALS:

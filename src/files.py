@@ -42,6 +42,7 @@ def atomic_path(target: str | os.PathLike) -> Iterator[Path]:
     either the old file or the new one.
     """
     target = Path(target)
+    _refuse_device(target)
     target.parent.mkdir(parents=True, exist_ok=True)
     # A random name, so that two writers do not share it; O_EXCL never follows an existing link.
     temporary = target.with_name(f".{target.name[:_LONGEST_NAME]}.{secrets.token_hex(4)}.partial")
@@ -56,6 +57,16 @@ def atomic_path(target: str | os.PathLike) -> Iterator[Path]:
     finally:
         os.close(descriptor)
         temporary.unlink(missing_ok=True)
+
+
+def _refuse_device(target: Path) -> None:
+    """Raise InputError for a device, pipe or socket: a file renamed to it would take its place, even that of /dev/null.
+
+    Links in /dev lead to open files (/dev/stdout), so nothing is written there at all.
+    """
+    is_special = target.exists() and not (target.is_file() or target.is_dir())
+    if is_special or os.path.realpath(target.parent) == "/dev":
+        raise InputError(f"{target}: expected a file to write, found a device or pipe; name a file")
 
 
 @contextlib.contextmanager
@@ -136,11 +147,12 @@ def check_writable(folder: str | os.PathLike) -> None:
 
 
 def check_target(path: str | os.PathLike, *, ending: str = "") -> None:
-    """Raise OSError if a file cannot be written, InputError if its name lacks the ending; makes nothing."""
+    """Raise OSError if a file cannot be written, InputError for a device or another ending; makes nothing."""
     if ending and Path(path).suffix != ending:
         raise InputError(f"{path}: expected a name that ends with {ending}")
     if Path(path).is_dir():
         raise IsADirectoryError(errno.EISDIR, "expected a file, found a folder", str(path))
+    _refuse_device(Path(path))
     check_writable(Path(path).parent)
 
 

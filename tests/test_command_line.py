@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from commands import ROOT
 
-from src.command_line import STOP_SIGNALS, Parser, end_at_once, one_line, progress, run_command
+from src.command_line import STOP_SIGNALS, Parser, at_least, end_at_once, one_line, progress, run_command, title
 from src.errors import InputError
 
 
@@ -144,3 +144,19 @@ def _python(shell: str, letters: int) -> subprocess.CompletedProcess:
 )
 def test_output_that_nobody_takes_is_one_line(shell: str, said: str, letters: int) -> None:
     assert re.fullmatch(said, _python(shell, letters).stderr)
+
+
+def test_a_whole_number_lies_in_its_range() -> None:
+    parser = Parser()
+    parser.add_argument("--seed", type=at_least(0), default=3)
+    parser.add_argument("--faces", type=at_least(1, 9))
+    assert vars(parser.parse_args(["--seed", "0", "--faces", "9"])) == {"seed": 0, "faces": 9}
+    for flag, most, value in (("--seed", 2**32 - 1, "-1"), *(("--faces", 9, text) for text in ("0", "10", "1.5", "x"))):
+        words = rf"argument {flag}: expected a whole number from . to {most}, found {value}"
+        with pytest.raises(InputError, match=words):
+            parser.parse_args([flag, value])
+
+
+def test_a_module_without_documentation_has_no_title() -> None:
+    assert title("What it is.\n\nMore.") == "What it is."
+    assert title(None) == ""  # python -OO

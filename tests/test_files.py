@@ -3,6 +3,7 @@
 import errno
 import os
 import re
+import stat
 import subprocess
 import sys
 from pathlib import Path
@@ -172,3 +173,14 @@ def test_only_regular_files_of_a_sane_size_are_read(tmp_path: Path) -> None:
     for name in ("pipe", "zero", "."):
         with pytest.raises(InputError, match="expected a file, found a"):
             check_regular(tmp_path / name)
+
+
+def test_a_device_or_pipe_is_not_replaced(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    for target in (tmp_path / "pipe", Path("/dev/null"), Path("/dev/new"), Path("/dev/stdout")):
+        with pytest.raises(InputError, match="found a device or pipe; name a file"):
+            check_target(target)
+        with pytest.raises(InputError, match="found a device or pipe; name a file"), atomic_path(target):
+            pytest.fail("no file may be made there")
+    assert stat.S_ISFIFO((tmp_path / "pipe").stat().st_mode)
+    assert [path.name for path in tmp_path.iterdir()] == ["pipe"]

@@ -29,6 +29,7 @@ IDLE = [
     (("train.py",), ("--start_share", 0.3), "--start_share goes with --start_size"),
     (("train.py", "--teacher", "best.pth.tar"), ("--distill_weight", 5), "--distill_weight goes with --distill"),
     (("train.py", "--no-auxiliary"), ("--euler_branch", "both"), "--euler_branch goes with --auxiliary"),
+    (("train.py", "--init", "best.pth.tar"), ("--widths", 8, 8), "--widths goes without --init"),
     (("src/training/soup.py", "a", "b", "--out", "c"), ("--batches", 9), "--batches goes with --dataroot"),
     (("src/predict/__main__.py", "l.txt", "out", "--boxes", "b.csv"), ("--crops",), "--crops goes without --boxes"),
     (("src/export/tflite.py",), ("--calibration_faces", 9), "--calibration_faces goes with --form int8"),

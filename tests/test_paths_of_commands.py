@@ -83,7 +83,9 @@ COMMANDS = (
         },
     ),
     Command("test.py", (), {"--check": IN_FILE}),
-    Command("bench.py", ("--quick", "--only", "onnx", "--work", OUT, *_GIVEN), _ONE | {"--work": OUT_FOLDER}),
+    Command(
+        "bench.py", ("--quick", "--only", "onnx", "--work", OUT, *_GIVEN[:3], "OUT.csv"), _ONE | {"--work": OUT_FOLDER}
+    ),
     Command(
         "src/hygiene/__main__.py",
         ("--root", PICTURES, "--sheet", OUT),
@@ -101,7 +103,7 @@ COMMANDS = (
     Command("src/evaluation/clips.py", ("folder", "--model_path", MODEL), _PICTURES),
     Command(
         "src/evaluation/calibrate.py",
-        ("--held_out", ARRAYS, *_GIVEN),
+        ("--held_out", ARRAYS, *_GIVEN[:3], "OUT.png"),
         _ONE | {"--held_out": IN_FOLDER, "--check_on": IN_FOLDER},
     ),
     Command(
@@ -121,7 +123,7 @@ COMMANDS = (
     ),
     Command(
         "src/export/detector.py",
-        ("--detector", "x", "--out", OUT),
+        ("--detector", "x", "--out", "OUT.onnx"),
         {"--detector": IN_FILE, "--out": OUT_FILE},
     ),
     Command(
@@ -129,11 +131,15 @@ COMMANDS = (
         (*_TRAINED, "--rounds", "1", "--target_mb", "0.5", "--minutes_per_round", "0.01", *_GIVEN),
         _ONE | _ARRAYS | {"--reference": IN_FILE},
     ),
-    Command("src/compression/quantize.py", ("--calibration", ARRAYS, *_GIVEN), _ONE | {"--calibration": IN_FOLDER}),
+    Command(
+        "src/compression/quantize.py",
+        ("--calibration", ARRAYS, *_GIVEN[:3], "OUT.onnx"),
+        _ONE | {"--calibration": IN_FOLDER},
+    ),
     Command("src/compression/widen.py", _GIVEN, _ONE),
     Command(
         "src/compression/table.py",
-        ("models", "--calibration", ARRAYS, "--val_dataroot", ARRAYS, "--out", OUT),
+        ("models", "--calibration", ARRAYS, "--val_dataroot", ARRAYS, "--out", "OUT.csv"),
         {"models": IN_FILE, "--calibration": IN_FOLDER, "--val_dataroot": IN_FOLDER, "--out": OUT_FILE},
     ),
     Command(
@@ -187,7 +193,7 @@ def places(prepared: Path, challenge: Path, tmp_path: Path) -> dict[str, Path]:
     right = {MODEL: ROOT / "small.pth.tar", "models": ROOT / "small.pth.tar", ARRAYS: arrays, "prepared": arrays}
     right |= {FACES: challenge, PICTURES: pictures, "folder": pictures, "image_list": tmp_path / "file"}
     right |= {OUT: tmp_path / "out", "out_dir": tmp_path / "out"}
-    return right | {"OUT.onnx": tmp_path / "out.onnx", "OUT.tflite": tmp_path / "out.tflite"}
+    return right | {f"OUT{ending}": tmp_path / f"out{ending}" for ending in (".onnx", ".tflite", ".csv", ".png")}
 
 
 def _wrong(kind: str, folder: Path) -> Iterator[Path]:

@@ -17,6 +17,7 @@ from src.datasets.prepared import PreparedFaces
 from src.errors import InputError
 from src.files import write_text
 from src.metrics import nme, point_errors
+from src.network.checkpoint import locate
 from src.training.runs import BEST_MODEL, load_record, save_record
 
 LABELS = "labels.npz"
@@ -80,7 +81,7 @@ def identity(task: Task, setup: Setup, settings: Settings) -> str:
         "faces": task.fingerprint(),
         "model": to_dict(setup.model),
         "training": to_dict(setup.training),
-        "init": hashlib.sha256(setup.init.read_bytes()).hexdigest() if setup.init else "",
+        "init": hashlib.sha256(locate(setup.init).read_bytes()).hexdigest() if setup.init else "",
         **{name: value for name, value in asdict(settings).items() if name != "rounds"},
     }
     return json.dumps(content, indent=1, sort_keys=True) + "\n"

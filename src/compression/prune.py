@@ -18,7 +18,7 @@ import pandas as pd
 import torch
 from tqdm import tqdm
 
-from src.command_line import Parser, run_command
+from src.command_line import Parser, at_least, run_command, title
 from src.compression.importance import importance, remove_channels
 from src.config import AUGMENTATIONS, AugmentationConfig, TrainingConfig
 from src.datasets.loader import TrainingBatches
@@ -91,7 +91,7 @@ def fine_tune(
 
 
 def parse_arguments() -> argparse.Namespace:
-    parser = Parser(description=__doc__.split("\n")[0])
+    parser = Parser(description=title(__doc__))
     parser.add_argument("--model_path", type=Path, default="best.pth.tar", help="the model to prune")
     parser.add_argument("--reference", type=Path, help="the unpruned model, if --model_path is a pruned one")
     parser.add_argument("--dataroot", type=Path, default="data/AFLW_train_data", help="prepared training faces")
@@ -104,7 +104,7 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--augmentation", choices=AUGMENTATIONS, default="looks", help="of the training faces")
     parser.add_argument("--base_lr", type=float, default=3e-4, help="peak learning rate")
     parser.add_argument("--train_batchsize", type=int, default=64, help="faces per step")
-    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--seed", type=at_least(0), default=0)
     parser.add_argument(
         "--out", type=Path, default="output/pruned.pth.tar", help="the model; a table and a plot go next to it"
     )
@@ -123,6 +123,8 @@ def main() -> None:
     model, content = checkpoint.load_model(arguments.model_path, points=None)
     print_left_out(content)
     reference = arguments.reference or arguments.model_path
+    if arguments.out.resolve() in (path.resolve() for path in (arguments.model_path, reference)):
+        raise InputError(f"--out {arguments.out}: expected another file than the model, which every round imitates")
     if profile(model).megabytes <= arguments.target_mb:
         raise InputError(f"{arguments.model_path}: expected more than --target_mb {arguments.target_mb:g}, found less")
     training, validation = load_prepared(arguments.dataroot), load_prepared(arguments.val_dataroot)

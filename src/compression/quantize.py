@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from torch import Tensor
 
-from src.command_line import Parser, run_command
+from src.command_line import Parser, at_least, run_command, title
 from src.errors import InputError
 from src.export.calibration import calibration_crops
 from src.export.onnx_file import export_onnx
@@ -122,22 +122,20 @@ def _strip(model: "ModelProto") -> None:
 
 
 def parse_arguments() -> argparse.Namespace:
-    parser = Parser(description=__doc__.split("\n")[0])
+    parser = Parser(description=title(__doc__))
     parser.add_argument("--model_path", type=Path, default="best.pth.tar", help="a model file or a snapshot")
     parser.add_argument("--form", choices=FORMS, default="int8")
     parser.add_argument(
         "--calibration", type=Path, default="data/AFLW_train_data", help="prepared faces that give int8 its ranges"
     )
-    parser.add_argument("--calibration_faces", type=int, default=128)
+    parser.add_argument("--calibration_faces", type=at_least(1), default=128)
     parser.add_argument("--out", type=Path, default="output/best_int8.onnx", help="where the ONNX file goes")
     return parser.parse_args()
 
 
 def main() -> None:
     arguments = parse_arguments()
-    if arguments.calibration_faces < 1:
-        raise InputError(f"expected --calibration_faces above 0, found {arguments.calibration_faces}")
-    check_target(arguments.out)  # before the work, not after it
+    check_target(arguments.out, ending=".onnx")  # before the work, not after it
     model, _ = load_model(arguments.model_path)
     crops = calibration_crops(model, arguments.calibration, arguments.calibration_faces)
     with tempfile.TemporaryDirectory() as folder:

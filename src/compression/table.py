@@ -19,10 +19,9 @@ from torch import Tensor
 
 from src.benchmark.baselines import SIDE, mobilenet_v3_large
 from src.benchmark.measurements import onnx_milliseconds
-from src.command_line import Parser, run_command
+from src.command_line import Parser, at_least, run_command, title
 from src.compression.quantize import FORMS, quantize
 from src.datasets.prepared import PreparedFaces, load_prepared
-from src.errors import InputError
 from src.evaluation.evaluate import evaluate
 from src.evaluation.peers import PUBLISHED
 from src.export.calibration import calibration_crops
@@ -93,22 +92,20 @@ def compare(files: list[File], validation: PreparedFaces, folder: Path, *, turns
 
 
 def parse_arguments() -> argparse.Namespace:
-    parser = Parser(description=__doc__.split("\n")[0])
+    parser = Parser(description=title(__doc__))
     parser.add_argument("models", type=Path, nargs="+", help="model files; losses are relative to the first")
     parser.add_argument("--calibration", type=Path, default="data/AFLW_train_data", help="prepared faces, for int8")
-    parser.add_argument("--calibration_faces", type=int, default=128)
+    parser.add_argument("--calibration_faces", type=at_least(1), default=128)
     parser.add_argument("--val_dataroot", type=Path, default="data/AFLW_validation_data", help="prepared faces")
     parser.add_argument("--published", action="store_true", help="add others' results on the challenge's own faces")
-    parser.add_argument("--turns", type=int, default=5, help="number of times everything is timed")
+    parser.add_argument("--turns", type=at_least(1), default=5, help="number of times everything is timed")
     parser.add_argument("--out", type=Path, default="output/compression.csv", help="the table; a plot goes next to it")
     return parser.parse_args()
 
 
 def main() -> None:
     arguments = parse_arguments()
-    if arguments.turns < 1 or arguments.calibration_faces < 1:
-        raise InputError("expected --turns and --calibration_faces above 0")
-    check_target(arguments.out)
+    check_target(arguments.out, ending=".csv")
     validation = load_prepared(arguments.val_dataroot).with_points(68)
     with tempfile.TemporaryDirectory() as name:
         folder, faces = Path(name), arguments.calibration_faces

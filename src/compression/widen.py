@@ -11,7 +11,7 @@ from pathlib import Path
 
 import torch
 
-from src.command_line import Parser, run_command
+from src.command_line import Parser, at_least, run_command, title
 from src.config import MAX_MODEL_MB, TrainingConfig
 from src.errors import InputError
 from src.files import check_target
@@ -36,10 +36,10 @@ def widen(network: LandmarkNet, factor: float, *, seed: int = 0) -> None:
 
 
 def parse_arguments() -> argparse.Namespace:
-    parser = Parser(description=__doc__.split("\n")[0])
+    parser = Parser(description=title(__doc__))
     parser.add_argument("--model_path", type=Path, default="best.pth.tar", help="the model to widen")
     parser.add_argument("--factor", type=float, default=2.0, help=f"of the widths inside blocks, at most {WIDEST}")
-    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--seed", type=at_least(0), default=0)
     parser.add_argument("--out", type=Path, default="output/wide.pth.tar", help="the wider model, for train.py --init")
     arguments = parser.parse_args()
     if not 1 < arguments.factor <= WIDEST:

@@ -3,6 +3,7 @@
 import os
 import re
 import unicodedata
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from itertools import takewhile
 from pathlib import Path, PurePosixPath
@@ -48,18 +49,24 @@ def match_names(stated: Iterable[str], names: Sequence[str]) -> dict[str, str]:
 
     Raises InputError for a stated name that is unknown, with one that nearly agrees, or that fits several.
     """
-    matched = {}
+    matched, by_last = {}, defaultdict(list)  # comparing tens of thousands with each other would take hours
+    for name in names:
+        parts = _parts(name)
+        by_last[parts[-1:]].append((name, parts))
     for one in stated:
-        parts = PurePosixPath(one.replace("\\", "/")).parts
-        found = [name for name in names if name == one] or [
-            name for name in names if is_ending(parts, PurePosixPath(name.replace("\\", "/")).parts)
-        ]
+        parts = _parts(one)
+        alike = by_last[parts[-1:]]
+        found = [name for name, _ in alike if name == one] or [name for name, its in alike if is_ending(parts, its)]
         if len(found) != 1:
             near = near_match(one, names)
             hint = f"{found[0]} and {found[1]}" if found else f"the picture {near}" if near else "no such picture"
             raise InputError(f"expected names of the {len(names)} sources, found {one}; there is {hint}")
         matched[one] = found[0]
     return matched
+
+
+def _parts(name: str) -> tuple[str, ...]:
+    return PurePosixPath(name.replace("\\", "/")).parts
 
 
 def is_ending(first: tuple[str, ...], second: tuple[str, ...]) -> bool:

@@ -11,7 +11,7 @@ import numpy as np
 from PIL import Image
 
 from src.boxes import box_of_points
-from src.command_line import Parser, run_command
+from src.command_line import Parser, at_least, run_command, title
 from src.errors import InputError
 from src.evaluation.scenes import read_crops
 from src.metrics import nme, point_errors
@@ -38,18 +38,18 @@ def box_nme(
 
 
 def parse_arguments() -> argparse.Namespace:
-    parser = Parser(description=__doc__.split("\n")[0])
+    parser = Parser(description=title(__doc__))
     parser.add_argument("folder", type=Path, help="pictures with an annot.pkl")
     parser.add_argument("--model_path", type=Path, default="best.pth.tar", help=".pth.tar, .onnx or .tflite")
     parser.add_argument("--amounts", type=float, nargs="+", default=[0, 10, 20], help="percent of a box's size")
-    parser.add_argument("--faces", type=int, default=0, help="use only the first N; 0 is all")
+    parser.add_argument("--faces", type=at_least(0), default=0, help="use only the first N; 0 is all")
     return parser.parse_args()
 
 
 def main() -> None:
     arguments = parse_arguments()
-    if not all(0 <= amount < 100 for amount in arguments.amounts) or arguments.faces < 0:
-        raise InputError("expected --amounts from 0 to below 100 percent and --faces of at least 0")
+    if not all(0 <= amount < 100 for amount in arguments.amounts):
+        raise InputError("expected --amounts from 0 to below 100 percent")
     pictures, points_image = read_crops(arguments.folder, arguments.faces)
     amounts = [amount / 100 for amount in arguments.amounts]
     errors = box_nme(Predictor(arguments.model_path), pictures, points_image, amounts)

@@ -143,7 +143,7 @@ def main() -> None:
     arguments = parse_arguments()
     if arguments.faces < 2:
         raise InputError(f"expected --faces of at least 2, found {arguments.faces}")
-    check_target(arguments.out)  # before the work, not after it
+    check_target(arguments.out, ending=".png")  # before the work, not after it
     if arguments.check_on:
         find_annotations(arguments.check_on)
     runtime, looks = open_model(arguments.model_path, convention=arguments.convention), arguments.looks

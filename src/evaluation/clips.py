@@ -15,7 +15,7 @@ import numpy as np
 from PIL import Image
 
 from src.boxes import affine_of_crop, crop_of_picture, cut_crop
-from src.command_line import Parser, progress, run_command
+from src.command_line import Parser, at_least, progress, run_command, title
 from src.demo.tracking import Tracker
 from src.errors import InputError
 from src.evaluation.scenes import EDGE, background, read_crops, soft_disc
@@ -121,10 +121,10 @@ def follow(predictor: Predictor, frames: Iterable[Frame]) -> TrackingResult:
 
 
 def parse_arguments() -> argparse.Namespace:
-    parser = Parser(description=__doc__.split("\n")[0])
+    parser = Parser(description=title(__doc__))
     parser.add_argument("folder", type=Path, help="crops with an annot.pkl")
     parser.add_argument("--model_path", type=Path, default="best.pth.tar", help=".pth.tar, .onnx or .tflite")
-    parser.add_argument("--seed", type=int, default=0, help="of the faces and the photographs")
+    parser.add_argument("--seed", type=at_least(0), default=0, help="of the faces and the photographs")
     return parser.parse_args()
 
 

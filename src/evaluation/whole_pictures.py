@@ -12,7 +12,7 @@ import numpy as np
 from PIL import Image
 
 from src.boxes import box_of_points
-from src.command_line import Parser, progress, run_command
+from src.command_line import Parser, at_least, progress, run_command, title
 from src.errors import InputError
 from src.evaluation.scenes import Scene, background, make_scene, read_crops
 from src.predict.predictor import Predictor
@@ -20,6 +20,7 @@ from src.predict.predictor import Predictor
 _FOUND = 0.1  # of the crop's side: a face counts as found if its mean point error is smaller
 _PICTURE = (640, 480)  # pixels, of those without faces and of the one that is timed
 _REPEATS = 30
+_LARGEST = 10_000  # pixels of a scene's side
 
 
 def measure(predictor: Predictor, scenes: list[Scene], *, tiles: bool) -> dict[str, float]:
@@ -63,23 +64,24 @@ def milliseconds(predictor: Predictor, picture: Image.Image) -> float:
 
 
 def parse_arguments() -> argparse.Namespace:
-    parser = Parser(description=__doc__.split("\n")[0])
+    parser = Parser(description=title(__doc__))
     parser.add_argument("folder", type=Path, help="crops with an annot.pkl")
     parser.add_argument("--model_path", type=Path, default="best.pth.tar", help=".pth.tar, .onnx or .tflite")
     parser.add_argument("--looks", type=int, choices=(2, 3), default=3, help="at each face")
-    parser.add_argument("--size", type=int, nargs=2, default=[640, 480], help="of the pictures, in pixels")
+    side = at_least(64, _LARGEST)
+    parser.add_argument("--size", type=side, nargs=2, default=[640, 480], help="of the pictures, in pixels")
     parser.add_argument("--faces", type=float, nargs=2, default=[96, 220], help="smallest and largest face, in pixels")
-    parser.add_argument("--together", type=int, default=2, help="faces per picture")
+    parser.add_argument("--together", type=at_least(1), default=2, help="faces per picture")
     parser.add_argument("--rolls", type=float, nargs="+", default=[0, 30, 60, 90, 180], help="degrees")
     parser.add_argument("--tiles", action="store_true", help="look for small faces, too")
-    parser.add_argument("--count", type=int, default=0, help="use only the first N crops; 0 is all")
+    parser.add_argument("--count", type=at_least(0), default=0, help="use only the first N crops; 0 is all")
     return parser.parse_args()
 
 
 def main() -> None:
     arguments = parse_arguments()
-    if arguments.together < 1 or min(arguments.size) < 64 or not 16 <= arguments.faces[0] <= arguments.faces[1]:
-        raise InputError("expected --together of at least 1, --size of at least 64, and --faces from 16 pixels upward")
+    if not 16 <= arguments.faces[0] <= arguments.faces[1]:
+        raise InputError("expected --faces from 16 pixels upward, the smaller size first")
     crops, points_image = read_crops(arguments.folder, arguments.count)
     predictor = Predictor(arguments.model_path, looks=arguments.looks)
     for roll in arguments.rolls:

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from src.command_line import Parser, run_command
+from src.command_line import Parser, run_command, title
 from src.errors import InputError
 from src.files import atomic_path, check_target
 from src.predict.detector_file import DETECTOR_PATH, open_detector
@@ -158,11 +158,11 @@ def _difference(expected: Any, model: bytes) -> float:
 
 
 def main() -> None:
-    parser = Parser(description=__doc__.split("\n")[0])
+    parser = Parser(description=title(__doc__))
     parser.add_argument("--detector", type=Path, default=DETECTOR_PATH, help="the .tflite file of make detector")
     parser.add_argument("--out", type=Path, default="output/detector.onnx", help="where the ONNX file goes")
     arguments = parser.parse_args()
-    check_target(arguments.out)  # before the work, not after it
+    check_target(arguments.out, ending=".onnx")  # before the work, not after it
     difference = export_detector(arguments.detector, arguments.out)
     print(f"{arguments.out}: {arguments.out.stat().st_size / 1e6:.2f} MB; within {difference:.2g} of LiteRT")
 

@@ -17,7 +17,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from src.command_line import Parser, run_command
+from src.command_line import Parser, at_least, run_command
 from src.errors import InputError
 from src.export.calibration import calibration_crops
 from src.export.networks import CropNetwork
@@ -154,7 +154,7 @@ def parse_arguments() -> argparse.Namespace:
         default="data/AFLW_train_data",
         help="prepared faces that give int8 its ranges",
     )
-    parser.add_argument("--calibration_faces", type=int, default=200)
+    parser.add_argument("--calibration_faces", type=at_least(1), default=200)
     parser.add_argument("--out", type=Path, default="output/best.tflite", help="where the TFLite file goes")
     arguments = parser.parse_args()
     if arguments.form != "int8":

@@ -18,12 +18,14 @@ from src.files import atomic_path, open_zip
 from src.markup import NUM_POINTS
 from src.network import conventions
 from src.network.model import AUXILIARY, LandmarkNet, build_model
-from src.network.stored import read_config
+from src.network.stored import differences, read_config
 
 FORMAT = 1
 MODEL_ENTRIES = ("format", "model", "weights", "nme", "training", "conventions")  # of a model file
 INTERRUPTED = "checkpoint_interrupted.pth.tar"  # the snapshot that Ctrl-C leaves
 _ROOT = Path(__file__).resolve().parents[2]
+# Entries of a configuration that change no weight's shape.
+_SHAPELESS = ("crop", "second_look", "auxiliary", "convention", "pip_score_weight", "pip_offset_weight")
 _MOST_BYTES = 8_000_000_000  # of a file, and so of its content: entries are not compressed
 
 
@@ -42,7 +44,7 @@ def load(path: str | Path) -> dict:
     are, so that commands run from anywhere. Raises InputError for anything else, without executing any of it: a missing
     file, wrong checksums (PyTorch does not check them), compressed entries, and values of a wrong type or range.
     """
-    path = _locate(Path(path))
+    path = locate(path)
     if not path.is_file():
         raise InputError(f"{path}: no such checkpoint; run python3 train.py or give another path")
     try:
@@ -59,7 +61,9 @@ def load(path: str | Path) -> dict:
     return content
 
 
-def _locate(path: Path) -> Path:
+def locate(path: str | Path) -> Path:
+    """Where `load` looks for a file."""
+    path = Path(path)
     shipped = _ROOT / path.name
     return shipped if path.parent == Path() and not path.exists() and shipped.is_file() else path
 
@@ -162,11 +166,16 @@ def _load_weights(model: LandmarkNet, content: dict, path: str | Path) -> None:
     try:
         model.load_state_dict(content["weights"] | fresh, strict=True)
     except (RuntimeError, TypeError) as error:
-        reason = str(error).strip().split("\n")[-1].strip()
         config = model.config
+        shaping = [name for name in vars(config) if name not in _SHAPELESS]
+        reason = differences(config, read_config(ModelConfig, content["model"]), shaping)
+        reason = f"found {reason}" if reason else str(error).strip().split("\n")[-1].strip()
         raise InputError(
-            f"{path}: expected weights of {config.backbone} + {config.head} at {config.input_size} px ({reason})"
+            f"{path}: expected weights of {config.backbone} + {config.head} at {config.input_size} px; {reason}"
         ) from None
     broken = [name for name, value in model.state_dict().items() if not torch.isfinite(value).all()]
     if broken:
         raise InputError(f"{path}: expected finite weights, found NaN or infinity in {broken[0]}; train again")
+    broken = [name for name, value in model.state_dict().items() if name.endswith("running_var") and (value < 0).any()]
+    if broken:
+        raise InputError(f"{path}: expected variances of at least 0, found one below in {broken[0]}; train again")

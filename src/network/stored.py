@@ -1,6 +1,7 @@
 """Configurations read from files, checked for type and range before anything is built from them."""
 
 import math
+from collections.abc import Iterable
 from dataclasses import fields
 from typing import TypeVar
 
@@ -10,7 +11,10 @@ from src.errors import InputError
 Config = TypeVar("Config", ModelConfig, TrainingConfig)
 _MOST = 2.0**32  # of any number; no field needs one below 0 or above this
 _LONGEST = 4096  # characters of a name or path
-_LEAST_SIDE, _MOST_SIDE = 0.05, 4.0  # of a crop, as a share of the picture
+_LEAST_SIDE, _MOST_SIDE = 0.05, 4.0  # of a crop or a framed face, as a share of the picture
+_DEGREES, _MOST_DEGREES = ("rotation", "hue"), 360.0  # of an augmentation
+_MOST_OF_RANGES = 10.0  # of its other ranges and probabilities
+_LONGEST_VALUE = 30  # characters of an entry in an error
 
 
 def read_config(cls: type[Config], values: object) -> Config:
@@ -23,7 +27,9 @@ def read_config(cls: type[Config], values: object) -> Config:
         raise InputError(f"expected the {cls.__name__} as a dictionary of names and plain values") from None
     _check_fields(config, cls())
     if isinstance(config, ModelConfig):
-        check_crop(config.crop)
+        check_framing(config)
+    else:
+        _check_training(config)
     return config
 
 
@@ -52,9 +58,39 @@ def _is_number(value: object) -> bool:
     return type(value) in (int, float) and math.isfinite(value) and 0 <= value <= _MOST
 
 
-def check_crop(crop: tuple[float, ...]) -> None:
-    """Raise InputError unless these are the center and the side of a part of the picture (`ModelConfig.crop`)."""
-    if len(crop) != 3 or not (max(crop[:2]) <= 1 and _LEAST_SIDE <= crop[2] <= _MOST_SIDE):
+def _check_training(config: TrainingConfig) -> None:
+    if config.batch_size < 1:
+        raise InputError(f"expected batch_size of at least 1, found {config.batch_size}")
+    for name, value in vars(config.augmentation).items():
+        most = _MOST_DEGREES if name in _DEGREES else _MOST_OF_RANGES
+        if value > most:
+            raise InputError(f"expected {name} of the augmentation of at most {most:g}, found {value:g}")
+
+
+def check_framing(config: ModelConfig) -> None:
+    """Raise InputError unless the crop is a part of the picture and the second look's face a part of its square."""
+    if len(config.crop) != 3 or not _is_framed(*config.crop):
         raise InputError(
-            f"expected crop as a center in [0, 1] and a side from {_LEAST_SIDE} to {_MOST_SIDE}, found {crop}"
+            f"expected crop as a center in [0, 1] and a side from {_LEAST_SIDE} to {_MOST_SIDE}, found {config.crop}"
         )
+    look = config.second_look
+    if len(look) != 4 or not (_is_framed(*look[:3]) and 0 <= look[3] <= 1):
+        raise InputError(
+            f"expected second_look as a center in [0, 1], a size from {_LEAST_SIDE} to {_MOST_SIDE} and a weight in "
+            f"[0, 1], found {look}"
+        )
+
+
+def _is_framed(x: float, y: float, side: float) -> bool:
+    return 0 <= x <= 1 and 0 <= y <= 1 and _LEAST_SIDE <= side <= _MOST_SIDE
+
+
+def differences(expected: ModelConfig, found: ModelConfig, names: Iterable[str]) -> str:
+    """Those of some entries in which two configurations differ, in words."""
+    triples = [(name, getattr(expected, name), getattr(found, name)) for name in names]
+    return ", ".join(f"{name} {_short(new)} in place of {_short(old)}" for name, old, new in triples if old != new)
+
+
+def _short(value: object) -> str:
+    text = str(value)
+    return text if len(text) <= _LONGEST_VALUE else f"{text[:_LONGEST_VALUE]}..."

@@ -57,6 +57,8 @@ def main() -> None:
         raise InputError("expected a notebook or --all, for example: python3 -m src.notebook 03")
     if arguments.update and (arguments.parameter or arguments.file):
         raise InputError("--update keeps the outputs of the default parameters; leave out -p and -f")
+    if not arguments.update and arguments.out_dir.resolve() == NOTEBOOKS.resolve():
+        raise InputError(f"--out_dir {arguments.out_dir} would replace the notebooks; name another, or give --update")
     for folder in (TABLES, NOTEBOOKS if arguments.update else arguments.out_dir, arguments.report or TABLES):
         check_writable(folder)  # before the first cell, not after the last one
     paths = list_notebooks() if arguments.all else [find_notebook(arguments.notebook)]

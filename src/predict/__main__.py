@@ -7,6 +7,7 @@ whole pictures, unless boxes say where they are or every picture is a crop aroun
 """
 
 import argparse
+from collections import defaultdict
 from pathlib import Path
 
 import numpy as np
@@ -51,19 +52,21 @@ def main() -> None:
     check_writable(arguments.out_dir)
     names = [picture.as_posix() for picture in pictures]
     with about(arguments.boxes):
-        name_of = match_names(boxes, names)
+        matched = match_names(boxes, names)
+    boxes_of: dict[str, list[np.ndarray]] = defaultdict(list)
+    for key, name in matched.items():
+        boxes_of[name] += boxes[key]
     predictor = Predictor(arguments.model, convention=arguments.convention)
     is_detected = not boxes and not arguments.crops and DETECTOR_PATH.is_file()
     found, doubtful, without = 0, 0, []
     with alone_in(arguments.out_dir):
         bar = progress(pictures, desc="predicting", unit="picture")
         for name, picture, text in zip(names, bar, texts, strict=True):
-            its_boxes = [box for key, rows in boxes.items() if name_of[key] == name for box in rows]
             if is_detected:
                 faces = predictor.faces(picture)
                 points_image, score = np.array([face.points for face in faces]), [face.score for face in faces]
             else:
-                points_image, score = predictor(picture, its_boxes if boxes else None)
+                points_image, score = predictor(picture, boxes_of[name] if boxes else None)
             if len(points_image) == 0:
                 points_image = np.empty((0, NUM_POINTS, 2))
                 without.append(name)

@@ -11,7 +11,7 @@ from torch import Tensor
 from src.command_line import progress
 from src.datasets.listing import list_pictures
 from src.datasets.pictures import SQUARE_SIZE, read_square
-from src.errors import about
+from src.errors import InputError, about
 from src.geometry import apply_affine, crop_affine, invert_affine
 from src.network.model import LandmarkNet
 from src.predict.looks import look_and_combine
@@ -77,6 +77,8 @@ def _predict_once(network: LandmarkNet, squares: Tensor) -> np.ndarray:
     config = network.config
     images = crop_batch(squares, config.crop, config.input_size).contiguous(memory_format=torch.channels_last)
     points_input = network.predict(images).double().cpu().numpy()
+    if not np.isfinite(points_input).all():  # weights that are finite, but too large
+        raise InputError("expected finite points from the network, found NaN or infinity; train it again")
     return apply_affine(invert_affine(crop_affine(config.crop)), points_input)
 
 

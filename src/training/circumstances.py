@@ -4,7 +4,6 @@ Every snapshot holds it, so that resuming elsewhere or on other faces is noticed
 """
 
 import hashlib
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -13,6 +12,7 @@ from src.config import TrainingConfig
 from src.datasets.prepared import PreparedFaces
 from src.devices import World
 from src.errors import InputError
+from src.network.checkpoint import locate
 
 # If one of these changed, a resumed run would mix two trainings: it is refused.
 _REFUSED = {
@@ -38,7 +38,7 @@ def circumstances(
         "training_faces": _digest(training),
         "pictures": training.fingerprint,
         "validation_faces": _digest(validation),
-        "teacher": hashlib.sha256(Path(config.teacher).read_bytes()).hexdigest() if config.teacher else "",
+        "teacher": hashlib.sha256(locate(config.teacher).read_bytes()).hexdigest() if config.teacher else "",
         "batch_size": config.batch_size,
         "input_size": input_size,
         "processes": world.size,

@@ -15,8 +15,8 @@ from pathlib import Path
 
 import torch
 
-from src.command_line import Parser, run_command
-from src.config import AUGMENTATIONS, TrainingConfig
+from src.command_line import Parser, at_least, run_command
+from src.config import AUGMENTATIONS, MOST_THREADS, TrainingConfig
 from src.datasets.prepared import PreparedFaces, load_prepared
 from src.devices import choose_device, set_threads
 from src.errors import InputError
@@ -75,9 +75,10 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--base_lr", type=float, default=5e-3, help="peak learning rate")
     parser.add_argument("--train_batchsize", type=int, default=64, help="faces per step")
     parser.add_argument("--augmentation", choices=AUGMENTATIONS, default="looks", help="of the training faces")
-    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--seed", type=at_least(0), default=0)
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N")
-    parser.add_argument("-j", "--workers", type=int, default=0, help="CPU threads; 0 leaves the choice to PyTorch")
+    threads = at_least(0, MOST_THREADS)
+    parser.add_argument("-j", "--workers", type=threads, default=0, help="CPU threads; 0 leaves the choice to PyTorch")
     parser.add_argument("--out", type=Path, help="where the model with the convention goes (MODEL_PATH)")
     arguments = parser.parse_args()
     if not (arguments.minutes > 0 and arguments.base_lr > 0 and arguments.train_batchsize > 0):

@@ -1,9 +1,11 @@
-"""Graceful shutdown: Ctrl-C and SIGTERM as a request that a loop checks between two steps."""
+"""Graceful shutdown: Ctrl-C and other signals as a request that a loop checks between two steps."""
 
 import signal
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+
+from src.command_line import STOP_SIGNALS
 
 ONE_REQUEST = 1.0  # seconds: torchrun forwards the signal that the terminal has already sent to its processes
 
@@ -24,7 +26,9 @@ class Stop:
             signal.raise_signal(number)
 
     def install(self) -> None:
-        self._before = {number: signal.signal(number, self) for number in (signal.SIGINT, signal.SIGTERM)}
+        for number in STOP_SIGNALS:
+            if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN:  # as nohup asks for
+                self._before[number] = signal.signal(number, self)
 
     def restore(self) -> None:
         for number, handler in self._before.items():
@@ -33,9 +37,10 @@ class Stop:
 
 @contextmanager
 def stop_on_interrupt() -> Iterator[Stop]:
-    """Turn the first Ctrl-C (or SIGTERM) into a request to stop after the current step; a second one acts at once.
+    """Turn the first Ctrl-C (or another of STOP_SIGNALS) into a request to stop after the current step.
 
-    Inside another such block it yields that block's request, so that work made of several runs stops as a whole.
+    A second one acts at once. Inside another such block it yields that block's request, so that work made of several
+    runs stops as a whole.
     """
     handler = signal.getsignal(signal.SIGINT)
     if isinstance(handler, Stop):

@@ -16,7 +16,7 @@ from src.network.backbones import BACKBONES
 from src.network.heads import HEADS
 from src.network.heads.attention import ATTENTIONS
 from src.network.losses import CRITERIA, MAP_CRITERIA
-from src.network.stored import check_crop, read_config
+from src.network.stored import check_framing, differences, read_config
 from src.training.distillation import DISTILLATIONS
 from src.training.loss import EULER_BRANCH_USES
 from src.training.recipes import RECIPES
@@ -32,6 +32,7 @@ _FLAG_NAMES = {
     "pip_score_weight": "pip_cls",
     "pip_offset_weight": "pip_reg",
 }
+_GROUPED = ("backbone", "head", "attention", "coord_conv")  # what has channels whose widths may change
 _AUGMENTATION_NAMES = {config: name for name, config in AUGMENTATIONS.items()}
 
 
@@ -148,6 +149,8 @@ def _refuse_idle(parser: Parser, flags: argparse.Namespace) -> None:
         parser.refuse(["start_share"], "goes with --start_size")
     if flags.distill == "none":
         parser.refuse(["distill_weight"], "goes with --distill")
+    if flags.init:
+        parser.refuse(["widths"], "goes without --init, whose model's widths are taken")
     if not flags.auxiliary:
         parser.refuse(["euler_branch"], "goes with --auxiliary")
 
@@ -173,9 +176,12 @@ def configurations(flags: argparse.Namespace, start: dict | None = None) -> tupl
     if flags.start_size:
         _check_start(flags)
     model = replace(MODEL, **_given(ModelConfig, flags))
-    check_crop(model.crop)
+    check_framing(model)
     if start:  # even where a recipe sets widths
-        model = replace(model, widths=read_config(ModelConfig, start["model"]).widths)
+        stored = read_config(ModelConfig, start["model"])
+        model = replace(model, widths=stored.widths)
+        if stored.widths and (found := differences(stored, model, _GROUPED)):  # its widths would not fit other blocks
+            raise InputError(f"--init and --resume expect the flags of the file's own network, found {found}")
     training = replace(TRAINING, **_given(TrainingConfig, flags) | {"augmentation": AUGMENTATIONS[flags.augmentation]})
     return model, training
 

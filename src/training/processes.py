@@ -26,7 +26,7 @@ def run_in_processes(main: Callable[[], None], count: int) -> int:
     """Run a command's `main` in `count` processes, which find each other by `src.devices.join_world`.
 
     This process only waits. Returns the exit code: that of the first process if it failed, else of any that did.
-    Raises InputError for more processes than this machine has cores or GPUs, and KeyboardInterrupt if Ctrl-C or SIGTERM
+    Raises InputError for more processes than this machine has cores or GPUs, and KeyboardInterrupt if Ctrl-C or a kill
     ended them before the first one could say so.
     """
     most = max(2, os.cpu_count() or 1, torch.cuda.device_count())
@@ -42,7 +42,7 @@ def run_in_processes(main: Callable[[], None], count: int) -> int:
 
     def pass_on(number: int, _frame: object) -> None:
         received.append(number)
-        if number == signal.SIGTERM:  # the terminal sends Ctrl-C to every process, but SIGTERM comes to this one alone
+        if number != signal.SIGINT:  # the terminal sends Ctrl-C to every process; the others may come to this one alone
             for process in processes:
                 process.terminate()
 

@@ -15,7 +15,7 @@ from torch import Tensor
 from torch.optim.swa_utils import update_bn
 
 from src.augmentation import augment
-from src.command_line import Parser, progress, run_command
+from src.command_line import Parser, progress, run_command, title
 from src.config import TrainingConfig
 from src.datasets.loader import TrainingBatches
 from src.datasets.prepared import PreparedFaces, load_prepared
@@ -26,7 +26,7 @@ from src.metrics import nme
 from src.network import checkpoint
 from src.network.conventions import print_left_out
 from src.network.model import LandmarkNet
-from src.network.stored import read_config
+from src.network.stored import differences, read_config
 
 
 def average(paths: list[Path]) -> tuple[LandmarkNet, TrainingConfig]:
@@ -41,7 +41,8 @@ def average(paths: list[Path]) -> tuple[LandmarkNet, TrainingConfig]:
     for count, path in enumerate(paths[1:], start=2):
         model, other = checkpoint.load_model(path, points=None)
         if model.config != soup.config:
-            raise InputError(f"{path}: expected the configuration of {paths[0]}, found {_difference(soup, model)}")
+            found = differences(soup.config, model.config, vars(soup.config))
+            raise InputError(f"{path}: expected the configuration of {paths[0]}, found {found}")
         mean = {name: value + (other["weights"][name].double() - value) / count for name, value in mean.items()}
     soup.load_state_dict({name: value.to(content["weights"][name].dtype) for name, value in mean.items()})
     return soup, read_config(TrainingConfig, content["training"])
@@ -79,7 +80,7 @@ def _training_images(
 
 
 def parse_arguments() -> argparse.Namespace:
-    parser = Parser(description=__doc__.split("\n")[0])
+    parser = Parser(description=title(__doc__))
     parser.add_argument("models", type=Path, nargs="+", help="model files or snapshots of one configuration")
     parser.add_argument("--out", type=Path, required=True, help="where the averaged model goes")
     parser.add_argument("--dataroot", type=Path, help="prepared training faces: measure the statistics anew")
@@ -107,12 +108,6 @@ def main() -> None:
     for path in arguments.models:
         print_left_out(checkpoint.load(path))
     print(f"{arguments.out}: the mean of {len(arguments.models)} models{suffix}")
-
-
-def _difference(expected: LandmarkNet, found: LandmarkNet) -> str:
-    """The entries in which two configurations differ."""
-    pairs = zip(vars(expected.config).items(), vars(found.config).values(), strict=True)
-    return ", ".join(f"{name} {other} in place of {value}" for (name, value), other in pairs if value != other)
 
 
 if __name__ == "__main__":

@@ -151,13 +151,15 @@ def test_a_round_beyond_the_limit_is_not_kept(
     assert "99" in (tmp_path / "pruned_rounds.csv").read_text(encoding="utf-8").splitlines()[2]
 
 
-@pytest.mark.parametrize("what", ["distillation", "out"])
+@pytest.mark.parametrize("what", ["distillation", "out", "itself"])
 def test_what_cannot_end_well_is_refused_before_the_first_round(
     what: str, heatmap_model: Path, trained: Run, tmp_path: Path
 ) -> None:
-    flags = {"distillation": ("--reference", trained.best), "out": ("--out", tmp_path)}[what]
+    itself = ("--reference", trained.best, "--out", trained.best)
+    flags = {"distillation": itself[:2], "out": ("--out", tmp_path), "itself": itself}[what]
     outcome = run("src/compression/prune.py", *_prune(heatmap_model, trained, tmp_path / "pruned.pth.tar", *flags))
-    assert_refused(outcome, {"distillation": "two heads with the same maps", "out": "found a folder"}[what])
+    words = {"distillation": "two heads with the same maps", "out": "found a folder", "itself": "another file than"}
+    assert_refused(outcome, words[what])
     assert list(tmp_path.iterdir()) == []
 
 

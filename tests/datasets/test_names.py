@@ -1,5 +1,6 @@
 """Names: natural order, names that nearly agree, folders of one name."""
 
+import time
 from pathlib import Path
 
 import pytest
@@ -33,6 +34,13 @@ def test_a_stated_name_is_matched_by_its_end(stated: str, found: str) -> None:
 def test_an_unknown_name_is_refused_with_its_near_match(stated: str, words: str) -> None:
     with pytest.raises(InputError, match=words):
         match_names([stated], ["pics/a.jpg", "b.jpg", "1/x.jpg", "2/x.jpg"])
+
+
+def test_tens_of_thousands_of_names_are_matched_at_once() -> None:
+    names = [f"data/{i}/face.jpg" if i < 9 else f"data/face{i}.jpg" for i in range(20_000)]
+    start = time.process_time()
+    assert list(match_names([name.removeprefix("data/") for name in names], names).values()) == names
+    assert time.process_time() - start < 10
 
 
 def test_both_losses_are_told_in_numbers() -> None:

@@ -35,6 +35,6 @@ def test_it_prints_the_error_at_each_amount(tmp_path: Path) -> None:
     assert exact < off
 
 
-@pytest.mark.parametrize("flags", [("--amounts", 100), ("--amounts", -1), ("--faces", -1)])
+@pytest.mark.parametrize("flags", [("--amounts", 100), ("--amounts", -1)])
 def test_amounts_that_leave_no_box_are_refused(flags: tuple, tmp_path: Path) -> None:
     assert_refused(run(SCRIPT, tmp_path, *flags), "--amounts from 0 to below 100")

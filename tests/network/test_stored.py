@@ -1,6 +1,7 @@
 """Model files whose pickle is fine and whose content is not: every wrong value is named before anything is built."""
 
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -36,6 +37,8 @@ BAD_MODELS = [
     *({"points": value} for value in (68.0, "68", None, 67, 0)),
     *({"auxiliary": value} for value in (None, 1, "yes")),
     *({"pip_score_weight": value} for value in (NAN, INFINITY, -1, "10", None)),
+    *({"second_look": value} for value in ((), (0.5, 0.58, 0.0, 0.5), (0.5, 0.58, 1e-9, 0.5), (0.5, 0.58, 9.0, 0.5))),
+    *({"second_look": value} for value in ((2.0, 0.58, 0.6, 0.5), (0.5, 0.58, 0.6, 1.5), (0.5, 0.58, 0.6, 0.5, 0.5))),
     *({"widths": value} for value in ("abc", None, [None], [NAN])),
 ]
 
@@ -54,6 +57,8 @@ def test_a_wrong_value_in_the_models_configuration_is_named(changes: dict, saved
     "changes",
     [
         *({"training": value} for value in (None, [], 7, {1: 2}, {"epochs": "6"}, {"epochs": NAN}, {"seed": -1})),
+        {"training": {"batch_size": 0}},
+        *({"training": {"augmentation": {name: 361.0}}} for name in ("rotation", "scale", "blur_sigma")),
         {"training": {"augmentation": None}},
         {"training": {"augmentation": {"scale": "0"}}},
         {"training": {"augmentation": {1: 2, "a": 3}}},
@@ -122,3 +127,20 @@ def test_compressed_entries_are_refused(saved: Path) -> None:
             archive.writestr(name, content)
     with pytest.raises(InputError, match="another way of compression, found method 8"):
         checkpoint.load(saved)
+
+
+def test_a_variance_below_zero_is_refused(saved: Path) -> None:
+    content = checkpoint.load(saved)
+    name = next(name for name in content["weights"] if name.endswith("running_var"))
+    content["weights"][name][3] = -1
+    checkpoint.save(saved, content)
+    with pytest.raises(InputError, match=f"expected variances of at least 0, found one below in {name}"):
+        checkpoint.load_model(saved)
+
+
+def test_a_model_of_another_form_is_described_in_words(saved: Path) -> None:
+    wider = replace(SMALL, points=51, widths=(8,) * 16, crop=(0.5, 0.5, 1.0))
+    with pytest.raises(InputError) as refusal:
+        checkpoint.initialize(build_model(wider), saved)
+    said = "found points 68 in place of 51, widths () in place of (8, 8, 8, 8, 8, 8, 8, 8, 8, 8,..."
+    assert str(refusal.value) == f"{saved}: expected weights of shufflenet_v2_x0_5 + regression at 64 px; {said}"

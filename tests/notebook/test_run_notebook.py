@@ -114,3 +114,9 @@ def test_a_notebook_without_one_parameters_cell_is_refused(module: ModuleType) -
 def test_a_value_of_the_right_kind_may_be_a_whole_number() -> None:
     path = parameters.find_notebook("01")
     assert parameters.choose_parameters(path, {"rate": 1}, {"faces": 3, "unknown here": 0}) == {"rate": 1, "faces": 3}
+
+
+def test_the_notebooks_themselves_are_replaced_by_update_alone(module: ModuleType) -> None:
+    before = (module.NOTEBOOKS / "01_prints.ipynb").read_bytes()
+    assert_refused(_run("01", "--out_dir", module.NOTEBOOKS / ".." / "notebooks"), "would replace the notebooks")
+    assert (module.NOTEBOOKS / "01_prints.ipynb").read_bytes() == before

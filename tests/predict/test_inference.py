@@ -7,6 +7,7 @@ from stand_in import gaussian_dot
 from torch import Tensor, nn
 
 from src.config import ModelConfig
+from src.errors import InputError
 from src.markup import FLIP_PERMUTATION
 from src.predict.inference import predict_unit
 
@@ -56,3 +57,10 @@ def test_a_mirrored_prediction_counts_for_the_mirrored_points() -> None:
     mirrored = plain[FLIP_PERMUTATION] * [-1, 1] + [1, 0]
     center_x, center_y, side = model.config.crop
     np.testing.assert_allclose(found, ((plain + mirrored) / 2 - 0.5) * side + [center_x, center_y], atol=1e-6)
+
+
+def test_points_that_are_no_numbers_are_refused() -> None:
+    points_input = torch.full((1, 68, 2), 0.5)
+    points_input[0, 7, 1] = torch.nan
+    with pytest.raises(InputError, match="expected finite points from the network"):
+        predict_unit(_Constant(points_input), torch.zeros(2, 8, 8, 3, dtype=torch.uint8), looks=3)

@@ -248,3 +248,12 @@ def test_a_large_network_needs_to_be_allowed(prepared: Path, tmp_path: Path) -> 
     assert not (tmp_path / "run").exists()
     allowed = run("train.py", *flags, "--allow_large", *_flags(prepared, tmp_path / "run"))
     assert allowed.code == 0, allowed
+
+
+def test_a_shipped_teacher_is_found_from_anywhere(
+    prepared: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    flags = ("--teacher", "small.pth.tar", "--distill", "landmark", "--crop", 0.5, 0.53, 0.8, "--end_epoch", 1)
+    outcome = run("train.py", *SMALL, *flags, *Run(tmp_path, prepared).flags)
+    assert outcome.code == 0, outcome

@@ -37,6 +37,18 @@ def test_a_block_inside_another_hears_of_the_same_request() -> None:
         assert outer.requested
 
 
+@pytest.mark.parametrize("before", [signal.SIG_DFL, signal.SIG_IGN])
+def test_a_closed_terminal_is_a_request_unless_nohup_ignores_it(before: signal.Handlers) -> None:
+    at_first = signal.signal(signal.SIGHUP, before)
+    try:
+        with stop_on_interrupt() as stop:
+            signal.raise_signal(signal.SIGHUP)
+            assert stop.requested == (before is signal.SIG_DFL)
+        assert signal.getsignal(signal.SIGHUP) is before
+    finally:
+        signal.signal(signal.SIGHUP, at_first)
+
+
 @pytest.mark.slow
 def test_workers_leave_an_interrupt_to_the_process_that_started_them() -> None:
     with process_pool(1, initializer=end_with_parent) as pool:

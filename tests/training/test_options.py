@@ -104,3 +104,16 @@ def test_a_start_with_smaller_inputs_that_cannot_be_is_refused(flags: list[str],
 def test_a_weight_below_zero_is_refused(flag: str, value: str) -> None:
     with pytest.raises(InputError, match=rf"{flag}\b.* (of at least 0|found 'nan')"):
         configurations(parse([flag, value])[0])
+
+
+def test_a_pruned_models_own_network_is_expected() -> None:
+    start = {"model": to_dict(ModelConfig(head="heatmap", widths=(8,) * 18))}
+    assert configurations(parse(["--head", "heatmap"])[0], start)[0].widths == (8,) * 18
+    with pytest.raises(InputError, match=r"expect the flags of the file's own network, found head regression in place"):
+        configurations(parse([])[0], start)
+
+
+@pytest.mark.parametrize("look", [("0.5", "0.5", "0", "0.5"), ("-1", "0.5", "0.5", "0.5"), ("0.5", "0.5", "0.5", "2")])
+def test_a_second_look_that_no_file_may_hold_is_refused(look: tuple[str, ...]) -> None:
+    with pytest.raises(InputError, match="expected second_look as a center"):
+        configurations(parse(["--second_look", *look])[0])
