@@ -1,5 +1,7 @@
 """Metrics held against numbers computed by hand."""
 
+import tracemalloc
+
 import numpy as np
 import pytest
 
@@ -90,6 +92,13 @@ def test_bootstrap_interval_holds_the_mean_and_is_the_same_each_time() -> None:
     half = 1.96 * errors[:, 0].std() / 200**0.5
     assert (high - low) / 2 == pytest.approx(half, rel=0.1)
     assert metrics.bootstrap_interval(errors) == (low, high)
+
+
+def test_bootstrap_interval_of_many_faces_takes_little_memory() -> None:
+    tracemalloc.start()
+    metrics.bootstrap_interval(np.ones((5000, 2)))
+    assert tracemalloc.get_traced_memory()[1] < 10e6  # bytes; all draws at once took 160 MB
+    tracemalloc.stop()
 
 
 def test_reliability_by_hand() -> None:

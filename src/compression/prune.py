@@ -65,7 +65,8 @@ def prune(
     A round changes the model yielded before it, so save or measure that one first. config: of each round's training.
     Raises InputError for a target that cannot be reached, and KeyboardInterrupt after Ctrl-C during training.
     """
-    batches = TrainingBatches(training, batch_size=config.batch_size, seed=config.seed, device=_CPU)
+    faces = training.with_points(model.config.points)
+    batches = TrainingBatches(faces, batch_size=config.batch_size, seed=config.seed, device=_CPU)
     start, before = profile(model).megabytes, nme(evaluate(model, validation))
     yield _measure(0, model, before, before), model
     for number in range(1, rounds + 1):
@@ -87,7 +88,7 @@ def fine_tune(
     """The model after a short training, and its validation NME in percent."""
     with tempfile.TemporaryDirectory() as name:
         result = train_in(Path(name), model, training, validation, config=config, device=_CPU)
-        return checkpoint.load_model(Path(name) / BEST_MODEL)[0], result.best_nme
+        return checkpoint.load_model(Path(name) / BEST_MODEL, points=None)[0], result.best_nme
 
 
 def parse_arguments() -> argparse.Namespace:

@@ -18,7 +18,7 @@ from src.files import check_target
 from src.network import checkpoint
 from src.network.channels import WIDEST, channel_groups, set_widths
 from src.network.conventions import print_left_out
-from src.network.model import LandmarkNet
+from src.network.model import LandmarkNet, build_model
 from src.network.profiling import profile
 from src.network.stored import read_config
 
@@ -26,13 +26,16 @@ from src.network.stored import read_config
 def widen(network: LandmarkNet, factor: float, *, seed: int = 0) -> None:
     """Multiply the widths inside a network's blocks, in place; its points stay the same.
 
-    factor: above 1, at most WIDEST. seed: of the new channels' weights. Raises InputError for a larger factor.
+    factor: above 1. seed: of the new channels' weights. Raises InputError for more than WIDEST times the widths that
+    the network's backbone and head have by themselves.
     """
     widths = tuple(round(factor * group.width) for group in channel_groups(network))
+    config = replace(network.config, widths=widths)
+    build_model(config)  # refuses what was widened before and is now too wide, as reading its file would
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         set_widths(network, widths)
-    network.config = replace(network.config, widths=widths)
+    network.config = config
 
 
 def parse_arguments() -> argparse.Namespace:

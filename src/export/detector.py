@@ -23,10 +23,12 @@ _TO_CHANNELS_FIRST, _TO_CHANNELS_LAST = [0, 3, 1, 2], [0, 2, 3, 1]
 def export_detector(source: Path, target: Path) -> float:
     """Write a .tflite detector as ONNX. Returns the largest difference of any output on random pictures.
 
-    Raises InputError for another network, and if the difference exceeds TOLERANCE.
+    Raises InputError for another network or form, and if the difference exceeds TOLERANCE.
     """
     onnx = needed("onnx")
     expected = open_detector(source).network
+    if source.suffix != ".tflite":
+        raise InputError(f"{source}: expected the detector's .tflite file, found its ONNX form; use that as it is")
     model = _Translation(onnx, source).model()
     difference = _difference(expected, model.SerializeToString())
     if not difference <= TOLERANCE:

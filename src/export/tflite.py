@@ -3,7 +3,7 @@
 The forms: float32; float16 (only weights, computed in float32: half the size); int8 (weights and activations, with
 ranges from real crops: the network itself is integer, its decoding to coordinates stays float32, because TFLite's int8
 softmax rounds probabilities to 1/256). All take images (1, R, R, 3) in [0, 1], int8 by its input's scale and zero
-point, and return points_input (1, 68, 2) in float32.
+point, and return points_input (1, K, 2) in float32, for K = 68 points unless the model has fewer.
 """
 
 import argparse
@@ -173,10 +173,10 @@ def main() -> None:
     difference = export_tflite(
         model, arguments.out, form=arguments.form, crops=crops, nme=content.get("nme", float("nan"))
     )
-    size = model.config.input_size
+    size, points = model.config.input_size, model.config.points
     print(
         f"{arguments.out}: {arguments.out.stat().st_size / 1e6:.2f} MB, {arguments.form}, images (1, {size}, {size}, 3)"
-        f" -> points_input (1, 68, 2); {difference:.1g} from PyTorch on average, as a share of the side"
+        f" -> points_input (1, {points}, 2); {difference:.1g} from PyTorch on average, as a share of the side"
     )
 
 

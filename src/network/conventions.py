@@ -113,5 +113,5 @@ def _digest(weights: Mapping[str, Tensor], replaced: Mapping[str, Tensor]) -> st
     digest = hashlib.sha256()
     for name in sorted(weights.keys() - replaced.keys()):
         digest.update(name.encode())
-        digest.update(weights[name].contiguous().numpy().tobytes())
+        digest.update(weights[name].reshape(-1).view(torch.uint8).numpy().tobytes())  # NumPy has no bfloat16
     return digest.hexdigest()

@@ -28,6 +28,8 @@ def read_config(cls: type[Config], values: object) -> Config:
     _check_fields(config, cls())
     if isinstance(config, ModelConfig):
         check_framing(config)
+        if not all(type(width) is int for width in config.widths):
+            raise InputError(f"expected widths as whole numbers, found {config.widths!r:.60}")
     else:
         _check_training(config)
     return config

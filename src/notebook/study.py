@@ -285,7 +285,7 @@ def _hash_data(folder: Path, changed: int) -> str:
     """A hash of names, labels, shares and the pictures' size: the same faces prepared elsewhere are the same data."""
     faces = load_prepared(folder)
     digest = hashlib.sha256(str(faces.images.shape).encode())
-    digest.update("\n".join(faces.names).encode())
+    digest.update("\n".join(faces.names).encode("utf-8", "surrogateescape"))
     digest.update(faces.points_unit.tobytes())
     digest.update(faces.shares.tobytes())  # empty unless the folder states how its sources are mixed
     return digest.hexdigest()[:12]

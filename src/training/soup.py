@@ -59,7 +59,7 @@ def _training_images(
 ) -> Iterator[Tensor]:
     """Batches (B, 3, R, R) as in training, at most one epoch of them."""
     loader = TrainingBatches(
-        faces,
+        faces.with_points(model.config.points),
         batch_size=min(config.batch_size, len(faces)),
         seed=config.seed,
         device=torch.device("cpu"),

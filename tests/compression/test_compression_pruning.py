@@ -10,6 +10,7 @@ from commands import load as load_script
 from conftest import Run, data_flags
 
 from src.compression.importance import importance, remove_channels
+from src.compression.prune import prune
 from src.config import ModelConfig, TrainingConfig, from_dict, to_dict
 from src.datasets.loader import TrainingBatches
 from src.datasets.prepared import load_prepared
@@ -98,6 +99,14 @@ def test_a_model_that_is_not_pruned_says_nothing_of_widths() -> None:
 def test_widths_of_another_network_are_refused(widths: tuple[int, ...]) -> None:
     with pytest.raises(InputError, match="expected 18 widths"):
         build_model(ModelConfig(head="heatmap", widths=widths))
+
+
+def test_a_model_of_fewer_points_is_pruned_on_faces_of_68(prepared: Path) -> None:
+    model = build_model(ModelConfig("shufflenet_v2_x0_5", "heatmap", input_size=64, points=51, auxiliary=False))
+    faces = [load_prepared(prepared / f"AFLW_{part}_data") for part in ("train", "validation")]
+    config, size = TrainingConfig(epochs=1, batch_size=16), profile(model).megabytes
+    rounds = prune(model, *faces, config=config, target_mb=0.9 * size, rounds=1)
+    assert [row.megabytes <= 0.9 * size for row, _ in rounds] == [False, True]
 
 
 def test_a_size_out_of_reach_is_refused() -> None:

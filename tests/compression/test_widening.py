@@ -54,3 +54,6 @@ def test_what_was_added_learns(network: LandmarkNet, images: torch.Tensor) -> No
 def test_no_width_is_without_a_limit(network: LandmarkNet) -> None:
     with pytest.raises(InputError, match="widths of at most"):
         widen(network, 5)
+    widen(network, 4)
+    with pytest.raises(InputError, match="widths of at most"):  # no file of such a model could be read
+        widen(network, 1.5)

@@ -20,6 +20,8 @@ def test_both_forms_find_the_same(tmp_path: Path) -> None:
     assert len(first.boxes) == 1
     np.testing.assert_allclose(first.boxes, second.boxes, atol=0.1)
     np.testing.assert_allclose(first.score, second.score, atol=1e-3)
+    with pytest.raises(InputError, match=r"expected the detector's \.tflite file"):
+        export_detector(tmp_path / "detector.onnx", tmp_path / "again.onnx")
 
 
 def test_what_is_no_detector_is_refused(tmp_path: Path) -> None:

@@ -72,6 +72,14 @@ def test_a_convention_of_other_features_is_refused(saved: Path) -> None:
     assert checkpoint.load_model(saved)[0].config.convention == "aflw"
 
 
+def test_a_convention_of_features_in_bfloat16_is_refused(saved: Path) -> None:
+    content = checkpoint.load(saved)
+    halved = {name: v.bfloat16() if v.is_floating_point() else v for name, v in content["weights"].items()}
+    checkpoint.save(saved, content | {"weights": halved})
+    with pytest.raises(InputError, match="the features that the convention 300w was fitted to"):
+        checkpoint.load_model(saved, convention="300w")
+
+
 def test_other_maps_of_the_model_itself_are_no_other_features(saved: Path) -> None:
     content = checkpoint.load(saved)
     content["weights"][MAPS] += 1

@@ -162,6 +162,14 @@ def test_the_covariance_is_in_units_of_the_targets() -> None:
     )
 
 
+def test_the_covariance_is_exact_in_mixed_precision() -> None:
+    head = build_head("heatmap", CHANNELS, 112)
+    raw = _gaussian_logits(head, _points(), (1.0, 2.0))
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        found = head.covariance(raw)
+    torch.testing.assert_close(found, head.covariance(raw))
+
+
 @pytest.mark.parametrize("turn", [0.0, 0.4, math.pi / 2, 2.0])
 def test_star_counts_an_error_along_a_long_map_less_and_turns_with_it(turn: float) -> None:
     rotation = torch.tensor([[math.cos(turn), -math.sin(turn)], [math.sin(turn), math.cos(turn)]])

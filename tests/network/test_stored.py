@@ -39,7 +39,7 @@ BAD_MODELS = [
     *({"pip_score_weight": value} for value in (NAN, INFINITY, -1, "10", None)),
     *({"second_look": value} for value in ((), (0.5, 0.58, 0.0, 0.5), (0.5, 0.58, 1e-9, 0.5), (0.5, 0.58, 9.0, 0.5))),
     *({"second_look": value} for value in ((2.0, 0.58, 0.6, 0.5), (0.5, 0.58, 0.6, 1.5), (0.5, 0.58, 0.6, 0.5, 0.5))),
-    *({"widths": value} for value in ("abc", None, [None], [NAN])),
+    *({"widths": value} for value in ("abc", None, [None], [NAN], [16.5], [48.0])),
 ]
 
 
@@ -105,7 +105,7 @@ def test_a_weight_that_claims_a_huge_shape_is_refused(saved: Path) -> None:
     name = next(iter(content["weights"]))
     content["weights"][name] = torch.ones(1).expand(10**12)
     checkpoint.save(saved, content)
-    with pytest.raises(InputError, match="expected weights of"):
+    with pytest.raises(InputError, match="expected weights as"):
         checkpoint.load_model(saved)
 
 

@@ -67,6 +67,15 @@ def test_a_teacher_is_known_by_its_run_wherever_the_runs_lie(
     assert folder() == here
 
 
+def test_names_of_other_bytes_than_text_are_part_of_the_identity(run: Run, tmp_path: Path) -> None:
+    odd = shutil.copytree(run.training_data, tmp_path / "odd")
+    with np.load(odd / "labels.npz") as labels:
+        arrays = dict(labels)
+    arrays["names"][0] = arrays["names"][0][:-1] + "\udcff"  # as Python reads a byte that is not UTF-8
+    np.savez(odd / "labels.npz", **arrays)
+    assert run.vary(training_data=odd).folder != run.folder
+
+
 def test_the_euler_branch_comes_back_trained(run: Run) -> None:
     network = train(run).load()
     fresh = study.build_model(run.model, seed=run.training.seed)

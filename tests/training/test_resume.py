@@ -1,5 +1,6 @@
 """Going on with a run whose surroundings have changed: what would mix two trainings is refused, the rest is said."""
 
+import hashlib
 import shlex
 import shutil
 from pathlib import Path
@@ -7,12 +8,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from commands import SMALL, Outcome, assert_refused, run
+from commands import ROOT, SMALL, Outcome, assert_refused, run
 from conftest import Run, data_flags
 
+from src.config import TrainingConfig
+from src.datasets.prepared import load_prepared
+from src.devices import World
 from src.files import alone_in
 from src.network import checkpoint
-from src.training.circumstances import compare
+from src.training.circumstances import circumstances, compare
 from src.training.history import History, Totals
 from src.training.options import parse, resume_command
 
@@ -98,6 +102,15 @@ def test_another_teacher_or_number_of_processes_is_refused() -> None:
     assert compare({}, now) == []  # a snapshot of an older version says nothing
     with pytest.raises(ValueError, match="does not say"):
         compare([1], now)
+
+
+def test_a_shipped_teacher_is_found_from_any_folder(
+    prepared: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    faces, config = load_prepared(prepared / "AFLW_validation_data"), TrainingConfig(teacher="small.pth.tar")
+    monkeypatch.chdir(tmp_path)
+    now = circumstances(faces, faces, config=config, input_size=112, world=World())
+    assert now["teacher"] == hashlib.sha256((ROOT / "small.pth.tar").read_bytes()).hexdigest()
 
 
 def test_the_command_to_go_on_is_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,6 +1,7 @@
 """Averaging models: the mean of their weights, statistics measured anew, and models that do not belong together."""
 
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -61,6 +62,16 @@ def test_statistics_measured_anew_are_those_of_the_pictures(models: list[Path], 
     assert len(seen) == 3
     torch.testing.assert_close(first[1].running_mean, torch.stack(seen).mean(dim=0), atol=1e-4, rtol=1e-4)
     assert not model.training
+
+
+def test_statistics_are_of_faces_framed_by_the_models_own_points(tmp_path: Path, prepared: Path) -> None:
+    faces, statistics = load_prepared(prepared / "AFLW_train_data"), []
+    config = TrainingConfig(batch_size=8, augmentation=replace(AUGMENTATIONS["none"], second_looks=1.0))
+    for given in (faces, faces.with_points(51)):
+        model = build_model(replace(SMALL, points=51))
+        measure_statistics(model, given, config, batches=1)
+        statistics.append(model.state_dict()[STATISTIC])
+    assert torch.equal(*statistics)
 
 
 def test_statistics_and_score_of_a_soup_are_in_its_file(trained: Run, tmp_path: Path) -> None:

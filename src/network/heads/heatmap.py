@@ -92,7 +92,8 @@ class HeatmapHead(Head):
     def covariance(self, raw: Tensor) -> Tensor:
         """raw -> (B, 68, 3): each map's variance of x, covariance, variance of y; 1, 0, 1 for the target's Gaussian."""
         probability, centers = _flat(raw).softmax(dim=-1), self._centers_of(raw.shape[-1])
-        mean = self._mean_position(probability, len(centers))
+        with torch.autocast(probability.device.type, enabled=False):
+            mean = self._mean_position(probability, len(centers))
         offsets = (centers - mean[..., None]) / self._width(centers)  # (B, 68, 2, side)
         columns, rows = offsets[:, :, 0, None, :], offsets[:, :, 1, :, None]
         products = (columns * columns, columns * rows, rows * rows)
