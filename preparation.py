@@ -14,6 +14,7 @@ from src.datasets.pictures import SQUARE_SIZE
 from src.datasets.prepared import is_checked, load_prepared, note_checked, prepare
 from src.errors import InputError
 from src.files import check_writable
+from src.hygiene.shapes import odd_faces, report_odd, report_odd_shapes
 from src.synthesis.reposing.folders import adapt_folders, make_sources, repose_folders
 from src.synthesis.reposing.sources import Source, read_sources
 
@@ -221,6 +222,7 @@ def prepare_data_set(arguments: argparse.Namespace, network: "Runtime | None") -
     if arguments.subset is not None:
         faces = faces.subset(arguments.subset)
     if arguments.to is not None:
+        report_odd_shapes(faces)
         report = convert(
             faces,
             arguments.out,
@@ -253,15 +255,19 @@ def report_faces(out: Path, report: dict[str, int | str | bool]) -> None:
 
 
 def run_label_check(out: Path, network: "Runtime | None") -> None:
-    """Check all labels of a prepared folder with the given network or, without one, the first with the shipped model.
+    """Check all labels of a prepared folder by their shapes and with the given network or, without one, the first with
+    the shipped model.
 
-    The latter is done once for every prepared folder, even if an earlier run was killed before its check.
+    Without a given network this is done once for every prepared folder, even if an earlier run was killed before it.
     """
-    if network is None and (is_checked(out) or not MODEL.is_file()):
+    if network is None and is_checked(out):
+        return
+    faces = load_prepared(out)
+    report_odd(odd_faces(faces), faces.names)
+    if network is None and not MODEL.is_file():
         return
     from src.hygiene.labels import report_labels  # imports PyTorch
 
-    faces = load_prepared(out)
     if network is not None:
         report_labels(out, faces, network, most=None)
     else:

@@ -15,9 +15,10 @@ from src.datasets.listing import describe_left_out, list_pictures
 from src.datasets.names import compare_names
 from src.datasets.pictures import picture_sizes
 from src.devices import choose_device
-from src.errors import InputError
+from src.errors import InputError, about
 from src.evaluation.report import describe_errors
 from src.files import alone_in, check_writable
+from src.hygiene.solutions import check_places
 from src.metrics import box_errors, interocular_errors, point_errors
 from src.network import conventions
 from src.network.checkpoint import load_model, stores_float32
@@ -28,7 +29,7 @@ from src.pose import fit_pose
 from src.predict.inference import predict_folder
 from src.predict.looks import MOST_LOOKS
 from src.predict.runtimes import EXPORTED, Runtime, open_model
-from src.predict.submission import check_solution, write_solution
+from src.predict.submission import check_solution, read_solution, write_solution
 from src.visualization.sheet import contact_sheet, save_picture
 
 TEST_DATA = "data/AFLW/data/aflw_test"
@@ -129,8 +130,10 @@ def check(solution: Path, folder: Path | None) -> None:
     names = None if folder is None else list_pictures(folder)
     size = None if folder is None else picture_sizes([folder / name for name in names])[:, ::-1]
     count = check_solution(solution, names=names, size=size)
+    with about(solution):
+        remarks = check_places(*read_solution(solution), size=size)
     against = f", every picture of {folder}" if folder is not None else ""
-    print(f"{solution}: {count} rows, correct{against}")
+    print("\n".join([f"{solution}: {count} rows, correct{against}", *remarks]))
 
 
 def describe_model(model: LandmarkNet, content: dict) -> str:

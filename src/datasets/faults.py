@@ -7,8 +7,10 @@ import numpy as np
 from src.datasets.names import spell_out
 
 _PLACEHOLDERS = (-1.0, 0.0)  # x = y = one of these stands for a missing point
-_SMALLEST = 2.0  # pixels that a face's points span at least; points in shares of the sides never do
+SMALLEST = 2.0  # pixels that a face's points span at least; points in shares of the sides never do
 _PERCENT, _MORE = 100.0, 150.0  # the largest coordinate in percent; pixels a side of pictures whose faces pass it
+_LEAST_FACES = 10
+_MIDDLE, _INSIDE = (0.4, 0.6), 0.8  # shares of the width between which faces' mean place lies; of sides with no point
 _FARTHEST = 1.0  # picture sides by which a point may lie outside
 
 
@@ -40,7 +42,7 @@ def pixel_faults(points_image: np.ndarray, sizes: np.ndarray) -> list[str]:
         fault = negated[row]
         if not fault and is_far[row]:
             fault = "its points lie far outside the picture ({:g} x {:g} pixels)".format(*sizes[row])
-        elif not fault and 0 < span[row] < _SMALLEST:
+        elif not fault and 0 < span[row] < SMALLEST:
             fault = f"its points span {span[row]:.2g} pixels; are they shares of the picture's sides?"
         faults.append(fault)
     return faults
@@ -54,6 +56,24 @@ def find_percent(points_image: np.ndarray, sizes: np.ndarray) -> np.ndarray:
     """
     is_inside = (points_image > -1) & (points_image <= _PERCENT)
     return is_inside.all(axis=(1, 2)) & (sizes > _MORE).all(axis=1)
+
+
+def describe_rescaled(points_image: np.ndarray, sizes: np.ndarray) -> str:
+    """Why faces (N, K, 2) seem to be labeled in the pixels of pictures of another size; "" if they do not.
+
+    sizes: (N, 2) width and height of each picture. Faces lie, on average, in the middle of their pictures' width; fewer
+    than ten tell nothing.
+    """
+    if len(points_image) < _LEAST_FACES:
+        return ""
+    low, high = (points_image.min(axis=1) / sizes, points_image.max(axis=1) / sizes)
+    middle, most = float((low + high)[:, 0].mean() / 2), float(high.max())
+    if not (middle < _MIDDLE[0] and most < _INSIDE) and not (middle > _MIDDLE[1] and most > 1):
+        return ""
+    return (
+        f"the faces lie, on average, at {100 * middle:.0f} % of their pictures' width, no point beyond "
+        f"{100 * most:.0f} % of the sides; if the points are of pictures of another size, scale them"
+    )
 
 
 def join_faults(*columns: Sequence[str]) -> list[str]:

@@ -13,7 +13,14 @@ from pathlib import Path
 import numpy as np
 
 from src.datasets.faces import OURS, Faces
-from src.datasets.faults import describe_placeholders, find_percent, find_placeholders, join_faults, pixel_faults
+from src.datasets.faults import (
+    describe_placeholders,
+    describe_rescaled,
+    find_percent,
+    find_placeholders,
+    join_faults,
+    pixel_faults,
+)
 from src.datasets.listing import is_picture, is_unreadable
 from src.datasets.names import folded, spell_out
 from src.datasets.pictures import Shape, picture_shapes
@@ -89,7 +96,9 @@ def settle(faces: Faces, *, frame: str | None = None, rescale: bool = False) -> 
     remarks, is_sound = _remarks(counts, frame), np.array(faults) == ""
     remarks += repeat_remarks(faces.names[is_sound], points_image[is_sound])
     if not faces.coordinates.in_shares:
-        remarks += _percent_remarks(find_percent(points_image, sizes[picture_of]), is_sound, faces.subsets)
+        in_percent = _percent_remarks(find_percent(points_image, sizes[picture_of]), is_sound, faces.subsets)
+        rescaled = describe_rescaled(points_image[is_sound], sizes[picture_of][is_sound])
+        remarks += in_percent or list(filter(None, [rescaled]))
     return replace(
         faces,
         points_image=points_image,

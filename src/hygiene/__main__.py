@@ -34,6 +34,7 @@ from src.hygiene.duplicates import (
     same_names,
     split_by_group,
 )
+from src.hygiene.shapes import report_odd_shapes
 from src.visualization.sheet import contact_sheet, save_picture
 
 _CROP_SIZE = 384  # pixels, as in the challenge, of faces from formats whose pictures are not crops already
@@ -53,6 +54,7 @@ class _Labels:
         name = detect_format(folder)
         faces = read_faces(folder, name, frame=frame)
         print(f"{folder.root}: {name}, {faces.describe()}")
+        report_odd_shapes(faces)
         return cls(faces, FORMATS[name].crop_rule, skip_broken)
 
     def write(self, chosen: np.ndarray, out: Path) -> None:

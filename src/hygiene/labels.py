@@ -11,11 +11,9 @@ from pathlib import Path
 import numpy as np
 
 from src.command_line import progress
-from src.datasets.names import spell_out
 from src.datasets.prepared import PreparedFaces
 from src.errors import InputError
 from src.geometry import apply_affine, orientation_affine
-from src.hygiene.shapes import odd_faces
 from src.markup import INNER_51, NUM_POINTS, flip_permutation
 from src.predict.confidence import SHIPPED, disagreement
 from src.predict.looks import combine
@@ -51,12 +49,10 @@ class LabelCheck:
 
 
 def report_labels(out: Path, faces: PreparedFaces, network: Runtime, *, most: int | None) -> None:
-    """Print which labels of the prepared folder `out` are odd or far from a network's points, and draw the worst.
+    """Print which labels of the prepared folder `out` are far from a network's points, and draw the worst.
 
     most: faces checked per source, None for all; then the result is printed and drawn even if nothing is wrong.
     """
-    for what, rows in odd_faces(faces).items():
-        print(f"label check: {len(rows)} of {len(faces)} faces: {what} ({spell_out(faces.names[rows])})")
     check = check_labels(network, faces, most=most)
     lines = describe_check(check, faces)
     if most is None and not lines:

@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from src.datasets.faces import Faces
+from src.datasets.names import spell_out
 from src.datasets.prepared import PreparedFaces
 from src.markup import INNER_51, MEAN_SHAPE, NUM_POINTS
 from src.pose import camera_weights, fit_pose
@@ -9,7 +11,8 @@ from src.pose import camera_weights, fit_pose
 _FAR_OUTSIDE = 0.5  # sides of the square by which a point may lie outside
 _MOST_EQUAL = 8  # points that coincide with another one: closed eyes and lips have a few
 _MOST_RESIDUAL = 0.25  # of the face's size; the challenge's 199 validation faces stay below 0.18
-_SWAPPED = "left and right swapped"
+NO_HEAD, SWAPPED = "no head's shape", "left and right swapped"
+_POINTS = {NUM_POINTS: slice(None), len(INNER_51): list(INNER_51)}  # of the mean head, by their number
 _MOST_BEHIND = 0.05  # share of the faces
 _BEHIND = 120.0  # degrees of yaw: seen from behind, which is what swapped left and right look like
 
@@ -17,19 +20,43 @@ _BEHIND = 120.0  # degrees of yaw: seen from behind, which is what swapped left 
 def odd_faces(faces: PreparedFaces) -> dict[str, np.ndarray]:
     """The rows (M,) of faces with odd labels, by what is odd about them; each face is listed once."""
     points = faces.points_unit.astype(np.float64)
-    checks = {
-        "points far outside the picture": (np.abs(points - 0.5) > 0.5 + _FAR_OUTSIDE).any(axis=(1, 2)),
-        "many points in one place": np.array([_count_equal(face) > _MOST_EQUAL for face in points]),
-        "no head's shape": shape_residual(points) > _MOST_RESIDUAL,
-        _SWAPPED: np.abs(fit_pose(points)[:, 1]) > _BEHIND,
+    is_far = (np.abs(points - 0.5) > 0.5 + _FAR_OUTSIDE).any(axis=(1, 2))
+    return _list_once({"points far outside the picture": is_far, **_shape_checks(points)})
+
+
+def odd_shapes(points: np.ndarray) -> dict[str, np.ndarray]:
+    """Like `odd_faces`, for points (N, K, 2) in any frame, judged by their shapes alone; none if K is not 68 or 51."""
+    return _list_once(_shape_checks(points)) if points.shape[1] in _POINTS else {}
+
+
+def report_odd_shapes(faces: Faces) -> None:
+    """Print which of the faces of a data set, apart from the broken ones, have odd shapes."""
+    sound = faces.take(faces.faults == "")
+    report_odd(odd_shapes(sound.points_image), sound.names)
+
+
+def report_odd(odd: dict[str, np.ndarray], names: np.ndarray) -> None:
+    """Print what is odd about which of the named faces (N,)."""
+    for what, rows in odd.items():
+        print(f"label check: {len(rows)} of {len(names)} faces: {what} ({spell_out(names[rows])})")
+
+
+def _shape_checks(points: np.ndarray) -> dict[str, np.ndarray]:
+    return {
+        "many points in one place": np.array([_count_equal(face) > _MOST_EQUAL for face in points], bool),
+        NO_HEAD: shape_residual(points) > _MOST_RESIDUAL,
+        SWAPPED: np.abs(fit_pose(points)[:, 1]) > _BEHIND,
     }
-    seen = np.zeros(len(points), bool)
+
+
+def _list_once(checks: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    seen = np.zeros(len(checks[SWAPPED]), bool)
     found = {}
     for what, is_odd in checks.items():
         found[what] = np.flatnonzero(is_odd & ~seen)
         seen |= is_odd
-    if len(found[_SWAPPED]) < _MOST_BEHIND * len(points):  # a few tilted heads may fit from behind
-        del found[_SWAPPED]
+    if len(found[SWAPPED]) < _MOST_BEHIND * len(seen):  # a few tilted heads may fit from behind
+        del found[SWAPPED]
     return {what: rows for what, rows in found.items() if len(rows)}
 
 
@@ -39,7 +66,7 @@ def shape_residual(points: np.ndarray) -> np.ndarray:
     The head may be turned, scaled and sheared, so this is a lower bound; the size is the root mean square distance from
     the points' center.
     """
-    used = {NUM_POINTS: slice(None), len(INNER_51): list(INNER_51)}[points.shape[1]]
+    used = _POINTS[points.shape[1]]
     shape = MEAN_SHAPE[used]
     shape = shape - shape.mean(axis=0)
     flat = points * [1, -1]

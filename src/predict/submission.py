@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from src.datasets.challenge import check_name
+from src.datasets.faults import SMALLEST
 from src.datasets.names import plain
 from src.errors import InputError, about
 from src.files import atomic_path, open_zip, read_bytes, write_text
@@ -122,8 +123,10 @@ def _check_rows(
 
 def _check_sense(found: list[str], points_image: np.ndarray) -> None:
     """Raise InputError for rows that cannot be faces in pixels, whatever the pictures are."""
-    if points_image.min() >= 0 and points_image.max() <= 1:
-        raise InputError("expected coordinates in pixels of each picture, found all of them in [0, 1]")
+    span = np.ptp(points_image, axis=1).max(axis=1)
+    if (span > 0).any() and span.max() < SMALLEST:
+        low, high = points_image.min(), points_image.max()
+        raise InputError(f"expected coordinates in pixels of each picture, found all of them in [{low:g}, {high:g}]")
     is_one_point = (np.ptp(points_image, axis=1) == 0).all(axis=1)
     if is_one_point.any():
         row = int(is_one_point.argmax())

@@ -114,6 +114,22 @@ def test_swapped_sides_are_found_without_a_network(faces: PreparedFaces) -> None
     assert len(odd_faces(swapped)["left and right swapped"]) > COUNT / 2
 
 
+@pytest.mark.parametrize("flags", [("--image_size", 64), ("--to", "coco")])
+def test_odd_shapes_are_said_where_no_network_is_at_hand(
+    flags: tuple, challenge: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(load("preparation.py"), "MODEL", challenge / "absent.pth.tar")
+    folder = challenge / "aflw_val"
+    names, points_image = read_annotations(folder)
+    write_annotations(folder, names, points_image[..., ::-1].transpose(0, 2, 1).reshape(-1, 68, 2))
+    words = f"label check: {COUNT} of {COUNT} faces: no head's shape"
+    outcome = run("preparation.py", "--root", folder, "--out", challenge / "out", *flags)
+    assert outcome.code == 0, outcome
+    assert words in outcome.out
+    outcome = run("src/hygiene/__main__.py", "--root", folder, "--clean", challenge / "clean", "--pairs", 0)
+    assert words in outcome.out
+
+
 def test_a_mean_head_has_no_residual() -> None:
     assert shape_residual(project(random_euler(5))).max() < 1e-6
 

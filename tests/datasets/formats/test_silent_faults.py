@@ -227,6 +227,18 @@ def test_points_in_percent_of_the_sides_are_noticed(
     assert [remark[: len(words)] for remark in _read(tmp_path, "coco").remarks] == [words] * (whose is not None)
 
 
+@pytest.mark.parametrize(("scale", "is_said"), [(0.6, True), (1.0, False), (1.6, True)])
+def test_points_of_pictures_of_another_size_are_noticed(scale: float, is_said: bool, tmp_path: Path) -> None:
+    images, faces = [], []
+    for number in range(10):
+        picture(tmp_path / f"{number}.jpg", (320, 240))
+        images.append({"id": number, "file_name": f"{number}.jpg"})
+        faces.append((number, scale * (2 * FACE + number)))
+    _coco(tmp_path, images, faces)
+    words = "if the points are of pictures of another size, scale them"
+    assert any(words in remark for remark in _read(tmp_path, "coco").remarks) == is_said
+
+
 def test_shares_in_a_corner_are_not_taken_for_percent(tmp_path: Path) -> None:
     picture(tmp_path / "images" / "a.jpg", (640, 480))
     (tmp_path / "labels").mkdir()

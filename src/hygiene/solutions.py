@@ -1,0 +1,35 @@
+"""Whether a submission's points can be faces in their pictures, judged by their shapes and places alone."""
+
+import numpy as np
+
+from src.datasets.faults import describe_rescaled
+from src.datasets.names import spell_out
+from src.errors import InputError
+from src.hygiene.shapes import NO_HEAD, SWAPPED, odd_shapes
+
+_MOST_ODD = 0.25  # share of the faces; no one of 199 labeled faces has an odd shape, two tilted heads fit from behind
+_CAUSES = {
+    NO_HEAD: "expected x1 y1 x2 y2 and so on, in the mark-up's order, from 0 or 1 on",
+    SWAPPED: "expected x before y, points of the unmirrored picture, and the left side's before the right's",
+}
+
+
+def check_places(names: list[str], points_image: np.ndarray, *, size: np.ndarray | None) -> list[str]:
+    """Remarks on a few odd faces among points (N, 68, 2); size: (N, 2) height and width of their pictures, if known.
+
+    Raises InputError if many faces are odd, or if all seem to be in the pixels of pictures of another size.
+    """
+    remarks = []
+    for what, rows in odd_shapes(points_image).items():
+        odd = [names[row] for row in rows]
+        described = f"{len(rows)} of {len(names)} faces: {what} ({spell_out(odd)})"
+        if len(rows) > _MOST_ODD * len(names):
+            raise InputError(described + (f"; {_CAUSES[what]}" if what in _CAUSES else ""))
+        remarks.append(described)
+    rescaled = "" if size is None else describe_rescaled(points_image, size[:, ::-1])
+    if rescaled:
+        raise InputError(rescaled)
+    repeated = len(names) - len(np.unique(points_image, axis=0))
+    if repeated:
+        remarks.append(f"{repeated} of {len(names)} rows repeat the points of another row")
+    return remarks
