@@ -11,6 +11,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import nullcontext
 from pathlib import Path
@@ -157,15 +158,27 @@ def _interrupt(run: Future, kernels: list[subprocess.Popen]) -> None:
 
 
 def strip_volatile(text: str) -> str:
-    """A notebook's text without what differs between runs and machines: times, paths, progress bars."""
+    """A notebook's text without what differs between runs and machines: times, paths, progress bars, pieces."""
     notebook = json.loads(text)
     notebook["metadata"].pop("papermill", None)
     for cell in notebook["cells"]:
         for name in ("papermill", "execution"):
             cell["metadata"].pop(name, None)
         if "outputs" in cell:
-            cell["outputs"] = [output for output in cell["outputs"] if output.get("name") != "stderr"]
+            cell["outputs"] = _join_printed(output for output in cell["outputs"] if output.get("name") != "stderr")
     return json.dumps(notebook, indent=1, ensure_ascii=False) + "\n"
+
+
+def _join_printed(outputs: Iterable[dict]) -> list[dict]:
+    """Outputs in which text printed without a break is one piece; a slow kernel sends it in several."""
+    joined = []
+    for output in outputs:
+        if joined and output["output_type"] == joined[-1]["output_type"] == "stream":
+            text = "".join([*joined[-1]["text"], *output["text"]])
+            joined[-1] = {**output, "text": text.splitlines(keepends=True)}
+        else:
+            joined.append(output)
+    return joined
 
 
 def _value(text: str) -> object:

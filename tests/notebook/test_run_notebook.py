@@ -55,6 +55,17 @@ def test_a_notebook_runs_with_the_given_parameters_and_leaves_nothing_volatile(m
     assert str(module.NOTEBOOKS.parent) not in text
 
 
+def test_text_that_a_slow_kernel_sends_in_pieces_is_one_piece() -> None:
+    def printed(text: str, name: str = "stdout") -> dict:
+        return {"output_type": "stream", "name": name, "text": text.splitlines(keepends=True)}
+
+    table = {"output_type": "display_data", "data": {}, "metadata": {}}
+    outputs = [printed("a\nb"), printed("bar", "stderr"), printed("c\n"), table, printed("d\n")]
+    notebook = {"metadata": {}, "cells": [{"metadata": {}, "outputs": outputs}]}
+    (cell,) = json.loads(load(SCRIPT).strip_volatile(json.dumps(notebook)))["cells"]
+    assert cell["outputs"] == [printed("a\nbc\n"), table, printed("d\n")]
+
+
 def test_a_report_names_the_command(module: ModuleType, tmp_path: Path) -> None:
     outcome = _run("1", "-p", "faces", 3, "--report", tmp_path / "pages")
     assert outcome.code == 0, outcome
