@@ -4,12 +4,7 @@ import base64
 import io
 import json
 import re
-import shutil
-import subprocess
-import threading
 from collections.abc import Iterator
-from functools import partial
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import numpy as np
@@ -17,53 +12,20 @@ import pytest
 from commands import ROOT
 from PIL import Image
 from turned_pictures import turned_pictures
+from web_page import PAGE, drive, serve_page
 
 from src.boxes import MEAN_SHARE, box_of_points
 from src.demo.smoothing import Smoothing
 from src.predict.face import DOUBTFUL_BELOW, NOTHING_BELOW
 from src.predict.predictor import Predictor
 
-PAGE = ROOT / "docs" / "demo"
-NEEDED = {
-    PAGE / "vendor": "make web",
-    PAGE / "model.onnx": "make web",
-    PAGE / "detector.onnx": "make web",
-    PAGE / "node_modules" / "playwright-core": "npm install --prefix docs/demo",
-    PAGE / "node_modules" / "@sparticuz" / "chromium": "npm install --prefix docs/demo",
-}
-SLOWEST = 1000 / 15  # milliseconds a frame: 15 frames a second
 CORNERS = ([0.02, 0.2], [0.3, 0.85])  # a box around a face of the group, as shares of the picture
-
-
-class QuietHandler(SimpleHTTPRequestHandler):
-    def log_message(self, *arguments: object) -> None:
-        pass
+NO_FACE = ([0.9, 0.03], [0.98, 0.2])
 
 
 @pytest.fixture(scope="module")
 def address() -> Iterator[str]:
-    for path, command in NEEDED.items():
-        if not path.exists():
-            pytest.skip(f"needs {path.relative_to(ROOT)}: {command}")
-    if shutil.which("node") is None:
-        pytest.skip("needs Node.js to drive the browser")
-    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(QuietHandler, directory=PAGE))
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield f"http://127.0.0.1:{server.server_port}/index.html"
-    server.shutdown()
-
-
-def drive(
-    address: str, *steps: list, width: int = 1280, height: int = 800, scheme: str = "light", camera: Path | str = ""
-) -> list[dict]:
-    """What the page shows after each step of tests/web_page.mjs."""
-    order = {"width": width, "height": height, "scheme": scheme, "camera": str(camera), "steps": steps}
-    command = ["node", ROOT / "tests" / "web_page.mjs", address, PAGE / "package.json", json.dumps(order)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=280)
-    assert done.returncode == 0, done.stderr
-    report = json.loads(done.stdout)
-    assert report["failed"] == []  # requests, among them the icon's, and exceptions
-    return report["states"]
+    yield from serve_page()
 
 
 def read_points(text: str) -> np.ndarray:
@@ -145,7 +107,7 @@ def test_the_page_finds_pythons_faces(
         assert np.linalg.norm(found - expected, axis=2).mean(axis=1).max() < 4  # pixels of crops of 500
     with Image.open(io.BytesIO(base64.b64decode(saved["given"]))) as picture:
         assert picture.size == (1600, 1000)
-    assert failed["status"].startswith("face.png cannot be shown")
+    assert failed["status"].startswith("face.png cannot be shown: this browser cannot read it as a picture")
     assert failed["isError"]
     assert (failed["points"], failed["width"], failed["label"]) == ("", 0, "No picture")
     assert failed["faces"] == []
@@ -155,46 +117,71 @@ def test_the_page_finds_pythons_faces(
 
 @pytest.mark.slow
 def test_every_way_into_the_page_and_out_of_it(address: str, large_picture: Path) -> None:
-    dropped, pasted, sample, boxed, as_json, as_picture, saved, removed = drive(
+    dropped, pasted, sample, boxed, beside, *_, searched, as_json, as_picture, saved, _, removed = drive(
         address,
-        ["drop", str(large_picture), "image/png"],
+        ["drop", [str(large_picture), str(PAGE / "samples" / "face.jpg")], "image/png"],
         ["paste", str(PAGE / "samples" / "face.jpg"), "image/jpeg"],
         ["sample", "group"],
         ["box", *CORNERS],
+        ["box", *NO_FACE],
+        ["drag", *CORNERS, "right", False],
+        ["drag", *CORNERS, "left", True],
+        ["click", "#small"],
+        ["until", "detector"],
         ["copied", "#copy", "text/plain"],
         ["copied", "#copyPicture", "image/png"],
         ["save", "#json"],
+        ["until", "Saved as group-faces.json"],
         ["click", "#faces li:nth-child(5) button"],
     )
     assert dropped["label"] == "large.png: 2 faces"
+    assert dropped["status"].endswith(" Only the first of 2 files is shown.")
     assert pasted["label"] == "face.jpg: 1 face"
     assert sample["status"].startswith("4 faces in")
     assert boxed["status"].startswith("5 faces")
     assert len(boxed["faces"]) == 5
+    assert len(searched["faces"]) == 5  # what a hand drew stays, unless it was found as well
+    assert searched["faces"][-1] == beside["faces"][-1].replace("Face 6", "Face 5")
     copied = json.loads(as_json["given"])
     assert copied == json.loads(base64.b64decode(saved["given"]))
     assert (copied["width"], copied["height"], len(copied["faces"])) == (960, 420, 5)
     points = [described["points"] for described in copied["faces"]]
-    np.testing.assert_allclose(points, read_points(boxed["points"]), atol=0.001)
-    assert [described["doubtful"] for described in copied["faces"]] == ["doubtful" in line for line in boxed["faces"]]
+    np.testing.assert_allclose(points, read_points(searched["points"]), atol=0.001)
+    assert [described["doubtful"] for described in copied["faces"]] == [
+        "doubtful" in line for line in searched["faces"]
+    ]
     assert as_picture["given"] == [960, 420]
     assert removed["status"] == "4 faces."
     assert len(read_points(removed["points"])) == 4
 
 
 @pytest.mark.slow
-def test_small_faces_are_found_on_request(address: str, tmp_path: Path) -> None:
+def test_small_faces_are_found_alone_and_beside_a_large_one_on_request(address: str, tmp_path: Path) -> None:
     picture = Image.new("RGB", (2000, 1500), (120, 130, 140))
     with Image.open(PAGE / "samples" / "group.jpg") as group:
         picture.paste(group, (900, 900))
     picture.save(tmp_path / "small.png")
-    few, _, all_of_them = drive(
-        address, ["choose", str(tmp_path / "small.png")], ["click", "#small"], ["until", "faces in .*detector"]
+    with Image.open(PAGE / "samples" / "face.jpg") as face:
+        face.resize((80, 80)).save(tmp_path / "tiny.png")
+        picture.paste(face.resize((800, 800)), (50, 50))
+        picture.paste(face.resize((60, 60)), (300, 1200))
+        picture.paste((120, 130, 140), (900, 900, 1860, 1320))
+    picture.save(tmp_path / "beside.png")
+    tiny, alone, few, _, beside = drive(
+        address,
+        ["choose", str(tmp_path / "tiny.png")],
+        ["choose", str(tmp_path / "small.png")],
+        ["choose", str(tmp_path / "beside.png")],
+        ["click", "#small"],
+        ["until", "faces in .*detector"],
     )
-    assert len(few["faces"]) < 4
-    found = read_points(all_of_them["points"])
+    assert tiny["width"] == 384  # enlarged, its points are not
+    assert read_points(tiny["points"]).max() < 80
+    found = read_points(alone["points"])
     assert len(found) == 4
     assert found.min() > 900
+    assert len(few["faces"]) == 1
+    assert len(beside["faces"]) == 2
 
 
 @pytest.mark.slow
@@ -232,51 +219,3 @@ def test_a_finger_draws_a_box_only_when_asked(address: str) -> None:
     )
     assert len(scrolled["faces"]) == 4
     assert boxed["status"].startswith("5 faces")
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize(("width", "height"), [(1280, 800), (390, 844)])
-def test_the_page_follows_a_camera(address: str, tmp_path: Path, width: int, height: int) -> None:
-    picture = Image.new("RGB", (640, 480), (120, 130, 140))
-    with Image.open(PAGE / "samples" / "face.jpg") as crop:
-        picture.paste(crop.resize((320, 320)), (150, 80))
-    write_y4m(tmp_path / "camera.y4m", picture)
-    _, _, followed, _, kept, _, _, stopped = drive(
-        address,
-        ["click", "#camera"],
-        ["until", "Camera: 1 face"],
-        ["loop", 6],
-        ["click", "#keep"],
-        ["until", " ms \\("],
-        ["click", "#camera"],
-        ["until", "Camera: 1 face"],
-        ["click", "#camera"],
-        width=width,
-        height=height,
-        camera=tmp_path / "camera.y4m",
-    )
-    loop = followed["given"]
-    print(f"{loop['rate']:.1f} frames a second, {loop['milliseconds']:.1f} ms of the worker each")
-    assert re.match(r"\d+ frames a second", followed["rate"])
-    assert followed["drawn"]["sure"] > 100
-    assert loop["rate"] > 0.5  # of a core that others use; what one core allows:
-    assert loop["milliseconds"] < SLOWEST
-    assert kept["label"] == "camera: 1 face"
-    assert kept["canExport"]
-    assert (stopped["width"], stopped["status"]) == (0, "The camera is off.")
-
-
-@pytest.mark.slow
-def test_a_camera_that_does_not_work_replaces_the_picture(address: str) -> None:
-    *_, failed = drive(address, ["sample", "face"], ["click", "#camera"], ["until", "does not work"])
-    assert failed["isError"]
-    assert failed["width"] == 0
-    assert failed["faces"] == []
-
-
-def write_y4m(path: Path, picture: Image.Image, *, frames: int = 30) -> None:
-    """A still picture as an uncompressed video, as Chromium's fake camera takes it."""
-    luma, blue, red = (np.asarray(plane) for plane in picture.convert("YCbCr").split())
-    content = b"".join(plane.tobytes() for plane in (luma, blue[::2, ::2], red[::2, ::2]))
-    header = f"YUV4MPEG2 W{picture.width} H{picture.height} F30:1 Ip A1:1 C420jpeg\n".encode()
-    path.write_bytes(header + frames * (b"FRAME\n" + content))

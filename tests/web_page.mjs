@@ -44,16 +44,18 @@ async function places(page, ...shares) {
   return shares.map(([x, y]) => [box.x + x * box.width, box.y + y * box.height]);
 }
 
-/** The file as an event's DataTransfer has it. */
-const carry = (page, path, type) =>
+/** The files as an event's DataTransfer has them. */
+const carry = (page, paths, type) =>
   page.evaluateHandle(
-    ([content, name, kind]) => {
+    ([files, kind]) => {
       const data = new DataTransfer();
-      const bytes = Uint8Array.from(atob(content), (letter) => letter.charCodeAt(0));
-      data.items.add(new File([bytes], name, { type: kind }));
+      for (const [content, name] of files) {
+        const bytes = Uint8Array.from(atob(content), (letter) => letter.charCodeAt(0));
+        data.items.add(new File([bytes], name, { type: kind }));
+      }
       return data;
     },
-    [readFileSync(path).toString("base64"), path.split("/").pop(), type],
+    [paths.map((path) => [readFileSync(path).toString("base64"), path.split("/").pop()]), type],
   );
 
 /** Processor time of the browser's worker threads so far, in milliseconds. */
@@ -76,12 +78,12 @@ function workerTime() {
 const does = {
   choose: (page, path) => until(page, " ms \\(|cannot be shown", () => page.setInputFiles("#file", path)),
   sample: (page, name) => until(page, " ms \\(", () => page.click(`[data-picture="samples/${name}.jpg"]`)),
-  drop: async (page, path, type) => {
-    const dataTransfer = await carry(page, path, type);
+  drop: async (page, paths, type) => {
+    const dataTransfer = await carry(page, paths, type);
     await until(page, " ms \\(|cannot be shown", () => page.dispatchEvent("body", "drop", { dataTransfer }));
   },
   paste: async (page, path, type) => {
-    const clipboardData = await carry(page, path, type);
+    const clipboardData = await carry(page, [path], type);
     const send = (data) => document.dispatchEvent(new ClipboardEvent("paste", { clipboardData: data, bubbles: true }));
     await until(page, " ms \\(|cannot be shown", () => page.evaluate(send, clipboardData));
   },
@@ -92,6 +94,21 @@ const does = {
     await page.mouse.move(...end, { steps: 3 });
     await until(page, "your box", () => page.mouse.up());
   },
+  /** A drag by a mouse's button, which Escape may end; no face comes of it. */
+  drag: async (page, from, to, button, isEscaped) => {
+    const [start, end] = await places(page, from, to);
+    await page.mouse.move(...start);
+    await page.mouse.down({ button });
+    await page.mouse.move(...end, { steps: 3 });
+    if (isEscaped) await page.keyboard.press("Escape");
+    await page.mouse.up({ button });
+    await page.waitForTimeout(500);
+  },
+  /** The browser tells of a camera that is gone. */
+  unplug: (page) =>
+    until(page, "does not work", () =>
+      page.evaluate(() => document.querySelector("#video").srcObject.getTracks()[0].dispatchEvent(new Event("ended"))),
+    ),
   finger: async (page, from, to, words) => {
     const [start, end] = await places(page, from, to);
     const devtools = await page.context().newCDPSession(page);

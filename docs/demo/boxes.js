@@ -43,12 +43,14 @@ export class Boxes {
   }
 
   #press(event) {
-    if (!this.callbacks.isReady() || (event.pointerType === "touch" && !this.isAsked)) return;
+    if (!event.isPrimary || event.button !== 0 || !this.callbacks.isReady()) return;
+    if (event.pointerType === "touch" && !this.isAsked) return;
     this.#corner = this.#place(event);
     this.canvas.setPointerCapture(event.pointerId);
   }
 
   #key(event) {
+    if (this.#corner && event.key === "Escape") return this.leave();
     if (!this.isAsked) return;
     const { left, top, right, bottom } = this.#box;
     const step = STEP * Math.max(this.canvas.width, this.canvas.height);

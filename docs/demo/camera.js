@@ -3,6 +3,11 @@ import { drawFaces, drawPicture } from "./drawing.js";
 
 const AVERAGED = 0.9; // of the old time between frames in the new one
 const SAID_EVERY = 500; // milliseconds
+const REASONS = { // by the names of the browser's errors
+  NotAllowedError: "this page may not use it; the browser's settings for the page can allow it",
+  NotFoundError: "no camera was found",
+  NotReadableError: "it cannot be opened; another program may be using it",
+};
 
 export class Camera {
   #stream = null;
@@ -27,14 +32,14 @@ export class Camera {
       const wanted = { width: { ideal: 640 }, height: { ideal: 480 }, facingMode: "user" };
       const stream = await navigator.mediaDevices.getUserMedia({ video: wanted });
       if (turn !== this.#turn) return end(stream); // stopped, or started again, while a person was asked
+      const unplugged = () => this.#fail(turn, new Error("it was disconnected"));
+      stream.getVideoTracks()[0].addEventListener("ended", unplugged);
       this.video.srcObject = this.#stream = stream;
       await this.video.play();
       this.callbacks.started();
       await this.#loop();
     } catch (error) {
-      if (turn !== this.#turn) return;
-      this.stop();
-      this.callbacks.failed(error);
+      this.#fail(turn, new Error(REASONS[error.name] ?? error.message));
     }
   }
 
@@ -51,6 +56,12 @@ export class Camera {
   /** A copy of the frame that is shown. */
   keep() {
     return createImageBitmap(this.#frame);
+  }
+
+  #fail(turn, error) {
+    if (turn !== this.#turn) return;
+    this.stop();
+    this.callbacks.failed(error);
   }
 
   async #loop() {

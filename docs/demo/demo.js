@@ -5,6 +5,7 @@ import { Camera } from "./camera.js";
 import { Client } from "./client.js";
 import { drawFaces, drawPicture } from "./drawing.js";
 import { asJson, asPng, download, listFaces, listPoints, speed, summary } from "./results.js";
+import { SAME, distinct } from "./views.js";
 
 const part = (id) => document.getElementById(id);
 const [file, status, canvas, list, points, rate] = ["file", "status", "canvas", "faces", "points", "rate"].map(part);
@@ -12,6 +13,7 @@ const [cameraButton, keep, small, add] = ["camera", "keep", "small", "add"].map(
 const outputs = ["copy", "copyPicture", "json", "png"].map(part);
 const shown = { picture: null, name: "", faces: [], scale: 1 };
 let latest = 0; // number of the picture that is being worked on
+let isBusy = true;
 
 const client = new Client();
 const camera = new Camera(client, { canvas, video: part("video"), callbacks: {
@@ -38,7 +40,7 @@ const camera = new Camera(client, { canvas, video: part("video"), callbacks: {
   },
 } });
 const boxes = new Boxes(canvas, {
-  isReady: () => shown.picture !== null,
+  isReady: () => shown.picture !== null && !isBusy,
   redraw,
   drawn: addFace,
   asked: () => say("Drag around a face, or move the box by arrow keys, size it by Shift and arrows. Enter adds, Escape leaves."),
@@ -66,7 +68,8 @@ function clear() {
   document.body.classList.remove("full");
 }
 
-function setBusy(isBusy) {
+function setBusy(value) {
+  isBusy = value;
   for (const button of [...outputs, small, add]) button.disabled = isBusy;
 }
 
@@ -77,8 +80,8 @@ function setCamera(isOn) {
   for (const state of ["full", "live"]) document.body.classList.toggle(state, isOn);
 }
 
-/** Shows a picture with its faces. open: gives a blob or a bitmap. */
-async function show(open, name) {
+/** Shows a picture with its faces. open: gives a blob or a bitmap; note: what else to say. */
+async function show(open, name, note = "") {
   const turn = ++latest;
   camera.stop();
   boxes.leave();
@@ -88,15 +91,15 @@ async function show(open, name) {
     const { result: state } = await client.ready;
     if (turn !== latest) return; // another picture came meanwhile
     say("Working.");
-    const picture = await createImageBitmap(await open());
-    const { faces, words } = await find(picture);
+    const picture = await decode(await open());
+    const { faces, duration } = await find(picture);
     if (turn !== latest) return picture.close();
     Object.assign(shown, { picture, name, faces });
     document.body.classList.add("full");
     update();
     const hint = faces.length ? "" : " Small ones can be searched for, or a box drawn around one.";
     const limit = state.hasDetector ? "" : " Without detector.onnx a picture counts as a crop around one face.";
-    say(words + hint + limit);
+    say(`${summary(faces)} ${duration}.${hint}${limit}${note}`);
   } catch (error) {
     if (turn !== latest) return;
     clear();
@@ -104,49 +107,71 @@ async function show(open, name) {
   }
 }
 
-/** The faces of a picture, and what to say about them. */
+async function decode(source) {
+  try {
+    return await createImageBitmap(source);
+  } catch {
+    throw new Error("this browser cannot read it as a picture; JPEG, PNG and WebP files work");
+  }
+}
+
 async function find(picture, options) {
   const start = performance.now();
   const { result: faces, times } = await client.find(picture, options);
-  return { faces, words: `${summary(faces)} in ${(performance.now() - start).toFixed(0)} ms (${speed(times)}).` };
+  return { faces, duration: `in ${(performance.now() - start).toFixed(0)} ms (${speed(times)})` };
 }
 
-async function findSmall() {
-  const turn = latest;
+/** Changes the faces of the shown picture by a task, which gives { faces, words }, one at a time. */
+async function change(what, task) {
+  const [turn, before] = [latest, document.activeElement];
+  setBusy(true);
   say("Working.");
   try {
-    const { faces, words } = await find(shown.picture, { isThorough: true });
+    const { faces, words } = await task();
     if (turn !== latest) return;
     shown.faces = faces;
     update();
     say(words);
   } catch (error) {
-    if (turn === latest) fail("Small faces cannot be searched for", error);
+    if (turn !== latest) return;
+    setBusy(false);
+    fail(what, error);
   }
+  if (document.activeElement === document.body) before.focus(); // a button loses it where it is disabled
 }
 
-const showFile = (given, name = given.name) => show(() => given, name);
+function findSmall() {
+  return change("Small faces cannot be searched for", async () => {
+    const { faces, duration } = await find(shown.picture, { isThorough: true });
+    const all = [...faces, ...shown.faces.filter(({ isByHand }) => isByHand)];
+    const kept = distinct(all, SAME);
+    const inOrder = all.filter((face) => kept.includes(face));
+    return { faces: inOrder, words: `${summary(inOrder)} ${duration}.` };
+  });
+}
+
+function addFace(box) {
+  return change("The box cannot be looked at", async () => {
+    const inPicture = Object.fromEntries(Object.entries(box).map(([side, value]) => [side, value / shown.scale]));
+    const { result: face, times } = await client.findIn(shown.picture, inPicture);
+    const faces = [...shown.faces, { ...face, isByHand: true }];
+    return { faces, words: `${summary(faces)}, the last one from your box (${speed(times)}).` };
+  });
+}
+
+/** Shows the first of the files that came by a way, such as "dropped". */
+function showFiles(files, way) {
+  const [first, ...others] = files;
+  if (!first) return fail(`Nothing was ${way} that can be shown`, "expected a picture file");
+  show(() => first, first.name || way, others.length ? ` Only the first of ${files.length} files is shown.` : "");
+}
 
 async function fetchPicture(path) {
-  const answer = await fetch(path);
+  const answer = await fetch(path).catch(() => {
+    throw new Error("the page's server does not answer");
+  });
   if (!answer.ok) throw new Error(`the server answered ${answer.status}`);
   return answer.blob();
-}
-
-async function addFace(box) {
-  const turn = latest;
-  const { picture, scale } = shown;
-  const inPicture = Object.fromEntries(Object.entries(box).map(([side, value]) => [side, value / scale]));
-  say("Working.");
-  try {
-    const { result: face, times } = await client.findIn(picture, inPicture);
-    if (turn !== latest) return;
-    shown.faces.push(face);
-    update();
-    say(`${summary(shown.faces)}, the last one from your box (${speed(times)}).`);
-  } catch (error) {
-    if (turn === latest) fail("The box cannot be looked at", error);
-  }
 }
 
 function redraw() {
@@ -162,10 +187,17 @@ function update() {
   listFaces(list, shown.faces, (i) => {
     shown.faces.splice(i, 1);
     update();
-    say(`${summary(shown.faces)}.`);
+    say(shown.faces.length ? `${summary(shown.faces)}.` : "No face is left.");
     add.focus();
   });
   setBusy(false);
+}
+
+/** Downloads what was made of the shown picture, under its name. */
+function save(blob, ending) {
+  const name = `${shown.name.split("/").at(-1).replace(/\.[^.]*$/, "")}-faces.${ending}`;
+  download(blob, name);
+  return `Saved as ${name}.`;
 }
 
 const actions = {
@@ -177,14 +209,8 @@ const actions = {
     await navigator.clipboard.write([new ClipboardItem({ "image/png": asPng(shown) })]);
     return "Copied as a picture.";
   },
-  json() {
-    download(new Blob([asJson(shown)], { type: "application/json" }), "faces.json");
-    return "Saved as faces.json.";
-  },
-  async png() {
-    download(await asPng(shown), "faces.png");
-    return "Saved as faces.png.";
-  },
+  json: () => save(new Blob([asJson(shown)], { type: "application/json" }), "json"),
+  png: async () => save(await asPng(shown), "png"),
 };
 for (const button of outputs)
   button.addEventListener("click", async () => {
@@ -207,7 +233,7 @@ keep.addEventListener("click", async () => {
 small.addEventListener("click", findSmall);
 add.addEventListener("click", () => (boxes.isAsked ? boxes.leave() : boxes.ask()));
 file.addEventListener("change", () => {
-  if (file.files.length) showFile(file.files[0]);
+  if (file.files.length) showFiles(file.files, "chosen");
   file.value = ""; // so that the same file can be chosen again
 });
 for (const sample of document.querySelectorAll("#samples button"))
@@ -220,14 +246,9 @@ document.addEventListener("dragleave", (event) => event.relatedTarget ?? documen
 document.addEventListener("drop", (event) => {
   event.preventDefault();
   document.body.classList.remove("over");
-  const [first] = event.dataTransfer.files;
-  if (first) showFile(first);
-  else fail("Nothing was dropped that can be shown", "expected a picture file");
+  showFiles(event.dataTransfer.files, "dropped");
 });
-document.addEventListener("paste", (event) => {
-  const [first] = event.clipboardData.files;
-  if (first) showFile(first, first.name || "pasted");
-});
+document.addEventListener("paste", (event) => showFiles(event.clipboardData.files, "pasted"));
 
 clear();
 say("Loading the networks.");

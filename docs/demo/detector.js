@@ -17,14 +17,28 @@ export class Detector {
     Object.assign(this, { ort, session, rules });
   }
 
-  /** Boxes { box, roll, score } of the faces in views of a picture, each upright (roll 0) or upside down (roll pi). */
-  async detect(cutter, picture, views) {
+  /**
+   * Boxes { box, roll, score } of the faces in views of a picture, each upright (roll 0) or upside down (roll pi).
+   * levels: lists of views, from the whole picture to the smallest tiles; of these as many as seem worth it, or all.
+   */
+  async detect(cutter, picture, levels, { isThorough = false } = {}) {
     const found = [];
-    for (const view of views) found.push(...(await this.#detectIn(cutter.cut(picture, view, SIZE), view)));
+    for (const views of levels) {
+      const least = views.length === 1 ? this.rules.least_detection : this.rules.least_in_tiles;
+      for (const view of views) found.push(...(await this.#detectIn(cutter.cut(picture, view, SIZE), view, least)));
+      if (!isThorough && !this.#mayBeSmaller(found, views)) break;
+    }
     return distinct(found, this.rules.same_detection);
   }
 
-  async #detectIn(pixels, view) {
+  /** Whether to look closer: if one of the faces is small, or if the whole picture shows none. */
+  #mayBeSmaller(found, views) {
+    const least = this.rules.small_face * views[0].side;
+    const isSmall = ({ box }) => Math.max(box.right - box.left, box.bottom - box.top) < least;
+    return found.length ? found.some(isSmall) : views.length === 1;
+  }
+
+  async #detectIn(pixels, view, least) {
     const input = new Float32Array(SIZE * SIZE * 3);
     for (let from = 0, to = 0; from < pixels.length; from += 4)
       for (let channel = 0; channel < 3; channel++) input[to++] = pixels[from + channel] / 127.5 - 1;
@@ -34,7 +48,7 @@ export class Detector {
     const found = [];
     for (let i = 0; i < ANCHORS.length; i++) {
       const score = 1 / (1 + Math.exp(-logits[i]));
-      if (score < this.rules.least_detection) continue;
+      if (score < least) continue;
       const numbers = (k) => [0, 1].map((axis) => raw[NUMBERS * i + 2 * k + axis] / SIZE);
       const inView = (k) => numbers(k).map((value, axis) => value + ANCHORS[i][axis] - 0.5); // from its middle
       const [x, y] = inView(CENTER).map((value, axis) => [view.x, view.y][axis] + side * value);

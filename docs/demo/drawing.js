@@ -2,17 +2,20 @@
 import { boxOf } from "./views.js";
 
 const CONTOURS = [[0, 16], [17, 21], [22, 26], [27, 30], [31, 35], [36, 41, true], [42, 47, true], [48, 59, true], [60, 67, true]];
-export const SHOWN_SIDE = 1280; // pixels of the canvas on the page
+const SMALLEST_SIDE = 384; // pixels of the longer side: smaller pictures are enlarged, so that labels fit
+export const SHOWN_SIDE = 1280; // at most, of the canvas on the page
 export const SAVED_SIDE = 4096; // and of a picture to keep: some browsers have no larger canvas
+const SMALL_FACE = 60; // pixels of the page: smaller ones are drawn finer and labeled by their number alone
 const [SURE, DOUBTFUL] = ["#50ff78", "#ffaa3c"];
 
 /**
- * Puts the picture on the canvas, reduced where its longer side exceeds `largest`. Returns { scale, mirror }: canvas
+ * Puts the picture on the canvas, its longer side reduced to `largest` or enlarged to SMALLEST_SIDE. Returns { scale, mirror }: canvas
  * pixels a pixel of the picture, and the width in which places are mirrored, or 0.
  */
 export function drawPicture(canvas, picture, { largest = SHOWN_SIDE, isMirrored = false } = {}) {
-  const scale = Math.min(1, largest / Math.max(picture.width, picture.height));
-  const [width, height] = [Math.round(picture.width * scale), Math.round(picture.height * scale)];
+  const longer = Math.max(picture.width, picture.height);
+  const scale = Math.min(largest, Math.max(SMALLEST_SIDE, longer)) / longer;
+  const [width, height] = [picture.width, picture.height].map((side) => Math.max(1, Math.round(side * scale)));
   if (canvas.width !== width || canvas.height !== height) [canvas.width, canvas.height] = [width, height];
   const context = canvas.getContext("2d", { alpha: false });
   context.imageSmoothingQuality = "high";
@@ -31,10 +34,12 @@ export function drawFaces(canvas, faces, { scale, mirror }) {
     const { left, top, right, bottom } = boxOf(placed);
     const size = Math.sqrt((right - left) * (bottom - top));
     context.strokeStyle = context.fillStyle = isDoubtful ? DOUBTFUL : SURE;
-    drawContours(context, placed, Math.max(unit, size / 150), isDoubtful);
-    drawDots(context, placed, Math.max(unit, Math.min(5 * unit, size / 80)));
+    const fine = Math.min(unit, size / SMALL_FACE);
+    drawContours(context, placed, Math.max(fine, size / 150), isDoubtful);
+    drawDots(context, placed, Math.max(fine, Math.min(5 * unit, size / 80)));
     const height = unit * Math.min(20, Math.max(11, size / unit / 9));
-    drawLabel(context, `${number ?? i + 1}  ${score.toFixed(2)}${isDoubtful ? "?" : ""}`, [left, top], height);
+    const label = `${number ?? i + 1}${size < SMALL_FACE * unit ? "" : `  ${score.toFixed(2)}`}${isDoubtful ? "?" : ""}`;
+    drawLabel(context, label, [left, top], height);
   });
 }
 

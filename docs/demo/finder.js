@@ -23,16 +23,16 @@ export class Finder {
 
   /**
    * Faces { points, score, isDoubtful, box, roll } of a picture (anything that a canvas draws), from the left to the
-   * right. isThorough: small ones, too.
+   * right. isThorough: look for small ones even if there seem to be none.
    */
   async find(picture, { isThorough = false } = {}) {
     const whole = wholeView(picture);
     if (!this.detector) return this.#search(picture, [(roll) => ({ ...whole, roll })]);
-    const views = isThorough ? [whole, ...tiles(picture, this.rules.smallest_tile)] : [whole];
-    let faces = this.#distinct(await this.#facesIn(picture, views));
+    const levels = [[whole], ...tiles(picture, this.rules.smallest_tile)];
+    let faces = this.#distinct(await this.#facesIn(picture, levels, isThorough));
     if (faces.every(({ isDoubtful }) => isDoubtful) || faces.some((face) => this.#isUpsideDown(face))) {
-      const turned = views.map((view) => ({ ...view, roll: HALF })); // the detector knows no face upside down
-      faces = this.#distinct([...faces, ...(await this.#facesIn(picture, turned))]);
+      const turned = levels.map((views) => views.map((view) => ({ ...view, roll: HALF }))); // the detector knows none
+      faces = this.#distinct([...faces, ...(await this.#facesIn(picture, turned, isThorough))]);
     }
     return faces.sort((a, b) => a.box.left - b.box.left);
   }
@@ -47,7 +47,7 @@ export class Finder {
   async findNew(picture, known) {
     if (!this.detector) return known.length ? [] : this.find(picture);
     const isNew = ({ box }) => known.every((face) => overlap(face.box, box) <= SAME);
-    const fresh = (await this.#detect(picture, [wholeView(picture)])).filter(isNew);
+    const fresh = (await this.#detect(picture, [[wholeView(picture)]])).filter(isNew);
     const faces = await this.#see(picture, fresh.map(({ box, roll }) => this.#viewOfDetection(box, roll)), LOOKS_LIVE);
     return this.#distinct(faces.filter(isNew));
   }
@@ -60,14 +60,14 @@ export class Finder {
     return distinct(numbered.filter(({ score }) => score >= this.rules.nothing_below), SAME);
   }
 
-  async #facesIn(picture, views) {
-    const detections = await this.#detect(picture, views);
+  async #facesIn(picture, levels, isThorough) {
+    const detections = await this.#detect(picture, levels, isThorough);
     return this.#search(picture, detections.map(({ box, roll }) => (turn) => this.#viewOfDetection(box, roll + turn)));
   }
 
-  async #detect(picture, views) {
+  async #detect(picture, levels, isThorough) {
     const start = performance.now();
-    const found = await this.detector.detect(this.#cutter, picture, views);
+    const found = await this.detector.detect(this.#cutter, picture, levels, { isThorough });
     this.times.detector += performance.now() - start;
     return found;
   }

@@ -9,9 +9,10 @@ export async function fetchModel(path) {
   if (!answer.ok) throw new Error(`${path}: the server answered ${answer.status}`);
   const bytes = new Uint8Array(await answer.arrayBuffer());
   const properties = readProperties(bytes);
-  if (properties.input !== "crop" || !properties.rules)
-    throw new Error(`${path}: expected a file that python3 -m src.export wrote for crops; run make web again`);
-  return { bytes, config: JSON.parse(properties.model_config), rules: JSON.parse(properties.rules) };
+  const rules = JSON.parse(properties.rules ?? "{}");
+  if (properties.input !== "crop" || !("least_in_tiles" in rules)) // the newest rule
+    throw new Error(`${path}: expected a file that today's python3 -m src.export wrote for crops; run make web again`);
+  return { bytes, config: JSON.parse(properties.model_config), rules };
 }
 
 function readProperties(bytes) {

@@ -52,7 +52,7 @@ export function asJson({ picture, name, faces }) {
   return JSON.stringify({ picture: name, width: picture.width, height: picture.height, faces: described });
 }
 
-/** The picture with its faces as PNG, in its own size where a canvas can be that large. */
+/** The picture with its faces as PNG, in its own size unless that is too small for labels or too large for a canvas. */
 export function asPng({ picture, faces }) {
   const canvas = document.createElement("canvas");
   drawFaces(canvas, faces, drawPicture(canvas, picture, { largest: SAVED_SIDE }));

@@ -26,11 +26,11 @@ export function viewOfPoints(points, kind, roll) {
 /** The view of a whole picture. */
 export const wholeView = ({ width, height }) => ({ x: width / 2, y: height / 2, side: Math.max(width, height), roll: 0 });
 
-/** Views that overlap by half, for small faces: sides of a half and a quarter of the picture's longer side. */
+/** For small faces, views that overlap by half: those with half of the picture's longer side, those with a quarter. */
 export function tiles({ width, height }, smallest) {
   const longer = Math.max(width, height);
   const sides = [longer / 2, longer / 4].filter((side) => side >= smallest);
-  return sides.flatMap((side) =>
+  return sides.map((side) =>
     middles(height, side).flatMap((y) => middles(width, side).map((x) => ({ x, y, side, roll: 0 }))),
   );
 }

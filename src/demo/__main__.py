@@ -38,7 +38,11 @@ def parse_arguments() -> tuple[argparse.Namespace, list[Source]]:
     parser.add_argument("--boxes", type=Path, metavar="CSV", help=f"face boxes in pixels: {','.join(BOX_COLUMNS)}")
     parser.add_argument("--box_kind", choices=KINDS, default="landmarks", help="what the boxes hold (src/boxes.py)")
     parser.add_argument("--crops", action="store_true", help="pictures are crops around one face; detect nothing")
-    parser.add_argument("--tiles", action="store_true", help="look for small faces in pictures, too")
+    parser.add_argument(
+        "--tiles",
+        action="store_true",
+        help="look for small faces in every picture (only if some are small or none is found)",
+    )
     parser.add_argument("--frames", action="store_true", help="the folder holds the frames of one video")
     parser.add_argument("--fps", type=float, default=25.0, help="frames a second of --frames")
     parser.add_argument("--every", type=int, default=12, help="frames from one detection in a video to the next")
@@ -111,7 +115,7 @@ def _draw_picture(
     picture = read_picture(path)
     given = None if boxes is None else boxes.get(path.name, [])  # no row is no face
     with about(path):
-        faces = predictor.faces(picture, given, crops=arguments.crops, tiles=arguments.tiles)
+        faces = predictor.faces(picture, given, crops=arguments.crops, tiles=arguments.tiles or None)
     save_picture(draw_faces(picture, faces), arguments.out / f"{path.name}.png")
     records.add(path.name, faces)
 

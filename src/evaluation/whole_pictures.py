@@ -23,7 +23,7 @@ _REPEATS = 30
 _LARGEST = 10_000  # pixels of a scene's side
 
 
-def measure(predictor: Predictor, scenes: list[Scene], *, tiles: bool) -> dict[str, float]:
+def measure(predictor: Predictor, scenes: list[Scene], *, tiles: bool | None) -> dict[str, float]:
     """found: share of the faces found; nme: of these, and true_nme: of these with the true points' boxes, both in
     percent of their crops' sides; extra: false faces with a score above 0.5, per picture."""
     found, true_errors, extra = [], [], 0
@@ -47,7 +47,7 @@ def measure(predictor: Predictor, scenes: list[Scene], *, tiles: bool) -> dict[s
     }
 
 
-def false_faces(predictor: Predictor, count: int, *, tiles: bool, rng: np.random.Generator) -> list[float]:
+def false_faces(predictor: Predictor, count: int, *, tiles: bool | None, rng: np.random.Generator) -> list[float]:
     """Scores of the false faces found in `count` pictures without faces."""
     pictures = (background(*_PICTURE, rng) for _ in range(count))
     return [face.score for picture in pictures for face in predictor.faces(picture, tiles=tiles)]
@@ -73,7 +73,7 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--faces", type=float, nargs=2, default=[96, 220], help="smallest and largest face, in pixels")
     parser.add_argument("--together", type=at_least(1), default=2, help="faces per picture")
     parser.add_argument("--rolls", type=float, nargs="+", default=[0, 30, 60, 90, 180], help="degrees")
-    parser.add_argument("--tiles", action="store_true", help="look for small faces, too")
+    parser.add_argument("--tiles", action="store_true", help="always look for small faces, too")
     parser.add_argument("--count", type=at_least(0), default=0, help="use only the first N crops; 0 is all")
     return parser.parse_args()
 
@@ -98,12 +98,12 @@ def main() -> None:
             )
             for i in parts
         ]
-        values = measure(predictor, scenes, tiles=arguments.tiles)
+        values = measure(predictor, scenes, tiles=arguments.tiles or None)
         print(
             f"turned by {roll:g}: found {values['found']:.1%} of {len(crops)}, NME {values['nme']:.2f} "
             f"({values['true_nme']:.2f} with true boxes), false faces per picture {values['extra']:.3f}"
         )
-    scores = false_faces(predictor, 100, tiles=arguments.tiles, rng=np.random.default_rng(1))
+    scores = false_faces(predictor, 100, tiles=arguments.tiles or None, rng=np.random.default_rng(1))
     print(f"100 pictures without faces: {sum(score > 0.5 for score in scores)} above 0.5, {len(scores)} in all")
     one = make_scene(crops[:1], points_image[:1], size=_PICTURE, faces=(180, 220), roll=0, rng=np.random.default_rng(2))
     width, height = _PICTURE

@@ -47,9 +47,11 @@ def rules_text(points: int, convention: str) -> str:
         "same_face": SAME_FACE,
         "kinds": {name: _kind(kind) for name, kind in (KINDS | {"blazeface": detector.BlazeFace.kind}).items()},
         "least_detection": detector.LEAST_SCORE,
+        "least_in_tiles": detector.LEAST_IN_TILES,
         "same_detection": detector.OVERLAP,
         "tilted": detector.TILTED,
         "smallest_tile": detector.SMALLEST_TILE,
+        "small_face": detector.SMALL_FACE,
     }
     return json.dumps(rules)
 

@@ -5,7 +5,7 @@ A detector is anything with `detect` and a `kind`; `BlazeFace` takes the network
 every runtime (`src.predict.detector_file`).
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -17,9 +17,11 @@ from src.boxes import BoxKind, crop_of_picture, cut_crop
 _INPUT = 256  # pixels
 _GRIDS = ((16, 2), (8, 6))  # cells per side and anchors per cell of the network's two maps: 896 anchors
 LEAST_SCORE, OVERLAP = 0.5, 0.3  # minimum score of a detection; maximum IoU of two faces' boxes
+LEAST_IN_TILES = 0.65  # minimum score in tiles, where nearly all faces score higher, and most false ones lower
 _RIGHT_EYE, _LEFT_EYE, _MOUTH = 0, 1, 3  # the person's, among the six points of a detection
 TILTED = 30.0  # degrees: smaller rolls are left to the landmark network
 SMALLEST_TILE = 256  # pixels: the network's input, so smaller tiles would be enlarged
+SMALL_FACE = 0.15  # of the side of what the network saw: one of ten faces that are a little smaller is missed
 
 Network = Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]  # (256, 256, 3) in [-1, 1] -> (896, 16), (896,)
 
@@ -38,11 +40,12 @@ class Detector(Protocol):
 
     kind: BoxKind
 
-    def detect(self, picture: Image.Image, *, tiles: bool = False) -> Detections:
-        """The faces of an RGB picture, highest score first. tiles: also look for small ones."""
+    def detect(self, picture: Image.Image, *, tiles: bool | None = False) -> Detections:
+        """The faces of an RGB picture, highest score first. tiles: also look for small ones; None: only if there may
+        be some."""
 
 
-def detect_upside_down(detector: Detector, picture: Image.Image, *, tiles: bool = False) -> Detections:
+def detect_upside_down(detector: Detector, picture: Image.Image, *, tiles: bool | None = False) -> Detections:
     """The upside-down faces of a picture, found by turning it: detectors miss faces turned by more than 100 degrees."""
     found = detector.detect(picture.transpose(Image.Transpose.ROTATE_180), tiles=tiles)
     boxes = (np.array(picture.size * 2) - found.boxes)[:, [2, 3, 0, 1]]
@@ -57,20 +60,26 @@ class BlazeFace:
     def __init__(self, network: Network, *, least_score: float = LEAST_SCORE, overlap: float = OVERLAP) -> None:
         self.network, self.least_score, self.overlap = network, least_score, overlap
 
-    def detect(self, picture: Image.Image, *, tiles: bool = False) -> Detections:
-        crops = [crop_of_picture(*picture.size), *(_tiles(*picture.size) if tiles else [])]
-        parts = [self._detect_in(picture, crop) for crop in crops]
-        points = np.concatenate([points for points, _ in parts])  # (N, 8, 2): left top, right bottom, six points
-        score = np.concatenate([score for _, score in parts])
+    def detect(self, picture: Image.Image, *, tiles: bool | None = False) -> Detections:
+        points, score = np.empty((0, 8, 2)), np.empty(0)  # (N, 8, 2): left top, right bottom, six points
+        for crops in ([crop_of_picture(*picture.size)], *_tiles(*picture.size)):
+            least = self.least_score if len(crops) == 1 else max(self.least_score, LEAST_IN_TILES)
+            parts = [self._detect_in(picture, crop, least) for crop in crops]
+            points = np.concatenate([points, *(points for points, _ in parts)])
+            score = np.concatenate([score, *(score for _, score in parts)])
+            goes_on = _may_be_smaller(points, crops) if tiles is None else tiles
+            if not goes_on:
+                break
         kept = non_maximum_suppression(points[:, :2].reshape(-1, 4), score, self.overlap)
         return Detections(points[kept, :2].reshape(-1, 4), score[kept], _roll(points[kept, 2:]))
 
-    def _detect_in(self, picture: Image.Image, crop: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Points (N, 8, 2) in pixels of the picture and scores (N,) of the candidates in one crop (3,)."""
+    def _detect_in(self, picture: Image.Image, crop: np.ndarray, least: float) -> tuple[np.ndarray, np.ndarray]:
+        """Points (N, 8, 2) in pixels of the picture and scores (N,), of at least `least`, of the candidates in a crop
+        (3,)."""
         square = cut_crop(picture, crop, _INPUT)
         raw, logits = self.network(square.astype(np.float32) / 127.5 - 1)
         score = 1 / (1 + np.exp(-np.clip(logits.astype(np.float64), -100, 100)))
-        sure = score >= self.least_score
+        sure = score >= least
         numbers = raw[sure].reshape(-1, 8, 2).astype(np.float64) / _INPUT  # center, size, six points
         center, size = numbers[:, 0], numbers[:, 1]
         offsets = np.concatenate([(center - size / 2)[:, None], (center + size / 2)[:, None], numbers[:, 2:]], axis=1)
@@ -117,14 +126,22 @@ def _roll(points: np.ndarray) -> np.ndarray:
     return np.where(np.abs(roll) < TILTED, 0.0, roll)
 
 
-def _tiles(width: int, height: int) -> list[np.ndarray]:
-    """Square crops (3,) that overlap by half, with sides of a half and a quarter of the picture's longer side."""
-    tiles = []
+def _may_be_smaller(points: np.ndarray, crops: list[np.ndarray]) -> bool:
+    """Whether to look closer than in crops (each (3,), of one size) in which these points (N, 8, 2) were found: if one
+    of the faces is small, or if the whole picture shows none."""
+    sizes = (points[:, 1] - points[:, 0]).max(axis=1)
+    return bool((sizes < SMALL_FACE * crops[0][2]).any()) if len(sizes) else len(crops) == 1
+
+
+def _tiles(width: int, height: int) -> Iterator[list[np.ndarray]]:
+    """Square crops (3,) that overlap by half: those with half of the picture's longer side, then those with a quarter.
+
+    Crops smaller than the network's input are left out.
+    """
     for side in (max(width, height) / 2, max(width, height) / 4):
         if side >= SMALLEST_TILE:
             lefts, tops = (_starts(length, side) for length in (width, height))
-            tiles += [np.array([left, top, side]) for top in tops for left in lefts]
-    return tiles
+            yield [np.array([left, top, side]) for top in tops for left in lefts]
 
 
 def _starts(length: int, side: float) -> np.ndarray:

@@ -110,14 +110,15 @@ class Predictor:
         boxes: Boxes = None,
         *,
         crops: bool = False,
-        tiles: bool = False,
+        tiles: bool | None = None,
         least_score: float = NOTHING_BELOW,
         channels: Channels = "RGB",
     ) -> list[Face] | list[list[Face]]:
         """The faces of one picture, as a list; of several pictures, as a list of such lists.
 
         pictures, boxes, channels: as in `__call__`, but without boxes, faces are detected in whole pictures. crops:
-        pictures without boxes are crops around one face. tiles: also detect small faces, at ten times the cost.
+        pictures without boxes are crops around one face. tiles: also look for small faces: always, which costs up to
+        forty detections, or never; None looks closer while the faces found are small, or if there is none.
         least_score: detected faces with a lower score are left out; a given box always yields a face. Raises InputError
         as `__call__` does, and if the detector's file is missing.
         """
@@ -153,7 +154,7 @@ class Predictor:
             return []
         return [Region(picture, box, self.box_kind) for box in check_boxes(boxes, *picture.size)]
 
-    def _detected(self, picture: Image.Image, *, tiles: bool, is_upside_down: bool = False) -> list[Region]:
+    def _detected(self, picture: Image.Image, *, tiles: bool | None, is_upside_down: bool = False) -> list[Region]:
         if is_upside_down:
             found = detect_upside_down(self.detector, picture, tiles=tiles)
         else:

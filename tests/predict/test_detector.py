@@ -56,7 +56,7 @@ def test_a_picture_on_its_head_gives_the_same_boxes() -> None:
 class _LowerHalf(RectangleDetector):
     """Knows a face in a picture's lower half alone, as others know upright faces alone."""
 
-    def detect(self, picture: Image.Image, *, tiles: bool = False) -> Detections:
+    def detect(self, picture: Image.Image, *, tiles: bool | None = False) -> Detections:
         found = super().detect(picture, tiles=tiles)
         is_low = found.boxes[:, 1::2].mean(axis=1) > picture.height / 2
         return Detections(found.boxes[is_low], found.score[is_low], found.roll[is_low])
@@ -90,6 +90,40 @@ def test_tiles_look_from_closer_by() -> None:
     assert len(sides) > 10
     assert max(sides) > 10 * sides[0]
     np.testing.assert_allclose(tiled.boxes[0], plain.boxes[0], atol=16)
+
+
+def test_tiles_are_looked_at_only_where_faces_may_be_small() -> None:
+    views = []
+
+    def network(image: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        views.append(image)
+        return white_spot(image)
+
+    def looked(side: int) -> int:
+        views.clear()
+        picture = Image.new("RGB", (1280, 960))
+        picture.paste((255, 255, 255), (100, 100, 100 + side, 100 + side))
+        BlazeFace(network).detect(picture, tiles=None)
+        return len(views)
+
+    whole, halves, quarters = 1, 3 * 2, 7 * 5
+    assert looked(200) == whole  # found boxes are twice as wide
+    assert looked(70) == whole + halves
+    assert looked(30) == whole + halves + quarters
+    assert looked(0) == whole + halves
+
+
+def test_a_detection_in_a_tile_must_be_surer() -> None:
+    def faint(image: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        raw, logits = white_spot(image)
+        return raw, np.where(logits > 0, np.float32(0.5), logits)  # a score of 0.62
+
+    small, large = Image.new("RGB", (1280, 960)), Image.new("RGB", (1280, 960))
+    small.paste((255, 255, 255), (100, 100, 104, 104))  # seen in the smallest tiles alone
+    large.paste((255, 255, 255), (100, 100, 300, 300))
+    assert len(BlazeFace(white_spot).detect(small, tiles=True).boxes) == 1
+    assert len(BlazeFace(faint).detect(small, tiles=True).boxes) == 0
+    assert len(BlazeFace(faint).detect(large, tiles=True).boxes) == 1
 
 
 def test_overlapping_boxes_are_one_face_and_the_best_stays() -> None:
