@@ -15,6 +15,7 @@ from src.datasets.listing import describe_left_out
 from src.devices import choose_device, set_threads
 from src.errors import InputError
 from src.files import alone_in, check_writable
+from src.markup import NUM_POINTS
 from src.training.options import configurations, parse
 
 DEFAULTS = Settings()
@@ -58,7 +59,7 @@ def parse_arguments() -> tuple[argparse.Namespace, argparse.Namespace]:
     )
     experiment.add_argument("--report_dir", type=Path, help="annotated folder that is only measured, at the end")
     own, rest = parser.parse_known_args()
-    misplaced = [word for word in rest if word.split("=")[0] in _TRAIN_ONLY]
+    misplaced = [word for word in rest if _is_train_only(word.split("=")[0])]
     if misplaced:
         raise InputError(f"{misplaced[0]} is for train.py; give --labeled, --unlabeled, --val_dir and --out instead")
     _check(own)
@@ -70,6 +71,8 @@ def parse_arguments() -> tuple[argparse.Namespace, argparse.Namespace]:
 def main() -> None:
     own, train = parse_arguments()
     model, training = configurations(train)
+    if model.points != NUM_POINTS:
+        raise InputError(f"expected --points {NUM_POINTS}, as an annot.pkl has them, found {model.points}")
     set_threads(train.workers)
     check_writable(own.out)
     augmentation = replace(training.augmentation, channel_shift=own.channel_shift / 255)
@@ -104,6 +107,11 @@ def choose_task(own: argparse.Namespace, *, seed: int) -> Task:
     if own.labeled_count is not None:
         return hide_labels(own.labeled, own.labeled_count, val_dir=own.val_dir, held_out=own.held_out, seed=seed)
     return open_task(own.unlabeled, own.labeled, val_dir=own.val_dir, held_out=own.held_out, seed=seed)
+
+
+def _is_train_only(flag: str) -> bool:
+    """Whether train.py would take a word as one of _TRAIN_ONLY, also abbreviated."""
+    return len(flag) > 2 and any(name.startswith(flag) for name in _TRAIN_ONLY)
 
 
 def _check(own: argparse.Namespace) -> None:

@@ -14,7 +14,7 @@ from src.evaluation.evaluate import evaluate
 from src.files import write_text
 from src.metrics import bootstrap_interval, nme
 from src.network.checkpoint import load_model
-from src.training.runs import BEST_MODEL
+from src.training.loop import BEST_MODEL
 
 
 def compare(

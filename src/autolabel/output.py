@@ -13,7 +13,7 @@ from src.autolabel.task import Task, picture_paths
 from src.datasets.challenge import write_annotations
 from src.datasets.names import folded
 from src.files import atomic_path, write_text
-from src.training.runs import BEST_MODEL
+from src.training.loop import BEST_MODEL
 from src.visualization.sheet import contact_sheet, save_picture
 
 _SHEET_COLUMNS = 6

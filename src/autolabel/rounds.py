@@ -18,7 +18,8 @@ from src.errors import InputError
 from src.files import write_text
 from src.metrics import nme, point_errors
 from src.network.checkpoint import locate
-from src.training.runs import BEST_MODEL, load_record, save_record
+from src.training.loop import BEST_MODEL
+from src.training.runs import load_record, save_record
 
 LABELS = "labels.npz"
 _RUN, _ROUND = "run.json", "round.json"

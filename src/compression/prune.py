@@ -33,7 +33,8 @@ from src.network.losses import build_criterion
 from src.network.model import LandmarkNet
 from src.network.profiling import milliseconds, profile
 from src.training.distillation import DISTILLATIONS, build_companion
-from src.training.runs import BEST_MODEL, train_in
+from src.training.loop import BEST_MODEL
+from src.training.runs import train_in
 from src.visualization.compression import pruning_rounds
 
 _CPU = torch.device("cpu")

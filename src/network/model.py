@@ -10,6 +10,7 @@ from src.markup import POINT_SETS
 from src.network.backbones import build_backbone
 from src.network.channels import set_widths
 from src.network.heads import build_head, head_options
+from src.network.stored import check_input_size
 
 AUXILIARY = "auxiliary."  # prefix of the names of the Euler-angle branch's weights
 
@@ -72,8 +73,7 @@ class LandmarkNet(nn.Module):
 
 def build_model(config: ModelConfig, *, seed: int = 0) -> LandmarkNet:
     """A network with random weights that depend on the seed alone. Raises InputError for a wrong configuration."""
-    if not 64 <= config.input_size <= 512:
-        raise InputError(f"expected an input size of 64 to 512 pixels, found {config.input_size}")
+    check_input_size(config.input_size)
     if config.points not in POINT_SETS:
         raise InputError(f"expected one of {', '.join(map(str, POINT_SETS))} points, found {config.points}")
     with torch.random.fork_rng(devices=[]):

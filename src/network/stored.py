@@ -14,7 +14,8 @@ _LONGEST = 4096  # characters of a name or path
 _LEAST_SIDE, _MOST_SIDE = 0.05, 4.0  # of a crop or a framed face, as a share of the picture
 _DEGREES, _MOST_DEGREES = ("rotation", "hue"), 360.0  # of an augmentation
 _MOST_OF_RANGES = 10.0  # of its other ranges and probabilities
-_LONGEST_VALUE = 30  # characters of an entry in an error
+_SMALLEST_INPUT, _LARGEST_INPUT = 64, 512  # pixels per side
+_MOST_TOLD, _LONGEST_VALUE = 3, 30  # entries in an error, and characters of one
 
 
 def read_config(cls: type[Config], values: object) -> Config:
@@ -27,6 +28,7 @@ def read_config(cls: type[Config], values: object) -> Config:
         raise InputError(f"expected the {cls.__name__} as a dictionary of names and plain values") from None
     _check_fields(config, cls())
     if isinstance(config, ModelConfig):
+        check_input_size(config.input_size)
         check_framing(config)
         if not all(type(width) is int for width in config.widths):
             raise InputError(f"expected widths as whole numbers, found {config.widths!r:.60}")
@@ -69,6 +71,12 @@ def _check_training(config: TrainingConfig) -> None:
             raise InputError(f"expected {name} of the augmentation of at most {most:g}, found {value:g}")
 
 
+def check_input_size(pixels: int) -> None:
+    """Raise InputError for a side of a network's input that none has."""
+    if not _SMALLEST_INPUT <= pixels <= _LARGEST_INPUT:
+        raise InputError(f"expected an input size of {_SMALLEST_INPUT} to {_LARGEST_INPUT} pixels, found {pixels}")
+
+
 def check_framing(config: ModelConfig) -> None:
     """Raise InputError unless the crop is a part of the picture and the second look's face a part of its square."""
     if len(config.crop) != 3 or not _is_framed(*config.crop):
@@ -88,9 +96,11 @@ def _is_framed(x: float, y: float, side: float) -> bool:
 
 
 def differences(expected: ModelConfig, found: ModelConfig, names: Iterable[str]) -> str:
-    """Those of some entries in which two configurations differ, in words."""
+    """Those of some entries in which two configurations differ, in words; "" if they agree."""
     triples = [(name, getattr(expected, name), getattr(found, name)) for name in names]
-    return ", ".join(f"{name} {_short(new)} in place of {_short(old)}" for name, old, new in triples if old != new)
+    words = [f"{name} {_short(new)} in place of {_short(old)}" for name, old, new in triples if old != new]
+    more = len(words) - _MOST_TOLD
+    return ", ".join(words[:_MOST_TOLD]) + (f" and {more} more" if more > 0 else "")
 
 
 def _short(value: object) -> str:

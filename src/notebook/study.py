@@ -38,7 +38,8 @@ from src.network import checkpoint
 from src.network.model import AUXILIARY, LandmarkNet, build_model
 from src.notebook.data import ROOT
 from src.training.interruption import stop_on_interrupt
-from src.training.runs import BEST_MODEL, load_record, load_snapshot, remove_snapshots, save_record, train_in
+from src.training.loop import BEST_MODEL
+from src.training.runs import load_record, load_snapshot, remove_snapshots, save_record, train_in
 
 RUNS = ROOT / "checkpoint" / "runs"
 COST = "Cost: "  # beginning of the line of `cost`

@@ -11,6 +11,7 @@ from src.config import TrainingConfig
 from src.datasets.loader import TrainingBatches
 from src.datasets.prepared import PreparedFaces
 from src.devices import World
+from src.errors import InputError
 from src.evaluation.evaluate import evaluate
 from src.files import write_text
 from src.metrics import nme
@@ -20,6 +21,8 @@ from src.training.circumstances import circumstances, compare
 from src.training.history import History, Totals
 from src.training.interruption import Stop, stop_on_interrupt
 from src.training.trainer import Trainer
+
+BEST_MODEL = "best.pth.tar"
 
 
 @dataclass(frozen=True)
@@ -82,6 +85,8 @@ def fit(
         trainer.restore(resume)
         history = History.restored(files.header, resume.get("history"))
         totals = Totals.restored(resume.get("totals"))
+        if history.rows and not (files.best_model / BEST_MODEL).is_file():
+            raise InputError(f"{files.best_model}: expected {BEST_MODEL} of the run to resume; name or copy its folder")
     run = _Run(trainer, files, history, now)
     with stop_on_interrupt() as stop:
         while _synchronized_progress(trainer, stop) < 1 and not stop.requested:
@@ -149,7 +154,7 @@ class _Run:
         row = history.rows[-1]
         if is_best:
             content = checkpoint.model_content(trainer.best_weights, nme=validation_nme, training=trainer.config)
-            checkpoint.save(files.best_model / "best.pth.tar", content)
+            checkpoint.save(files.best_model / BEST_MODEL, content)
         write_text(files.summary, history.csv())
         write_text(files.log, history.log())
         # Last: a run killed before this line repeats the epoch, so the files above are never behind the snapshot.

@@ -20,7 +20,6 @@ from src.network import checkpoint
 from src.network.model import LandmarkNet
 from src.training.loop import Result, RunFiles, fit
 
-BEST_MODEL = "best.pth.tar"
 _SNAPSHOTS = "snapshot"
 _MOST_BYTES = 1_000_000  # of a record
 Record = TypeVar("Record")

@@ -7,12 +7,13 @@ from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
 from src.augmentation import augment
-from src.config import TrainingConfig
+from src.config import ModelConfig, TrainingConfig
 from src.devices import World
 from src.errors import InputError
 from src.network.checkpoint import model_content
 from src.network.losses import build_criterion
 from src.network.model import LandmarkNet
+from src.network.stored import differences, read_config
 from src.training.averaging import AveragedNetwork
 from src.training.distillation import build_companion
 from src.training.loss import TrainingLoss
@@ -147,7 +148,9 @@ class Trainer:
             if self.step_count < 0 or not 0 <= self.seconds < math.inf:
                 raise ValueError(f"{self.step_count} steps in {self.seconds} seconds")
         except (AttributeError, KeyError, IndexError, RuntimeError, TypeError, ValueError) as error:
-            reason = str(error).split("\n")[0]
+            stored = read_config(ModelConfig, content.get("model"))
+            names = [name for name in vars(stored) if name != "auxiliary"]  # a model file's entries leave it out
+            reason = differences(stored, self.network.config, names) or str(error).split("\n")[-1].strip()
             raise InputError(f"the snapshot belongs to another network; give its own settings ({reason})") from None
 
     def _seed_generator(self) -> None:

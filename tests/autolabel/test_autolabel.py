@@ -277,6 +277,8 @@ def test_a_pipe_among_the_pictures_is_refused(photos: Path, tmp_path: Path) -> N
         (("--labeled_count", 3, "--rounds", -1), ("--rounds",)),
         (("--labeled_count", 3, "--channel_shift", 300), ("--channel_shift",)),
         (("--labeled_count", 3, "--dataroot", "data"), ("--dataroot", "train.py")),
+        (("--labeled_count", 3, "--data", "data"), ("--data ", "train.py")),
+        (("--labeled_count", 3, "--points", 51), ("--points 68", "found 51")),
         (("--labeled_count", 3, "--resume"), ("--resume", "train.py")),
         (("--labeled_count", 3, "--init", "absent.pth.tar"), ("absent.pth.tar",)),
     ],

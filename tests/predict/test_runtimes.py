@@ -196,6 +196,7 @@ def test_a_flipped_bit_of_a_tflite_file_is_found(tmp_path: Path) -> None:
     [
         {"model_config": "[" * 100_000},
         {"model_config": '{"input_size": 112.5}'},
+        {"model_config": '{"input_size": 2147483648}'},
         {"model_config": '{"crop": [NaN, 0.5, 0.9]}'},
         {"mean_face": "[[1e999]]"},
         {"looks": "-5"},

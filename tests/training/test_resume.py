@@ -151,6 +151,17 @@ def test_a_trainers_count_that_is_none_is_refused(name: str, value: object, copi
     assert_refused(_resume(copied), "the snapshot")
 
 
+def test_the_best_model_of_earlier_epochs_is_not_lost_from_sight(copied: Run) -> None:
+    copied.best.unlink()
+    assert_refused(_resume(copied), f"{copied.best.parent}: expected best.pth.tar of the run to resume")
+    assert [path.name for path in copied.best.parent.iterdir()] == []
+
+
+def test_another_network_is_described_in_words(copied: Run) -> None:
+    outcome = _resume(copied, "--backbone", "shufflenet_v2_x1_0", "--points", 51, "-j", 1)
+    assert_refused(outcome, "(backbone shufflenet_v2_x1_0 in place of shufflenet_v2_x0_5, points 51 in place of 68)")
+
+
 def test_a_second_run_into_the_same_folders_is_refused(prepared: Path, tmp_path: Path) -> None:
     second = Run(tmp_path, prepared)
     for folder in (second.snapshots, second.best.parent):
