@@ -28,6 +28,7 @@ _SETTINGS = {
     "figure.dpi": 110,
     "figure.constrained_layout.use": True,
     "axes.grid": True,
+    "axes.axisbelow": True,  # the grid is behind bars
     "grid.alpha": 0.3,
     "axes.spines.top": False,
     "axes.spines.right": False,
