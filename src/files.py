@@ -4,7 +4,6 @@ Files are written under a temporary name next to the target, then renamed; locks
 they end with the process that holds them. Only regular files of a sane size are read: devices and pipes have no end.
 """
 
-import codecs
 import contextlib
 import errno
 import fcntl
@@ -28,7 +27,7 @@ MOST_OF_A_PICTURE = 4_000_000  # bytes of the labels of one picture
 _LINE_TEXT = re.compile(r"\S[^\n]*")  # a line from its first visible character on; blank lines have none
 _LONGEST_LINE, _MOST_LINES = 100_000, 1_000_000
 _PART = 1_000_000  # characters of a text that is read a line at a time
-_MARK = 2  # bytes of UTF-16's byte-order mark
+_MARK = 4  # bytes that tell a text's encoding
 _JSON_BYTES = {b"[": 64, b"{": 232, b",": 40}  # of Python's objects for a list, a dictionary, one more value
 _MOST_JSON = 2_500_000_000
 _METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
@@ -194,9 +193,9 @@ def read_text(path: str | os.PathLike, *, most: int = MOST_LABELS) -> str:
 
 
 def encoding_of(head: bytes) -> str:
-    """The encoding of a text that begins so: UTF-16 if a byte-order mark says so, as Windows' tools write it, else
-    UTF-8 with or without one."""
-    return "utf-16" if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) else "utf-8-sig"
+    """The encoding of a text that begins so, as the zero bytes of its first character or a byte-order mark tell:
+    UTF-16, as Windows' tools write it, UTF-32, or else UTF-8."""
+    return json.detect_encoding(head)
 
 
 @contextlib.contextmanager

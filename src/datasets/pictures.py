@@ -173,7 +173,7 @@ def upright(image: Image.Image) -> Image.Image:
     An image that was turned before but still carries the orientation is turned again; `ImageOps.exif_transpose` removes
     it. Raises one of `DAMAGED` if the file behind the image is damaged.
     """
-    image.load()  # Pillow itself turns a TIFF while loading it
+    _load(image)  # Pillow itself turns a TIFF while loading it
     orientation = _orientation(image)
     rgb = _to_rgb(image)
     return rgb.transpose(_TURNS[orientation]) if orientation in _TURNS else rgb
@@ -195,6 +195,7 @@ def _decode(
     with open_picture(path) as image:
         width, height = image.size
         reduced = image.draft("RGB", needed((width, height)))
+        _load(image)
         rgb = _to_rgb(image)
         if not reduced:
             width, height = rgb.size  # Pillow itself turns a TIFF while decoding it
@@ -246,6 +247,14 @@ def _orientation(image: Image.Image) -> int:
     """The EXIF orientation, 1-8; 1 if it is missing or nonsense."""
     orientation = image.getexif().get(_EXIF_ORIENTATION, 1)
     return orientation if orientation in _TURNS else 1
+
+
+def _load(image: Image.Image) -> None:
+    """Decode a picture. Raises InputError for color of 12 bits stored in 16, of which Pillow keeps the upper 8."""
+    is_deep = image.mode in ("RGB", "RGBA") and any(";16" in str(tile[-1]) for tile in getattr(image, "tile", ()))
+    image.load()
+    if is_deep and max(high for _, high in image.getextrema()[:3]) <= _TWELVE_BITS // 256:
+        raise InputError("expected color that uses its 16 bits, found 12 or fewer (nearly black); save it with 8 bits")
 
 
 def _to_rgb(image: Image.Image) -> Image.Image:

@@ -18,6 +18,7 @@ from collections.abc import Callable, Sequence
 from itertools import dropwhile
 from pathlib import PurePosixPath
 from typing import NamedTuple
+from urllib.parse import parse_qs, unquote, urlsplit
 
 from src.datasets.folder import Folder
 from src.datasets.names import common_ending, is_ending, part_words, spell_out
@@ -63,6 +64,7 @@ class PictureFinder:
 
         Raises InputError for a statement that several pictures fit, and if a picture serves two different paths.
         """
+        statements = [statement._replace(path=self._decoded(statement.path)) for statement in statements]
         distinct = list(dict.fromkeys(statements))
         as_stated, by_ending, renamed = self._apply_rules(distinct)
         found = as_stated | by_ending | renamed
@@ -87,7 +89,13 @@ class PictureFinder:
 
     def is_known(self, path: str) -> bool:
         """Whether some picture has this path's file name."""
-        return _split(path)[-1] in self._by_file
+        return _split(self._decoded(path))[-1] in self._by_file
+
+    def _decoded(self, path: str) -> str:
+        """The path itself or, if no picture has its file name, what it says as a URL or with its %20 decoded."""
+        if _split(path)[-1] in self._by_file:
+            return path
+        return next((other for other in _url_paths(path) if _split(other)[-1] in self._by_file), path)
 
     def _apply_rules(self, statements: list[Statement]) -> tuple[dict[Statement, str], ...]:
         """What each of the three rules finds."""
@@ -186,6 +194,15 @@ def _split(path: str) -> tuple[str, ...]:
     """A stated path's folders and file name: a, 1.jpg of b/../a/1.jpg."""
     path = unicodedata.normalize("NFC", path).replace("\\", "/")
     return PurePosixPath(os.path.normpath(path)).parts or (path,)
+
+
+def _url_paths(path: str) -> list[str]:
+    """The paths that a URL or a quoted path may mean; Label Studio's local files are stated as ?d=a/1.jpg."""
+    try:
+        url = urlsplit(path)
+    except ValueError:
+        return []
+    return [*parse_qs(url.query).get("d", []), unquote(url.path), unquote(path)]
 
 
 def _below_root(path: str) -> str:

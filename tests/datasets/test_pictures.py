@@ -2,6 +2,8 @@
 
 import io
 import os
+import struct
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +12,7 @@ from PIL import Image
 from stand_in import centroid, gaussian_dot
 
 from src.datasets.listing import list_pictures
-from src.datasets.pictures import read_square
+from src.datasets.pictures import read_square, upright
 from src.errors import InputError
 from src.geometry import apply_affine
 
@@ -149,6 +151,24 @@ def test_of_true_sixteen_bit_pictures_only_those_nearly_black_are_taken_to_have_
         Image.fromarray(values).save(tmp_path / "gray.png")
         square, _, _ = read_square(tmp_path / "gray.png", 40)
         assert np.abs(square[..., 0] - values * (255 / white)).max() <= 1
+
+
+@pytest.mark.parametrize("bands", [3, 4])
+def test_color_of_twelve_bits_stored_in_sixteen_is_refused(bands: int, tmp_path: Path) -> None:
+    for highest in (4095, 65535):
+        values = np.full((40, 40, bands), 65535, np.uint16)  # the last one of four is opacity
+        values[..., :3] = np.linspace(0, highest, 1600).round().reshape(40, 40, 1)
+        rows = b"".join(b"\0" + row.astype(">u2").tobytes() for row in values)
+        header = struct.pack(">IIBBBBB", 40, 40, 16, {3: 2, 4: 6}[bands], 0, 0, 0)
+        chunks = ((b"IHDR", header), (b"IDAT", zlib.compress(rows)), (b"IEND", b""))
+        parts = [struct.pack(">I", len(b)) + a + b + struct.pack(">I", zlib.crc32(a + b)) for a, b in chunks]
+        (tmp_path / f"{highest}.png").write_bytes(b"\x89PNG\r\n\x1a\n" + b"".join(parts))
+    square, _, _ = read_square(tmp_path / "65535.png", 40)
+    assert square.max() == 255
+    with pytest.raises(InputError, match="found 12 or fewer"):
+        read_square(tmp_path / "4095.png", 40)
+    with Image.open(tmp_path / "4095.png") as image, pytest.raises(InputError, match="found 12 or fewer"):
+        upright(image)
 
 
 def test_gray_values_that_are_no_numbers_are_refused(tmp_path: Path) -> None:

@@ -45,6 +45,19 @@ def test_a_stated_path_is_found_by_its_end(stated: str, found: str, finder: Pict
     assert _locate(finder, stated) == [found]
 
 
+@pytest.mark.parametrize(
+    "stated", ["a/x%20y.jpg", "https://host/files/a/x%20y.jpg?key=1", "/data/local-files/?d=a/x%20y.jpg"]
+)
+def test_urls_and_quoted_paths_are_decoded(stated: str, tmp_path: Path) -> None:
+    assert _locate(_finder(tmp_path, "a/x y.jpg", "b/x y.jpg"), stated) == ["a/x y.jpg"]
+    (tmp_path / "a" / "x%20y.jpg").write_bytes((tmp_path / "a" / "x y.jpg").read_bytes())
+    assert _locate(PictureFinder(Folder(tmp_path)), "a/x%20y.jpg") == ["a/x%20y.jpg"]
+
+
+def test_a_broken_url_is_a_path(finder: PictureFinder) -> None:
+    assert _locate(finder, "http://[a/x.png") == ["[a/x.png"]
+
+
 def test_a_name_that_two_pictures_have_is_refused(finder: PictureFinder) -> None:
     with pytest.raises(InputError, match=r"a/x\.jpg and b/x\.jpg"):
         _locate(finder, "x.jpg")

@@ -24,6 +24,7 @@ from src.pose import euler_angles, fit_pose, rotation_matrix
 _TURNED = "_pts.mat"
 _OTHER_ENDINGS = (_TURNED, "_points.mat", "_bboxes.mat", "_color.mat")
 _CODE = "Code"
+_BOXES = "bounding_boxes_"  # how the names of 300-W's files of boxes begin
 _FLIPPED = "_flip"  # how the names of 300W-LP's mirrored parts end, in any case
 _SAME_POSE = 2.0  # degrees
 _REMEDY = (
@@ -74,7 +75,9 @@ def _files(folder: Folder) -> list[str]:
     return [
         name
         for name in folder.ending(".mat")
-        if not name.lower().endswith(_OTHER_ENDINGS) and _CODE not in PurePosixPath(name).parts
+        if not name.lower().endswith(_OTHER_ENDINGS)
+        and not PurePosixPath(name).name.lower().startswith(_BOXES)
+        and _CODE not in PurePosixPath(name).parts
     ]
 
 

@@ -32,7 +32,7 @@ def read(folder: Folder) -> Faces:
     points = np.array(parsed).reshape(-1, _COUNT, 2)
     parts = [PurePosixPath(name).parts for name in files]
     names = [folder.picture(str(PurePosixPath(*path[:-2], "images", path[-1]).with_suffix(""))) for path in parts]
-    subsets = {part: np.array([path[0] == part for path in parts]) for part in _PARTS}
+    subsets = {part: np.array([path[-3:-2] == (part,) for path in parts]) for part in _PARTS}
     return Faces(
         folder.root,
         np.array(names),

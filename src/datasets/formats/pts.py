@@ -21,7 +21,8 @@ ENDING = ".pts"
 MATLAB_ORIGIN = 0.5  # what a coordinate of MATLAB's exceeds ours by
 _COUNT = re.compile(r"n_points:\s*(\d{1,9})", re.IGNORECASE)
 _NO_POINTS = ("version", "n_points", "#", "//")  # what lines of the header and comments begin with
-_LABELS, _PICTURES = "labels", "images"
+_LABELS = ("labels", "annot", "annotations", "landmarks", "points", "pts")  # folders of label files, as 300-VW's annot
+_PICTURES = ("images", "frames", "image", "imgs", "img", "pictures", "")  # beside them; "": the folder that holds both
 _HEAD = 100  # bytes that hold the first header
 _TEST_FOLDERS = {("helen", "testset"), ("lfpw", "testset")}
 _TRAIN_FOLDERS = {("helen", "trainset"), ("lfpw", "trainset"), ("afw",)}
@@ -39,7 +40,10 @@ def read(folder: Folder) -> Faces:
 
 
 def write(faces: Faces, out: Path) -> None:
-    """One .pts beside each picture."""
+    """One .pts beside each picture. Raises InputError for faces of other than 68 points: 51 would be read as iVSLab's,
+    which count from 0."""
+    if faces.num_points != NUM_POINTS:
+        raise InputError(f"expected faces of {NUM_POINTS} points for pts, found {faces.num_points}; ivslab holds 51")
     write_faces(faces, out, origin=MATLAB_ORIGIN)
 
 
@@ -80,10 +84,18 @@ def write_faces(faces: Faces, out: Path, *, origin: float) -> None:
 
 
 def _picture(folder: Folder, stem: str) -> str:
-    """The picture beside the labels, or that in images/ for those in labels/, as iVSLab's set has them."""
-    if _LABELS in PurePosixPath(stem).parts[:-1] and not folder.has_picture(stem):
-        return folder.picture(swap_folder(stem, _LABELS, _PICTURES))
-    return folder.picture(stem)
+    """The picture beside the labels, or that in images/ for those in labels/, as iVSLab's set has them.
+
+    Raises InputError if several folders of such names hold one.
+    """
+    own = next((part for part in reversed(PurePosixPath(stem).parts[:-1]) if part.lower() in _LABELS), None)
+    if folder.has_picture(stem) or own is None:
+        return folder.picture(stem)
+    stems = [swap_folder(stem, own, other) for other in _PICTURES]
+    found = [folder.picture(other) for other in stems if folder.has_picture(other)]
+    if len(found) > 1:
+        raise InputError(f"{folder.root}: expected one picture for the labels of {stem}, found {' and '.join(found)}")
+    return found[0] if found else folder.picture(stems[0])
 
 
 def _parse(path: Path, *, num_points: int) -> list[np.ndarray]:

@@ -12,6 +12,7 @@ import numpy as np
 from src.datasets.faces import Faces
 from src.datasets.folder import Folder
 from src.datasets.formats.point_maps import WFLW_98, dense_faults, to_68
+from src.datasets.names import part_words
 from src.datasets.stated_paths import PictureFinder, Statement
 from src.errors import InputError
 from src.files import read_lines
@@ -41,7 +42,7 @@ def read(folder: Folder) -> Faces:
                 boxes.append(box)
                 parts.append(set())
             parts[rows[key]] |= _parts(PurePosixPath(file).stem, flags)
-    subsets = {name: np.array([name in part for part in parts]) for name in ("train", "test", *SUBSETS)}
+    subsets = {name: np.array([name in part for part in parts]) for name in ("train", "val", "test", *SUBSETS)}
     names, remarks = PictureFinder(folder).locate_all(statements)
     dense = np.array(points).reshape(-1, _COORDINATES // 2, 2)
     return Faces(
@@ -84,7 +85,7 @@ def _split(line: str, count: int) -> tuple[np.ndarray, str] | None:
 
 def _parts(stem: str, flags: np.ndarray) -> set[str]:
     """What a list's name and a face's flags say; the six subsets are parts of the test alone."""
-    words = set(stem.split("_"))
-    if "train" in words:
-        return {"train"}
+    words, parts = set(stem.split("_")), part_words(stem)
+    if parts & {"train", "val"}:
+        return parts
     return {"test", *words.intersection(SUBSETS), *np.array(SUBSETS)[flags]}

@@ -53,8 +53,8 @@ def read(folder: Folder) -> Faces:
     pictures = set(folder.pictures)
     others = [file for file in picture_of if picture_of[file] not in pictures and _is_no_label(folder.root / file)]
     files = [file for file in picture_of if file not in others]
-    shape = _stated_shape(folder)
-    files, parsed = folder.parse_each(files, lambda path: _parse(path, shape))
+    shapes = _stated_shapes(folder)
+    files, parsed = folder.parse_each(files, lambda path: _parse(path, shapes))
     found = [(file, face) for file, faces in zip(files, parsed, strict=True) for face in faces]
     marked = [(file, face) for file, face in found if face.is_marked]
     names = [picture_of[file] for file, _ in marked]
@@ -108,11 +108,11 @@ def write(faces: Faces, out: Path) -> None:
     write_text(out / "data.yaml", "".join(f"{key}: {value}\n" for key, value in yaml.items()))
 
 
-def _parse(path: Path, shape: tuple[int, int] | None) -> list[_Face]:
+def _parse(path: Path, shapes: list[tuple[int, int]]) -> list[_Face]:
     faces = []
     for _, line in read_lines(path, most=MOST_OF_A_PICTURE):
         values = np.array(line.split(), np.float64)
-        count, columns = shape or _guess_shape(len(values) - _BOX)
+        count, columns = _choose_shape(len(values) - _BOX, shapes)
         if len(values) != _BOX + count * columns:
             raise InputError(f"expected {_BOX} + {count} x {columns} columns, found {len(values)}")
         rows = values[_BOX:].reshape(count, columns)
@@ -122,20 +122,39 @@ def _parse(path: Path, shape: tuple[int, int] | None) -> list[_Face]:
 
 
 def _is_no_label(path: Path) -> bool:
-    """Whether a text begins with a word, as the lists of classes do that labeling tools put beside the labels."""
+    """Whether a text begins with a word, as the lists of classes or pictures that tools put beside the labels do."""
     with about(path):
-        first = read_text(path, most=MOST_OF_A_PICTURE).split(maxsplit=1)[:1]
-    return bool(first) and not re.match(r"[-+.\d]", first[0])
+        words = read_text(path, most=MOST_OF_A_PICTURE).split(maxsplit=1)
+    try:
+        float(words[0] if words else 0)
+    except ValueError:
+        return True
+    return False
 
 
-def _stated_shape(folder: Folder) -> tuple[int, int] | None:
+def _stated_shapes(folder: Folder) -> list[tuple[int, int]]:
+    """The different shapes that the folder's yaml files state, of the data set or of models."""
+    found = []
     for name in (*folder.ending(".yaml"), *folder.ending(".yml")):
         with about(folder.root / name):
             match = _SHAPE.search(read_text(folder.root / name))
         if match:
             count, columns = (int(group) for group in match.groups() if group)
-            return count, columns
-    return None
+            found.append((count, columns))
+    return list(dict.fromkeys(found))
+
+
+def _choose_shape(columns: int, shapes: list[tuple[int, int]]) -> tuple[int, int]:
+    """The shape of a line with this many columns of points. Raises InputError if several of the stated ones fit."""
+    if not shapes:
+        return _guess_shape(columns)
+    fitting = [shape for shape in shapes if shape[0] * shape[1] == columns]
+    if len(fitting) > 1:
+        raise InputError(
+            f"expected one kpt_shape for {columns} columns of points, found {list(fitting[0])} and {list(fitting[1])} "
+            "in the yaml files; move the others away"
+        )
+    return fitting[0] if fitting else shapes[0]
 
 
 def _guess_shape(columns: int) -> tuple[int, int]:
@@ -150,7 +169,7 @@ def _flip_indices(faces: Faces) -> list[int]:
         return FLIP_PERMUTATION.tolist()
     if faces.num_points == len(INNER_51):
         return (FLIP_PERMUTATION[list(INNER_51)] - INNER_51[0]).tolist()
-    raise InputError(f"{faces.root}: expected faces of 68 or 51 points for yolo_pose, found {faces.num_points}")
+    raise InputError(f"expected faces of 68 or 51 points for yolo_pose, found {faces.num_points}")
 
 
 def _part(file: str) -> str:

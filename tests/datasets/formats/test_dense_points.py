@@ -62,6 +62,24 @@ def test_wflw_has_its_parts_and_counts_a_face_in_two_lists_once(tmp_path: Path) 
     np.testing.assert_array_equal(faces.boxes_image, [[30, 20, 130, 110]] * 3)
 
 
+def test_a_list_for_validation_is_no_test(tmp_path: Path) -> None:
+    sample("wflw", tmp_path / "set")
+    lists = tmp_path / "set" / "WFLW_annotations"
+    (lists / "list_98pt_rect_attr_train.txt").rename(lists / "list_98pt_rect_attr_val.txt")
+    members = read_faces(Folder(tmp_path / "set"), "wflw").subsets
+    assert {name: int(mask.sum()) for name, mask in members.items() if name in ("train", "val", "test")} == {
+        "val": 1, "test": 2
+    }  # fmt: skip
+
+
+def test_lapa_knows_its_parts_inside_another_folder(tmp_path: Path) -> None:
+    sample("lapa", tmp_path / "set" / "LaPa")
+    members = read_faces(Folder(tmp_path / "set"), "lapa").subsets
+    assert {name: np.flatnonzero(mask).tolist() for name, mask in members.items()} == {
+        "train": [1], "val": [2], "test": [0]
+    }  # fmt: skip
+
+
 @pytest.mark.parametrize("change", [lambda line: line[5:], lambda line: line.replace(" 30 ", " ")])
 def test_a_line_of_another_length_is_refused(change: object, tmp_path: Path) -> None:
     sample("wflw", tmp_path / "set")

@@ -5,12 +5,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 from sample_folders import picture, pts_text, rows
+from scipy.io import savemat
 from stand_in import distinct_points
 
 from src.datasets.faces import Faces
 from src.datasets.folder import Folder
-from src.datasets.formats import read_faces
+from src.datasets.formats import detect_format, read_faces
 from src.datasets.formats.ivslab import write as write_ivslab
+from src.datasets.formats.pts import write as write_pts
 from src.errors import InputError
 
 POINTS = distinct_points(3) * 100
@@ -53,6 +55,47 @@ def test_the_trees_folders_are_the_lists(tmp_path: Path) -> None:
         "full": ["helen/testset", "ibug", "lfpw/testset"],
     }
     assert faces.subset("challenge").names.tolist() == ["ibug/a.png"]
+
+
+@pytest.mark.parametrize(
+    ("labels", "pictures"),
+    [("v/annot", "v/frames"), ("v/annot", "v"), ("landmarks", "images"), ("Labels/a", "images/a"), ("pts", "imgs")],
+)
+def test_labels_in_a_folder_of_their_own_find_their_pictures(labels: str, pictures: str, tmp_path: Path) -> None:
+    (tmp_path / labels).mkdir(parents=True)
+    (tmp_path / labels / "1.pts").write_text(pts_text(POINTS[0]))
+    assert read_faces(Folder(tmp_path), "pts").faults.tolist() == ["no such picture"]
+    picture(tmp_path / pictures / "1.jpg")
+    faces = read_faces(Folder(tmp_path), "pts")
+    assert faces.names.tolist() == [f"{pictures}/1.jpg"]
+    assert not any(faces.faults)
+    picture(tmp_path / labels / "1.png")
+    assert read_faces(Folder(tmp_path), "pts").names.tolist() == [f"{labels}/1.png"]
+
+
+def test_of_two_folders_of_pictures_none_is_chosen(tmp_path: Path) -> None:
+    (tmp_path / "annot").mkdir()
+    (tmp_path / "annot" / "1.pts").write_text(pts_text(POINTS[0]))
+    for folder in ("frames", "images"):
+        picture(tmp_path / folder / "1.jpg")
+    with pytest.raises(InputError, match=r"labels of annot/1, found images/1\.jpg and frames/1\.jpg"):
+        read_faces(Folder(tmp_path), "pts")
+
+
+def test_faces_of_51_points_are_not_written_as_300w_has_68(tmp_path: Path) -> None:
+    picture(tmp_path / "a.jpg")
+    inner = Faces(tmp_path, np.array(["a.jpg"]), POINTS[:1, 17:])
+    with pytest.raises(InputError, match="expected faces of 68 points for pts, found 51; ivslab holds 51"):
+        write_pts(inner, tmp_path)
+    with pytest.raises(InputError, match="expected faces of 68 or 51 points for ivslab, found 50"):
+        write_ivslab(Faces(tmp_path, np.array(["a.jpg"]), POINTS[:1, 18:]), tmp_path)
+    assert not (tmp_path / "a.pts").exists()
+
+
+def test_files_of_boxes_are_not_another_format(tmp_path: Path) -> None:
+    _read(tmp_path, pts_text(POINTS[0]))
+    savemat(tmp_path / "bounding_boxes_afw.mat", {"bounding_boxes": np.zeros((1, 4))})
+    assert detect_format(Folder(tmp_path)) == "pts"
 
 
 def test_negative_coordinates_are_kept(tmp_path: Path) -> None:

@@ -195,3 +195,27 @@ def test_labels_of_a_thumbnail_are_rescaled_whatever_its_rounding(
     assert "set rescale" in read_faces(Folder(tmp_path), "x_anylabeling").faults[0]
     faces = read_faces(Folder(tmp_path), "x_anylabeling", rescale=True)
     np.testing.assert_allclose(faces.points_image, face[None] * np.divide(shown, labeled))
+
+
+def _yolo(root: Path, points: np.ndarray, yamls: dict[str, str]) -> Faces:
+    picture(root / "images" / "1.jpg")
+    for name, shape in yamls.items():
+        (root / name).write_text(f"kpt_shape: {shape}\n")
+    (root / "labels").mkdir(exist_ok=True)
+    shares = " ".join(f"{x:.9f} {y:.9f} 2" for x, y in points / SIZE)
+    (root / "labels" / "1.txt").write_text(f"0 0.5 0.5 0.6 0.6 {shares}\n")
+    return read_faces(Folder(root), "yolo_pose")
+
+
+def test_of_several_shapes_of_yolo_the_fitting_one_is_taken(tmp_path: Path) -> None:
+    faces = _yolo(tmp_path, FACE, {"a_model.yaml": "[17, 3]", "data.yaml": "[68, 3]"})
+    np.testing.assert_allclose(faces.points_image, FACE[None], atol=1e-6)
+    with pytest.raises(InputError, match=r"for 204 columns of points, found \[102, 2\] and \[68, 3\]"):
+        _yolo(tmp_path, FACE, {"a_model.yaml": "[102, 2]"})
+
+
+@pytest.mark.parametrize("first", ["./images/1.jpg", "0001.jpg", "face"])
+def test_lists_beside_labels_of_yolo_are_named(first: str, tmp_path: Path) -> None:
+    (tmp_path / "labels").mkdir()
+    (tmp_path / "labels" / "train.txt").write_text(f"{first}\n")
+    assert _yolo(tmp_path, FACE, {}).left_out["other text files"] == ["labels/train.txt"]
