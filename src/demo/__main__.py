@@ -9,6 +9,7 @@ import contextlib
 from pathlib import Path
 
 import numpy as np
+from PIL import Image
 
 from src.boxes import BOX_COLUMNS, KINDS, read_boxes
 from src.command_line import Parser, progress, run_command
@@ -28,6 +29,7 @@ from src.predict.shipped import MODEL_PATH
 from src.visualization.sheet import save_picture
 
 _LONGEST_LIST = 5  # frames or pictures that a message names
+_ENOUGH = 0.8  # of the frames that a video's file tells of: with fewer it may be cut short
 _Boxes = dict[str, list[np.ndarray]]
 
 
@@ -86,18 +88,33 @@ def main() -> None:
         threads=arguments.threads,
     )
     pictures = [source for source in sources if not source.is_video]
+    videos = [source for source in sources if source.is_video]
+    for source in videos:
+        if not source.is_camera:
+            with _open(source, arguments):
+                pass  # one that cannot be read is told before the work
+    unreadable: list[InputError] = []
     with alone_in(out), open_records(out) as records:
         for source in progress(pictures, desc="drawing", unit="picture") if pictures else ():
-            _draw_picture(predictor, source.path, boxes, arguments, records)
-        for source in sources:
-            if source.is_video:
-                _follow(predictor, source, boxes, arguments, records)
+            try:
+                picture = read_picture(source.path)
+            except InputError as error:
+                unreadable.append(error)
+                continue
+            _draw_picture(predictor, source.path, picture, boxes, arguments, records)
+        if len(unreadable) == len(sources):
+            raise unreadable[0]
+        for source in videos:
+            _follow(predictor, source, boxes, arguments, records)
+    found = f"{_number(records.found, 'face')} found{' in pictures and single frames' if videos else ''}"
     without = f"; none in {_some(records.empty)}" if records.empty else ""
-    print(f"{records.found} faces found, {records.doubtful} of them doubtful (score below 0.5){without}")
+    print(f"{found}, {records.doubtful} of them doubtful (score below 0.5){without}")
     others = left_out(arguments.sources)
     if others:
         print(f"not read, for their format or their place in a subfolder: {_some(others)}")
     print(f"{out / 'faces.csv'}, faces.json: one row or entry a face; the drawings lie beside them")
+    if unreadable:
+        raise InputError(f"{len(unreadable)} of {_number(len(sources), 'source')} not drawn: {_some(unreadable)}")
 
 
 def _by_source(boxes: _Boxes, sources: list[Source]) -> _Boxes:
@@ -110,13 +127,18 @@ def _by_source(boxes: _Boxes, sources: list[Source]) -> _Boxes:
 
 
 def _draw_picture(
-    predictor: Predictor, path: Path, boxes: _Boxes | None, arguments: argparse.Namespace, records: Records
+    predictor: Predictor,
+    path: Path,
+    picture: Image.Image,
+    boxes: _Boxes | None,
+    arguments: argparse.Namespace,
+    records: Records,
 ) -> None:
-    picture = read_picture(path)
     given = None if boxes is None else boxes.get(path.name, [])  # no row is no face
     with about(path):
         faces = predictor.faces(picture, given, crops=arguments.crops, tiles=arguments.tiles or None)
-    save_picture(draw_faces(picture, faces), arguments.out / f"{path.name}.png")
+    names = [f"face {number}" for number in range(len(faces))] if len(faces) > 1 else ()  # as in the tables
+    save_picture(draw_faces(picture, faces, names=names), arguments.out / f"{path.name}.png")
     records.add(path.name, faces)
 
 
@@ -149,8 +171,9 @@ def _follow(
                 append(draw_faces(picture, faces, names=[f"face {number}" for number in numbers], note=note))
                 records.add(file_names[count] if file_names else source.name, faces, frame=count, numbers=numbers)
                 count += 1
+    missing = f"; the file tells of {video.count} and may be cut short" if count < _ENOUGH * video.count else ""
     cuts = f", cuts at frames {_some(tracker.cuts)}" if tracker.cuts else ""
-    print(f"{source.name}: {len(lost)} faces in {count} frames{cuts}")
+    print(f"{source.name}: {_number(len(lost), 'face')} in {_number(count, 'frame')}{missing}{cuts}")
     for number, missed in lost.items():
         if missed:
             print(f"face {number}: lost in {len(missed)} of {count} frames ({_some(missed)})")
@@ -166,6 +189,10 @@ def _drawn(source: Source, out: Path) -> Path:
     """Where the drawn video goes: GIFs and folders of frames need no video library, neither to read nor to write."""
     needs_library = source.is_camera or (source.path.is_file() and not is_animated(source.path))
     return out / f"{source.name}{'.mp4' if needs_library else '.gif'}"
+
+
+def _number(count: int, noun: str) -> str:
+    return f"{count} {noun}{'' if count == 1 else 's'}"
 
 
 def _some(values: list) -> str:

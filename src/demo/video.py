@@ -38,7 +38,7 @@ MAX_ANIMATED_PIXELS = 250_000_000  # of all its frames together
 
 @dataclass(frozen=True)
 class Video:
-    """frames: upright RGB pictures of one size, to be read once. count: how many, 0 where the file does not say."""
+    """frames: upright RGB pictures of one size, to be read once. count: about how many, 0 if the file does not say."""
 
     frames: Iterator[Image.Image]
     seconds: float  # between two frames
@@ -139,7 +139,8 @@ def _open_container(path: Path) -> Iterator[Video]:
             )
         frames = (_upright(frame) for frame in container.decode(stream))
         rate = stream.average_rate or Fraction(25)
-        yield Video(_readable(frames, path, (av.FFmpegError,)), float(1 / rate), stream.frames)
+        count = stream.frames or round((container.duration or 0) / av.time_base * rate)
+        yield Video(_readable(frames, path, (av.FFmpegError,)), float(1 / rate), count)
 
 
 def _upright(frame: object) -> Image.Image:

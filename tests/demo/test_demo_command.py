@@ -89,7 +89,7 @@ def test_pictures_without_a_row_of_boxes_have_no_face(tmp_path: Path) -> None:
         rectangle_picture((400, 240), FACE, OTHER).save(folder / name)
     boxes = _boxes(tmp_path / "boxes.csv", ("b.png", *OTHER))
     outcome = _demo(folder, out, "--boxes", boxes)
-    assert "1 faces found" in outcome.out
+    assert "1 face found" in outcome.out
     assert "none in a.png" in outcome.out
     np.testing.assert_allclose(_points(_rows(out)[0]), rectangle_points(OTHER), atol=0.5)
 
@@ -116,7 +116,7 @@ def test_a_folder_may_hold_videos_and_what_is_not_read_is_told(tmp_path: Path) -
     assert_refused(outcome, "broken.mp4")
     (folder / "broken.mp4").unlink()
     outcome = run("src/demo/__main__.py", folder, folder / "one.png", "--out", tmp_path / "out")
-    assert "1 faces found" in outcome.out  # the same file, named twice
+    assert "1 face found" in outcome.out  # the same file, named twice
     assert f"subfolder: {folder}/inside/two.png, {folder}/telephone.heic" in outcome.out
     assert_refused(_demo(folder / "telephone.heic", tmp_path / "out"), "convert it")
 
@@ -128,7 +128,7 @@ def test_a_video_is_followed_and_a_lost_face_is_told(tmp_path: Path, raw: bool) 
     outcome = _demo(film, tmp_path / "out", "--boxes", boxes, *["--raw"] * raw)
     assert outcome.code == 0, outcome
     assert "face 0: lost in 2 of 8 frames (4, 5)" in outcome.out
-    assert "film.gif: 1 faces in 8 frames" in outcome.out
+    assert "film.gif: 1 face in 8 frames" in outcome.out
     rows = _rows(tmp_path / "out")
     assert [int(row["frame"]) for row in rows] == [0, 1, 2, 3, 6, 7]
     np.testing.assert_allclose(_points(rows[-1]), rectangle_points((40, 60, 100, 120)), atol=0.5 if raw else 3)
@@ -181,6 +181,39 @@ def test_wrong_boxes_are_refused_and_leave_no_table(tmp_path: Path, table: str, 
     outcome = _demo(tmp_path / "face.png", tmp_path / "out", "--boxes", tmp_path / "boxes.csv")
     assert_refused(outcome, words)
     assert not (tmp_path / "out").exists() or list((tmp_path / "out").iterdir()) == []
+
+
+def test_a_video_cut_short_is_told(tmp_path: Path) -> None:
+    av = pytest.importorskip("av")
+    with av.open(str(tmp_path / "whole.mkv"), "w") as container:
+        stream = container.add_stream("mpeg4", rate=10)
+        stream.width, stream.height, stream.pix_fmt = 160, 120, "yuv420p"
+        for i in range(20):
+            noise = Image.effect_noise((160, 120), 40 + i).point(lambda value: value // 3).convert("RGB")
+            container.mux(stream.encode(av.VideoFrame.from_image(noise)))
+        container.mux(stream.encode())
+    content = (tmp_path / "whole.mkv").read_bytes()
+    (tmp_path / "cut.mkv").write_bytes(content[: len(content) // 2])
+    assert "may be cut short" not in _demo(tmp_path / "whole.mkv", tmp_path / "out").out
+    assert "; the file tells of 20 and may be cut short" in _demo(tmp_path / "cut.mkv", tmp_path / "out").out
+
+
+def test_a_broken_picture_does_not_stop_the_others(tmp_path: Path) -> None:
+    folder, out = tmp_path / "pictures", tmp_path / "out"
+    folder.mkdir()
+    rectangle_picture((200, 200), FACE).save(folder / "one.png")
+    rectangle_picture((400, 240), FACE, OTHER).save(folder / "two.png")
+    whole = (folder / "one.png").read_bytes()
+    (folder / "a.png").write_bytes(whole[: len(whole) // 2])
+    outcome = _demo(folder, out)
+    assert outcome.code == 2
+    assert "3 faces found" in outcome.out
+    assert f"error: 1 of 3 sources not drawn: {folder / 'a.png'}: " in outcome.err
+    assert [row["picture"] for row in _rows(out)] == ["one.png", "two.png", "two.png"]
+    for name in ("one.png", "two.png"):
+        (folder / name).write_bytes(whole[:60])
+    assert_refused(_demo(folder, tmp_path / "other"), "a.png")
+    assert not (tmp_path / "other" / "faces.csv").exists()
 
 
 def test_wrong_sources_and_flags_are_refused(tmp_path: Path) -> None:

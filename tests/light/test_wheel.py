@@ -103,7 +103,7 @@ def test_it_finds_the_points_of_the_predictor(installed: Installed, tmp_path: Pa
 def test_its_command_draws_and_tells(installed: Installed, tmp_path: Path) -> None:
     Image.open(SHEET).convert("RGB").crop((0, 0, 256, 256)).save(tmp_path / "face.png")
     output = _run([installed.command, "face.png", "--crops", "--out", "drawn"], tmp_path)
-    assert "1 faces found" in output
+    assert "1 face found" in output
     (entry,) = json.loads((tmp_path / "drawn/faces.json").read_text())
     assert np.shape(entry["faces"][0]["points"]) == (68, 2)
     assert (tmp_path / "drawn/face.png.png").is_file()
