@@ -119,8 +119,11 @@ class PictureFinder:
         return next((name for name in map(os.path.normpath, (beside_file, stated)) if name in self._exact), None)
 
     def _best_match(self, statement: Statement, fits: Callable[..., bool], label_stems: set[str]) -> str | None:
-        """The fitting picture with most folders in common with the stated path; among equals the one whose folders
-        name the statement's part. Raises InputError if two are equal in this, too."""
+        """The fitting picture with most folders in common with the stated path.
+
+        Among equals, it is the one whose folders name the statement's part, then the one whose folders are called like
+        its label file's: images/a/1.jpg for json/a/1.json. Raises InputError if two are equal in this, too.
+        """
         stated = _split(statement.path)
         ranks = {}
         for name in self._by_file.get(stated[-1], []):
@@ -128,7 +131,12 @@ class PictureFinder:
             named_parts = part_words(os.path.dirname(name)) | label_stems.intersection(picture[:-1])
             is_other = _is_of_another_part(statement, named_parts) or _is_numbered_otherwise(statement, picture)
             if not is_other and fits(stated, picture):
-                ranks[name] = (common_ending(stated, picture), bool(named_parts))
+                own_folder = PurePosixPath(statement.file).parts[:-1]
+                ranks[name] = (
+                    common_ending(stated, picture),
+                    bool(named_parts),
+                    common_ending(own_folder, picture[:-1]),
+                )
         highest = max(ranks.values(), default=None)
         best = [name for name, rank in ranks.items() if rank == highest]
         if len(best) > 1:

@@ -58,6 +58,14 @@ def test_a_broken_url_is_a_path(finder: PictureFinder) -> None:
     assert _locate(finder, "http://[a/x.png") == ["[a/x.png"]
 
 
+def test_of_two_pictures_the_one_in_a_folder_called_like_the_files_is_meant(tmp_path: Path) -> None:
+    finder = _finder(tmp_path, "images/a/1.jpg", "images/b/1.jpg")
+    for folder in "ab":
+        assert _locate(finder, "1.jpg", file=f"json/{folder}/1.json") == [f"images/{folder}/1.jpg"]
+    with pytest.raises(InputError, match=r"found images/a/1\.jpg and images/b/1\.jpg"):
+        _locate(finder, "1.jpg", file="json/c/1.json")
+
+
 def test_a_name_that_two_pictures_have_is_refused(finder: PictureFinder) -> None:
     with pytest.raises(InputError, match=r"a/x\.jpg and b/x\.jpg"):
         _locate(finder, "x.jpg")

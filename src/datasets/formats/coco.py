@@ -225,12 +225,16 @@ def _face(annotation: dict, images: dict, categories: dict) -> tuple[_Face | Non
 
 
 def _categories(stated: object) -> dict[str, tuple[str, tuple[str, ...]]]:
-    """Each category's name and the names of its points, by its id."""
+    """Each category's name and the names of its points, by its id. Raises InputError for an id of two categories."""
     found = {}
     for category in stated if isinstance(stated, list) else ():
         names = category.get("keypoints") or ()
         names = names.values() if isinstance(names, dict) else names
-        found[_id(category.get("id"))] = str(category.get("name", "")), tuple(map(str, names))
+        stated = str(category.get("name", "")), tuple(map(str, names))
+        if found.setdefault(_id(category.get("id")), stated) != stated:
+            raise InputError(
+                f"expected an id for each category, found {category.get('id')!r} for two; number them anew"
+            )
     return found
 
 

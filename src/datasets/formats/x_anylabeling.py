@@ -28,6 +28,8 @@ from src.markup import INNER_51, NUM_POINTS
 _VERSION = "2.3.1"
 _LABEL = "face"
 BY_STEM = True
+# The numbers besides 0 that points may begin with, by their count; 51 may have their numbers among the 68.
+_OTHER_FIRSTS = {NUM_POINTS: (1,), len(INNER_51): (1, INNER_51[0], INNER_51[0] + 1)}
 
 
 def detect(folder: Folder) -> bool:
@@ -35,13 +37,13 @@ def detect(folder: Folder) -> bool:
 
 
 def read(folder: Folder) -> Faces:
-    """Every face whose points are numbered from 0 without a gap, or from 1 to 68 or 51; its box is its rectangle, if it
-    has one."""
+    """Every face whose points are numbered from 0 without a gap, or as `_OTHER_FIRSTS` says; its box is its rectangle,
+    if it has one."""
     files, others = read_kind(folder, SHAPES, _parse, each=True)
     pictures, remarks = _find_pictures(folder, files)
-    from_one = [pictures[file] for file, content in files.items() if content.is_from_one]
-    if from_one:
-        remarks = (*remarks, f"points of {len(from_one)} pictures are numbered from 1 ({spell_out(from_one)})")
+    for first in sorted({first for content in files.values() for first in content.firsts} - {0}):
+        names = [pictures[file] for file, content in files.items() if first in content.firsts]
+        remarks = (*remarks, f"points of {len(names)} pictures are numbered from {first} ({spell_out(names)})")
     rows = [(file, *face) for file, content in files.items() for face in content.faces]
     names = [pictures[file] for file, _, _ in rows]
     sizes = np.array([files[file].size for file, _, _ in rows]).reshape(-1, 2)
@@ -87,13 +89,13 @@ def write(faces: Faces, out: Path) -> None:
 
 
 class _Content(NamedTuple):
-    """Of one file: points (K, 2) and box (4) of each face, the picture's stated path and size (2), whether points are
-    numbered from 1, and whether a group of points has no numbers."""
+    """Of one file: points (K, 2) and box (4) of each face, the picture's stated path and size (2), the first numbers of
+    its faces' points, and whether a group of points has no numbers."""
 
     faces: list[tuple[np.ndarray, np.ndarray]]
     path: str
     size: np.ndarray
-    is_from_one: bool
+    firsts: set[int]
     has_unnumbered: bool
 
 
@@ -160,7 +162,7 @@ def _parse(content: dict) -> _Content:
         [(face, _box_of(face, rectangles[group])) for group, (face, _) in numbered.items()],
         stated_path(content.get("imagePath") or ""),
         _stated_size(content),
-        is_from_one=any(first == 1 for _, first in numbered.values()),
+        firsts={first for _, first in numbered.values()},
         has_unnumbered=len(numbered) < len(points),
     )
 
@@ -181,7 +183,7 @@ def _number(group: object, shapes: list[tuple[str, np.ndarray]]) -> tuple[np.nda
         if number in face:
             raise InputError(f"expected each point of group {group} once, found {number} again; group each face")
         face[number] = point
-    first = int(min(face) == 1 and len(face) in (NUM_POINTS, len(INNER_51)))
+    first = min(face) if min(face) in _OTHER_FIRSTS.get(len(face), ()) else 0
     if sorted(face) != list(range(first, first + len(face))):
         raise InputError(f"expected points 0 to {max(face)} of group {group}, found {len(face)} of them")
     return np.array([face[number] for number in sorted(face)]), first

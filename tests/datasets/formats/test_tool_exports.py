@@ -109,6 +109,14 @@ def test_ids_of_images_may_be_numbers_or_text(tmp_path: Path) -> None:
     np.testing.assert_allclose(faces.points_image, FACE[None])
 
 
+def test_an_id_of_two_categories_is_refused(tmp_path: Path) -> None:
+    names = [str(i) for i in range(68)]
+    faces = _coco(tmp_path, [_annotation()], categories=[_category(names), _category(names)])
+    np.testing.assert_allclose(faces.points_image, FACE[None])
+    with pytest.raises(InputError, match="expected an id for each category, found 1 for two"):
+        _coco(tmp_path, [_annotation()], categories=[_category(names), _category(names[::-1])])
+
+
 def test_a_picture_under_two_ids_is_said(tmp_path: Path) -> None:
     images = [{"id": number, "file_name": "1.jpg"} for number in (1, 2)]
     faces = _coco(tmp_path, [_annotation(), _annotation(FACE - (40, 0), image=2)], images=images)
@@ -138,6 +146,18 @@ def test_points_of_labelme_are_numbered_from_0_or_1(name: str, first: int, tmp_p
     assert ("points of 1 pictures are numbered from 1 (1.jpg)" in faces.remarks) == (first == 1)
     with pytest.raises(InputError, match=r"expected points 0 to \d+ of group None, found 67 of them"):
         _label(tmp_path, {"1": _points(FACE[1:], labels[1:])})
+
+
+@pytest.mark.parametrize(("first", "is_known"), [(0, True), (1, True), (17, True), (18, True), (2, False)])
+def test_51_points_may_have_their_numbers_among_the_68(first: int, is_known: bool, tmp_path: Path) -> None:
+    shapes = _points(FACE[17:], [str(first + i) for i in range(51)])
+    if not is_known:
+        with pytest.raises(InputError, match="expected points 0 to 52 of group None, found 51 of them"):
+            _label(tmp_path, {"1": shapes})
+        return
+    faces = _label(tmp_path, {"1": shapes})
+    np.testing.assert_allclose(faces.points_image, FACE[None, 17:])
+    assert faces.remarks == ((f"points of 1 pictures are numbered from {first} (1.jpg)",) if first else ())
 
 
 def test_groups_of_points_without_numbers_are_named(tmp_path: Path) -> None:
