@@ -1,5 +1,6 @@
 """The detector's file: a TFLite or an ONNX form of BlazeFace's back-camera network; `make detector` fetches it."""
 
+import threading
 from pathlib import Path
 
 import numpy as np
@@ -32,11 +33,13 @@ def _tflite_network(path: Path, threads: int) -> Network:
     source = interpreter.get_input_details()[0]
     outputs = {tuple(map(int, output["shape"])): output["index"] for output in interpreter.get_output_details()}
     _check_shapes(path, tuple(map(int, source["shape"])), outputs)
+    lock = threading.Lock()  # an interpreter has a single input and output buffer
 
     def run(image: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        interpreter.set_tensor(source["index"], image[None])
-        interpreter.invoke()
-        return interpreter.get_tensor(outputs[_RAW])[0], interpreter.get_tensor(outputs[_LOGITS])[0, :, 0]
+        with lock:
+            interpreter.set_tensor(source["index"], image[None])
+            interpreter.invoke()
+            return interpreter.get_tensor(outputs[_RAW])[0], interpreter.get_tensor(outputs[_LOGITS])[0, :, 0]
 
     return run
 

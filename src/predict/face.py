@@ -1,6 +1,6 @@
 """One found face: points, score, box, head pose and eyes, which can be drawn and turned into a plain dictionary."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 from PIL import Image
@@ -17,7 +17,7 @@ UPSIDE_DOWN_ABOVE = 120.0  # degrees of in-plane rotation
 NOTHING_BELOW = 0.1  # score: below it, a detection is taken to be no face
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Face:
     """A face in a picture. All coordinates are pixels of the picture (`src.geometry`: centers at .5).
 
@@ -32,7 +32,12 @@ class Face:
     box: np.ndarray
     pose: np.ndarray
     eyes: np.ndarray
-    picture: Image.Image = field(repr=False)
+    picture: Image.Image
+
+    def __repr__(self) -> str:
+        box = ", ".join(f"{value:.0f}" for value in self.box)
+        pitch, yaw, roll = self.pose
+        return f"Face(score={self.score:.2f}, box=({box}), pitch={pitch:.0f}, yaw={yaw:.0f}, roll={roll:.0f})"
 
     @property
     def is_doubtful(self) -> bool:

@@ -1,10 +1,10 @@
-"""Pictures of any kind (files, bytes, PIL images, arrays, tensors), read as upright RGB images."""
+"""Pictures of any kind (paths, bytes, open files, PIL images, arrays, tensors), read as upright RGB images."""
 
 import io
 import sys
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, Union
+from typing import TYPE_CHECKING, BinaryIO, Literal, Union
 
 import numpy as np
 from PIL import Image
@@ -17,28 +17,33 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 Encoded = bytes | bytearray | memoryview
-Picture = Union[str, Path, Encoded, Image.Image, np.ndarray, "Tensor"]
+Picture = Union[str, Path, Encoded, BinaryIO, Image.Image, np.ndarray, "Tensor"]
 Channels = Literal["RGB", "BGR"]
-_SHAPES = "expected an array (H, W), (H, W, 1), (H, W, 3) or (H, W, 4) of uint8"
+_SHAPES = "expected an array (H, W), (H, W, 1), (H, W, 3) or (H, W, 4) of uint8, or of floats in [0, 1]"
 
 
 def is_one_picture(pictures: object) -> bool:
     """Whether this is one picture (or not iterable at all); an array or tensor with four axes is a list of pictures."""
     is_whole = isinstance(pictures, str | Path | Encoded | Image.Image) or not isinstance(pictures, Iterable)
-    return is_whole or getattr(pictures, "ndim", 4) <= 3
+    return is_whole or hasattr(pictures, "read") or getattr(pictures, "ndim", 4) <= 3
 
 
 def read_picture(picture: Picture, *, channels: Channels = "RGB") -> Image.Image:
     """An RGB picture as viewers show it (EXIF rotation applied, transparency over black, 16 bits scaled to 8).
 
-    picture: a path; the bytes of a picture file; a PIL image; an array (H, W) or (H, W, 1) gray, (H, W, 3) or, with
-    alpha, (H, W, 4) uint8; or a tensor (1, 3 or 4, H, W), uint8 or float in [0, 1]. channels: the order in arrays and
-    tensors; OpenCV's is "BGR". Raises InputError for anything else, and for a picture that cannot be decoded.
+    picture: a path; the bytes of a picture file, or one that is open for reading them; a PIL image; an array (H, W) or
+    (H, W, 1) gray, (H, W, 3) or, with alpha, (H, W, 4); or a tensor (1, 3 or 4, H, W). Arrays and tensors are uint8, or
+    float in [0, 1]. channels: their order in arrays and tensors; OpenCV's is "BGR". Raises InputError for anything
+    else, and for a picture that cannot be decoded.
     """
     if channels not in ("RGB", "BGR"):
         raise InputError(f"expected channels RGB or BGR, found {channels!r}")
+    if isinstance(picture, str) and "://" in picture:
+        raise InputError(f"expected a picture's path, found the address {picture}; download it first")
     if isinstance(picture, str | Path):
         return _read_file(Path(picture))
+    if hasattr(picture, "read") and isinstance(picture := picture.read(), str):
+        raise InputError("expected a file opened in binary mode, found one of text")
     if isinstance(picture, Encoded):
         with open_picture(io.BytesIO(picture)) as image:
             return upright(image)
@@ -79,14 +84,22 @@ def _array_of(picture: "Tensor") -> np.ndarray:
     if picture.ndim != 3 or picture.shape[0] not in (1, 3, 4):
         raise InputError(f"expected a tensor (3, H, W), found the shape {tuple(picture.shape)}")
     if picture.is_floating_point():
-        if not 0 <= picture.min() <= picture.max() <= 1:  # also false for NaN
-            raise InputError(f"expected a float tensor in [0, 1], found {picture.min():g} to {picture.max():g}")
+        _check_shares(picture)
         picture = (255 * picture).round().byte()
     return picture.detach().cpu().permute(1, 2, 0).numpy()
 
 
+def _check_shares(picture: "np.ndarray | Tensor") -> None:
+    low, high = float(picture.min()), float(picture.max())
+    if not 0 <= low <= high <= 1:  # also false for NaN
+        raise InputError(f"expected a picture of floats in [0, 1], found {low:g} to {high:g}")
+
+
 def _from_array(picture: np.ndarray, channels: Channels) -> Image.Image:
     picture = picture[..., 0] if picture.shape[2:] == (1,) else picture
+    if picture.dtype.kind == "f" and picture.size:
+        _check_shares(picture)
+        picture = np.rint(255 * picture).astype(np.uint8)
     is_gray = picture.ndim == 2
     if (not is_gray and (picture.ndim != 3 or picture.shape[2] not in (3, 4))) or picture.dtype != np.uint8:
         raise InputError(f"{_SHAPES}, found {picture.shape} of {picture.dtype}")

@@ -1,5 +1,9 @@
 """The detector's decoding, suppression, tilt and tiles on a stand-in network, and its file where there is one."""
 
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -7,6 +11,7 @@ from rectangle_face import RectangleDetector, RectangleFinder, rectangle_picture
 
 from src.boxes import box_of_points
 from src.errors import InputError
+from src.predict import detector_file
 from src.predict import predictor as predict
 from src.predict.detector import BlazeFace, Detections, detect_upside_down, non_maximum_suppression
 from src.predict.detector_file import DETECTOR_PATH, open_detector
@@ -142,6 +147,34 @@ def test_wrong_detector_files_are_refused(tmp_path: object) -> None:
     (tmp_path / "face.tflite").write_bytes(b"1")
     with pytest.raises(InputError, match=r"face\.tflite"):
         open_detector(tmp_path / "face.tflite")
+
+
+def test_threads_take_turns_at_the_interpreter(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Interpreter:
+        """Answers with what was set last, after a while."""
+
+        def get_input_details(self) -> list[dict]:
+            return [{"index": 0, "shape": (1, 256, 256, 3)}]
+
+        def get_output_details(self) -> list[dict]:
+            return [{"index": 1, "shape": (1, 896, 16)}, {"index": 2, "shape": (1, 896, 1)}]
+
+        def set_tensor(self, index: int, value: np.ndarray) -> None:
+            self.value = value.mean()
+
+        def invoke(self) -> None:
+            time.sleep(0.01)
+
+        def get_tensor(self, index: int) -> np.ndarray:
+            return np.full((1, 896, 16 if index == 1 else 1), self.value)
+
+    (tmp_path / "face.tflite").write_bytes(b"1")
+    monkeypatch.setattr(detector_file, "open_tflite", lambda path, **options: Interpreter())
+    network = open_detector(tmp_path / "face.tflite").network
+    images = [np.full((256, 256, 3), value, np.float32) for value in range(8)]
+    with ThreadPoolExecutor(8) as pool:
+        answers = [raw.mean() for raw, _ in pool.map(network, images)]
+    assert answers == list(range(8))
 
 
 @pytest.mark.parametrize("roll", [0, 50, -120])

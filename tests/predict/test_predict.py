@@ -119,6 +119,7 @@ def test_a_face_tells_all_about_itself(exact: Predictor) -> None:
     np.testing.assert_allclose(other.points, rectangle_points(OTHER), atol=0.5)
     np.testing.assert_array_equal(face.box, FACE)
     assert np.abs(face.pose).max() < 5
+    assert repr(face).startswith(f"Face(score={face.score:.2f}, box=({', '.join(map(str, FACE))}), pitch=")
     told = json.loads(json.dumps(face.to_dict()))
     assert told["doubtful"] is False
     assert np.array(told["points"]).shape == (68, 2)
@@ -224,7 +225,7 @@ def test_a_second_look_forgives_a_box_that_is_half_as_large(exact: Predictor) ->
     [
         (np.zeros((20, 20, 2), np.uint8), r"\(H, W, 3\)"),
         (b"no picture", "not a picture in a known format"),
-        (np.zeros((20, 20, 3), np.float32), "uint8"),
+        (np.zeros((20, 20, 3), np.int32), "uint8"),
         (np.zeros((0, 20, 3), np.uint8), r"\(H, W, 3\)"),
         (torch.zeros(20, 20, 3), r"\(3, H, W\)"),
         (torch.full((3, 20, 20), 255.0), r"\[0, 1\]"),

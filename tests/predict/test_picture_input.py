@@ -1,0 +1,47 @@
+"""Pictures in memory and in open files: floats, addresses, text."""
+
+import io
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from src.errors import InputError
+from src.predict.picture_input import is_one_picture, read_picture
+
+PIXELS = np.random.default_rng(0).integers(0, 256, (20, 30, 3), np.uint8)
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
+def test_floats_are_shares(dtype: type) -> None:
+    np.testing.assert_array_equal(np.asarray(read_picture((PIXELS / 255).astype(dtype))), PIXELS)
+    gray = np.asarray(read_picture((PIXELS[..., 0] / 255).astype(dtype)))
+    np.testing.assert_array_equal(gray, PIXELS[..., [0, 0, 0]])
+
+
+@pytest.mark.parametrize("picture", [PIXELS.astype(float), PIXELS / 255 - 0.1, np.full((9, 9), np.nan)])
+def test_other_floats_are_refused(picture: np.ndarray) -> None:
+    with pytest.raises(InputError, match=r"floats in \[0, 1\], found"):
+        read_picture(picture)
+
+
+def test_views_of_arrays_are_what_they_show() -> None:
+    for view in (PIXELS[::-1, ::2], PIXELS[..., ::-1], np.asfortranarray(PIXELS)):
+        np.testing.assert_array_equal(np.asarray(read_picture(view)), view)
+
+
+def test_an_open_file_is_one_picture(tmp_path: Path) -> None:
+    path = tmp_path / "picture.png"
+    Image.fromarray(PIXELS).save(path)
+    with open(path, "rb") as on_disk:
+        for file in (on_disk, io.BytesIO(path.read_bytes())):
+            assert is_one_picture(file)
+            np.testing.assert_array_equal(np.asarray(read_picture(file)), PIXELS)
+    with open(path, encoding="latin-1") as file, pytest.raises(InputError, match="binary mode"):
+        read_picture(file)
+
+
+def test_an_address_is_not_taken_for_a_path() -> None:
+    with pytest.raises(InputError, match=r"found the address https://example\.org/a\.jpg; download it first"):
+        read_picture("https://example.org/a.jpg")
