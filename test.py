@@ -86,6 +86,9 @@ def main() -> None:
     model, description, most_looks = open_described(arguments)
     print(f"{arguments.model_path}: {description}")
     true_points = read_truth(arguments.annotations, arguments.test_dataroot, arguments.frame)
+    if true_points is not None and arguments.normalize != "image":  # lengths that cannot divide, before the work
+        points_image = np.stack(list(true_points.values()))
+        normalized_errors(points_image, points_image, np.ones((len(points_image), 2)), by=arguments.normalize)
     looks = 1 if arguments.flip else arguments.looks or most_looks
     with alone_in(arguments.out_dir):
         predict(model, arguments, looks=looks, true_points=true_points)

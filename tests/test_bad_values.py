@@ -3,10 +3,13 @@
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
-from command_lines import training
+from command_lines import prediction, training
 from commands import assert_refused, run
 from conftest import Run
+
+from src.datasets.challenge import write_annotations
 
 
 @pytest.mark.parametrize(
@@ -46,3 +49,14 @@ def test_files_that_would_replace_each_other_stop_training(
 )
 def test_a_number_out_of_its_range_is_named(command: tuple, flags: tuple) -> None:
     assert_refused(run(*command, *flags), flags[0], f"found {flags[-1]}")
+
+
+@pytest.mark.parametrize(("by", "words"), [("interocular", "corners coincide"), ("box", "points that span a box")])
+def test_lengths_that_cannot_divide_errors_stop_before_the_work(
+    by: str, words: str, trained: Run, challenge: Path, tmp_path: Path
+) -> None:
+    names = [path.name for path in sorted((challenge / "aflw_test").iterdir())]
+    write_annotations(tmp_path, names, np.full((len(names), 68, 2), 40.0))
+    flags = ("--annotations", tmp_path / "annot.pkl", "--normalize", by)
+    assert_refused(run(*prediction(trained.best, challenge / "aflw_test", tmp_path / "out"), *flags), words)
+    assert not (tmp_path / "out").exists()

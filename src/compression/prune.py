@@ -7,6 +7,7 @@ within the limit, an ordinary model file. To continue from it, give it as --mode
 """
 
 import argparse
+import copy
 import csv
 import io
 import tempfile
@@ -28,6 +29,7 @@ from src.evaluation.evaluate import evaluate
 from src.files import atomic_path, check_target, write_text
 from src.metrics import nme
 from src.network import checkpoint
+from src.network.channels import channel_groups
 from src.network.conventions import print_left_out
 from src.network.losses import build_criterion
 from src.network.model import LandmarkNet
@@ -142,6 +144,9 @@ def main() -> None:
         augmentation=AugmentationConfig.named(arguments.augmentation),
     )
     build_companion(model, config, build_criterion(config.criterion, model.head.criteria))  # refused before the work
+    narrow = copy.deepcopy(model)
+    alike = [torch.ones(group.width) for group in channel_groups(narrow)]
+    remove_channels(narrow, alike, megabytes=arguments.target_mb)  # a size out of reach, as well
     size = {"target_mb": arguments.target_mb, "rounds": arguments.rounds}
     done: list[Round] = []
     for row, smaller in prune(model, training, validation, config=config, **size):

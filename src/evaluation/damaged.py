@@ -11,10 +11,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 from PIL import Image, ImageDraw, ImageFilter
-from scipy.spatial import ConvexHull
+from scipy.spatial import ConvexHull, QhullError
 
 from src.command_line import Parser, progress, run_command
 from src.datasets.challenge import read_annotations
+from src.errors import InputError, about
 from src.metrics import FAILURE, bootstrap_interval, failure_rate, nme, point_errors
 from src.predict import Predictor
 from src.predict.picture_input import read_picture
@@ -43,7 +44,11 @@ def rectangle_mask(picture: Image.Image, points: np.ndarray, _: np.random.Genera
 def medical_mask(picture: Image.Image, points: np.ndarray, _: np.random.Generator) -> tuple[Image.Image, np.ndarray]:
     """The convex hull of the jaw and the bridge of the nose."""
     outline = points[[*range(1, 16), 28, 29]]
-    ImageDraw.Draw(picture).polygon([tuple(outline[i]) for i in ConvexHull(outline).vertices], fill=_CLOTH)
+    try:
+        corners = ConvexHull(outline).vertices
+    except QhullError:  # its own message has many lines
+        raise InputError("expected jaw points that span an area, found them on one line") from None
+    ImageDraw.Draw(picture).polygon([tuple(outline[i]) for i in corners], fill=_CLOTH)
     return picture, points
 
 
@@ -163,7 +168,9 @@ def _damaged(
     for name, points in zip(names, points_image, strict=True):
         picture = read_picture(folder / name)
         size = (picture.height, picture.width)
-        yield *KINDS[kind](picture, points, np.random.default_rng([_SEED, sum(map(ord, name))])), size
+        with about(folder / name):
+            damaged = KINDS[kind](picture, points, np.random.default_rng([_SEED, sum(map(ord, name))]))
+        yield *damaged, size
 
 
 def parse_arguments() -> argparse.Namespace:

@@ -25,11 +25,12 @@ def describe_errors(errors: np.ndarray, yaw: np.ndarray) -> str:
     low, high = bootstrap_interval(errors)
     regions = ", ".join(f"{name} {value:.2f}" for name, value in nme_by_region(errors).items())
     bins = ", ".join(f"{name} {value:.2f} (n={count})" for name, (value, count) in nme_by_yaw(errors, yaw).items())
+    mean = mean_of_bins(errors, yaw)
     failures = 100 * failure_rate(errors, FAILURE)
     return (
         f"NME {nme(errors):.3f} % of {len(errors)} faces (95 % interval {low:.3f}-{high:.3f})\n"
         f"  by region: {regions}\n"
-        f"  by |yaw|:  {bins}; mean of the bins {mean_of_bins(errors, yaw):.2f}\n"
+        f"  by |yaw|:  {bins}{'' if np.isnan(mean) else f'; mean of the bins {mean:.2f}'}\n"
         f"  failures above {FAILURE:g} %: {failures:.1f} %, AUC {auc(errors, FAILURE):.3f}"
     )
 

@@ -15,8 +15,10 @@ import hashlib
 import importlib
 import json
 import math
+import os
+import threading
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import ModuleType
@@ -34,6 +36,7 @@ if TYPE_CHECKING:
     from ai_edge_litert.interpreter import Interpreter
     from onnxruntime import InferenceSession
 
+_ONE_AT_A_TIME = threading.Lock()
 LICENSE = "code: MIT; shipped weights: research use, see README"
 INSTALL = "run python3 -m pip install -r requirements-export.txt"
 FRAMES = {"crop": "points_input", "picture": "points_image"}  # input -> frame of the output
@@ -119,11 +122,29 @@ def open_tflite(path: str | Path, *, threads: int = 1) -> "Interpreter":
     """LiteRT's interpreter for a file, ready to run. Raises InputError for a file that it cannot run."""
     interpreter_module, content = needed("ai_edge_litert.interpreter"), _read(path)
     try:
-        interpreter = interpreter_module.Interpreter(model_content=content, num_threads=threads)
-        interpreter.allocate_tensors()
+        with _quiet_stderr():
+            interpreter = interpreter_module.Interpreter(model_content=content, num_threads=threads)
+            interpreter.allocate_tensors()
     except (RuntimeError, ValueError) as error:
         raise InputError(_unusable(path, "a TFLite file", error)) from None
     return interpreter
+
+
+@contextlib.contextmanager
+def _quiet_stderr() -> Iterator[None]:
+    """Keep off the terminal what LiteRT writes there without asking Python: that it has a delegate."""
+    with _ONE_AT_A_TIME, open(os.devnull, "w") as null:  # the descriptor is the whole process's
+        try:
+            kept = os.dup(2)
+        except OSError:  # closed
+            yield
+            return
+        os.dup2(null.fileno(), 2)
+        try:
+            yield
+        finally:
+            os.dup2(kept, 2)
+            os.close(kept)
 
 
 def run_onnx(session: "InferenceSession", outputs: list[str] | None, inputs: dict, path: str | Path) -> list:

@@ -160,14 +160,16 @@ def test_a_round_beyond_the_limit_is_not_kept(
     assert "99" in (tmp_path / "pruned_rounds.csv").read_text(encoding="utf-8").splitlines()[2]
 
 
-@pytest.mark.parametrize("what", ["distillation", "out", "itself"])
+@pytest.mark.parametrize("what", ["distillation", "out", "itself", "size"])
 def test_what_cannot_end_well_is_refused_before_the_first_round(
     what: str, heatmap_model: Path, trained: Run, tmp_path: Path
 ) -> None:
     itself = ("--reference", trained.best, "--out", trained.best)
-    flags = {"distillation": itself[:2], "out": ("--out", tmp_path), "itself": itself}[what]
+    flags = {"distillation": itself[:2], "out": ("--out", tmp_path), "itself": itself}
+    flags = flags.get(what, ("--target_mb", 1e-6))
     outcome = run("src/compression/prune.py", *_prune(heatmap_model, trained, tmp_path / "pruned.pth.tar", *flags))
     words = {"distillation": "two heads with the same maps", "out": "found a folder", "itself": "another file than"}
+    words["size"] = "aim higher"
     assert_refused(outcome, words[what])
     assert list(tmp_path.iterdir()) == []
 
@@ -195,4 +197,4 @@ def test_training_goes_on_from_a_pruned_model(trained: Run, tmp_path: Path) -> N
     assert run("train.py", "--resume", "--end_epoch", 2, *tuned.flags).code == 0
     assert load(tuned.snapshots / "checkpoint_epoch_2.pth.tar")["model"]["widths"] == model.config.widths
     outcome = run("train.py", *network[2:], *short, "--init", pruned, *tuned.flags)
-    assert_refused(outcome, "expected weights of")
+    assert_refused(outcome, "own network, found backbone shufflenet_v2_x1_0 in place of shufflenet_v2_x0_5")

@@ -7,6 +7,7 @@ import pytest
 from PIL import Image
 from stand_in import centroid, gaussian_dot, project, write_faces
 
+from src.errors import InputError
 from src.evaluation.damaged import KINDS, measure_kinds
 from src.metrics import nme, point_errors
 
@@ -41,6 +42,12 @@ def test_a_blurred_dot_stays_where_it_is(kind: str) -> None:
     dot = Image.fromarray(gaussian_dot((SIDE, SIDE), (150.5, 210.5), 8)).convert("RGB")
     picture, _ = _damaged(kind, dot, POINTS)
     np.testing.assert_allclose(centroid(picture[..., 0]), [150.5, 210.5], atol=0.1)
+
+
+def test_a_mask_expects_points_that_span_an_area() -> None:
+    points = np.linspace(10, 60, 68)[:, None].repeat(2, axis=1)
+    with pytest.raises(InputError, match="found them on one line"):
+        KINDS["medical mask"](Image.new("RGB", (96, 96)), points, np.random.default_rng(0))
 
 
 @pytest.mark.parametrize("degrees", [60, 90, 180])

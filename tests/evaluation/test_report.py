@@ -24,6 +24,7 @@ def test_the_table_holds_the_metrics_of_every_region_and_bin() -> None:
 def test_the_description_names_the_failures() -> None:
     errors = np.full((8, 68), 2.0)
     errors[0] = 6.0
-    first, *_, last = describe_errors(errors, np.zeros(8)).splitlines()
+    first, _, bins, last = describe_errors(errors, np.zeros(8)).splitlines()
     assert first.startswith("NME 2.500 % of 8 faces (95 % interval 2.")
+    assert bins == "  by |yaw|:  0-30 2.50 (n=8)"  # no mean over bins, two of which are empty
     assert last == "  failures above 5 %: 12.5 %, AUC 0.525"

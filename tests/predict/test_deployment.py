@@ -2,14 +2,17 @@
 
 import importlib
 import json
+import os
 import zipfile
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 from src.config import ModelConfig
 from src.errors import InputError
+from src.predict import exported_files
 from src.predict.exported_files import (
     LICENSE,
     append_properties,
@@ -133,3 +136,20 @@ def test_a_package_that_lacks_another_is_not_called_missing(monkeypatch: pytest.
 def test_a_package_of_another_environment_names_that_one(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(InputError, match="no_such_package, which is not installed; run make export-env"):
         needed("no_such_package.part", remedy="run make export-env")
+
+
+def test_a_runtimes_notes_do_not_reach_the_terminal(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture
+) -> None:
+    class Interpreter:
+        def __init__(self, **_: object) -> None:
+            os.write(2, b"INFO: created a delegate")
+
+        def allocate_tensors(self) -> None:
+            os.write(2, b"INFO: allocated")
+
+    (tmp_path / "model.tflite").write_bytes(b"a model's bytes")
+    monkeypatch.setattr(exported_files, "needed", lambda _: SimpleNamespace(Interpreter=Interpreter))
+    open_tflite(tmp_path / "model.tflite")
+    os.write(2, b"ours")
+    assert capfd.readouterr().err == "ours"
