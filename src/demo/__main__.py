@@ -38,20 +38,16 @@ def parse_arguments() -> tuple[argparse.Namespace, list[Source]]:
     parser = Parser(description=__doc__)
     parser.add_argument("sources", nargs="+", help="pictures, folders, quoted patterns, videos, a camera's number")
     parser.add_argument("--boxes", type=Path, metavar="CSV", help=f"face boxes in pixels: {','.join(BOX_COLUMNS)}")
-    parser.add_argument("--box_kind", choices=KINDS, default="landmarks", help="what the boxes hold (src/boxes.py)")
+    parser.add_argument("--box_kind", choices=KINDS, default="landmarks", help="brows to chin, or forehead to chin")
     parser.add_argument("--crops", action="store_true", help="pictures are crops around one face; detect nothing")
-    parser.add_argument(
-        "--tiles",
-        action="store_true",
-        help="look for small faces in every picture (only if some are small or none is found)",
-    )
+    parser.add_argument("--tiles", action="store_true", help="look for small faces in every picture")
     parser.add_argument("--frames", action="store_true", help="the folder holds the frames of one video")
     parser.add_argument("--fps", type=float, default=25.0, help="frames a second of --frames")
     parser.add_argument("--every", type=int, default=12, help="frames from one detection in a video to the next")
     parser.add_argument("--raw", action="store_true", help="no smoothing over the frames of a video")
     parser.add_argument("--model_path", type=Path, default=MODEL_PATH, help=".pth.tar, .onnx or .tflite")
     parser.add_argument("--convention", metavar="NAME", help="of the points, one that the model has (its own)")
-    parser.add_argument("--detector", type=Path, help=".tflite or .onnx; the default is what make detector fetches")
+    parser.add_argument("--detector", type=Path, help=".tflite or .onnx (make detector's, or the package's)")
     parser.add_argument("--threads", type=int, default=1, help="of all computing")
     parser.add_argument("--out", type=Path, default="output/demo", help="folder of the drawings")
     arguments = parser.parse_args()

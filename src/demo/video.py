@@ -210,5 +210,5 @@ def _av() -> ModuleType:
     except ModuleNotFoundError as error:
         if error.name != "av":
             raise
-        raise InputError(f"a video file is needed here; {_INSTALL}") from None
+        raise InputError(f"this needs a library for videos and cameras; {_INSTALL}") from None
     return av

@@ -16,12 +16,13 @@ from src.errors import InputError
 from src.export.detector import export_detector
 from src.export.onnx_file import export_onnx
 from src.files import check_writable
+from src.light import __version__
 from src.light.modules import needed_modules, renamed
 from src.network.checkpoint import load_model
 from src.predict.exported_files import LICENSE
 from src.predict.shipped import DETECTOR_PATH, MODEL_PATH, PACKED_DETECTOR, PACKED_MODEL
 
-PACKAGE, VERSION = "light_landmarks", "1.0"
+PACKAGE = "light_landmarks"
 _ROOT = Path(__file__).resolve().parents[2]
 _SOURCE = _ROOT / "src"
 _OWN = ("__init__.py", "__main__.py")  # of this folder: the package's interface and command
@@ -73,7 +74,7 @@ def build_wheel(model_path: Path, out: Path, *, detector: Path | None = DETECTOR
         if detector is not None:
             export_detector(detector, models / PACKED_DETECTOR)
         name = PACKAGE.replace("_", "-")
-        project = _PROJECT.format(name=name, package=PACKAGE, version=VERSION, requirements=_requirements())
+        project = _PROJECT.format(name=name, package=PACKAGE, version=__version__, requirements=_requirements())
         (staged / "pyproject.toml").write_text(project, encoding="utf-8")
         (staged / "NOTICE").write_text(_NOTICE, encoding="utf-8")
         shutil.copyfile(_ROOT / "LICENSE", staged / "LICENSE")

@@ -4,6 +4,7 @@ import ast
 import importlib.util
 import json
 import os
+import re
 import subprocess
 import sys
 import venv
@@ -107,7 +108,21 @@ def test_its_command_draws_and_tells(installed: Installed, tmp_path: Path) -> No
     (entry,) = json.loads((tmp_path / "drawn/faces.json").read_text())
     assert np.shape(entry["faces"][0]["points"]) == (68, 2)
     assert (tmp_path / "drawn/face.png.png").is_file()
-    assert "-m src" not in _run([installed.command, "--help"], tmp_path)
+    assert not re.search(r"-m src|src/", _run([installed.command, "--help"], tmp_path))
+
+
+@pytest.mark.slow
+def test_it_tells_its_version_and_its_errors_can_be_caught(installed: Installed, tmp_path: Path) -> None:
+    script = """
+import importlib.metadata
+import light_landmarks
+assert light_landmarks.__version__ == importlib.metadata.version("light-landmarks")
+try:
+    light_landmarks.Predictor("none.onnx")
+except light_landmarks.InputError as error:
+    print(error)
+"""
+    assert "none.onnx" in _run([installed.python, "-c", script], tmp_path)
 
 
 def test_the_package_imports_what_it_asks_for_and_no_more() -> None:
