@@ -55,6 +55,7 @@ class History:
     def __init__(self, header: str, rows: Sequence[dict] = ()) -> None:
         self.header = header
         self.rows = list(rows)
+        self.since = 0  # the first row whose epoch's model may be the best: those of another folder may not
 
     @classmethod
     def restored(cls, header: str, rows: object) -> "History":
@@ -68,7 +69,7 @@ class History:
 
     @property
     def best_nme(self) -> float:
-        return min((row["validation_nme"] for row in self.rows), default=float("inf"))
+        return min((row["validation_nme"] for row in self.rows[self.since :]), default=float("inf"))
 
     def add(self, totals: Totals, *, step: int, seconds: float, validation_nme: float) -> bool:
         """Append the epoch's row; returns whether it is the best so far."""

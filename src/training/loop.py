@@ -86,7 +86,11 @@ def fit(
         history = History.restored(files.header, resume.get("history"))
         totals = Totals.restored(resume.get("totals"))
         if history.rows and not (files.best_model / BEST_MODEL).is_file():
-            raise InputError(f"{files.best_model}: expected {BEST_MODEL} of the run to resume; name or copy its folder")
+            if trainer.progress() >= 1:
+                raise InputError(f"{files.best_model}: expected {BEST_MODEL} of the finished run; name its folder")
+            history.since = len(history.rows)
+            if world.is_first:
+                tqdm.write(f"note: {files.best_model} lacks {BEST_MODEL} of earlier epochs; the next ones write theirs")
     run = _Run(trainer, files, history, now)
     with stop_on_interrupt() as stop:
         while _synchronized_progress(trainer, stop) < 1 and not stop.requested:

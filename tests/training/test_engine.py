@@ -191,6 +191,9 @@ def test_an_explicit_flag_overrides_the_snapshots(trained: Run, tmp_path: Path) 
     )
     assert outcome.code == 0, outcome
     assert [row["epoch"] for row in _rows(_run(trained.prepared, tmp_path))] == ["1", "2", "3"]
+    assert "lacks best.pth.tar of earlier epochs" in outcome.out
+    best = checkpoint.load(tmp_path / "best_model" / "best.pth.tar")  # of the folder's only epoch
+    assert f"best validation NME {best['nme']:.3f} %" in outcome.out
 
 
 def test_resuming_a_finished_run_says_its_result(trained: Run, tmp_path: Path) -> None:

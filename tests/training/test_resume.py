@@ -153,7 +153,7 @@ def test_a_trainers_count_that_is_none_is_refused(name: str, value: object, copi
 
 def test_the_best_model_of_earlier_epochs_is_not_lost_from_sight(copied: Run) -> None:
     copied.best.unlink()
-    assert_refused(_resume(copied), f"{copied.best.parent}: expected best.pth.tar of the run to resume")
+    assert_refused(_resume(copied), f"{copied.best.parent}: expected best.pth.tar of the finished run")
     assert [path.name for path in copied.best.parent.iterdir()] == []
 
 
