@@ -98,7 +98,7 @@ def test_training_and_scoring_take_the_set_of_the_model(prepared: Path, tmp_path
     resumed = run("train.py", *flags[:-1], 2, "--resume")
     assert resumed.code == 0, resumed
     assert checkpoint.load_model(path, points=12)[0].config.points == 12
-    other = run("train.py", *flags, "--teacher", path, "--distill", "landmark")
+    other = run("train.py", *flags, *file_flags(tmp_path / "other"), "--teacher", path, "--distill", "landmark")
     assert_refused(other, "68 points", "found one of 12")
 
 
