@@ -39,7 +39,7 @@ class RunFiles:
 
 @dataclass(frozen=True)
 class Result:
-    """How a run ended."""
+    """How a run ended. epochs: how many were validated, the last one of a time budget perhaps in part."""
 
     best_nme: float
     epochs: int
@@ -94,8 +94,7 @@ def fit(
     run = _Run(trainer, files, history, now)
     with stop_on_interrupt() as stop:
         while _synchronized_progress(trainer, stop) < 1 and not stop.requested:
-            finished = train_one_epoch(trainer, batches, totals, stop)
-            if not finished and stop.requested:
+            if not train_one_epoch(trainer, batches, totals, stop):
                 break
             if world.is_first:
                 errors = evaluate(trainer.best_weights, validation, batch_size=validation_batch)
@@ -105,11 +104,11 @@ def fit(
         if stop.requested and world.is_first:
             run.save_snapshot(totals, checkpoint.INTERRUPTED)
         world.wait()
-    return Result(history.best_nme, trainer.epoch, stop.requested)
+    return Result(history.best_nme, len(history.rows), stop.requested)
 
 
 def train_one_epoch(trainer: Trainer, batches: TrainingBatches, totals: Totals, stop: Stop) -> bool:
-    """Run the rest of the current epoch. Returns False if Ctrl-C or the time budget ended it early."""
+    """Run the rest of the current epoch, or of the time budget. Returns False if Ctrl-C ended it early."""
     trainer.enter_training_mode()
     first = trainer.step_count - trainer.epoch * trainer.steps_per_epoch
     with progress(
@@ -125,7 +124,9 @@ def train_one_epoch(trainer: Trainer, batches: TrainingBatches, totals: Totals, 
         for squares, points_unit, euler in bar:
             start = time.perf_counter()
             done = _synchronized_progress(trainer, stop)
-            if done >= 1 or stop.requested:
+            if done >= 1:
+                return True
+            if stop.requested:
                 return False
             loss, distance, rate = trainer.step(squares, points_unit, euler, progress=done)
             trainer.seconds += time.perf_counter() - start

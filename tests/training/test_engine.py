@@ -27,13 +27,14 @@ def _run(prepared: Path, folder: Path) -> Run:
     return Run(folder, prepared)
 
 
-def _stop_after(step: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Ctrl-C arrives while this step is computed."""
+def _stop_after(step: int, monkeypatch: pytest.MonkeyPatch, *, seconds: float = 0.0) -> None:
+    """Ctrl-C arrives while this step is computed, which takes so many more seconds by the run's clock."""
     original = Trainer.step
 
     def interrupted(self: Trainer, *arguments: object, **options: object) -> tuple:
         if self.step_count == step - 1:
             os.kill(os.getpid(), signal.SIGINT)
+            self.seconds += seconds
         return original(self, *arguments, **options)
 
     monkeypatch.setattr(Trainer, "step", interrupted)
@@ -220,6 +221,20 @@ def test_a_time_budget_ends_the_run_and_its_schedule(prepared: Path, tmp_path: P
     last = _rows(_run(prepared, tmp_path))[-1]
     assert float(last["learning_rate"]) < 0.5 * 2e-3
     assert (tmp_path / "best_model" / "best.pth.tar").is_file()
+    assert f"in {last['epoch']} epochs" in outcome.out
+
+
+def test_ctrl_c_in_the_last_step_of_a_time_budget_leaves_a_whole_run(
+    prepared: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run_flags = _run(prepared, tmp_path).flags
+    with monkeypatch.context() as patch:
+        _stop_after(2, patch, seconds=60.0)
+        assert run("train.py", *SMALL, "--minutes", 1, *run_flags).code == 130
+    outcome = run("train.py", "--resume", "-j", 1, *run_flags)
+    assert outcome.code == 0, outcome
+    nme = checkpoint.load(tmp_path / "best_model" / "best.pth.tar")["nme"]
+    assert f"best validation NME {nme:.3f} % in 1 epochs" in outcome.out
 
 
 def test_the_clock_counts_no_more_than_the_run_takes(prepared: Path, tmp_path: Path) -> None:
