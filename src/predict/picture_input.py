@@ -83,6 +83,8 @@ def _array_of(picture: "Tensor") -> np.ndarray:
     """A tensor (C, H, W) as an array (H, W, C) of uint8."""
     if picture.ndim != 3 or picture.shape[0] not in (1, 3, 4):
         raise InputError(f"expected a tensor (3, H, W), found the shape {tuple(picture.shape)}")
+    if picture.numel() == 0:
+        raise InputError(f"expected a tensor (3, H, W), found {tuple(picture.shape)}, which is empty")
     if picture.is_floating_point():
         _check_shares(picture)
         picture = (255 * picture).round().byte()

@@ -114,7 +114,8 @@ def _check_rows(
         example = f"missing {missing[0]}" if missing else f"unexpected {extra[0]}"
         raise InputError(f"expected the folder's {len(names)} pictures, found {len(found)} rows ({example})")
     if size is not None:
-        extent = size[:, None, ::-1]  # width, height
+        rows = range(len(found)) if names is None else sorted(range(len(names)), key=names.__getitem__)
+        extent = size[list(rows)][:, None, ::-1]  # width, height
         outside = (points_image < -extent) | (points_image > 2 * extent)
         if outside.any():
             row = int(outside.any(axis=(1, 2)).argmax())

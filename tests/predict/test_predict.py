@@ -228,6 +228,7 @@ def test_a_second_look_forgives_a_box_that_is_half_as_large(exact: Predictor) ->
         (np.zeros((20, 20, 3), np.int32), "uint8"),
         (np.zeros((0, 20, 3), np.uint8), r"\(H, W, 3\)"),
         (torch.zeros(20, 20, 3), r"\(3, H, W\)"),
+        (torch.zeros(3, 0, 20), r"found \(3, 0, 20\), which is empty"),
         (torch.full((3, 20, 20), 255.0), r"\[0, 1\]"),
         (torch.full((3, 20, 20), torch.nan), r"\[0, 1\]"),
         ("missing.jpg", "missing.jpg: no such picture"),

@@ -123,6 +123,11 @@ def test_points_far_outside_of_their_picture_are_refused(solution: Path) -> None
     size = np.array([[384, 384], [384, 384], [100, 100]])
     with pytest.raises(InputError, match=r"row 3: points lie far outside the picture c\.jpg"):
         check_solution(solution, names=NAMES, size=size)
+    assert check_solution(solution, size=np.full((3, 2), 384)) == 3
+    with pytest.raises(InputError, match=r"row 2: points lie far outside the picture b\.jpg"):  # the first of NAMES
+        check_solution(solution, names=NAMES, size=size[::-1])
+    with pytest.raises(InputError, match=r"not written: row 2: points lie far outside the picture b\.jpg"):
+        write_solution(solution, NAMES, POINTS, size=size[::-1])
 
 
 def test_a_file_that_is_no_text_and_a_wrong_zip_are_refused(tmp_path: Path) -> None:
