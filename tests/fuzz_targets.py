@@ -118,7 +118,7 @@ def _write_tflite(folder: Path) -> None:
 
 
 def _write_solution(folder: Path) -> None:
-    write_solution(folder / "solution.txt", ["a.jpg", "b.jpg"], np.full((2, 68, 2), 100.0) + np.eye(68, 2))
+    write_solution(folder / "solution.txt", ["a.jpg", "b.jpg"], np.full((2, 68, 2), 100.0) + 50 * np.eye(68, 2))
 
 
 def _write_prepared(folder: Path) -> None:
