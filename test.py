@@ -29,7 +29,7 @@ from src.pose import fit_pose
 from src.predict.inference import predict_folder
 from src.predict.looks import MOST_LOOKS
 from src.predict.runtimes import EXPORTED, Runtime, open_model
-from src.predict.submission import check_solution, read_solution, write_solution
+from src.predict.submission import check_solution, write_solution
 from src.visualization.sheet import contact_sheet, save_picture
 
 TEST_DATA = "data/AFLW/data/aflw_test"
@@ -132,11 +132,11 @@ def check(solution: Path, folder: Path | None) -> None:
     """Check a solution and, if a folder is given, whether it fits the folder's pictures and their sizes."""
     names = None if folder is None else list_pictures(folder)
     size = None if folder is None else picture_sizes([folder / name for name in names])[:, ::-1]
-    count = check_solution(solution, names=names, size=size)
+    found, points_image = check_solution(solution, names=names, size=size)
     with about(solution):
-        remarks = check_places(*read_solution(solution), size=size)
+        remarks = check_places(found, points_image, size=size)
     against = f", every picture of {folder}" if folder is not None else ""
-    print("\n".join([f"{solution}: {count} rows, correct{against}", *remarks]))
+    print("\n".join([f"{solution}: {len(found)} rows, correct{against}", *remarks]))
 
 
 def describe_model(model: LandmarkNet, content: dict) -> str:

@@ -60,8 +60,10 @@ def read_solution(path: str | Path) -> tuple[list[str], np.ndarray]:
         return _parse(_read_text(path))
 
 
-def check_solution(path: str | Path, *, names: list[str] | None = None, size: np.ndarray | None = None) -> int:
-    """Read a solution and check it in full. Returns the number of rows.
+def check_solution(
+    path: str | Path, *, names: list[str] | None = None, size: np.ndarray | None = None
+) -> tuple[list[str], np.ndarray]:
+    """Read a solution and check it in full. Returns its names and points_image (N, 68, 2), as `read_solution` does.
 
     names: the folder's pictures. size: (N, 2) their height and width in the same order; points that lie farther outside
     than the picture's own size are refused. Raises InputError for the first fault found.
@@ -70,7 +72,7 @@ def check_solution(path: str | Path, *, names: list[str] | None = None, size: np
     with about(path):
         _check_rows(found, points_image, names=None if names is None else [plain(name) for name in names], size=size)
         _check_sense(found, points_image)
-    return len(found)
+    return found, points_image
 
 
 def _parse(text: str) -> tuple[list[str], np.ndarray]:

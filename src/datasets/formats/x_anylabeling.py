@@ -105,9 +105,13 @@ def _find_pictures(folder: Folder, files: dict[str, _Content]) -> tuple[dict[str
     stated = {file: content.path for file, content in files.items() if content.path and finder.is_known(content.path)}
     names, remarks = finder.locate_all([Statement(file, path) for file, path in stated.items()])
     pictures = dict(zip(stated, names, strict=True))
-    _check_renamed(folder, pictures)
     stems = {file: str(PurePosixPath(file).with_suffix("")) for file in files if file not in stated}
     pictures |= {file: folder.picture(stem) for file, stem in stems.items()}
+    files_of: dict[str, list[str]] = defaultdict(list)
+    for file, picture in pictures.items():
+        files_of[picture].append(file)
+    several = {picture: found for picture, found in files_of.items() if len(found) > 1}
+    _check_renamed(folder, several)
     taken = [
         f"{files[file].path} -> {pictures[file]}"
         for file, stem in stems.items()
@@ -115,31 +119,23 @@ def _find_pictures(folder: Folder, files: dict[str, _Content]) -> tuple[dict[str
     ]
     if taken:
         remarks = (*remarks, f"{len(taken)} absent pictures taken to be those beside their labels ({spell_out(taken)})")
-    shared = [f"{picture}: {' and '.join(found)}" for picture, found in _files_of(pictures).items() if len(found) > 1]
-    if shared:
+    if several:
+        shared = [f"{picture}: {' and '.join(found)}" for picture, found in several.items()]
         remarks = (*remarks, f"{len(shared)} pictures have several label files, all of them read ({spell_out(shared)})")
     return pictures, remarks
 
 
-def _files_of(pictures: dict[str, str]) -> dict[str, list[str]]:
-    """The label files of each picture."""
-    files_of: dict[str, list[str]] = defaultdict(list)
-    for file, picture in pictures.items():
-        files_of[picture].append(file)
-    return files_of
-
-
-def _check_renamed(folder: Folder, pictures: dict[str, str]) -> None:
+def _check_renamed(folder: Folder, several: dict[str, list[str]]) -> None:
     """Raise InputError for a file that states another file's picture and lies beside one of its own name: renamed with
-    its picture, but not inside."""
+    its picture, but not inside. several: the label files of each picture that has more than one."""
     known = {os.path.splitext(name)[0]: name for name in folder.pictures}
-    for picture, files in _files_of(pictures).items():
-        for file in files if len(files) > 1 else ():
+    for picture, files in several.items():
+        for file in files:
             beside = known.get(os.path.splitext(file)[0], picture)
             if os.path.splitext(beside)[0] != os.path.splitext(picture)[0]:
                 other = next(name for name in files if name != file)
                 raise InputError(
-                    f"{folder.root}: expected a picture for each file, found {picture} stated in {other} and {file}, "
+                    f"{folder.root}: expected a picture for each file, found {picture} for {other} and {file}, "
                     f"beside which lies {beside}; correct its imagePath, such as to {PurePosixPath(beside).name}"
                 )
 
