@@ -14,7 +14,7 @@ from src.datasets.formats.point_maps import LAPA_106, WFLW_98
 COUNT = 3
 SIZE = (160, 120)  # pixels, width and height
 MATLAB = 0.5  # what coordinates counted from 1 exceed ours by
-ORIGINS = {"pts": MATLAB, "aflw2000": MATLAB, "cofw68": MATLAB}
+ORIGINS = {"pts": MATLAB, "aflw2000": MATLAB, "cofw68": MATLAB, "dlib": -0.5}
 SCALES = {"yolo_pose": SIZE}
 UNMARKED = 40  # of 68 points
 
@@ -170,6 +170,36 @@ def _x_anylabeling(root: Path, points: np.ndarray) -> np.ndarray:
     return points
 
 
+def _dlib(root: Path, points: np.ndarray) -> np.ndarray:
+    images = []
+    for i, face in enumerate(points + ORIGINS["dlib"]):
+        picture(root / "pictures" / f"{i}.jpg")
+        parts = [f"<part name='{j:02d}' x='{x:.6f}' y='{y:.6f}'/>" for j, (x, y) in enumerate(face)]
+        box = f"<box top='20' left='30' width='100' height='90'>{''.join(reversed(parts))}</box>"
+        images.append(f"<image file='pictures\\{i}.jpg' width='{SIZE[0]}' height='{SIZE[1]}'>{box}</image>\n")
+    head = "<?xml version='1.0' encoding='ISO-8859-1'?>\n<?xml-stylesheet type='text/xsl' href='image.xsl'?>\n"
+    text = f"{head}<dataset>\n<name>imglab dataset</name>\n<images>\n{''.join(images)}</images>\n</dataset>"
+    (root / "labels.xml").write_text(text)
+    return points
+
+
+def _cvat(root: Path, points: np.ndarray) -> np.ndarray:
+    images = []
+    for i, face in enumerate(points):
+        picture(root / "images" / f"{i}.jpg")
+        pairs = [f"{x:.6f},{y:.6f}" for x, y in face]
+        parts = [f'<points label="{j}" outside="0" points="{pair}"></points>' for j, pair in enumerate(pairs)]
+        shape = f'<points label="face" points="{";".join(pairs)}"></points>'
+        skeleton = f'<skeleton label="face" z_order="0">{"".join(reversed(parts))}</skeleton>'
+        box = '<box label="box" xtl="30.00" ytl="20.00" xbr="130.00" ybr="110.00"></box>'
+        size = f'width="{SIZE[0]}" height="{SIZE[1]}"'
+        images.append(f'<image id="{i}" name="{i}.jpg" {size}>{skeleton if i else shape}{box}</image>\n')
+    head = '<?xml version="1.0" encoding="utf-8"?>\n'
+    content = f"<version>1.1</version><meta><task></task></meta>{''.join(images)}"
+    (root / "annotations.xml").write_text(f"{head}<annotations>{content}</annotations>")
+    return points
+
+
 SAMPLES = {
     "challenge": _challenge,
     "pts": _pts,
@@ -183,4 +213,6 @@ SAMPLES = {
     "yolo_pose": _yolo_pose,
     "coco": _coco,
     "x_anylabeling": _x_anylabeling,
+    "dlib": _dlib,
+    "cvat": _cvat,
 }

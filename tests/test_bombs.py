@@ -16,6 +16,7 @@ from fuzz_targets import READERS
 from sample_folders import sample
 
 from src.autolabel.labels import load_labels
+from src.datasets import xml_files
 from src.datasets.folder import Folder
 from src.datasets.formats import read_faces
 from src.errors import InputError
@@ -141,6 +142,20 @@ def test_json_of_too_many_values_is_refused_before_it_is_parsed(tmp_path: Path) 
         file.write(b'{"images": [' + b"[]," * 25_000_000 + b"[]]}")
     with pytest.raises(InputError, match=r"expected JSON that takes at most 2\.5 GB, found 2\.7"):
         read_json(tmp_path / "a.json")
+
+
+@pytest.mark.parametrize("text", ["<a>" * DEEP + "</a>" * DEEP, f"<a{' b{}=``' * DEEP}/>".format(*range(DEEP))])
+def test_the_size_of_xml_in_memory_is_known_before_it_is_parsed(
+    text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "a.xml").write_text(text.replace("`", "'"))
+    tracemalloc.start()
+    assert xml_files.read_xml(tmp_path / "a.xml").tag == "a"
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    monkeypatch.setattr(xml_files, "_MOST_MEMORY", peak / 2)
+    with pytest.raises(InputError, match=r"expected XML that takes at most .* GB, found"):
+        xml_files.read_xml(tmp_path / "a.xml")
 
 
 def test_lines_are_read_one_at_a_time_and_none_is_endless(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@
 """
 
 import re
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -62,6 +63,13 @@ def crop_squares(faces: Faces, rule: str) -> np.ndarray | None:
 def face_boxes(faces: Faces) -> np.ndarray:
     """(N, 4) left, top, right, bottom in pixels: the format's box, else that of the points."""
     return np.where(np.isfinite(faces.boxes_image), faces.boxes_image, box_of_points(faces.points_image))
+
+
+def nearest_box(points_image: np.ndarray, boxes: Sequence[np.ndarray]) -> np.ndarray:
+    """The box (4) of a face (K, 2) among some: of several, such as its mouth's or another face's, the one nearest to
+    its points' box; NaN if there is none."""
+    around = box_of_points(points_image[None])[0]
+    return min(boxes, key=lambda box: np.abs(box - around).sum(), default=np.full(4, np.nan))
 
 
 def _factor(rule: str) -> float:

@@ -114,6 +114,18 @@ class Folder:
         sound = {name: value for name, value in found.items() if not isinstance(value, _Broken)}
         return list(sound), list(sound.values())
 
+    def parse_kind(
+        self, names: list[str], parse_one: Callable[[Path], Parsed | None], *, each: bool = False
+    ) -> tuple[dict[str, Parsed], list[str]]:
+        """parse_one(path) of every file of a kind, by its name, and the names of files of another one: None.
+
+        each: files are about one picture each, as for `parse_each`.
+        """
+        names, contents = self.parse_each(names, parse_one) if each else (names, self.parse(names, parse_one))
+        parsed = dict(zip(names, contents, strict=True))
+        own = {name: content for name, content in parsed.items() if content is not None}
+        return own, [name for name in parsed if name not in own]
+
 
 def swap_folder(stem: str, folder: str, other: str) -> str:
     """A path with the last `folder` in it replaced by `other`: from labels/ to images/, and back.

@@ -7,20 +7,19 @@ from typing import TypeVar
 import numpy as np
 
 from src.datasets.folder import Folder
+from src.datasets.peeking import peek
 from src.errors import InputError
-from src.files import encoding_of, read_head, read_json
+from src.files import read_json
 
 Parsed = TypeVar("Parsed")
 
 COCO, SHAPES = "coco", "shapes"
-PEEKED = 10  # files opened to detect a folder's format
-_HEAD = 65536  # bytes, enough to tell the kind of most files
 _COCO_KEYS = ("images", "annotations", "categories")
 
 
 def has_kind(folder: Folder, kind: str) -> bool:
     """Whether any of the folder's first files is of a kind; a damaged file is judged by its beginning."""
-    return any(_peek(folder.root / name) == kind for name in folder.ending(".json")[:PEEKED])
+    return any(_kind_of_file(folder.root / name, head) == kind for name, head in peek(folder, ".json"))
 
 
 def read_kind(
@@ -28,29 +27,18 @@ def read_kind(
 ) -> tuple[dict[str, Parsed], list[str]]:
     """parse(content) of every file of a kind, by its name, and the names of all other .json files.
 
-    Contents are dropped once parsed, as some embed their whole picture. each: files are about one picture each, as for
-    `Folder.parse_each`. Raises InputError for a damaged file.
+    Contents are dropped once parsed, as some embed their whole picture. each: as for `Folder.parse_kind`. Raises
+    InputError for a damaged file.
     """
-    names = folder.ending(".json")
 
     def parse_one(path: Path) -> Parsed | None:
         content = read_json(path)
         return parse(content) if _kind(content) == kind else None
 
-    names, contents = folder.parse_each(names, parse_one) if each else (names, folder.parse(names, parse_one))
-    parsed = dict(zip(names, contents, strict=True))
-    return (
-        {name: value for name, value in parsed.items() if value is not None},
-        [name for name, value in parsed.items() if value is None],
-    )
+    return folder.parse_kind(folder.ending(".json"), parse_one, each=each)
 
 
-def _peek(path: Path) -> str | None:
-    try:
-        head = read_head(path, _HEAD)
-    except (InputError, OSError):
-        return None
-    head = head.decode(encoding_of(head), errors="replace")
+def _kind_of_file(path: Path, head: str) -> str | None:
     if '"shapes"' in head:
         return SHAPES
     if sum(f'"{key}"' in head for key in _COCO_KEYS) > 1:

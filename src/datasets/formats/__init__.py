@@ -15,6 +15,8 @@ from src.datasets.formats import (
     aflw2000,
     coco,
     cofw68,
+    cvat,
+    dlib,
     facesynthetics,
     ivslab,
     lapa,
@@ -27,6 +29,7 @@ from src.datasets.formats import (
 from src.datasets.frames import settle
 from src.datasets.names import spell_out
 from src.datasets.repeats import without_repeats
+from src.datasets.unread import describe_unread
 from src.errors import InputError
 
 
@@ -67,6 +70,8 @@ FORMATS: dict[str, Format] = {
     "yolo_pose": _format(yolo_pose),
     "coco": _format(coco),
     "x_anylabeling": _format(x_anylabeling),
+    "dlib": _format(dlib),
+    "cvat": _format(cvat),
 }
 WRITABLE = tuple(name for name, form in FORMATS.items() if form.write)
 
@@ -85,6 +90,8 @@ def _describe(folder: Folder) -> str:
     inside = sorted({name.removesuffix(f"/{ANNOTATIONS}") for name in folder.names if name.endswith(f"/{ANNOTATIONS}")})
     if inside:
         return f"{ANNOTATIONS} inside {spell_out(inside)}; name that folder"
+    if unread := describe_unread(folder):
+        return unread
     endings = Counter(os.path.splitext(name)[1].lower() or "without ending" for name in folder.names)
     counts = [f"{count} {ending}" for ending, count in endings.most_common()]
     return f"none of them ({spell_out(counts) or 'no files'}); check the folder"

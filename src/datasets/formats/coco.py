@@ -4,46 +4,33 @@ Lin et al., "Microsoft COCO: Common Objects in Context", 2014.
 """
 
 import json
-from collections import Counter, defaultdict
+from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
 from src.datasets.cropping import face_boxes
-from src.datasets.faces import Coordinates, Faces, stack_points
+from src.datasets.faces import Faces
 from src.datasets.folder import Folder
 from src.datasets.json_files import COCO, has_kind, read_kind, stated_path, stated_size
-from src.datasets.names import distinct_stems, spell_out
+from src.datasets.listed import ListedFace, Listing, as_table
+from src.datasets.names import spell_out
 from src.datasets.pictures import picture_sizes
 from src.datasets.point_names import order_by_names
-from src.datasets.stated_paths import PictureFinder, Statement
 from src.errors import InputError
 from src.files import atomic_path
-from src.markup import INNER_51, NUM_POINTS
 
 PICTURES = "images"
 FILE = "faces.json"
 _UNMARKED, _MARKED = 0, 2  # visibility of a point without a place, and of a marked and visible one
 
 
-class _Face(NamedTuple):
-    """A picture and its stated size (2), points (K, 2) and box (4) of a face, the name of its category."""
-
-    picture: str
-    size: np.ndarray
-    points: np.ndarray
-    box: np.ndarray
-    category: str
-
-
 class _Content(NamedTuple):
-    """Of one file: its faces, the pictures of those with unmarked points, of none, of several ids, and categories out
-    of order."""
+    """Of one file: its faces, the pictures of several ids, and categories out of order."""
 
-    faces: list[_Face]
-    unmarked: list[str]
-    empty: list[str]
+    listing: Listing
     repeated: list[str]
     reordered: list[str]
 
@@ -58,69 +45,16 @@ def read(folder: Folder) -> Faces:
     COCO-WholeBody's people give their faces. A face with an unmarked point is left out.
     """
     files, others = read_kind(folder, COCO, _parse)
-    faces, other_faces = _choose_category(
-        folder, [(file, face) for file, content in files.items() for face in content.faces]
-    )
-    skipped = {
-        "faces with unmarked points": [Statement(file, path) for file, one in files.items() for path in one.unmarked],
-        "pictures without a face": [Statement(file, path) for file, one in files.items() for path in one.empty],
-        "faces of other categories": [Statement(file, face.picture) for file, face in other_faces],
-    }
-    finder = PictureFinder(folder)
-    names, remarks = finder.locate_all([Statement(file, face.picture) for file, face in faces])
+    listings = {file: content.listing for file, content in files.items()}
+    faces = as_table(folder, listings, others={"other .json files": others})
+    remarks = faces.remarks
     reordered = sorted({category for content in files.values() for category in content.reordered})
     if reordered:
         remarks = (*remarks, f"points of {spell_out(reordered)} put into the order of the numbers in their names")
     repeated = [path for content in files.values() for path in content.repeated]
     if repeated:
         remarks = (*remarks, f"{len(repeated)} pictures stand under several ids each ({spell_out(repeated)})")
-    categories = np.array([face.category for _, face in faces])
-    several = sorted(set(categories.tolist()) - {""})
-    several = several if len(several) > 1 else []
-    if several:
-        remarks = (*remarks, f"faces of {len(several)} categories, each a subset ({spell_out(several)})")
-    return Faces(
-        folder.root,
-        np.array(names),
-        stack_points(folder.root, names, [face.points for _, face in faces]),
-        boxes_image=np.array([face.box for _, face in faces]).reshape(-1, 4),
-        subsets={
-            **{name: categories == name for name in several},
-            **{
-                name: np.array([source == file for source, _ in faces])
-                for name, file in zip(distinct_stems(list(files)), files, strict=True)
-            },
-        },
-        left_out={
-            **{words: finder.locate_all(statements)[0] for words, statements in skipped.items()},
-            "other .json files": others,
-        },
-        remarks=remarks,
-        coordinates=Coordinates(stated_size=np.array([face.size for _, face in faces]).reshape(-1, 2)),
-    )
-
-
-def _choose_category(folder: Folder, faces: list[tuple[str, _Face]]) -> tuple[list, list]:
-    """The faces to read, and all others: of categories that differ in their number of points, the one with 68 or 51.
-
-    Raises InputError if none or several of these have 68 or 51 points.
-    """
-    counts: dict[str, set[int]] = defaultdict(set)
-    for _, face in faces:
-        counts[face.category].add(len(face.points))
-    if len(counts) < 2 or len(set.union(*counts.values())) < 2:
-        return faces, []
-    chosen = [category for category, count in counts.items() if count & {NUM_POINTS, len(INNER_51)}]
-    if len(chosen) != 1:
-        found = ", ".join(
-            f"{name or 'no name'} ({spell_out(sorted(map(str, count)))})" for name, count in counts.items()
-        )
-        raise InputError(
-            f"{folder.root}: expected one category with the points of faces (68 or 51), found {found}; take the others "
-            "out of the file"
-        )
-    of_faces = [item for item in faces if item[1].category == chosen[0]]
-    return of_faces, [item for item in faces if item[1].category != chosen[0]]
+    return replace(faces, remarks=remarks)
 
 
 def write(faces: Faces, out: Path) -> None:
@@ -169,7 +103,8 @@ def _parse(content: dict) -> _Content:
     empty = [name for image, (name, _) in images.items() if image not in annotated]
     counts = Counter(name for name, _ in images.values())
     repeated = [name for name, count in counts.items() if count > 1]
-    return _Content(faces, unmarked, empty, repeated, sorted(reordered))
+    left_out = {"faces with unmarked points": unmarked, "pictures without a face": empty}
+    return _Content(Listing(faces, left_out), repeated, sorted(reordered))
 
 
 def _id(value: object) -> str:
@@ -192,7 +127,7 @@ def _images(stated: list) -> dict[str, tuple[str, np.ndarray]]:
     return images
 
 
-def _face(annotation: dict, images: dict, categories: dict) -> tuple[_Face | None, bool]:
+def _face(annotation: dict, images: dict, categories: dict) -> tuple[ListedFace | None, bool]:
     """An annotation's face and whether its points were put into order; None if it has none, or unmarked points."""
     image, is_whole_body = _id(annotation["image_id"]), annotation.get("face_kpts") is not None
     keypoints, box = ("face_kpts", "face_box") if is_whole_body else ("keypoints", "bbox")
@@ -220,7 +155,7 @@ def _face(annotation: dict, images: dict, categories: dict) -> tuple[_Face | Non
         raise InputError(f"expected left, top, width, height of a {box}, found an array of shape {corners.shape}")
     left, top, width, height = corners
     category = f"face of {category}" if is_whole_body else category
-    face = _Face(path, size, points, np.array([left, top, left + width, top + height]), category)
+    face = ListedFace(path, size, points, np.array([left, top, left + width, top + height]), category)
     return face, order is not None
 
 

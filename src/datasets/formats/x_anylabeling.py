@@ -13,23 +13,19 @@ from typing import NamedTuple
 
 import numpy as np
 
-from src.boxes import box_of_points
-from src.datasets.cropping import face_boxes
+from src.datasets.cropping import face_boxes, nearest_box
 from src.datasets.faces import Coordinates, Faces, stack_points
 from src.datasets.folder import Folder
 from src.datasets.json_files import SHAPES, has_kind, read_kind, stated_path, stated_size
 from src.datasets.names import spell_out
 from src.datasets.pictures import open_picture, picture_sizes
-from src.datasets.point_names import numbers_of
+from src.datasets.point_names import first_number_remarks, order_numbered
 from src.datasets.stated_paths import PictureFinder, Statement
 from src.errors import InputError
-from src.markup import INNER_51, NUM_POINTS
 
 _VERSION = "2.3.1"
 _LABEL = "face"
 BY_STEM = True
-# The numbers besides 0 that points may begin with, by their count; 51 may have their numbers among the 68.
-_OTHER_FIRSTS = {NUM_POINTS: (1,), len(INNER_51): (1, INNER_51[0], INNER_51[0] + 1)}
 
 
 def detect(folder: Folder) -> bool:
@@ -37,21 +33,17 @@ def detect(folder: Folder) -> bool:
 
 
 def read(folder: Folder) -> Faces:
-    """Every face whose points are numbered from 0 without a gap, or as `_OTHER_FIRSTS` says; its box is its rectangle,
-    if it has one."""
+    """Every face whose points are numbered without a gap (`order_numbered`); its box is its rectangle, if any."""
     files, others = read_kind(folder, SHAPES, _parse, each=True)
     pictures, remarks = _find_pictures(folder, files)
-    for first in sorted({first for content in files.values() for first in content.firsts} - {0}):
-        names = [pictures[file] for file, content in files.items() if first in content.firsts]
-        remarks = (*remarks, f"points of {len(names)} pictures are numbered from {first} ({spell_out(names)})")
-    rows = [(file, *face) for file, content in files.items() for face in content.faces]
-    names = [pictures[file] for file, _, _ in rows]
-    sizes = np.array([files[file].size for file, _, _ in rows]).reshape(-1, 2)
+    rows = [(file, face) for file, content in files.items() for face in content.faces]
+    names = [pictures[file] for file, _ in rows]
+    sizes = np.array([files[file].size for file, _ in rows]).reshape(-1, 2)
     return Faces(
         folder.root,
         np.array(names),
-        stack_points(folder.root, names, [points for _, points, _ in rows]),
-        boxes_image=np.array([box for _, _, box in rows]).reshape(-1, 4),
+        stack_points(folder.root, names, [face.points for _, face in rows]),
+        boxes_image=np.array([face.box for _, face in rows]).reshape(-1, 4),
         left_out={
             "pictures without a face": [pictures[file] for file, content in files.items() if not content.faces],
             "groups of points without numbers, in pictures": [
@@ -59,7 +51,7 @@ def read(folder: Folder) -> Faces:
             ],
             "other .json files": others,
         },
-        remarks=remarks,
+        remarks=(*remarks, *first_number_remarks(names, [face.first for _, face in rows])),
         coordinates=Coordinates(stated_size=sizes),
     )
 
@@ -88,14 +80,20 @@ def write(faces: Faces, out: Path) -> None:
         path.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
 
 
-class _Content(NamedTuple):
-    """Of one file: points (K, 2) and box (4) of each face, the picture's stated path and size (2), the first numbers of
-    its faces' points, and whether a group of points has no numbers."""
+class _Face(NamedTuple):
+    """Points (K, 2) and box (4) of a face, and the number of its first point."""
 
-    faces: list[tuple[np.ndarray, np.ndarray]]
+    points: np.ndarray
+    box: np.ndarray
+    first: int
+
+
+class _Content(NamedTuple):
+    """Of one file: its faces, the picture's stated path and size (2), and whether a group of points has no numbers."""
+
+    faces: list[_Face]
     path: str
     size: np.ndarray
-    firsts: set[int]
     has_unnumbered: bool
 
 
@@ -152,45 +150,18 @@ def _parse(content: dict) -> _Content:
         if shape["shape_type"] == "rectangle":
             rectangles[group].append(np.concatenate([corners.min(axis=0), corners.max(axis=0)]))
         elif shape["shape_type"] == "point":
-            points[group].append((str(shape["label"]).strip(), corners[0]))
-    numbered = {group: found for group, shapes in points.items() if (found := _number(group, shapes))}
+            points[group].append((str(shape["label"]), corners[0]))
+    numbered = {
+        group: found
+        for group, shapes in points.items()
+        if (found := order_numbered(*zip(*shapes, strict=True), whose=f"group {group}"))
+    }
     return _Content(
-        [(face, _box_of(face, rectangles[group])) for group, (face, _) in numbered.items()],
+        [_Face(face, nearest_box(face, rectangles[group]), first) for group, (face, first) in numbered.items()],
         stated_path(content.get("imagePath") or ""),
         _stated_size(content),
-        firsts={first for _, first in numbered.values()},
         has_unnumbered=len(numbered) < len(points),
     )
-
-
-def _number(group: object, shapes: list[tuple[str, np.ndarray]]) -> tuple[np.ndarray, int] | None:
-    """A group's points (K, 2) in the order of their numbers, and the first number; None if they are not numbered.
-
-    Points with other names are left out if the others' names are numbers alone.
-    """
-    plain = [shape for shape in shapes if shape[0].isdecimal()]
-    shapes = plain or shapes
-    labels = [label for label, _ in shapes]
-    numbers = list(map(int, labels)) if plain else numbers_of(labels)
-    if numbers is None:
-        return None
-    face: dict[int, np.ndarray] = {}
-    for number, (_, point) in zip(numbers, shapes, strict=True):
-        if number in face:
-            raise InputError(f"expected each point of group {group} once, found {number} again; group each face")
-        face[number] = point
-    first = min(face) if min(face) in _OTHER_FIRSTS.get(len(face), ()) else 0
-    if sorted(face) != list(range(first, first + len(face))):
-        raise InputError(f"expected points 0 to {max(face)} of group {group}, found {len(face)} of them")
-    return np.array([face[number] for number in sorted(face)]), first
-
-
-def _box_of(points: np.ndarray, rectangles: list[np.ndarray]) -> np.ndarray:
-    """The rectangle (4) of a face (K, 2): of several, such as its mouth's or another face's, the one nearest to its
-    points' box; NaN if there is none."""
-    around = box_of_points(points[None])[0]
-    nowhere = np.full(4, np.nan)
-    return min(rectangles, key=lambda rectangle: np.abs(rectangle - around).sum(), default=nowhere)
 
 
 def _stated_size(content: dict) -> np.ndarray:

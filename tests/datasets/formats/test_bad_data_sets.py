@@ -86,7 +86,7 @@ WRONG = {
     "X-AnyLabeling with a gap": ("x_anylabeling", _json(lambda content: content["shapes"].pop(30)),
         "expected points 0 to 67 of group 5, found 67"),
     "X-AnyLabeling without groups": ("x_anylabeling", _json(lambda content: content["shapes"].extend(
-        content["shapes"])), "group each face"),
+        content["shapes"])), "its own group or box"),
     "mixed point counts": ("pts", lambda root: (root / "afw/face.pts").write_text(pts_text(distinct_points(1)[0][:5])),
         "afw/face.pts: expected 68 points, found 5"),
     "nothing at all": ("pts", lambda root: [path.unlink() for path in root.rglob("*.pts")], "none of them"),

@@ -144,7 +144,7 @@ def test_readers_follow_links_and_read_names_with_spaces(name: str, tmp_path: Pa
 def test_readers_know_texts_in_utf_16(name: str, encoding: str, mark: str, tmp_path: Path) -> None:
     root = tmp_path / "set"
     points_image = sample(name, root)
-    texts = [path for path in root.rglob("*") if path.suffix in (".json", ".txt", ".pts", ".tsv", ".yaml")]
+    texts = [path for path in root.rglob("*") if path.suffix in (".json", ".txt", ".pts", ".tsv", ".yaml", ".xml")]
     for path in texts:
         path.write_bytes((mark + path.read_text().replace("\n", "\r\n")).encode(encoding))
     assert bool(texts) == (name not in ("challenge", "aflw2000", "cofw68"))
