@@ -40,7 +40,7 @@ def parse_arguments() -> tuple[argparse.Namespace, list[Source]]:
     parser.add_argument("--boxes", type=Path, metavar="CSV", help=f"face boxes in pixels: {','.join(BOX_COLUMNS)}")
     parser.add_argument("--box_kind", choices=KINDS, default="landmarks", help="brows to chin, or forehead to chin")
     parser.add_argument("--crops", action="store_true", help="pictures are crops around one face; detect nothing")
-    parser.add_argument("--tiles", action="store_true", help="look for small faces in every picture")
+    parser.add_argument("--tiles", action="store_true", help="look for small faces in every picture and detection")
     parser.add_argument("--frames", action="store_true", help="the folder holds the frames of one video")
     parser.add_argument("--fps", type=float, default=25.0, help="frames a second of --frames")
     parser.add_argument("--every", type=int, default=12, help="frames from one detection in a video to the next")
@@ -60,8 +60,6 @@ def parse_arguments() -> tuple[argparse.Namespace, list[Source]]:
     if not arguments.frames:
         parser.refuse(["fps"], "goes with --frames, for a folder of them; a video tells its own rate")
     sources = find_sources(arguments.sources, frames=arguments.frames)
-    if all(source.is_video for source in sources):
-        parser.refuse(["tiles"], "goes with pictures: small faces are not looked for in videos")
     if not any(source.is_video for source in sources):
         parser.refuse(["raw", "every"], "goes with a video, or with --frames for a folder of its frames")
     return arguments, sources
@@ -148,6 +146,7 @@ def _follow(
         starts,
         detect=starts is None,
         every=arguments.every,
+        tiles=arguments.tiles or None,
         smoothing=None if arguments.raw else Smoothing(),
     )
     lost: dict[int, list[int]] = {}  # the frames in which each face was lost

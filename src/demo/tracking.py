@@ -14,7 +14,7 @@ from src.boxes import KINDS, box_of_points, check_boxes, crop_of_picture
 from src.demo.smoothing import OneEuroFilter, Smoothing
 from src.errors import InputError
 from src.pose import in_plane_rotation
-from src.predict.detector import overlaps
+from src.predict.detector import SMALL_FACE, overlaps
 from src.predict.face import Face, make_face, pose_of_points
 from src.predict.predictor import Predictor
 from src.predict.search import Region, crop_region
@@ -29,7 +29,9 @@ _NEAR = 1.5  # face sizes: a face that comes back this close to where it should 
 _COASTING = 25  # frames for which a lost face is expected to move on
 _KEPT = 0.7  # of the old velocity in the new one
 _TILTED = 30.0  # degrees between a head and its view: then the view turns after it
-_HURRY = 25  # frames after a loss in which the detector runs every time: a face passes behind another in a second
+_HURRY = 50  # frames after a loss in which the detector runs every time: a face passes behind another in two seconds
+_CLOSER = 2  # of so many regular detections, one looks for small faces, too, which may take up to sixty times as long
+_AROUND = 2.5  # face sizes from the place of a small lost face to the ends of the square in which it is looked for
 _FORGOTTEN = 250  # frames after which a lost face that was detected is given up
 _SMOOTHING = Smoothing()
 
@@ -74,10 +76,11 @@ class Tracker:
 
     starts: what is known of the first frame: boxes (N, 4) in pixels; "crop" where the frame shows one face and nothing
     else; None to detect. detect: faces are also detected in the first frame, every `every` frames, after a cut, after
-    a loss and while none is seen; without it a lost face is looked for around its last place and at its start. A face
-    is lost in a frame where its score is below `lost_below`, or its points leave the picture or land on another face; a
-    score of `found_above` finds it again. Raises InputError for boxes that do not fit, and where the detector is
-    missing.
+    a loss and while none is seen; without it a lost face is looked for around its last place and at its start. tiles:
+    look for small faces in all of these frames, or in none; None looks closer as `Predictor.faces` does, but only in
+    the first frame, after a cut and in every second of the regular detections. A face is lost in a frame where its
+    score is below `lost_below`, or its points leave the picture or land on another face; a score of `found_above` finds
+    it again. Raises InputError for boxes that do not fit, and where the detector is missing.
     """
 
     def __init__(
@@ -87,6 +90,7 @@ class Tracker:
         *,
         detect: bool = True,
         every: int = 12,
+        tiles: bool | None = None,
         smoothing: Smoothing | None = _SMOOTHING,
         lost_below: float = 0.1,
         found_above: float = 0.5,
@@ -95,7 +99,8 @@ class Tracker:
             raise InputError(f"expected 0 <= lost_below <= found_above <= 1, found {lost_below} and {found_above}")
         if every < 1:
             raise InputError(f"expected a detection every 1 frames or more, found {every}")
-        self.predictor, self.starts, self.smoothing, self.every = predictor, starts, smoothing, every
+        self.predictor, self.starts, self.smoothing = predictor, starts, smoothing
+        self.every, self.tiles = every, tiles
         self.lost_below, self.found_above = lost_below, found_above
         self.detector = predictor.detector if detect else None
         self.cuts: list[int] = []  # frames that begin another shot
@@ -117,8 +122,11 @@ class Tracker:
             self._look_around(picture)
         lost_for = [face.lost_for for face in self._faces]
         is_missing = all(lost_for) or any(1 <= frames <= _HURRY for frames in lost_for)
-        if self.detector is not None and (is_cut or is_missing or self._frame % self.every == 0):
-            self._detect(picture)
+        if self.detector is not None and (is_cut or self._frame % self.every == 0):
+            is_closer = is_cut or self._frame % (_CLOSER * self.every) == 0
+            self._detect(picture, tiles=self.tiles if is_closer else bool(self.tiles))
+        elif self.detector is not None and is_missing:
+            self._detect(picture, tiles=bool(self.tiles), part=self._part_of_lost(picture))
         self._faces = [face for face in self._faces if face.start is not None or face.lost_for < _FORGOTTEN]
         return [self._track(face, picture, seconds) for face in self._faces]
 
@@ -178,13 +186,28 @@ class Tracker:
             face.score = float(found.score[best])
             self._take(face, found.points_image[best], face.score, found.roll[best], picture=picture)
 
-    def _detect(self, picture: Image.Image) -> None:
-        """Look for faces that are not followed, and give them back their number or a new one."""
-        detections = self.detector.detect(picture)
+    def _part_of_lost(self, picture: Image.Image) -> tuple[int, int, int, int] | None:
+        """A square around the place where one of the lost faces, in turn, should be; None if that face is large."""
+        lost = [face for face in self._faces if 1 <= face.lost_for <= _HURRY and face.points is not None]
+        if not lost:
+            return None
+        expected = lost[self._frame % len(lost)].expected
+        size = np.ptp(expected, axis=0).max()
+        if size >= SMALL_FACE * max(picture.size):
+            return None
+        low = np.round(expected.mean(axis=0) - _AROUND * size).astype(int)
+        return *low, *(low + round(2 * _AROUND * size))
+
+    def _detect(
+        self, picture: Image.Image, *, tiles: bool | None, part: tuple[int, int, int, int] | None = None
+    ) -> None:
+        """Look for faces that are not followed, perhaps in a part of the picture, and number them as before or anew."""
+        detections = self.detector.detect(picture.crop(part) if part else picture, tiles=tiles)
+        corner = np.array(part[:2] * 2 if part else (0, 0, 0, 0))
         seen = [box_of_points(face.points) for face in self._faces if face.lost_for == 0]
         regions = [
             Region(picture, box, self.detector.kind, float(roll))
-            for box, roll in zip(detections.boxes, detections.roll, strict=True)
+            for box, roll in zip(detections.boxes + corner, detections.roll, strict=True)
             if not seen or overlaps(box, np.stack(seen)).max() <= _SAME_FACE
         ]
         found = self.predictor.search(regions)

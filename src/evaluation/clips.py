@@ -1,8 +1,9 @@
 """How well faces are tracked in videos: python3 -m src.evaluation.clips FOLDER, of annotated crops.
 
 Crops move across photographs without faces: in two clips two faces cross, in one a cut leads from one face to two
-others, in one a face leaves and comes back from the other side. Printed for each clip: the number of frames with the
-right number of faces, the number of tracks, and how many of those end on another face than they began on.
+others, in one a face leaves and comes back from the other side; in two more, small faces do all of this. Printed for
+each clip: the number of frames with the right number of faces, the number of tracks, and how many of those end on
+another face than they began on.
 """
 
 import argparse
@@ -22,13 +23,14 @@ from src.evaluation.scenes import EDGE, background, read_crops, soft_disc
 from src.geometry import apply_affine
 from src.predict.predictor import Predictor
 
-_SIZE = (640, 480)  # pixels
+_SIZE, _WIDE = (640, 480), (1280, 720)  # pixels; the second is for small faces
 _FRAMES = 122  # per clip
 _SECONDS = 1 / 25  # per frame
 _RADIUS = 0.5 - EDGE  # of the disc that a pasted crop covers, relative to the crop's side
 _SEEN, _HIDDEN = 0.8, 0.2  # share of a face's points in view: with more it must be found, with less it must not
 _USED = 7  # crops
 _LEFT, _RIGHT = (0, 90), (350, 70)  # top left corners of the crops between which crossing faces move, in pixels
+_FAR_LEFT, _FAR_RIGHT = (300, 250), (620, 240)  # the same for small faces
 
 
 @dataclass(frozen=True)
@@ -87,7 +89,7 @@ def clips(crops: list[Image.Image], points_image: np.ndarray, rng: np.random.Gen
     def face(i: int, side: int, start: tuple[float, float], end: tuple[float, float]) -> MovingFace:
         return _moving(crops[i], points_image[i], side, start, end)
 
-    grounds = [background(*_SIZE, rng) for _ in range(5)]
+    grounds = [background(*_SIZE, rng) for _ in range(5)] + [background(*_WIDE, rng) for _ in range(3)]
     half, rest = _FRAMES // 2, _FRAMES - _FRAMES // 2
     return {
         "crossing": move(grounds[0], [face(0, 250, _RIGHT, _LEFT), face(1, 300, _LEFT, _RIGHT)], _FRAMES),
@@ -99,6 +101,20 @@ def clips(crops: list[Image.Image], points_image: np.ndarray, rng: np.random.Gen
         "leaving, coming back": chain(
             move(grounds[4], [face(4, 280, (180, 100), (_SIZE[0] + 40, 100))], half),
             move(grounds[4], [face(4, 280, (-320, 120), (200, 120))], rest),
+        ),
+        "small, crossing": move(
+            grounds[5],
+            [
+                face(0, 90, _FAR_LEFT, _FAR_RIGHT),
+                face(1, 110, _FAR_RIGHT, _FAR_LEFT),
+                face(2, 80, (900, 500), (980, 420)),
+            ],
+            _FRAMES,
+        ),
+        "small, cut, leaving, coming back": chain(
+            move(grounds[6], [face(3, 100, (200, 400), (300, 380)), face(4, 90, (800, 200), (700, 240))], half // 2),
+            move(grounds[7], [face(5, 80, (300, 300), (340, 320)), face(6, 100, (1000, 200), (1300, 200))], half),
+            move(grounds[7], [face(5, 80, (340, 320), (380, 300)), face(6, 100, (-120, 400), (200, 400))], half),
         ),
     }
 

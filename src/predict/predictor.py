@@ -118,7 +118,7 @@ class Predictor:
 
         pictures, boxes, channels: as in `__call__`, but without boxes, faces are detected in whole pictures. crops:
         pictures without boxes are crops around one face. tiles: also look for small faces: always, which costs up to
-        forty detections, or never; None looks closer while the faces found are small, or if there is none.
+        sixty detections, or never; None looks closer while the faces found are small, or if there is none.
         least_score: detected faces with a lower score are left out; a given box always yields a face. Raises InputError
         as `__call__` does, and if the detector's file is missing.
         """

@@ -12,6 +12,7 @@ from src.demo.smoothing import OneEuroFilter, Smoothing
 from src.demo.tracking import Track, Tracker
 from src.errors import InputError
 from src.predict import predictor as predict
+from src.predict.detector import SMALL_FACE, Detections
 from src.predict.predictor import Predictor
 from src.synthesis.renderer.face import render_face
 
@@ -183,6 +184,49 @@ def test_a_face_that_returns_elsewhere_is_found_as_another(detecting: Predictor)
     seen = [_seen(tracker.update(rectangle_picture((400, 240), *frame), SECONDS)) for frame in frames]
     assert [sorted(faces) for faces in seen[:10]] == [[0]] * 5 + [[]] * 5
     assert sorted(seen[-1]) == [1]
+
+
+class _FarSighted(RectangleDetector):
+    """Sees small faces only in tiles; remembers its pictures' widths, negative ones where it used tiles."""
+
+    def __init__(self) -> None:
+        self.widths: list[int] = []
+
+    def detect(self, picture: Image.Image, *, tiles: bool | None = False) -> Detections:
+        self.widths.append(picture.width if tiles is False else -picture.width)
+        found = super().detect(picture)
+        is_seen = np.ptp(found.boxes.reshape(-1, 2, 2), axis=1).max(axis=1) >= SMALL_FACE * max(picture.size)
+        return found if tiles is not False else Detections(*(part[is_seen] for part in _parts(found)))
+
+
+def _parts(found: Detections) -> tuple[np.ndarray, ...]:
+    return found.boxes, found.score, found.roll
+
+
+def test_small_faces_are_looked_for_at_first_after_a_cut_and_now_and_then(detecting: Predictor) -> None:
+    small, second, third = (40, 60, 60, 80), (200, 150, 220, 170), (300, 60, 320, 80)
+    detecting._detector = _FarSighted()
+    tracker = Tracker(detecting, smoothing=None, every=3)
+    frames = [[small]] * 2 + [[small, second]] * 9
+    shown = [_on_ground(0, *boxes) for boxes in frames] + [_on_ground(120, third)] * 2
+    seen = [sorted(_seen(tracker.update(frame, SECONDS))) for frame in shown]
+    assert seen == [[0]] * 6 + [[0, 1]] * 5 + [[2]] * 2  # every second of the regular detections looks closer
+    assert detecting.detector.widths == [-400, 400, -400, 400, -400, -400]  # frames 0, 3, 6, 9, 11 (the cut), 12
+    for tiles, looked in ((False, [400, 400]), (True, [-400, -400])):
+        detecting._detector = _FarSighted()
+        tracker = Tracker(detecting, smoothing=None, tiles=tiles, every=1)
+        assert [len(_seen(tracker.update(shown[0], SECONDS))) for _ in range(2)] == [int(tiles)] * 2
+        assert detecting.detector.widths == looked
+
+
+def test_a_small_face_that_was_covered_is_looked_for_around_its_place(detecting: Predictor) -> None:
+    detecting._detector = _FarSighted()
+    tracker = Tracker(detecting, smoothing=None, every=100)
+    boxes = [(40 + 2 * i, 60, 60 + 2 * i, 80) for i in range(20)]
+    frames = [rectangle_picture((400, 240), *[box] * (not 8 <= i < 14)) for i, box in enumerate(boxes)]
+    seen = [sorted(_seen(tracker.update(frame, SECONDS))) for frame in frames]
+    assert seen == [[0]] * 8 + [[]] * 6 + [[0]] * 6
+    assert detecting.detector.widths == [-400, *[100] * 7]
 
 
 @pytest.fixture
