@@ -29,6 +29,7 @@ BOX_COLUMNS = ("picture", "left", "top", "right", "bottom")
 _MOST_BYTES = 64_000_000  # of a table of boxes: a million rows
 _SMALLEST = 4.0  # pixels: a smaller box shows no face
 _LARGEST = 4.0  # of the picture's longer side: a larger box is a mistake in its unit
+_LARGEST_CUT = 8192.0  # pixels: a larger square around a panorama would take more memory than any picture
 
 
 @dataclass(frozen=True)
@@ -126,6 +127,9 @@ def affine_of_crop(crop_box: np.ndarray) -> np.ndarray:
 def cut_crop(picture: Image.Image, crop_box: np.ndarray, size: int) -> np.ndarray:
     """A crop (3,) of an RGB picture, resampled without aliasing to (size, size, 3) uint8; black outside the picture."""
     left, top, side = (float(value) for value in crop_box)
+    if side > _LARGEST_CUT:
+        factor = int(np.ceil(side / _LARGEST_CUT))
+        return cut_crop(picture.reduce(factor), crop_box / factor, size)
     first_x, first_y = int(np.floor(left)), int(np.floor(top))
     whole = picture.crop((first_x, first_y, int(np.ceil(left + side)), int(np.ceil(top + side))))
     extent = (left - first_x, top - first_y, left - first_x + side, top - first_y + side)

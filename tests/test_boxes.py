@@ -26,6 +26,16 @@ def test_beside_the_picture_the_crop_is_black() -> None:
     assert square[:, 51:].min() == 255
 
 
+@pytest.mark.parametrize("crop", [(0.0, -4350.0, 9000.0), (-5000.0, -4000.0, 17_000.0)])
+def test_crops_of_panoramas_lie_where_the_affine_says(crop: tuple[float, float, float]) -> None:
+    crop = np.array(crop)
+    square = cut_crop(rectangle_picture((9000, 300), (6400, 40, 6620, 260)), crop, 192)[..., 0] / 255
+    ticks = (np.arange(192) + 0.5) / 192
+    center = np.array([square.sum(0) @ ticks, square.sum(1) @ ticks]) / square.sum()
+    expected = apply_affine(affine_of_crop(crop), np.array([[6510.0, 150.0]]))[0]
+    np.testing.assert_allclose(center, expected, atol=0.1 / 192)
+
+
 def test_a_whole_picture_is_letterboxed() -> None:
     np.testing.assert_array_equal(crop_of_picture(200, 100), [0, -50, 200])
 

@@ -30,7 +30,7 @@ _CAMERAS = {  # platform -> what FFmpeg opens, and as what
 # No playlists, which lead to other files, and no addresses.
 _FILES_ALONE = {"format_whitelist": "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpeg,mpegts,flv,ogg,asf,dv,h264,hevc",
                 "protocol_whitelist": "file"}  # fmt: skip
-_ANIMATED = (".gif", ".webp")
+_ANIMATED = (".gif", ".webp", ".png", ".avif")
 _FRAME_SECONDS = 0.1  # of an animated picture that names no duration
 MAX_ANIMATED = 500  # frames of an animated picture, all of which Pillow holds in memory when it writes one
 MAX_ANIMATED_PIXELS = 250_000_000  # of all its frames together
@@ -47,15 +47,16 @@ class Video:
 
 @contextlib.contextmanager
 def open_video(path: str | Path, *, frames_per_second: float = 25.0) -> Iterator[Video]:
-    """Open a video file, an animated GIF or WebP, or a folder of frames in the order of their names.
+    """Open a video file, an animated GIF, WebP, PNG or AVIF, or a folder of frames in the order of their names.
 
     frames_per_second: of a folder, which does not tell. Raises InputError for a file that is no video, for one without
-    frames, and where a video file needs PyAV and it is not installed.
+    frames or with frames of different sizes, and where a video file needs PyAV and it is not installed.
     """
     path = Path(path)
     if path.is_dir():
         names = natural_order(list_pictures(path))
-        yield Video((read_picture(path / name) for name in names), 1 / frames_per_second, len(names))
+        frames = (read_picture(path / name) for name in names)
+        yield Video(_of_one_size(frames, path), 1 / frames_per_second, len(names))
     elif not path.is_file():
         raise InputError(f"{path}: no such video")
     elif path.suffix.lower() in _ANIMATED:
@@ -113,11 +114,14 @@ def write_video(path: str | Path, seconds: float) -> Iterator[Callable[[Image.Im
 def _open_animated(path: Path) -> Iterator[Video]:
     with about(path), open_picture(path) as image:
         count, pixels = getattr(image, "n_frames", 1), image.width * image.height
-        seconds = image.info.get("duration", 0) / 1000 or _FRAME_SECONDS
     _check_length(count, count * pixels, path)
+    with about(path), open_picture(path) as image:
+        image.load()  # WebP and AVIF tell a frame's duration only then
+        seconds = image.info.get("duration", 0) / 1000 or _FRAME_SECONDS
     with Image.open(path, formats=PICTURE_FORMATS) as image:
         frames = (upright(frame) for frame in ImageSequence.Iterator(image))
-        yield Video(_readable(frames, path, (*DAMAGED, Image.DecompressionBombError)), seconds, count)
+        frames = _readable(frames, path, (*DAMAGED, Image.DecompressionBombError))
+        yield Video(_of_one_size(frames, path), seconds, count)
 
 
 @contextlib.contextmanager
@@ -129,9 +133,9 @@ def _open_container(path: Path) -> Iterator[Video]:
     except (av.FFmpegError, ValueError) as error:
         raise InputError(f"{path}: not a readable video ({getattr(error, 'strerror', error)})") from None
     with container:
-        if not container.streams.video:
+        stream = container.streams.best("video")  # not its cover picture or a small preview
+        if stream is None:
             raise InputError(f"{path}: expected a video, found a file without pictures")
-        stream = container.streams.video[0]
         if stream.width * stream.height > MAX_PIXELS:
             raise InputError(
                 f"{path}: expected frames of at most {MAX_PIXELS // 1_000_000} megapixels, found {stream.width} x "
@@ -140,7 +144,7 @@ def _open_container(path: Path) -> Iterator[Video]:
         frames = (_upright(frame) for frame in container.decode(stream))
         rate = stream.average_rate or Fraction(25)
         count = stream.frames or round((container.duration or 0) / av.time_base * rate)
-        yield Video(_readable(frames, path, (av.FFmpegError,)), float(1 / rate), count)
+        yield Video(_of_one_size(_readable(frames, path, (av.FFmpegError,)), path), float(1 / rate), count)
 
 
 def _upright(frame: object) -> Image.Image:
@@ -168,6 +172,19 @@ def _readable(frames: Iterator[Image.Image], path: Path, errors: tuple[type[Exce
         raise InputError(f"{path}: frame {number + 1} cannot be decoded ({error}); the file may be cut short") from None
     if number == 0:
         raise InputError(f"{path}: expected a video, found no frames in it")
+
+
+def _of_one_size(frames: Iterator[Image.Image], path: Path) -> Iterator[Image.Image]:
+    """The same frames. Raises InputError at one of another size than the first: its points would be in other pixels."""
+    size = None
+    for number, frame in enumerate(frames):
+        size = size or frame.size
+        if frame.size != size:
+            raise InputError(
+                f"{path}: expected frames of {size[0]} x {size[1]} pixels, as the first one is, found {frame.width} x "
+                f"{frame.height} in frame {number}; scale them to one size"
+            )
+        yield frame
 
 
 def _check_length(count: int, pixels: int, path: Path) -> None:

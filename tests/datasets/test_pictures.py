@@ -179,6 +179,29 @@ def test_gray_values_that_are_no_numbers_are_refused(tmp_path: Path) -> None:
         read_square(tmp_path / "gray.tif", 40)
 
 
+@pytest.mark.parametrize("values", [_ramp().astype(np.float32) / 127.5 - 1, _ramp().astype(np.int32) * 2**23 - 2**30])
+def test_gray_values_beyond_any_range_are_refused(values: np.ndarray, tmp_path: Path) -> None:
+    Image.fromarray(values).save(tmp_path / "gray.tif")
+    with pytest.raises(InputError, match="expected gray values from 0 to"):
+        read_square(tmp_path / "gray.tif", 40)
+
+
+@pytest.mark.parametrize(
+    ("dtype", "tag", "value", "words"),
+    [(np.uint16, 262, 0, "whose 0 is black, found a negative"), (np.uint8, 339, 2, "found signed ones")],
+)
+def test_tiffs_whose_numbers_mean_something_else_are_refused(
+    dtype: type, tag: int, value: int, words: str, tmp_path: Path
+) -> None:
+    Image.fromarray(_ramp().astype(dtype) * 200).save(tmp_path / "gray.tif", tiffinfo={339: 1})
+    content = bytearray((tmp_path / "gray.tif").read_bytes())
+    entry = content.index(struct.pack("<HHI", tag, 3, 1))  # a tag, its type and its count; then follows the value
+    content[entry + 8 : entry + 10] = struct.pack("<H", value)
+    (tmp_path / "gray.tif").write_bytes(content)
+    with pytest.raises(InputError, match=words):
+        read_square(tmp_path / "gray.tif", 40)
+
+
 def _png(width: int, height: int) -> bytes:
     buffer = io.BytesIO()
     Image.new("L", (width, height), 128).save(buffer, format="PNG")

@@ -53,10 +53,45 @@ def test_a_folder_holds_frames_in_the_order_of_their_names(tmp_path: Path) -> No
     assert (seconds, count) == (0.04, 4)
 
 
+@pytest.mark.parametrize("ending", ["gif", "webp", "png", "avif"])
+def test_every_frame_of_an_animated_picture_is_read_at_its_rate(tmp_path: Path, ending: str) -> None:
+    path = tmp_path / f"film.{ending}"
+    first, *others = _frames()
+    first.save(path, save_all=True, append_images=others, duration=40)
+    colors, seconds, count = _colors(path)
+    np.testing.assert_allclose(colors, COLORS, atol=12)
+    assert (seconds, count) == (0.04, 4)
+    assert is_animated(path)
+
+
+def test_frames_of_different_sizes_are_refused(tmp_path: Path) -> None:
+    for i, frame in enumerate(_frames()):
+        (frame if i < 2 else frame.resize((128, 96))).save(tmp_path / f"{i}.png")
+    with pytest.raises(InputError, match="frames of 64 x 48 pixels, as the first one is, found 128 x 96 in frame 2"):
+        _colors(tmp_path)
+
+
+def test_of_two_streams_the_film_is_read_not_the_still(tmp_path: Path) -> None:
+    av = pytest.importorskip("av")
+    path = tmp_path / "film.mkv"
+    with av.open(str(path), "w") as container:
+        still = container.add_stream("mjpeg", rate=1, width=32, height=32, pix_fmt="yuvj420p")
+        film = container.add_stream("mpeg4", rate=10, width=64, height=48, pix_fmt="yuv420p")
+        for stream, frames in ((still, [Image.new("RGB", (32, 32))]), (film, _frames())):
+            for frame in frames:
+                container.mux(stream.encode(av.VideoFrame.from_image(frame)))
+            container.mux(stream.encode())
+    colors, seconds, _ = _colors(path)
+    np.testing.assert_allclose(colors, COLORS, atol=12)
+    assert seconds == pytest.approx(0.1)
+
+
 def test_a_still_picture_is_not_animated(tmp_path: Path) -> None:
-    _frames()[0].save(tmp_path / "still.gif")
+    stills = [f"still.{ending}" for ending in ("gif", "webp", "png", "avif")]
+    for name in stills:
+        _frames()[0].save(tmp_path / name)
     (tmp_path / "broken.gif").write_bytes(b"GIF89a")
-    assert not any(is_animated(tmp_path / name) for name in ("still.gif", "broken.gif", "film.mp4"))
+    assert not any(is_animated(tmp_path / name) for name in (*stills, "broken.gif", "film.mp4"))
 
 
 def test_an_error_on_the_way_leaves_no_file(tmp_path: Path) -> None:
