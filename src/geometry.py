@@ -43,6 +43,17 @@ def orientation_affine(orientation: int, width: float, height: float) -> np.ndar
     )
 
 
+def stack_matrix(rows: list[list[np.ndarray]]) -> np.ndarray:
+    """Matrices (..., R, C) from R rows of C entries, each (...)."""
+    return np.stack([np.stack(row, axis=-1) for row in rows], axis=-2)
+
+
+def turn_matrix(degrees: np.ndarray | float) -> np.ndarray:
+    """Rotations (..., 2, 2) that turn a picture's points clockwise by an angle (...)."""
+    cos, sin = np.cos(np.radians(degrees)), np.sin(np.radians(degrees))
+    return stack_matrix([[cos, -sin], [sin, cos]])
+
+
 def crop_affine(crop: tuple[float, float, float]) -> np.ndarray:
     """Map from the unit square to the input frame of a fixed crop (center x, center y, side). Returns (2, 3)."""
     center_x, center_y, side = crop

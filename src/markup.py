@@ -32,6 +32,8 @@ CONTOURS: tuple[tuple[int, int, bool], ...] = (
 )
 
 OUTER_EYE_CORNERS = (36, 45)
+EYE_CORNERS = ((36, 39), (42, 45))  # of each eye, left to right
+NOSE_TIP = 30
 EYES_12 = tuple(range(36, 48))
 INNER_51 = tuple(range(17, 68))
 # What a network may predict, by the number of points: all points, all but the jaw, or only the eyes.

@@ -10,6 +10,7 @@ head counterclockwise in the picture. |roll| <= 90, so yaw runs continuously thr
 
 import numpy as np
 
+from src.geometry import stack_matrix
 from src.markup import INNER_51, MEAN_SHAPE, NUM_POINTS, REGIONS
 
 # In many data sets the jaw follows the visible outline, and its depth differs most between people: it may stabilize the
@@ -23,9 +24,9 @@ def rotation_matrix(euler: np.ndarray) -> np.ndarray:
     """Rotations (..., 3, 3) from euler (..., 3) = pitch, yaw, roll in degrees (frame: see the module)."""
     pitch, yaw, roll = np.moveaxis(np.radians(euler), -1, 0)
     zero, one = np.zeros_like(pitch), np.ones_like(pitch)
-    rx = _stack([[one, zero, zero], [zero, np.cos(pitch), -np.sin(pitch)], [zero, np.sin(pitch), np.cos(pitch)]])
-    ry = _stack([[np.cos(yaw), zero, np.sin(yaw)], [zero, one, zero], [-np.sin(yaw), zero, np.cos(yaw)]])
-    rz = _stack([[np.cos(roll), -np.sin(roll), zero], [np.sin(roll), np.cos(roll), zero], [zero, zero, one]])
+    rx = stack_matrix([[one, zero, zero], [zero, np.cos(pitch), -np.sin(pitch)], [zero, np.sin(pitch), np.cos(pitch)]])
+    ry = stack_matrix([[np.cos(yaw), zero, np.sin(yaw)], [zero, one, zero], [-np.sin(yaw), zero, np.cos(yaw)]])
+    rz = stack_matrix([[np.cos(roll), -np.sin(roll), zero], [np.sin(roll), np.cos(roll), zero], [zero, zero, one]])
     return rz @ ry @ rx
 
 
@@ -71,7 +72,3 @@ def camera_weights(count: int = NUM_POINTS) -> np.ndarray:
     shape = MEAN_SHAPE.take(used, axis=0) - weights @ MEAN_SHAPE.take(used, axis=0)  # (K, 3)
     weighted = weights[:, None] * shape
     return weighted @ np.linalg.inv(weighted.T @ shape)
-
-
-def _stack(rows: list[list[np.ndarray]]) -> np.ndarray:
-    return np.stack([np.stack(row, axis=-1) for row in rows], axis=-2)

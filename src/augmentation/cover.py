@@ -11,11 +11,10 @@ from torch import Tensor
 
 from src.augmentation.chance import chance, chosen, rand
 from src.config import AugmentationConfig
-from src.markup import NUM_POINTS
+from src.markup import EYE_CORNERS, NOSE_TIP, NUM_POINTS
 
 _LOWER_FACE = (*range(1, 16), *range(28, 31), *range(48, 60))  # a medical mask covers what lies between these points
-_NOSE_TIP = 30
-_EYES = ((36, 39), (42, 45))  # the corners of each eye
+
 _DIRECTIONS = 24  # half-planes whose intersection approximates the convex hull of a mask
 _LOWER_SHEETS = 0.7  # share of the sheets that hide the lower face, not the upper
 _TEXTURED = 0.35  # share of masks and sheets that show another picture, not one color
@@ -76,7 +75,7 @@ def sheet(points_input: Tensor, size: int, generator: torch.Generator) -> Tensor
     """(n, 1, R, R), 1 over a rectangle across the whole face: its lower or, less often, its upper part."""
     low, high = points_input.amin(dim=1), points_input.amax(dim=1)  # (n, 2)
     count, device = len(low), low.device
-    nose = points_input[:, _NOSE_TIP, 1]
+    nose = points_input[:, NOSE_TIP, 1]
     edge = nose + 0.35 * (high[:, 1] - low[:, 1]) * (rand((count,), generator, device) - 0.6)
     is_lower = chance(count, _LOWER_SHEETS, generator, device)
     top = torch.where(is_lower, edge, low[:, 1] - 0.05)
@@ -94,7 +93,7 @@ def sunglasses(points_input: Tensor, size: int, generator: torch.Generator) -> T
     extent = points_input.amax(dim=1) - points_input.amin(dim=1)
     face = extent.prod(dim=1).sqrt()[:, None, None]  # (n, 1, 1) size of the face
     covered, centers = torch.zeros(count, size, size, device=device), []
-    for first, last in _EYES:
+    for first, last in EYE_CORNERS:
         corner, other = points_input[:, first], points_input[:, last]
         center, axis = (corner + other) / 2, other - corner
         length = axis.norm(dim=1).clamp(min=1e-3)[:, None, None]

@@ -12,11 +12,12 @@ from torch import Tensor
 from src.command_line import progress
 from src.datasets.pictures import SQUARE_SIZE, read_square
 from src.errors import InputError
-from src.geometry import apply_affine, compose_affine, crop_affine, invert_affine
+from src.geometry import apply_affine, compose_affine, crop_affine, invert_affine, turn_matrix
 from src.markup import FLIP_PERMUTATION, REGIONS
 from src.network.model import LandmarkNet
 from src.transforms import warp
 
+_BATCH = 64
 _DECODERS = 4  # threads that read pictures while the network predicts
 
 
@@ -30,8 +31,7 @@ class View:
 
     def affine(self) -> np.ndarray:
         """The map (2, 3) from the input frame to the view's."""
-        cos, sin = np.cos(np.deg2rad(self.rotation)), np.sin(np.deg2rad(self.rotation))
-        linear = np.array([[cos, -sin], [sin, cos]]) @ np.diag([-1.0 if self.mirror else 1.0, 1.0])
+        linear = turn_matrix(self.rotation) @ np.diag([-1.0 if self.mirror else 1.0, 1.0])
         return np.column_stack([linear, 0.5 - linear @ [0.5, 0.5] + self.shift])
 
 
@@ -63,7 +63,7 @@ class Predictions:
         return np.isinf(self.spread).any(axis=1)
 
 
-def predict_pictures(model: LandmarkNet, paths: list[Path], *, batch_size: int = 64) -> Predictions:
+def predict_pictures(model: LandmarkNet, paths: list[Path]) -> Predictions:
     """Predict all views of the pictures; broken pictures are marked and do not stop the others."""
     count = len(paths)
     points_image = np.full((count, FLIP_PERMUTATION.size, 2), np.nan)
@@ -71,7 +71,7 @@ def predict_pictures(model: LandmarkNet, paths: list[Path], *, batch_size: int =
     size = np.ones((count, 2), np.int32)
     device = next(model.parameters()).device
     with progress(total=count, desc="labeling", unit="face") as bar:
-        for rows, squares, affine, sizes in _decoded(paths, batch_size):
+        for rows, squares, affine, sizes in _decoded(paths):
             views = predict_views(model, torch.from_numpy(squares).to(device))  # (V, B, 68, 2)
             points_image[rows] = apply_affine(invert_affine(affine), views.mean(axis=0))
             spread[rows] = region_spread(views)
@@ -109,11 +109,11 @@ def region_spread(views: np.ndarray) -> np.ndarray:
     return 100 * regions / face_size[:, None]
 
 
-def _decoded(paths: list[Path], batch_size: int) -> Iterator[tuple[list[int], np.ndarray, np.ndarray, np.ndarray]]:
+def _decoded(paths: list[Path]) -> Iterator[tuple[list[int], np.ndarray, np.ndarray, np.ndarray]]:
     """Batches of the pictures that can be decoded: rows, squares (B, S, S, 3), affine (B, 2, 3), size (B, 2)."""
     with ThreadPoolExecutor(_DECODERS) as pool:
-        for start in range(0, len(paths), batch_size):
-            decoded = list(pool.map(_decode, paths[start : start + batch_size]))
+        for start in range(0, len(paths), _BATCH):
+            decoded = list(pool.map(_decode, paths[start : start + _BATCH]))
             rows = [start + i for i, face in enumerate(decoded) if face is not None]
             if rows:
                 found = (face for face in decoded if face is not None)

@@ -16,12 +16,14 @@ from scipy.spatial import ConvexHull, QhullError
 from src.command_line import Parser, progress, run_command
 from src.datasets.challenge import read_annotations
 from src.errors import InputError, about
+from src.geometry import turn_matrix
+from src.markup import EYE_CORNERS, NOSE_TIP
 from src.metrics import FAILURE, bootstrap_interval, failure_rate, nme, point_errors
 from src.predict import Predictor
 from src.predict.picture_input import read_picture
 
 _CLOTH, _GLASS = (165, 200, 215), (15, 15, 15)
-_EYES = ((36, 39), (42, 45))  # corners
+
 _SEED = 5
 _BATCH = 32
 
@@ -36,7 +38,7 @@ def clean(picture: Image.Image, points: np.ndarray, _: np.random.Generator) -> t
 def rectangle_mask(picture: Image.Image, points: np.ndarray, _: np.random.Generator) -> tuple[Image.Image, np.ndarray]:
     """A rectangle over nose, mouth and chin."""
     (left, _), (right, bottom) = points.min(axis=0), points.max(axis=0)
-    top = points[30, 1] - 0.1 * (points[8, 1] - points[27, 1])
+    top = points[NOSE_TIP, 1] - 0.1 * (points[8, 1] - points[27, 1])
     ImageDraw.Draw(picture).rectangle((left, top, right, max(top, bottom + 8)), fill=_CLOTH)
     return picture, points
 
@@ -56,7 +58,7 @@ def sunglasses(picture: Image.Image, points: np.ndarray, _: np.random.Generator)
     """A dark ellipse on each eye, aligned with it, and a line between them."""
     draw, centers = ImageDraw.Draw(picture), []
     circle = np.linspace(0, 2 * np.pi, 60)[:, None]
-    for first, last in _EYES:
+    for first, last in EYE_CORNERS:
         axis = points[last] - points[first]
         half_width, half_height = 0.95 * np.linalg.norm(axis), max(0.65 * np.linalg.norm(axis), 15)
         along = axis / max(np.linalg.norm(axis), 1e-9)
@@ -115,8 +117,7 @@ def turned(degrees: int) -> Damage:
         canvas = Image.new("RGB", (side, side))
         corner = np.array([(side - picture.width) // 2, (side - picture.height) // 2])
         canvas.paste(picture, tuple(corner))
-        cos, sin = np.cos(np.radians(degrees)), np.sin(np.radians(degrees))
-        moved = (points + corner - side / 2) @ np.array([[cos, -sin], [sin, cos]]) + side / 2
+        moved = (points + corner - side / 2) @ turn_matrix(degrees) + side / 2
         return canvas.rotate(degrees, Image.Resampling.BICUBIC), moved
 
     return turn

@@ -9,24 +9,13 @@ from skimage import data
 
 from src.boxes import KINDS, affine_of_crop, crop_of_picture, cut_crop
 from src.datasets.challenge import read_annotations
-from src.geometry import apply_affine
+from src.geometry import apply_affine, turn_matrix
 from src.predict.picture_input import read_picture
 from src.synthesis.renderer.scenery import draw_background
 
 EDGE = 0.06  # of a crop's side: the margin around the soft-edged disc that is pasted
-_PHOTOGRAPHS = (
-    "brick",
-    "cell",
-    "chelsea",
-    "coffee",
-    "coins",
-    "grass",
-    "gravel",
-    "hubble_deep_field",
-    "moon",
-    "page",
-    "rocket",
-)
+_PHOTOGRAPHS = ("brick", "cell", "chelsea", "coffee", "coins", "grass", "gravel", "hubble_deep_field", "moon", "page",
+                "rocket")  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -76,7 +65,6 @@ def make_scene(
     """
     picture = background(*size, rng)
     cell = size[0] / len(crops)
-    cos, sin = np.cos(np.radians(roll)), np.sin(np.radians(roll))
     placed, sides = [], []
     for column, (crop, points) in enumerate(zip(crops, points_image, strict=True)):
         side = min(rng.uniform(*faces) / KINDS["landmarks"].share, cell, size[1])
@@ -87,7 +75,7 @@ def make_scene(
         top = round(rng.uniform(0, max(0, size[1] - pixels)))
         picture.paste(square, (left, top), soft_disc(pixels))
         centered = apply_affine(affine_of_crop(crop_box), points) - 0.5
-        placed.append((centered @ np.array([[cos, -sin], [sin, cos]]) + 0.5) * pixels + (left, top))
+        placed.append((centered @ turn_matrix(roll) + 0.5) * pixels + (left, top))
         sides.append(pixels)
     return Scene(picture, np.array(placed), np.array(sides, float))
 

@@ -11,7 +11,7 @@ from torchvision.transforms.functional import gaussian_blur
 from src.datasets.prepared import PreparedFaces
 from src.errors import InputError
 from src.evaluation.evaluate import unit_errors
-from src.geometry import apply_affine, compose_affine, crop_affine, invert_affine
+from src.geometry import apply_affine, compose_affine, crop_affine, invert_affine, turn_matrix
 from src.metrics import FAILURE, bootstrap_interval, failure_rate, nme
 from src.network.model import LandmarkNet
 from src.transforms import transform_points, warp
@@ -58,7 +58,7 @@ def damage_faces(
     affine = np.broadcast_to(crop_affine(config.crop), (count, 2, 3))
     if kind == "rotation":
         sign = 1 - 2 * torch.randint(2, (count,), generator=generator).double().numpy()
-        affine = compose_affine(_rotation(np.radians(level) * sign), affine)
+        affine = compose_affine(_rotation(level * sign), affine)
     maps = torch.from_numpy(np.ascontiguousarray(affine)).float()
     images = warp(torch.from_numpy(np.array(faces.images[rows])), maps, config.input_size)
     if kind == "occlusion":
@@ -102,9 +102,7 @@ def damaged_errors(
     return unit_errors(np.concatenate(parts), faces)
 
 
-def _rotation(angle: np.ndarray) -> np.ndarray:
-    """Maps (B, 2, 3) that turn the input about its center; angle in radians, clockwise as y points down."""
-    cos, sin = np.cos(angle), np.sin(angle)
-    linear = np.stack([np.stack([cos, -sin], -1), np.stack([sin, cos], -1)], axis=-2)
-    center = np.full((2, 1), 0.5)
+def _rotation(degrees: np.ndarray) -> np.ndarray:
+    """Maps (B, 2, 3) that turn the input clockwise about its center."""
+    linear, center = turn_matrix(degrees), np.full((2, 1), 0.5)
     return np.concatenate([linear, center - linear @ center], axis=-1)

@@ -6,8 +6,6 @@ degrees, disagreements in percent of the side.
 
 import json
 
-import numpy as np
-
 from src.boxes import KINDS, BoxKind
 from src.datasets.pictures import SQUARE_SIZE
 from src.markup import flip_permutation
@@ -27,7 +25,7 @@ def rules_text(points: int, convention: str) -> str:
         "mirrored": flip_permutation(points).tolist(),
         "camera_weights": camera_weights(points).tolist(),  # (points, 3), of `src.pose.fit_pose`
         "smallest": SMALLEST,
-        "tilt": round(float(np.degrees(TILT)), 6),
+        "tilt": TILT,
         "calibrations": {looks: [each.intercept, each.slope] for looks, each in calibrations.items()},
         "least_disagreement": EPSILON,
         "doubtful_below": DOUBTFUL_BELOW,

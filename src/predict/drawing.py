@@ -8,7 +8,7 @@ from PIL import Image, ImageDraw
 
 from src.boxes import box_of_points
 from src.eyes import CLOSED_BELOW
-from src.markup import CONTOURS, REGIONS
+from src.markup import CONTOURS, NOSE_TIP, REGIONS
 from src.pose import rotation_matrix
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ _SCALE = 2  # faces are drawn this much larger, then reduced: Pillow's lines are
 _AXES = ((255, 90, 80), (90, 230, 90), (90, 150, 255))  # x to the picture's right, y up, z out of the face
 _AXIS_LENGTH = 0.5  # of the face's size
 _DOUBTFUL, _CLOSED, _TEXT = (255, 170, 60), (255, 90, 80), (255, 255, 255)
-_NOSE_TIP = 30
+
 _LINE = 12  # length of a line of text at size 1; text is scaled to be as wide as the face
 _TEXT_SIZES = (9.0, 20.0)  # pixels, smallest and largest
 _SMALL_FACE = 60.0  # pixels: smaller ones have room only for the score
@@ -81,7 +81,7 @@ def _draw_one(drawing: Image.Image, face: "Face", name: str) -> None:
     for eye, ratio in zip(np.split(points[REGIONS["eyes"]], 2), face.eyes, strict=True):
         if ratio < CLOSED_BELOW:
             draw.line([tuple(point) for point in (*eye, eye[0])], fill=_CLOSED, width=2 * _SCALE)
-    _draw_axes(draw, points[_NOSE_TIP], face.pose, _AXIS_LENGTH * size * _SCALE)
+    _draw_axes(draw, points[NOSE_TIP], face.pose, _AXIS_LENGTH * size * _SCALE)
     place = (_SCALE * (left - low[0]), _SCALE * (bottom - low[1] + 5))
     _write(draw, place, _label(face, width, name), size=_SCALE * text_size)
     drawing.paste(large.reduce(_SCALE), tuple(low))

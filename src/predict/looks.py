@@ -18,7 +18,7 @@ import numpy as np
 from src.boxes import box_of_points
 from src.config import ModelConfig
 from src.errors import InputError
-from src.geometry import apply_affine, compose_affine, invert_affine
+from src.geometry import apply_affine, compose_affine, invert_affine, turn_matrix
 from src.markup import INNER_51, NUM_POINTS, flip_permutation
 from src.pose import fit_pose, in_plane_rotation
 from src.predict.resampling import warp_squares
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 MOST_LOOKS = 3
 LOOKED_AT = (NUM_POINTS, len(INNER_51))  # points that show a head's tilt and size
 SMALLEST = 0.1  # of the square: points that lie closer together are no face to be enlarged
-TILT = np.radians(30)  # the network knows heads that are tilted twice as far
+TILT = 30.0  # degrees: the network knows heads that are tilted twice as far
 
 SecondLook = tuple[float, float, float, float]  # `ModelConfig.second_look`
 Squares = Union[np.ndarray, "Tensor"]  # (B, S, S, 3) uint8, on any device
@@ -97,13 +97,12 @@ def warp_upright(
     """Squares warped to show the same faces upright, centered and larger, and the maps to them from the given squares.
 
     squares: (B, S, S, 3) uint8. points_unit: (B, 68 or 51, 2). tilt: clockwise from upright about the faces' middle, in
-    radians. Returns (B, S, S, 3) uint8 and affine (B, 2, 3).
+    degrees. Returns (B, S, S, 3) uint8 and affine (B, 2, 3).
     """
     check_points(points_unit.shape[1])
     affine = upright_affine(points_unit, second_look)
     if tilt:
-        cos, sin, middle = np.cos(tilt), np.sin(tilt), np.array(second_look[:2])
-        turn = np.array([[cos, -sin], [sin, cos]])
+        turn, middle = turn_matrix(tilt), np.array(second_look[:2])
         affine = compose_affine(np.column_stack([turn, middle - turn @ middle]), affine)
     if isinstance(squares, np.ndarray):
         return warp_squares(squares, affine), affine
@@ -121,9 +120,7 @@ def check_points(count: int) -> None:
 def upright_affine(points_unit: np.ndarray, second_look: SecondLook) -> np.ndarray:
     """Similarities (B, 2, 3) that turn faces upright and put their boxes where second_look says."""
     center_x, center_y, share, _ = second_look
-    roll = np.radians(in_plane_rotation(fit_pose(points_unit)))  # counterclockwise, as people see it
-    cos, sin = np.cos(roll), np.sin(roll)
-    turn = np.stack([np.stack([cos, -sin], -1), np.stack([sin, cos], -1)], axis=1)  # (B, 2, 2)
+    turn = turn_matrix(in_plane_rotation(fit_pose(points_unit)))  # (B, 2, 2)
     left_top, right_bottom = np.split(box_of_points(points_unit @ np.swapaxes(turn, 1, 2)), 2, axis=-1)
     sides = np.maximum(right_bottom - left_top, SMALLEST)
     scale = share / np.sqrt(sides.prod(axis=-1))

@@ -20,9 +20,9 @@ from src.predict.confidence import SHIPPED, disagreement, shipped_calibration, t
 from src.predict.detector import Detector, detect_upside_down, non_maximum_suppression
 from src.predict.detector_file import open_detector
 from src.predict.face import NOTHING_BELOW, Face, make_face
-from src.predict.looks import combine
+from src.predict.looks import combine, look_tilted
 from src.predict.picture_input import Channels, Picture, is_one_picture, read_picture
-from src.predict.runtimes import look_once_tilted, look_repeatedly, open_model
+from src.predict.runtimes import look_repeatedly, open_model
 from src.predict.search import Region, Search, Seen, crop_region
 from src.predict.shipped import MODEL_PATH
 
@@ -166,10 +166,11 @@ class Predictor:
 
     def _look(self, squares: np.ndarray) -> Seen:
         found = look_repeatedly(self.runtime, squares, self.looks)
-        points_unit = combine(found, self.runtime.config.second_look)
+        second_look = self.runtime.config.second_look
+        points_unit = combine(found, second_look)
 
         def tilted_disagreement_of(rows: np.ndarray) -> np.ndarray:
-            tilted = look_once_tilted(self.runtime, squares[rows], points_unit[rows])
+            tilted = look_tilted(self.runtime.predict_unit, squares[rows], points_unit[rows], second_look)
             return tilted_disagreement(found[:, rows], points_unit[rows], tilted)
 
         return Seen(points_unit, disagreement(found), tilted_disagreement_of)

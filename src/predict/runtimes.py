@@ -14,7 +14,7 @@ from src.config import ModelConfig
 from src.errors import InputError
 from src.geometry import apply_affine, crop_affine, invert_affine
 from src.predict.exported_files import onnx_metadata, open_onnx, open_tflite, run_onnx, tflite_metadata
-from src.predict.looks import look, look_tilted
+from src.predict.looks import look
 from src.predict.resampling import crop_batch
 
 EXPORTED = (".onnx", ".tflite")  # endings of files that need no PyTorch
@@ -68,11 +68,6 @@ def _open_checkpoint(path: Path, threads: int | None, device: str, convention: s
 def look_repeatedly(runtime: Runtime, squares: np.ndarray, looks: int) -> np.ndarray:
     """points_unit (looks, B, 68, 2) of each look (`src.predict.looks`) at squares (B, S, S, 3) uint8."""
     return look(runtime.predict_unit, squares, looks, second_look=runtime.config.second_look)
-
-
-def look_once_tilted(runtime: Runtime, squares: np.ndarray, points_unit: np.ndarray) -> np.ndarray:
-    """points_unit (B, 68, 2) found by a tilted look at squares (B, S, S, 3) uint8; points_unit were found before."""
-    return look_tilted(runtime.predict_unit, squares, points_unit, runtime.config.second_look)
 
 
 class _OnnxModel:

@@ -12,6 +12,7 @@ import numpy as np
 from PIL import Image
 
 from src.boxes import BoxKind, cut_crop
+from src.geometry import turn_matrix
 
 QUARTERS = (90.0, 180.0, 270.0)
 RETRY_BELOW = 0.9  # score: surer faces are not looked at again
@@ -37,13 +38,13 @@ def view_of_points(points_image: np.ndarray, kind: BoxKind, roll: np.ndarray | f
     """Views (..., 4) around the points (..., K, 2) of faces, by the box that they fill where they stand upright."""
     upright = turned(points_image, roll)
     low, high = upright.min(axis=-2), upright.max(axis=-2)
-    middle = np.einsum("...i,...ij->...j", (low + high) / 2, _turn(roll))
+    middle = np.einsum("...i,...ij->...j", (low + high) / 2, turn_matrix(roll))
     return _view(np.sqrt((high - low).prod(axis=-1)) / kind.share, middle, kind, roll)
 
 
 def affine_of_view(views: np.ndarray) -> np.ndarray:
     """The affine maps (..., 2, 3) from pixels of the picture to the unit square of views (..., 4)."""
-    linear = _turn(views[..., 3]) / views[..., 2, None, None]
+    linear = turn_matrix(views[..., 3]) / views[..., 2, None, None]
     return np.concatenate([linear, 0.5 - linear @ views[..., :2, None]], axis=-1)
 
 
@@ -62,7 +63,7 @@ def cut_view(picture: Image.Image, view: np.ndarray, size: int) -> np.ndarray:
 
 def turned(points_image: np.ndarray, roll: np.ndarray | float) -> np.ndarray:
     """Points (..., K, 2) turned about the picture's corner so that heads of this roll stand upright."""
-    return points_image @ np.swapaxes(_turn(roll), -1, -2)
+    return points_image @ np.swapaxes(turn_matrix(roll), -1, -2)
 
 
 def doubt(tilted_disagreement: np.ndarray, points_image: np.ndarray, side: np.ndarray) -> np.ndarray:
@@ -83,12 +84,5 @@ def best_quarter(doubts: np.ndarray) -> np.ndarray:
 
 def _view(side: np.ndarray, middle: np.ndarray, kind: BoxKind, roll: np.ndarray | float) -> np.ndarray:
     """The views whose boxes of a kind have this middle (..., 2) in the picture."""
-    center = middle + side[..., None] * (np.subtract(0.5, kind.center) @ _turn(roll))
+    center = middle + side[..., None] * (np.subtract(0.5, kind.center) @ turn_matrix(roll))
     return np.concatenate([center, np.stack(np.broadcast_arrays(side, roll), axis=-1)], axis=-1)
-
-
-def _turn(roll: np.ndarray | float) -> np.ndarray:
-    """Rotations (..., 2, 2) from the picture to where heads of this roll stand upright; y points down."""
-    angle = np.radians(roll)
-    cos, sin = np.cos(angle), np.sin(angle)
-    return np.stack([np.stack([cos, -sin], axis=-1), np.stack([sin, cos], axis=-1)], axis=-2)
