@@ -13,11 +13,10 @@ from src.benchmark.measurements import (
     training_rows,
 )
 from src.benchmark.table import as_csv, as_text, machine
-from src.command_line import Parser, run_command
+from src.command_line import Parser, at_least, run_command
 from src.config import ModelConfig
 from src.datasets.pictures import SQUARE_SIZE
 from src.datasets.prepared import load_prepared, prepare
-from src.errors import InputError
 from src.files import check_target, check_writable, write_text
 from src.network.checkpoint import load_model
 from src.network.model import build_model
@@ -30,7 +29,7 @@ PARTS = ("augmentation", "training", "prediction", "preparation", "onnx")
 
 def parse_arguments() -> argparse.Namespace:
     parser = Parser(description=__doc__)
-    parser.add_argument("--repeats", type=int, default=5, help="turns of every measurement; medians are shown")
+    parser.add_argument("--repeats", type=at_least(1), default=5, help="turns of every measurement; medians are shown")
     parser.add_argument("--quick", action="store_true", help=f"a trial: one turn on {QUICK_PICTURES} pictures")
     parser.add_argument("--only", choices=PARTS, nargs="+", default=list(PARTS), help="measure only these")
     parser.add_argument("--model_path", type=Path, help="measure this model (the shipped one, else an untrained one)")
@@ -44,8 +43,6 @@ def parse_arguments() -> argparse.Namespace:
 
 def main() -> None:
     arguments = parse_arguments()
-    if arguments.repeats < 1:
-        raise InputError(f"expected --repeats of at least 1, found {arguments.repeats}")
     check_target(arguments.out, ending=".csv")  # before the work, not after it
     check_writable(arguments.work)
     start = time.perf_counter()

@@ -9,7 +9,7 @@ from src.autolabel.output import write_output
 from src.autolabel.rounds import Settings, best_round, run_rounds
 from src.autolabel.task import Task, hide_labels, open_task
 from src.autolabel.training import Setup
-from src.command_line import Parser, run_command
+from src.command_line import Parser, at_least, run_command
 from src.datasets.challenge import read_folder
 from src.datasets.listing import describe_left_out
 from src.devices import choose_device, set_threads
@@ -35,7 +35,7 @@ def parse_arguments() -> tuple[argparse.Namespace, argparse.Namespace]:
     )
     parser.add_argument("--unlabeled", type=Path, help="folder of pictures without labels")
     parser.add_argument("--labeled", type=Path, required=True, help="folder of pictures with an annot.pkl")
-    parser.add_argument("--rounds", type=int, default=DEFAULTS.rounds, help="after the first, on human labels only")
+    parser.add_argument("--rounds", type=at_least(0), default=DEFAULTS.rounds, help="after the first, on human labels")
     parser.add_argument("--val_dir", type=Path, help="annotated folder that decides when to stop, never trained on")
     parser.add_argument(
         "--held_out", type=float, default=0.2, help="without --val_dir: share (from 1 on: count) of labels kept apart"
@@ -44,14 +44,14 @@ def parse_arguments() -> tuple[argparse.Namespace, argparse.Namespace]:
     parser.add_argument(
         "--accept", type=float, default=DEFAULTS.accept, help="share of held-out faces that would be certain enough"
     )
-    parser.add_argument("--copies", type=int, default=DEFAULTS.copies, help="of each human label in every round")
+    parser.add_argument("--copies", type=at_least(1), default=DEFAULTS.copies, help="of each human label, every round")
     parser.add_argument(
         "--finetune", type=float, default=DEFAULTS.finetune, help="later rounds' share of the length and learning rate"
     )
     parser.add_argument(
         "--channel_shift", type=float, default=0.0, help="largest random shift of each color channel, out of 255"
     )
-    parser.add_argument("--review", type=int, default=24, help="faces on the sheet of the least certain; 0 is none")
+    parser.add_argument("--review", type=at_least(0), default=24, help="least certain faces on a sheet; 0 is none")
     parser.add_argument("--skip_broken", action="store_true", help="leave out broken labeled pictures, do not stop")
     experiment = parser.add_argument_group("experiment: what is it worth?")
     experiment.add_argument(
@@ -119,8 +119,6 @@ def _check(own: argparse.Namespace) -> None:
         raise InputError("expected one of --unlabeled DIR and --labeled_count N")
     if own.report_dir and own.labeled_count is None:
         raise InputError("--report_dir belongs to an experiment; give --labeled_count N as well")
-    if own.rounds < 0 or own.copies < 1 or own.review < 0:
-        raise InputError("expected --rounds of at least 0, --copies of at least 1, --review of at least 0")
     if not 0 <= own.channel_shift <= 255:
         raise InputError(f"expected --channel_shift of 0 to 255, found {own.channel_shift}")
     if not 0 < own.accept <= 1 or not own.held_out > 0 or not own.finetune > 0:

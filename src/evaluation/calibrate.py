@@ -15,7 +15,7 @@ import numpy as np
 import torch
 
 from src.augmentation import augment
-from src.command_line import Parser, progress, run_command
+from src.command_line import Parser, at_least, progress, run_command
 from src.config import AugmentationConfig
 from src.datasets.challenge import find_annotations
 from src.datasets.pictures import SQUARE_SIZE
@@ -127,7 +127,7 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--convention", metavar="NAME", help="annotation scheme, one that the model holds (its own)")
     parser.add_argument("--held_out", type=Path, metavar="PREPARED", help="fit on a tenth of these faces instead")
     parser.add_argument("--only", nargs="+", default=[], metavar="NAME", help="beginnings of their names (all)")
-    parser.add_argument("--faces", type=int, default=400, help="rendered faces to fit on")
+    parser.add_argument("--faces", type=at_least(2), default=400, help="rendered faces to fit on")
     parser.add_argument("--looks", type=int, choices=(2, 3), default=3, help="at each face")
     parser.add_argument("--check_on", type=Path, help="folder of pictures with an annot.pkl, to test the fit on")
     parser.add_argument("--out", type=Path, default="output/reliability.png")
@@ -141,8 +141,6 @@ def parse_arguments() -> argparse.Namespace:
 
 def main() -> None:
     arguments = parse_arguments()
-    if arguments.faces < 2:
-        raise InputError(f"expected --faces of at least 2, found {arguments.faces}")
     check_target(arguments.out, ending=".png")  # before the work, not after it
     if arguments.check_on:
         find_annotations(arguments.check_on)

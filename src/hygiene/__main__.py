@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from src.command_line import HelpFormatter, Parser, run_command
+from src.command_line import HelpFormatter, Parser, at_least, run_command
 from src.datasets.conversion import convert
 from src.datasets.faces import Faces
 from src.datasets.folder import Folder
@@ -76,17 +76,18 @@ class _Labels:
 def parse_arguments() -> argparse.Namespace:
     parser = Parser(prog="python3 -m src.hygiene", description=__doc__, formatter_class=_Formatter, allow_abbrev=False)
     parser.add_argument("--root", type=Path, nargs="+", required=True, help="folders: training, validation, test")
-    parser.add_argument("--distance", type=int, default=10, help=f"bits of {BITS} in which near duplicates may differ")
+    bits = at_least(0, BITS // 4)
+    parser.add_argument("--distance", type=bits, default=10, help=f"bits of {BITS} in which near duplicates may differ")
     parser.add_argument("--name_pattern", default=NAME_PATTERN, help="equal parentheses: copies of one face")
     parser.add_argument("--remove", type=Path, metavar="LIST", help="write the pictures to leave out, one per line")
     parser.add_argument("--clean", type=Path, metavar="DIR", help="write the first folder without them")
     parser.add_argument("--split", type=float, metavar="SHARE", help="write OUT/train and OUT/validation of one folder")
-    parser.add_argument("--seed", type=int, default=0, help="of the split")
+    parser.add_argument("--seed", type=at_least(0), default=0, help="of the split")
     parser.add_argument("--frame", choices=FRAMES, help="pixels that labels on EXIF-turned pictures mean (shown)")
     parser.add_argument("--skip_broken", action="store_true", help="leave out broken faces instead of stopping")
     parser.add_argument("--out", type=Path, help="where the split goes")
     parser.add_argument("--sheet", type=Path, default="output/contact_sheet.png", help="picture of the pairs")
-    parser.add_argument("--pairs", type=int, default=24, help="number of pairs drawn; 0 is none")
+    parser.add_argument("--pairs", type=at_least(0), default=24, help="number of pairs drawn; 0 is none")
     arguments = parser.parse_args()
     if arguments.split is None:
         parser.refuse(["seed"], "goes with --split")
@@ -145,10 +146,6 @@ def report(pictures: Pictures, groups: np.ndarray, name_groups: np.ndarray) -> N
 
 
 def _check(arguments: argparse.Namespace) -> None:
-    if not 0 <= arguments.distance <= BITS // 4:
-        raise InputError(f"expected --distance of 0 to {BITS // 4} bits, found {arguments.distance}")
-    if arguments.pairs < 0 or arguments.seed < 0:
-        raise InputError("expected --pairs and --seed of at least 0")
     if (arguments.split is None) != (arguments.out is None):
         raise InputError("--split SHARE and --out DIR go together")
     if arguments.split is not None and (len(arguments.root) != 1 or not 0 < arguments.split < 1):

@@ -15,7 +15,7 @@ from torch import Tensor
 from torch.optim.swa_utils import update_bn
 
 from src.augmentation import augment
-from src.command_line import Parser, progress, run_command, title
+from src.command_line import Parser, at_least, progress, run_command, title
 from src.config import TrainingConfig
 from src.datasets.loader import TrainingBatches
 from src.datasets.prepared import PreparedFaces, load_prepared
@@ -84,7 +84,7 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("models", type=Path, nargs="+", help="model files or snapshots of one configuration")
     parser.add_argument("--out", type=Path, required=True, help="where the averaged model goes")
     parser.add_argument("--dataroot", type=Path, help="prepared training faces: measure the statistics anew")
-    parser.add_argument("--batches", type=int, default=100, help="training batches that they are measured on")
+    parser.add_argument("--batches", type=at_least(1), default=100, help="training batches that they are measured on")
     parser.add_argument("--val_dataroot", type=Path, help="prepared faces: print the NME and note it in the file")
     arguments = parser.parse_args()
     if not arguments.dataroot:
@@ -94,8 +94,6 @@ def parse_arguments() -> argparse.Namespace:
 
 def main() -> None:
     arguments = parse_arguments()
-    if arguments.batches < 1:
-        raise InputError(f"expected --batches above 0, found {arguments.batches}")
     check_target(arguments.out)  # before the work, not after it
     model, training = average(arguments.models)
     if arguments.dataroot:
