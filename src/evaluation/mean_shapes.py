@@ -11,6 +11,7 @@ from src.markup import FLIP_PERMUTATION, INNER_51, MEAN_SHAPE
 from src.pose import rotation_matrix
 
 _MAX_PITCH = 20.0  # degrees: a face with more pitch has another shape at the same yaw
+_DRAWS = 1000  # random divisions of a permutation test
 
 
 def in_pose(euler: np.ndarray, *, yaw: tuple[float, float]) -> np.ndarray:
@@ -37,9 +38,7 @@ def shapes_in_pose(points_image: np.ndarray, euler: np.ndarray, *, yaw: tuple[fl
     return align(turn_right(points, euler[chosen, 1]), reference)
 
 
-def chance_of_gap(
-    first: np.ndarray, second: np.ndarray, *, draws: int = 1000, seed: int = 0
-) -> tuple[float, float, float]:
+def chance_of_gap(first: np.ndarray, second: np.ndarray, *, seed: int = 0) -> tuple[float, float, float]:
     """The distance between two sets' mean shapes, and whether chance could explain it (a permutation test).
 
     first, second: (M, 68, 2) from `shapes_in_pose`. Returns the mean distance of the points, the distance below which
@@ -47,12 +46,12 @@ def chance_of_gap(
     """
     rng, together = np.random.default_rng(seed), np.concatenate([first, second])
     flat = together.reshape(len(together), -1)
-    weights = np.zeros((draws + 1, len(together)))
-    for row in range(draws + 1):
+    weights = np.zeros((1 + _DRAWS, len(together)))  # the two sets themselves, then random divisions
+    for row in range(1 + _DRAWS):
         order = rng.permutation(len(together)) if row else np.arange(len(together))
         weights[row, order[: len(first)]] = 1 / len(first)
         weights[row, order[len(first) :]] = -1 / len(second)
-    gaps = np.linalg.norm((weights @ flat).reshape(draws + 1, -1, 2), axis=-1).mean(axis=1)
+    gaps = np.linalg.norm((weights @ flat).reshape(1 + _DRAWS, -1, 2), axis=-1).mean(axis=1)
     return float(gaps[0]), float(np.quantile(gaps[1:], 0.95)), float((gaps >= gaps[0] - 1e-12).mean())
 
 

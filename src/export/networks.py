@@ -15,7 +15,6 @@ from src.datasets.pictures import SQUARE_SIZE
 from src.export.rearranged import rearrange
 from src.export.second_look import SecondLook
 from src.network.model import LandmarkNet
-from src.predict.confidence import Calibration, shipped_calibration
 
 
 class CropNetwork(nn.Module):
@@ -41,11 +40,10 @@ class PictureNetwork(nn.Module):
     filter as matrices; the fixed crop of the small square is one constant matrix per axis.
     """
 
-    def __init__(self, model: LandmarkNet, *, looks: int = 2, calibration: Calibration | None = None) -> None:
-        """looks: 1 or 2. calibration: of the score (`src.evaluation.calibrate`), None for the shipped model's."""
+    def __init__(self, model: LandmarkNet, *, looks: int = 2) -> None:
+        """looks: 1 or 2."""
         super().__init__()
-        calibration = calibration or shipped_calibration(2, model.config.convention)
-        self.second_look = SecondLook(model.config, calibration) if looks == 2 else None
+        self.second_look = SecondLook(model.config) if looks == 2 else None
         self.crop_network = CropNetwork(model)
         center_x, center_y, self.side = model.config.crop
         self.register_buffer("center", torch.tensor([center_x, center_y]))

@@ -11,14 +11,14 @@ from torch import Tensor, nn
 from src.config import ModelConfig
 from src.markup import flip_permutation
 from src.pose import camera_weights
-from src.predict.confidence import EPSILON, Calibration
+from src.predict.confidence import EPSILON, shipped_calibration
 from src.predict.looks import SMALLEST, check_points
 
 
 class SecondLook(nn.Module):
     """From the points of the first look to the input of the second, and from its points back."""
 
-    def __init__(self, config: ModelConfig, calibration: Calibration) -> None:
+    def __init__(self, config: ModelConfig) -> None:
         """Raises InputError for a number of points that does not show a head's tilt."""
         super().__init__()
         check_points(config.points)
@@ -31,7 +31,7 @@ class SecondLook(nn.Module):
         self.register_buffer("permutation", torch.as_tensor(flip_permutation(config.points)))
         self.register_buffer("center", torch.tensor(config.second_look[:2]))
         self.share, self.weight = config.second_look[2:]
-        self.size, self.calibration = config.input_size, calibration
+        self.size, self.calibration = config.input_size, shipped_calibration(2, config.convention)
 
     def view(self, squares: Tensor, points_unit: Tensor) -> tuple[Tensor, tuple[Tensor, Tensor, Tensor]]:
         """squares (B, 3, S, S), points_unit (B, K, 2) -> images (B, 3, R, R) and the similarity map (see `upright`)."""

@@ -21,7 +21,7 @@ from src.network.model import AUXILIARY, LandmarkNet, build_model
 from src.network.stored import differences, read_config
 
 FORMAT = 1
-MODEL_ENTRIES = ("format", "model", "weights", "nme", "training", "conventions")  # of a model file
+_MODEL_ENTRIES = ("format", "model", "weights", "nme", "training", "conventions")
 INTERRUPTED = "checkpoint_interrupted.pth.tar"  # the snapshot that Ctrl-C leaves
 _ROOT = Path(__file__).resolve().parents[2]
 # Entries of a configuration that change no weight's shape.
@@ -151,6 +151,11 @@ def load_model(
     model = build_model(config)
     _load_weights(model, content, path)
     return model.to(device).to(memory_format=torch.channels_last).eval(), content
+
+
+def model_entries(content: dict) -> dict:
+    """What a model file holds of a loaded file, which may be a snapshot."""
+    return {name: content[name] for name in _MODEL_ENTRIES if name in content}
 
 
 def stores_float32(content: dict) -> bool:

@@ -138,7 +138,7 @@ class Trained:
         return evaluate(self.load(), load_prepared(self.run.validation_data))
 
 
-def train_all(runs: Iterable[Run], *, device: str = "auto") -> list[Trained]:
+def train_all(runs: Iterable[Run]) -> list[Trained]:
     """Train the runs that are not finished, and read all of them in the given order.
 
     On a CPU each run uses one thread, so that its weights do not depend on the number of cores, and as many run at once
@@ -148,18 +148,18 @@ def train_all(runs: Iterable[Run], *, device: str = "auto") -> list[Trained]:
     waiting = {run: run.folder for run in runs if not _is_finished(run.folder)}
     if waiting:
         with progress(total=len(waiting), desc="training runs", unit="run") as bar:
-            for _ in _train_each(waiting, choose_device(device)):
+            for _ in _train_each(waiting, choose_device("auto")):
                 bar.update()
     return [read(run) for run in runs]
 
 
-def train(run: Run, *, device: str = "auto") -> Trained:
+def train(run: Run) -> Trained:
     """Train a run in this process, resume it if it was interrupted, or read it if it is finished.
 
     Raises InputError for unusable data or settings, and KeyboardInterrupt after Ctrl-C (which saves a snapshot first).
     """
     if not _is_finished(run.folder):
-        _train(run, run.folder, choose_device(device))
+        _train(run, run.folder, choose_device("auto"))
     return read(run)
 
 
@@ -252,9 +252,7 @@ def _finish(run: Run, folder: Path, *, faces: int, device: torch.device) -> None
     state, history = snapshot["trainer"], snapshot["history"]
     averaged = run.training.ema_decay > 0
     weights, prefix = (state["averaged"], f"module.{AUXILIARY}") if averaged else (state["network"], AUXILIARY)
-    content = {
-        key: value for key, value in snapshot.items() if key not in ("trainer", "history", "totals", "circumstances")
-    }
+    content = checkpoint.model_entries(snapshot)
     content["auxiliary"] = {
         AUXILIARY + name.removeprefix(prefix): value for name, value in weights.items() if name.startswith(prefix)
     }

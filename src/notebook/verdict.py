@@ -107,26 +107,26 @@ def with_mean_face(table: pd.DataFrame, *, by: str, mean_face: float, value: str
     return result.astype(dict.fromkeys(whole, "Int64"))  # counts stay integers although the last row lacks them
 
 
-def order_without_each_seed(rows: pd.DataFrame, *, by: str, value: str = "nme") -> dict[object, list[str]]:
-    """The rows' names in order of their mean when each seed is left out in turn. Raises InputError for one seed."""
-    table = _by_seed(rows, by=by, value=value)
-    return {seed: list(table.drop(index=seed).mean().sort_values(kind="stable").index) for seed in table.index}
-
-
-def stability(rows: pd.DataFrame, *, by: str, value: str = "nme") -> str:
+def stability(rows: pd.DataFrame, *, by: str) -> str:
     """One line, beginning with "- ": whether the order of the rows stays the same when any one seed is left out."""
     if rows[by].nunique() < 2:
         return "- A single row has no order."
     if rows["seed"].nunique() < 2:
         return "- The order is that of one seed."
-    whole = list(_by_seed(rows, by=by, value=value).mean().sort_values(kind="stable").index)
-    orders = order_without_each_seed(rows, by=by, value=value)
+    table = _by_seed(rows, by=by, value="nme")
+    whole = _order(table)
+    orders = {seed: _order(table.drop(index=seed)) for seed in table.index}
     changed = [str(seed) for seed, order in orders.items() if order != whole]
     if not changed:
         return "- The order stays the same when any one seed is left out."
     kept = [name for place, name in enumerate(whole) if all(order[place] == name for order in orders.values())]
     places = f"; only {', '.join(kept)} keep their place" if kept else ""
     return f"- The order is not stable: it changes when seed {' or '.join(changed)} is left out{places}."
+
+
+def _order(table: pd.DataFrame) -> list[str]:
+    """The names of a table of `_by_seed` in order of their mean."""
+    return list(table.mean().sort_values(kind="stable").index)
 
 
 def _by_seed(rows: pd.DataFrame, *, by: str, value: str) -> pd.DataFrame:

@@ -53,24 +53,23 @@ def detect_upside_down(detector: Detector, picture: Image.Image, *, tiles: bool 
 
 
 class BlazeFace:
-    """network: the back-camera model. least_score: of a detection. overlap: boxes with a larger IoU are one face."""
+    """network: the back-camera model."""
 
     kind = BoxKind(0.556, (0.50, 0.541))
 
-    def __init__(self, network: Network, *, least_score: float = LEAST_SCORE, overlap: float = OVERLAP) -> None:
-        self.network, self.least_score, self.overlap = network, least_score, overlap
+    def __init__(self, network: Network) -> None:
+        self.network = network
 
     def detect(self, picture: Image.Image, *, tiles: bool | None = False) -> Detections:
         points, score = np.empty((0, 8, 2)), np.empty(0)  # (N, 8, 2): left top, right bottom, six points
         for crops in ([crop_of_picture(*picture.size)], *_tiles(*picture.size)):
-            least = self.least_score if len(crops) == 1 else max(self.least_score, LEAST_IN_TILES)
+            least = LEAST_SCORE if len(crops) == 1 else LEAST_IN_TILES
             parts = [self._detect_in(picture, crop, least) for crop in crops]
             points = np.concatenate([points, *(points for points, _ in parts)])
             score = np.concatenate([score, *(score for _, score in parts)])
-            goes_on = _may_be_smaller(points, crops) if tiles is None else tiles
-            if not goes_on:
+            if not (_may_be_smaller(points, crops) if tiles is None else tiles):
                 break
-        kept = non_maximum_suppression(points[:, :2].reshape(-1, 4), score, self.overlap)
+        kept = non_maximum_suppression(points[:, :2].reshape(-1, 4), score, OVERLAP)
         return Detections(points[kept, :2].reshape(-1, 4), score[kept], _roll(points[kept, 2:]))
 
     def _detect_in(self, picture: Image.Image, crop: np.ndarray, least: float) -> tuple[np.ndarray, np.ndarray]:

@@ -73,7 +73,7 @@ def parse_arguments() -> argparse.Namespace:
     add_faces_arguments(parser)
     parser.add_argument("--minutes", type=float, default=8.0, help="training time")
     parser.add_argument("--base_lr", type=float, default=5e-3, help="peak learning rate")
-    parser.add_argument("--train_batchsize", type=int, default=64, help="faces per step")
+    parser.add_argument("--train_batchsize", type=at_least(1), default=64, help="faces per step")
     parser.add_argument("--augmentation", choices=AUGMENTATIONS, default="looks", help="of the training faces")
     parser.add_argument("--seed", type=at_least(0), default=0)
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N")
@@ -81,8 +81,8 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("-j", "--workers", type=threads, default=0, help="CPU threads; 0 leaves the choice to PyTorch")
     parser.add_argument("--out", type=Path, help="where the model with the convention goes (MODEL_PATH)")
     arguments = parser.parse_args()
-    if not (arguments.minutes > 0 and arguments.base_lr > 0 and arguments.train_batchsize > 0):
-        raise InputError("expected --minutes, --base_lr and --train_batchsize above 0")
+    if not (arguments.minutes > 0 and arguments.base_lr > 0):
+        raise InputError("expected --minutes and --base_lr above 0")
     return arguments
 
 
@@ -107,7 +107,7 @@ def main() -> None:
     learn_convention(network, training, held_out, config)
     score = nme(evaluate(network, held_out))
     content = conventions.add(content, arguments.convention, last_weights(network), nme=score)
-    checkpoint.save(out, {name: content[name] for name in checkpoint.MODEL_ENTRIES if name in content})
+    checkpoint.save(out, checkpoint.model_entries(content))
     network.config = replace(network.config, convention=arguments.convention)
     print(compare(own, TorchRuntime(network), held_out, looks=MOST_LOOKS))
     megabytes = profile(network).megabytes + conventions.megabytes(content)

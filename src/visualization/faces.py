@@ -100,8 +100,8 @@ def face_rows(rows: Mapping[str, tuple[np.ndarray, np.ndarray]], *, title: str) 
         return drawing
 
 
-def shape_overlay(panels: Mapping[str, Mapping[str, np.ndarray]], *, title: str, unit: str = "cm") -> Figure:
-    """Shapes drawn over each other, one panel per name: panel -> source -> (68, 2), y down.
+def shape_overlay(panels: Mapping[str, Mapping[str, np.ndarray]], *, title: str) -> Figure:
+    """Shapes drawn over each other, one panel per name: panel -> source -> (68, 2) in centimeters, y down.
 
     A source has the same color, line style and marker in every panel, so that a gray print is readable.
     """
@@ -112,7 +112,7 @@ def shape_overlay(panels: Mapping[str, Mapping[str, np.ndarray]], *, title: str,
                 draw_points(
                     axes, shape, label=source, markersize=4, linewidth=1.3, **plot_style(source, places[source])
                 )
-            axes.set(title=name, xlabel=f"x ({unit})", ylabel=f"y ({unit}), down", aspect="equal")
+            axes.set(title=name, xlabel="x (cm)", ylabel="y (cm), down", aspect="equal")
             axes.invert_yaxis()
         lines = {line.get_label(): line for axes in drawing.axes for line in axes.get_legend_handles_labels()[0]}
         drawing.legend(lines.values(), lines, loc="outside lower center", ncols=3, fontsize=9)
@@ -120,12 +120,10 @@ def shape_overlay(panels: Mapping[str, Mapping[str, np.ndarray]], *, title: str,
         return drawing
 
 
-def histograms(
-    panels: Mapping[str, Mapping[str, np.ndarray]], *, title: str, bins: int = 24, columns: int = 3
-) -> Figure:
+def histograms(panels: Mapping[str, Mapping[str, np.ndarray]], *, title: str, bins: int = 24) -> Figure:
     """Distributions as shares of each source, one panel per quantity: {"yaw (degrees)": {source: values (N,)}}."""
     places = _places(panels)
-    columns = min(columns, len(panels))
+    columns = min(3, len(panels))
     rows = -(-len(panels) // columns)
     with figure(width=4 * columns, height=3 * rows, rows=rows, columns=columns) as (drawing, grid):
         grid = np.atleast_1d(grid).ravel()

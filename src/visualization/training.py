@@ -81,21 +81,20 @@ def bars(
     *,
     name: str,
     title: str,
-    value: str = "nme",
     label: str = NME,
     ranked: bool = True,
     mean_face: float | None = None,
 ) -> Figure:
     """One horizontal bar per row, with its spread: the best at the top or, if not `ranked`, in the table's order.
 
-    table: columns `name`, `value` and `<value>_std`; a name without a fixed color gets that of its place.
+    table: columns `name`, "nme" and "nme_std"; a name without a fixed color gets that of its place.
     """
     styles = plot_styles(table[name])
-    ordered = table.sort_values(value, ascending=False) if ranked else table.iloc[::-1]
+    ordered = table.sort_values("nme", ascending=False) if ranked else table.iloc[::-1]
     with figure(width=7.0 if mean_face is None else 8.6, height=1.7 + 0.34 * len(table)) as (drawing, axes):
         colors = [styles[row]["color"] for row in ordered[name]]
-        axes.barh(ordered[name], ordered[value], xerr=ordered[f"{value}_std"], color=colors, capsize=3)
-        for place, (number, spread) in enumerate(zip(ordered[value], ordered[f"{value}_std"], strict=True)):
+        axes.barh(ordered[name], ordered["nme"], xerr=ordered["nme_std"], color=colors, capsize=3)
+        for place, (number, spread) in enumerate(zip(ordered["nme"], ordered["nme_std"], strict=True)):
             axes.text(max(number, 0) + spread, place, f"  {number:.2f}", va="center")
         mark_mean_face(axes, mean_face, along="x")
         axes.set(xlabel=label, title=title)

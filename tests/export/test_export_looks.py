@@ -17,7 +17,6 @@ from src.export.networks import PictureNetwork
 from src.export.second_look import SecondLook
 from src.network.checkpoint import load_model
 from src.predict import Predictor, runtimes
-from src.predict.confidence import SHIPPED
 from src.predict.looks import upright_affine
 from src.synthesis.renderer.folder import render_faces
 
@@ -26,13 +25,13 @@ SHIPPED_MODEL = ROOT / "best.pth.tar"
 
 def test_the_view_is_as_upright_and_as_close() -> None:
     points_unit = project(random_euler(200, seed=1)) + np.random.default_rng(0).normal(0, 0.01, (200, 68, 2))
-    turn, scale, shift = SecondLook(ModelConfig(), SHIPPED[2]).upright(torch.from_numpy(points_unit).float())
+    turn, scale, shift = SecondLook(ModelConfig()).upright(torch.from_numpy(points_unit).float())
     found = torch.cat([scale[:, None, None] * turn, shift[:, :, None]], dim=2).numpy()
     np.testing.assert_allclose(found, upright_affine(points_unit, ModelConfig.second_look), atol=2e-4)
 
 
 def test_points_of_the_view_are_led_back_and_mirrored() -> None:
-    second_look = SecondLook(ModelConfig(), SHIPPED[2])
+    second_look = SecondLook(ModelConfig())
     points_unit = torch.from_numpy(project(random_euler(5))).float()
     turn, scale, shift = similarity = second_look.upright(points_unit)
     closer = scale[:, None, None] * points_unit @ turn.mT + shift[:, None]
@@ -63,4 +62,4 @@ def test_the_predictor_refuses_a_file_that_looks_twice_by_itself(monkeypatch: py
 
 def test_points_without_a_tilt_are_refused() -> None:
     with pytest.raises(InputError, match="68 or 51 points, found 12"):
-        SecondLook(ModelConfig(points=12), SHIPPED[2])
+        SecondLook(ModelConfig(points=12))

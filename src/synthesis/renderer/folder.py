@@ -70,7 +70,7 @@ def _render(folder: Path, count: int, seed: int, image_size: int, *, workers: in
     write_annotations(folder, names, points_image)
 
 
-def render_demo(data_root: Path, count: int, *, seed: int = 0, workers: int | None = None) -> None:
+def render_demo(data_root: Path, count: int) -> None:
     """Make the challenge's layout under `data_root`: synthetics_train (`count` faces), aflw_val and aflw_test.
 
     The last two hold max(64, count // 10) faces of other seeds. aflw_test has pictures only; its labels are kept next
@@ -79,12 +79,12 @@ def render_demo(data_root: Path, count: int, *, seed: int = 0, workers: int | No
     data_root = Path(data_root)
     held_out = max(_LEAST_HELD_OUT, count // 10)
     with alone_in(data_root):
-        render_faces(data_root / "synthetics_train", count, seed=seed, workers=workers, description="synthetics_train")
-        render_faces(data_root / "aflw_val", held_out, seed=seed + 1, workers=workers, description="aflw_val")
-        _render_test(data_root, held_out, seed + 2, workers)
+        render_faces(data_root / "synthetics_train", count, seed=0, description="synthetics_train")
+        render_faces(data_root / "aflw_val", held_out, seed=1, description="aflw_val")
+        _render_test(data_root, held_out, seed=2)
 
 
-def _render_test(data_root: Path, count: int, seed: int, workers: int | None) -> None:
+def _render_test(data_root: Path, count: int, *, seed: int) -> None:
     """Render aflw_test, then move its annotations out of the folder."""
     folder, answers = data_root / "aflw_test", data_root / TEST_ANNOTATIONS
     marker = _marker(count, seed, _IMAGE_SIZE)
@@ -92,7 +92,7 @@ def _render_test(data_root: Path, count: int, seed: int, workers: int | None) ->
         raise InputError(f"{answers}: this command did not make the file; name another folder or move it away")
     if finished_counts([folder], marker) and answers.is_file() and not (folder / ANNOTATIONS).exists():
         return
-    render_faces(folder, count, seed=seed, workers=workers, description="aflw_test")
+    render_faces(folder, count, seed=seed, description="aflw_test")
     (folder / POSES).unlink(missing_ok=True)
     os.replace(folder / ANNOTATIONS, answers)
 

@@ -16,6 +16,7 @@ from src.pose import euler_angles, fit_pose, rotation_matrix
 from src.synthesis.reposing.face_model import FaceModel
 
 _STEPS = 14  # of Gauss-Newton
+_ROUNDS = 4  # of fitting faces and learning offsets in turns
 _BATCH = 256
 # Standard deviations that balance points against coefficients: a point's noise as a share of the face box, and priors.
 _POINT_NOISE = 0.012
@@ -89,9 +90,7 @@ def fit_faces(
     return Fits(*(np.concatenate([getattr(part, field) for part in parts]) for field in Fits.__dataclass_fields__))
 
 
-def learn_offsets(
-    model: FaceModel, points_image: np.ndarray, start: np.ndarray, *, rounds: int = 4, outline: bool = True
-) -> np.ndarray:
+def learn_offsets(model: FaceModel, points_image: np.ndarray, start: np.ndarray, *, outline: bool = True) -> np.ndarray:
     """Learn the constant offset from every landmark vertex to the point that a source marks there; symmetric.
 
     Near-frontal faces determine x and y. The near side of turned faces determines the depth of the jaw line, because
@@ -106,7 +105,7 @@ def learn_offsets(
     ridge = np.zeros((NUM_POINTS, 3, 3))
     ridge[:, 2, 2] = _FIRM_DEPTH
     ridge[REGIONS["jaw"], 2, 2] = _JAW_DEPTH_RIDGE
-    for _ in range(rounds):
+    for _ in range(_ROUNDS):
         fits = fit_faces(model, points_image, offsets, outline=outline)
         yaw = fits.euler[:, 1]
         trust = _point_weights(yaw, outline) > 0
