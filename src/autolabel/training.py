@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-import pandas as pd
 import torch
 
 from src.config import ModelConfig, TrainingConfig
@@ -75,7 +74,7 @@ def train_on(
                 device=setup.device,
                 validation_batch=setup.validation_batch,
             )
-            trained = Trained(result.best_nme, int(pd.read_csv(folder / "summary.csv")["step"].iloc[-1]))
+            trained = Trained(result.best_nme, result.steps)
             save_record(folder / _RECORD, asdict(trained))
         remove_snapshots(folder)
         shutil.rmtree(folder / "prepared", ignore_errors=True)  # also after a kill between training and this line

@@ -14,6 +14,7 @@ from src.augmentation import augment
 from src.config import AUGMENTATIONS
 from src.datasets.loader import TrainingBatches
 from src.errors import InputError
+from src.network import profiling
 from src.network.channels import ChannelGroup, channel_groups
 from src.network.losses import l1
 from src.network.model import LandmarkNet
@@ -41,26 +42,22 @@ def importance(network: LandmarkNet, batches: TrainingBatches, *, count: int = 8
 def remove_channels(network: LandmarkNet, importances: list[Tensor], *, megabytes: float) -> None:
     """Narrow a network, in place, to at most `megabytes` (10^6 bytes), and update the widths in its configuration.
 
-    importances: from `importance`. Raises InputError if even the narrowest network is larger.
+    network: without an auxiliary branch. importances: from `importance`. Raises InputError if even the narrowest
+    network is larger.
     """
     found, importances = channel_groups(network), list(importances)
-    while _megabytes(network) > megabytes:
+    while (left := profiling.megabytes(network.state_dict().values())) > megabytes:
         costs = [_cost(group, values) for group, values in zip(found, importances, strict=True)]
         if min(costs, default=torch.inf) == torch.inf:
             raise InputError(
                 f"expected at most {megabytes:g} MB, but {network.config.backbone} + {network.config.head} has "
-                f"{_megabytes(network):.2f} MB with all that can be removed gone; aim higher"
+                f"{left:.2f} MB with all that can be removed gone; aim higher"
             )
         chosen = costs.index(min(costs))
         kept = importances[chosen].argsort(descending=True)[: _narrower(found[chosen])].sort().values
         found[chosen].keep(kept)
         importances[chosen] = importances[chosen][kept]
     network.config = replace(network.config, widths=tuple(group.width for group in found))
-
-
-def _megabytes(network: LandmarkNet) -> float:
-    """10^6 bytes of a network without an auxiliary branch, counted as in `src.network.profiling`, but faster."""
-    return sum(value.numel() * value.element_size() for value in network.state_dict().values()) / 1e6
 
 
 def _cost(group: ChannelGroup, importances: Tensor) -> float:

@@ -8,11 +8,9 @@ within the limit, an ordinary model file. To continue from it, give it as --mode
 
 import argparse
 import copy
-import csv
-import io
 import tempfile
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import pandas as pd
@@ -101,23 +99,22 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--dataroot", type=Path, default="data/AFLW_train_data", help="prepared training faces")
     parser.add_argument("--val_dataroot", type=Path, default="data/AFLW_validation_data", help="the same to validate")
     parser.add_argument("--target_mb", type=float, default=1.0, help="size to reach, 10^6 bytes")
-    parser.add_argument("--rounds", type=int, default=8, help="steps on the way there")
+    parser.add_argument("--rounds", type=at_least(1), default=8, help="steps on the way there")
     parser.add_argument("--minutes_per_round", type=float, default=10.0, help="of training")
     parser.add_argument("--max_loss", type=float, default=15.0, help="percent of the reference's NME to lose at most")
     parser.add_argument("--distill", choices=DISTILLATIONS, default="heatmap", help="what of the reference is imitated")
     parser.add_argument("--augmentation", choices=AUGMENTATIONS, default="looks", help="of the training faces")
     parser.add_argument("--base_lr", type=float, default=3e-4, help="peak learning rate")
-    parser.add_argument("--train_batchsize", type=int, default=64, help="faces per step")
+    parser.add_argument("--train_batchsize", type=at_least(2), default=64, help="faces per step")
     parser.add_argument("--seed", type=at_least(0), default=0)
     parser.add_argument(
         "--out", type=Path, default="output/pruned.pth.tar", help="the model; a table and a plot go next to it"
     )
     arguments = parser.parse_args()
-    for name in ("target_mb", "rounds", "minutes_per_round", "max_loss", "base_lr"):
+    for name in ("target_mb", "minutes_per_round", "max_loss", "base_lr"):
         if not getattr(arguments, name) > 0:
             raise InputError(f"expected --{name} above 0, found {getattr(arguments, name)}")
-    if arguments.train_batchsize < 2:
-        raise InputError(f"expected --train_batchsize of at least 2, found {arguments.train_batchsize}")
+
     return arguments
 
 
@@ -147,9 +144,9 @@ def main() -> None:
     narrow = copy.deepcopy(model)
     alike = [torch.ones(group.width) for group in channel_groups(narrow)]
     remove_channels(narrow, alike, megabytes=arguments.target_mb)  # a size out of reach, as well
-    size = {"target_mb": arguments.target_mb, "rounds": arguments.rounds}
     done: list[Round] = []
-    for row, smaller in prune(model, training, validation, config=config, **size):
+    steps = prune(model, training, validation, config=config, target_mb=arguments.target_mb, rounds=arguments.rounds)
+    for row, smaller in steps:
         done.append(row)
         _write_rounds(arguments.out, done, limit)
         tqdm.write(
@@ -164,14 +161,10 @@ def main() -> None:
 
 def _write_rounds(out: Path, rounds: list[Round], limit: float) -> None:
     """Write the table and the plot next to the model."""
-    stem = out.name.removesuffix("".join(out.suffixes))
-    buffer = io.StringIO()
-    writer = csv.DictWriter(buffer, [field.name for field in fields(Round)], lineterminator="\n")
-    writer.writeheader()
-    writer.writerows({name: f"{value:.6g}" for name, value in asdict(row).items()} for row in rounds)
-    write_text(out.with_name(f"{stem}_rounds.csv"), buffer.getvalue())
+    stem, table = out.name.removesuffix("".join(out.suffixes)), pd.DataFrame(map(asdict, rounds))
+    write_text(out.with_name(f"{stem}_rounds.csv"), table.to_csv(index=False, float_format="%.6g"))
     with atomic_path(out.with_name(f"{stem}_rounds.png")) as temporary:
-        pruning_rounds(pd.DataFrame(map(asdict, rounds)), limit=limit).savefig(temporary, format="png")
+        pruning_rounds(table, limit=limit).savefig(temporary, format="png")
 
 
 if __name__ == "__main__":

@@ -18,6 +18,7 @@ from torch import Tensor
 
 from src.config import ModelConfig
 from src.errors import InputError
+from src.network import profiling
 
 FIT = "fit it with python3 -m src.training.convention"
 _LONGEST = 40  # characters of a name
@@ -86,7 +87,7 @@ def print_left_out(content: dict | None) -> None:
 def megabytes(content: dict) -> float:
     """10^6 bytes of all conventions but the model's own."""
     entries = content.get("conventions", {}).values()
-    return sum(value.numel() * value.element_size() for entry in entries for value in entry["weights"].values()) / 1e6
+    return profiling.megabytes(value for entry in entries for value in entry["weights"].values())
 
 
 def _check_weights(name: str, weights: object, own: Mapping[str, Tensor]) -> None:

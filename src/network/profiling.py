@@ -1,12 +1,15 @@
 """Size and cost of a network: the only place that computes parameters, megabytes, multiply-adds and milliseconds."""
 
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
 import torch
+from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
+from src.devices import thread_limit
 from src.network.model import AUXILIARY, LandmarkNet
 
 
@@ -31,24 +34,24 @@ def profile(model: LandmarkNet) -> Profile:
     model.train(was_training)
     return Profile(
         parameters=parameters,
-        megabytes=sum(value.numel() * value.element_size() for value in deployed.values()) / 1e6,
+        megabytes=megabytes(deployed.values()),
         mmacs=counter.get_total_flops() / 2e6,
     )
 
 
+def megabytes(tensors: Iterable[Tensor]) -> float:
+    """10^6 bytes of some tensors."""
+    return sum(value.numel() * value.element_size() for value in tensors) / 1e6
+
+
 def milliseconds(model: LandmarkNet, *, repeats: int = 50) -> float:
     """Median time for one picture on one CPU thread, after a warm-up. The model must be on the CPU."""
-    size, threads = model.config.input_size, torch.get_num_threads()
+    size, times = model.config.input_size, []
     image = torch.rand(1, 3, size, size).contiguous(memory_format=torch.channels_last)
     model.eval()
-    torch.set_num_threads(1)
-    try:
-        with torch.inference_mode():
-            times = []
-            for _ in range(repeats + 5):
-                start = time.perf_counter()
-                model.predict(image)
-                times.append(time.perf_counter() - start)
-    finally:
-        torch.set_num_threads(threads)
+    with thread_limit(1), torch.inference_mode():
+        for _ in range(repeats + 5):
+            start = time.perf_counter()
+            model.predict(image)
+            times.append(time.perf_counter() - start)
     return 1000 * float(np.median(times[5:]))

@@ -1,6 +1,5 @@
 """A run's metrics: the running means of the current epoch, and one row for every completed epoch."""
 
-import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -88,9 +87,7 @@ class History:
         return is_best
 
     def csv(self) -> str:
-        buffer = io.StringIO()
-        pd.DataFrame(self.rows).to_csv(buffer, index=False, float_format="%.6g")
-        return buffer.getvalue()
+        return pd.DataFrame(self.rows).to_csv(index=False, float_format="%.6g")
 
     def log(self) -> str:
         lines, best = [self.header] if self.header else [], float("inf")

@@ -39,10 +39,11 @@ class RunFiles:
 
 @dataclass(frozen=True)
 class Result:
-    """How a run ended. epochs: how many were validated, the last one of a time budget perhaps in part."""
+    """How a run ended. epochs: those validated, the last one of a time budget perhaps in part. steps: in all."""
 
     best_nme: float
     epochs: int
+    steps: int
     interrupted: bool
 
 
@@ -104,7 +105,7 @@ def fit(
         if stop.requested and world.is_first:
             run.save_snapshot(totals, checkpoint.INTERRUPTED)
         world.wait()
-    return Result(history.best_nme, len(history.rows), stop.requested)
+    return Result(history.best_nme, len(history.rows), trainer.step_count, stop.requested)
 
 
 def train_one_epoch(trainer: Trainer, batches: TrainingBatches, totals: Totals, stop: Stop) -> bool:
