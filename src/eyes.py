@@ -49,15 +49,14 @@ def roc_auc(openness: np.ndarray, is_closed: np.ndarray) -> float:
     0.5 is chance. openness: (N, 2), NaN for hidden eyes, which do not count. is_closed: (N, 2). Returns NaN if either
     kind is absent. Ties count half (Hanley and McNeil, "The Meaning and Use of the Area under a ROC Curve", 1982).
     """
-    from scipy.stats import rankdata  # imported here, because the light package comes without SciPy
-
     is_seen = np.isfinite(openness)
     values, closed = openness[is_seen], is_closed[is_seen]
     if closed.all() or not closed.any():
         return float("nan")
-    ranks = rankdata(values)
-    below = ranks[~closed].sum() - (~closed).sum() * ((~closed).sum() + 1) / 2  # pairs in which the closed eye is lower
-    return float(below / (closed.sum() * (~closed).sum()))
+    others = np.sort(values[~closed])
+    # Of each closed eye, the open ones that are at least as high, and those that are higher.
+    higher = [len(others) - np.searchsorted(others, values[closed], side) for side in ("left", "right")]
+    return float(np.sum(higher) / (2 * closed.sum() * len(others)))
 
 
 def best_threshold(openness: np.ndarray, is_closed: np.ndarray) -> float:

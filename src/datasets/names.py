@@ -8,6 +8,8 @@ from collections.abc import Iterable, Sequence
 from itertools import takewhile
 from pathlib import Path, PurePosixPath
 
+import numpy as np
+
 from src.errors import InputError
 
 _MOST_SPELLED_OUT = 5
@@ -129,6 +131,11 @@ def distinct_names(folders: Sequence[Path]) -> list[str]:
         if deeper == depths:
             raise InputError(f"{folders[clashing.index(True)]}: expected a name of its own; rename the folder")
         depths = deeper
+
+
+def photo_sources(names: Iterable[str]) -> np.ndarray:
+    """The source of each photograph, (N,): its name's part before the first underscore, "" if it has none."""
+    return np.array([PurePosixPath(name).name.rpartition("_")[0].partition("_")[0] for name in names])
 
 
 def part_words(path: str) -> set[str]:

@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from src.command_line import Parser, progress, run_command
+from src.datasets.names import photo_sources
 from src.datasets.prepared import PreparedFaces, load_prepared
 from src.errors import InputError
 from src.evaluation.evaluate import unit_errors
@@ -21,7 +22,6 @@ from src.markup import INNER_51
 from src.metrics import bootstrap_interval, interocular_errors, nme
 from src.predict.looks import MOST_LOOKS, combine
 from src.predict.runtimes import Runtime, look_repeatedly, open_model
-from src.synthesis.reposing.relabel import photo_sources
 
 CONVENTION = "300w"
 _PARTS = 10  # one of which is held out
@@ -33,7 +33,7 @@ def of_sources(faces: PreparedFaces, only: list[str]) -> PreparedFaces:
 
     Raises InputError for a source that no face has.
     """
-    sources = photo_sources(list(faces.names))
+    sources = photo_sources(faces.names)
     absent = set(only) - set(sources)
     if absent:
         found = ", ".join(sorted(set(sources)))
@@ -95,7 +95,7 @@ def describe(before: dict[str, np.ndarray], after: dict[str, np.ndarray], source
 def compare(first: Runtime, second: Runtime, faces: PreparedFaces, *, looks: int) -> str:
     """A comparison of two runtimes' points on the same faces, as text (`describe`)."""
     before, after = (errors_of(predict_points(runtime, faces, looks), faces) for runtime in (first, second))
-    lines = describe(before, after, photo_sources(list(faces.names)))
+    lines = describe(before, after, photo_sources(faces.names))
     head = f"{len(faces)} faces, {looks} looks, {first.config.convention} -> {second.config.convention}, in percent"
     return "\n".join([head, *lines])
 

@@ -5,10 +5,10 @@ annotators drew along the visible outline comes from the mesh alone.
 """
 
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 
+from src.datasets.names import photo_sources
 from src.errors import InputError
 from src.markup import REGIONS
 from src.pose import fit_pose
@@ -118,11 +118,6 @@ def _check_no_outline(model: FaceModel, points_image: np.ndarray) -> None:
             f"expected hidden jaws on the 3D jaw line, found them {100 * outward:.1f} % of the face outside of it in "
             f'{len(turned)} turned faces; say labels = "outline"'
         )
-
-
-def photo_sources(names: list[str]) -> np.ndarray:
-    """The source of each photograph, (N,): its name's part before the first underscore, "" if it has none."""
-    return np.array([Path(name).name.rpartition("_")[0].partition("_")[0] for name in names])
 
 
 def _outward(model: FaceModel, points_image: np.ndarray, offsets: np.ndarray) -> float:

@@ -20,6 +20,7 @@ from PIL import Image
 from src.command_line import progress
 from src.datasets.challenge import ANNOTATIONS, read_annotations, write_annotations
 from src.datasets.conversion import crop_names
+from src.datasets.names import photo_sources
 from src.datasets.pictures import open_picture, upright
 from src.devices import end_with_parent, process_pool, signals_blocked
 from src.errors import InputError, about
@@ -37,7 +38,7 @@ from src.synthesis.reposing.expressions import (
 from src.synthesis.reposing.face_model import FaceModel, load_face_model
 from src.synthesis.reposing.framing import cut_photo, sample_crop
 from src.synthesis.reposing.occluders import cover_face, replace_background
-from src.synthesis.reposing.relabel import Relabeled, photo_sources, relabel
+from src.synthesis.reposing.relabel import Relabeled, relabel
 from src.synthesis.reposing.turning import PhotoHead, build_photo_head, sample_pose, turn_head
 
 FOLDERS = RELABELED, REPOSED, RENDERED = ("relabeled", "reposed", "rendered")
@@ -148,9 +149,9 @@ def _repose(
 
 def turns_per_photo(names: list[str], per_photo: int) -> np.ndarray:
     """How often to turn each photograph, (N,), so that all sources (`photo_sources`) give about as many faces."""
-    sources, counts = np.unique(photo_sources(names), return_counts=True)
+    _, source_of, counts = np.unique(photo_sources(names), return_inverse=True, return_counts=True)
     repeats = np.minimum(counts.max() / counts, _MOST_REPEATS)
-    return np.rint(per_photo * repeats).astype(int)[np.searchsorted(sources, photo_sources(names))]
+    return np.rint(per_photo * repeats).astype(int)[source_of]
 
 
 def _if_turned(relabeled: Relabeled, counts: np.ndarray) -> np.ndarray:
