@@ -62,7 +62,7 @@ def in_plane_rotation(euler: np.ndarray) -> np.ndarray:
     return np.degrees(np.arctan2(-axis[..., 0], axis[..., 1]))
 
 
-def camera_weights(count: int = NUM_POINTS) -> np.ndarray:
+def camera_weights(count: int) -> np.ndarray:
     """The least-squares fit as a matrix (count, 3): points (2, count), y up, times this matrix give the 2 x 3 camera.
 
     Its columns sum to zero, so shifting the points has no effect. count: 68, or 51 without the jaw.

@@ -19,7 +19,7 @@ from tqdm import tqdm
 
 from src.command_line import Parser, at_least, run_command, title
 from src.compression.importance import importance, remove_channels
-from src.config import AUGMENTATIONS, AugmentationConfig, TrainingConfig
+from src.config import AUGMENTATIONS, TrainingConfig
 from src.datasets.loader import TrainingBatches
 from src.datasets.prepared import PreparedFaces, load_prepared
 from src.errors import InputError
@@ -138,7 +138,7 @@ def main() -> None:
         teacher=str(reference) if arguments.distill != "none" else None,
         distill=arguments.distill,
         seed=arguments.seed,
-        augmentation=AugmentationConfig.named(arguments.augmentation),
+        augmentation=AUGMENTATIONS[arguments.augmentation],
     )
     build_companion(model, config, build_criterion(config.criterion, model.head.criteria))  # refused before the work
     narrow = copy.deepcopy(model)

@@ -70,7 +70,7 @@ class Peer(nn.Module):
         seed: int,
         kind: str,
         weight: float,
-        euler_branch: str = "both",
+        euler_branch: str,
     ) -> None:
         super().__init__()
         if kind == "feature":

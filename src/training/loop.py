@@ -33,7 +33,7 @@ class RunFiles:
     best_model: Path
     log: Path
     summary: Path
-    keep: int = 3
+    keep: int
     header: str = ""
 
 

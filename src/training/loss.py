@@ -20,7 +20,7 @@ def label_loss(
     raw: Tensor,
     points_input: Tensor,
     euler: Tensor,
-    euler_branch: str = "both",
+    euler_branch: str,
 ) -> Tensor:
     """Each face's loss times 1 + PFLD's pose weight (Guo et al., 2019). Returns (B,).
 

@@ -94,7 +94,7 @@ def covariance_ellipses(shapes: Mapping[str, tuple[np.ndarray, np.ndarray]], *, 
     percent of the picture, y down, at the same scale. Raises InputError for fewer than two faces in a panel.
     """
     with figure(width=5 * len(shapes), height=5, columns=len(shapes)) as (drawing, grid):
-        for axes, (name, (points, residuals)) in zip(np.atleast_1d(grid), shapes.items(), strict=True):
+        for axes, (name, (points, residuals)) in zip(grid, shapes.items(), strict=True):
             if len(residuals) < 2:
                 raise InputError(f"{name}: a scatter needs at least 2 faces, found {len(residuals)}")
             draw_points(axes, points, color="0.6", linewidth=0.6, markersize=1)
@@ -117,7 +117,6 @@ def sensitivity_curves(frames: Mapping[str, pd.DataFrame], *, units: Mapping[str
     level.
     """
     with figure(width=4 * len(units), height=3.4, columns=len(units)) as (drawing, grid):
-        grid = np.atleast_1d(grid)
         for axes, (damage, unit) in zip(grid, units.items(), strict=True):
             for i, (model, frame) in enumerate(frames.items()):
                 rows = frame[frame["damage"] == damage]
@@ -141,7 +140,6 @@ def bars_with_spread(
     """
     names = next(iter(tables.values()))[by]
     with figure(width=2.2 + 2.3 * len(tables), height=1.2 + 0.32 * len(names), columns=len(tables)) as (drawing, grid):
-        grid = np.atleast_1d(grid)
         for axes, (condition, table) in zip(grid, tables.items(), strict=True):
             _, mean, spread = table.columns[:3]
             how = {"color": [style["color"] for style in plot_styles(names).values()], "ecolor": "0.4", "capsize": 3}

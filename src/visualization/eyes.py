@@ -15,14 +15,14 @@ _AXIS_END = 0.8  # wide-open eyes have less; a few higher values of turned heads
 def openness_scatter(predicted: Mapping[str, np.ndarray], true: np.ndarray, *, threshold: float, title: str) -> Figure:
     """Predicted against true openness, one panel per model, with the threshold. All (N, 2), NaN for hidden eyes."""
     with figure(width=3.4 * len(predicted), height=3.8, columns=len(predicted)) as (drawing, axes):
-        for position, (panel, (name, openness)) in enumerate(zip(np.atleast_1d(axes), predicted.items(), strict=True)):
+        for position, (panel, (name, openness)) in enumerate(zip(axes, predicted.items(), strict=True)):
             style = plot_style(name, position) | {"linestyle": "none", "markersize": 3, "alpha": 0.6}
             panel.plot(true.ravel(), openness.ravel(), **style)
             panel.plot([0, _AXIS_END], [0, _AXIS_END], color="0.6", linewidth=1)
             panel.axhline(threshold, color="0.3", linestyle=":")
             panel.axvline(threshold, color="0.3", linestyle=":")
             panel.set(xlim=(0, _AXIS_END), ylim=(0, _AXIS_END), xlabel=f"true {_RATIO}", title=name)
-        np.atleast_1d(axes)[0].set_ylabel(f"predicted {_RATIO}")
+        axes[0].set_ylabel(f"predicted {_RATIO}")
         drawing.suptitle(title, fontsize=11)
     return drawing
 

@@ -107,7 +107,7 @@ def shape_overlay(panels: Mapping[str, Mapping[str, np.ndarray]], *, title: str)
     """
     places = _places(panels)
     with figure(width=5 * len(panels), height=5.2, columns=len(panels)) as (drawing, grid):
-        for axes, (name, shapes) in zip(np.atleast_1d(grid), panels.items(), strict=True):
+        for axes, (name, shapes) in zip(grid, panels.items(), strict=True):
             for source, shape in shapes.items():
                 draw_points(
                     axes, shape, label=source, markersize=4, linewidth=1.3, **plot_style(source, places[source])
@@ -126,7 +126,7 @@ def histograms(panels: Mapping[str, Mapping[str, np.ndarray]], *, title: str, bi
     columns = min(3, len(panels))
     rows = -(-len(panels) // columns)
     with figure(width=4 * columns, height=3 * rows, rows=rows, columns=columns) as (drawing, grid):
-        grid = np.atleast_1d(grid).ravel()
+        grid = grid.ravel()
         for axes in grid[len(panels) :]:
             axes.set_axis_off()
         for axes, (quantity, by_source) in zip(grid, panels.items(), strict=False):
@@ -153,7 +153,7 @@ def gap_bars(table: pd.DataFrame, *, columns: Sequence[str], names: Sequence[str
     """
     panels = list(dict.fromkeys(table["pose"]))
     with figure(width=1.8 + 5.2 * len(panels), height=3.6, columns=len(panels)) as (drawing, grid):
-        for axes, pose in zip(np.atleast_1d(grid), panels, strict=True):
+        for axes, pose in zip(grid, panels, strict=True):
             rows = table[table["pose"] == pose]
             width = 0.8 / len(rows)
             for place, row in enumerate(rows.to_dict("records")):
@@ -166,7 +166,7 @@ def gap_bars(table: pd.DataFrame, *, columns: Sequence[str], names: Sequence[str
             axes.set_xticks(range(len(columns)), columns)
             axes.set(ylabel="gap (mm)", title=pose)
             axes.grid(axis="x", visible=False)
-        legend_beside(np.atleast_1d(grid)[-1])
+        legend_beside(grid[-1])
         drawing.suptitle(title)
         return drawing
 

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from itertools import count
 
 import matplotlib.pyplot as plt
+import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
@@ -111,10 +112,13 @@ def title(text: str, *, n: int, seeds: object, of: str = "validation faces") -> 
 
 @contextmanager
 def figure(
-    *, width: float = 7.0, height: float = 4.2, rows: int = 1, columns: int = 1
-) -> Iterator[tuple[Figure, Axes]]:
-    """A figure in inches and its axes, in the project's style. It is closed at the end, but can be shown and saved."""
+    *, width: float = 7.0, height: float = 4.2, rows: int = 1, columns: int | None = None
+) -> Iterator[tuple[Figure, Axes | np.ndarray]]:
+    """A figure in inches, in the project's style, and its Axes, or an array of them if `columns` is given.
+
+    It is closed at the end, but can be shown and saved.
+    """
     with plt.rc_context(_SETTINGS):
-        drawing, axes = plt.subplots(rows, columns, figsize=(width, height))
-        yield drawing, axes
+        drawing, axes = plt.subplots(rows, columns or 1, figsize=(width, height))
+        yield drawing, axes if columns is None else np.atleast_1d(axes)
         plt.close(drawing)

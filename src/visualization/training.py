@@ -55,7 +55,7 @@ def pareto(
     """
     styles = plot_styles(table[name])
     with figure(width=1.8 + 3.8 * len(costs), height=4.4, columns=len(costs)) as (drawing, axes):
-        for panel, (column, label) in zip(np.atleast_1d(axes), costs.items(), strict=True):
+        for panel, (column, label) in zip(axes, costs.items(), strict=True):
             for row in table.to_dict("records"):
                 style = styles[row[name]] | {"linestyle": "none"}
                 panel.errorbar(row[column], row["nme"], yerr=row["nme_std"], capsize=3, label=row[name], **style)
@@ -65,7 +65,7 @@ def pareto(
             panel.set(xlabel=label, ylabel=NME)
             panel.set_xlim(left=0)
         drawing.suptitle(title, fontsize=11)
-        legend_beside(np.atleast_1d(axes)[-1])
+        legend_beside(axes[-1])
         caption(drawing, note)
     return drawing
 
