@@ -3,7 +3,6 @@
 import os
 import shutil
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from itertools import chain, count
 from pathlib import Path, PurePosixPath
@@ -11,7 +10,7 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 from PIL import Image
 
-from src.command_line import progress
+from src.command_line import in_threads
 from src.datasets.cropping import WHOLE
 from src.datasets.decoding import decode_faces, describe_broken, known_broken, list_broken
 from src.datasets.faces import Faces, fingerprint_of
@@ -99,8 +98,7 @@ def _copy_pictures(faces: Faces, out: Path, inside: str) -> tuple[Faces, int, _B
         shutil.copyfile(faces.root / name, target)
         return size
 
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
-        found = list(progress(pool.map(copy, unique), total=len(unique), desc="copying", unit="picture"))
+    found = in_threads(copy, unique, desc="copying", unit="picture")
     broken = [
         (faces.root / name, size) for name, size in zip(unique, found, strict=True) if isinstance(size, InputError)
     ]

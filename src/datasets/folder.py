@@ -3,11 +3,10 @@
 import os
 from collections import defaultdict, deque
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple, TypeVar
 
-from src.command_line import progress
+from src.command_line import in_threads
 from src.datasets.listing import is_picture
 from src.datasets.names import part_words
 from src.errors import InputError
@@ -85,13 +84,7 @@ class Folder:
             except _ODD as error:
                 raise InputError(f"{self.root / name}: {_describe(error)}") from error
 
-        with ThreadPoolExecutor(os.cpu_count()) as pool:
-            bar = progress(pool.map(parse_named, names), total=len(names), desc="labels", unit="file")
-            try:
-                return list(bar)
-            except InputError:
-                pool.shutdown(cancel_futures=True)
-                raise
+        return in_threads(parse_named, names, desc="labels", unit="file")
 
     def parse_each(self, names: list[str], parse_one: Callable[[Path], Parsed]) -> tuple[list[str], list[Parsed]]:
         """Like `parse`, for files about one picture each: the names of the files parsed, and what they hold.

@@ -8,7 +8,6 @@ import math
 import os
 import struct
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -16,7 +15,7 @@ from typing import BinaryIO
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
-from src.command_line import progress
+from src.command_line import in_threads
 from src.errors import InputError
 from src.files import check_regular
 from src.geometry import letterbox
@@ -128,8 +127,7 @@ def picture_shapes(paths: Sequence[Path]) -> list[Shape | InputError]:
         except InputError as error:
             return error
 
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
-        return list(progress(pool.map(attempt, paths), total=len(paths), desc="sizes", unit="picture"))
+    return in_threads(attempt, paths, desc="sizes", unit="picture")
 
 
 def picture_sizes(paths: Sequence[Path]) -> np.ndarray:

@@ -5,10 +5,8 @@ another size, compression, brightness and color, but not another framing, and do
 """
 
 import hashlib
-import os
 import re
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
@@ -17,7 +15,7 @@ from PIL import Image
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
-from src.command_line import progress
+from src.command_line import in_threads
 from src.datasets.folder import Folder
 from src.datasets.pictures import read_square
 from src.errors import InputError
@@ -63,8 +61,7 @@ def read_pictures(folders: Sequence[Folder]) -> Pictures:
     if unprintable is not None:
         raise InputError(f"expected names of printable UTF-8, found {unprintable!r}; rename it")
     paths = [folders[index].root / name for index, name in rows]
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
-        found = list(progress(pool.map(_identify, paths), total=len(paths), desc="hashing", unit="picture"))
+    found = in_threads(_identify, paths, desc="hashing", unit="picture")
     kept = [i for i, result in enumerate(found) if not isinstance(result, InputError)]
     for index, folder in enumerate(folders):
         if not any(rows[i][0] == index for i in kept):
@@ -112,10 +109,8 @@ def look_alikes(hashes: np.ndarray, distance: int) -> np.ndarray:
         near = bits <= distance
         return np.stack([first[one[near]], first[other[near]], bits[near]], axis=1)
 
-    starts = range(0, len(unique), step)
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
-        bar = progress(pool.map(compare, starts), total=len(starts), desc="comparing", unit="block")
-        pairs = np.concatenate([equal, *bar])
+    found = in_threads(compare, range(0, len(unique), step), desc="comparing", unit="block")
+    pairs = np.concatenate([equal, *found])
     pairs[:, :2].sort(axis=1)
     return pairs[np.lexsort((pairs[:, 1], pairs[:, 0], pairs[:, 2]))]
 

@@ -10,7 +10,7 @@ import numpy as np
 from PIL import Image
 
 from src.datasets.pictures import DAMAGED, open_picture, picture_shape, read_square, upright
-from src.errors import InputError
+from src.errors import InputError, about
 from src.geometry import letterbox
 
 if TYPE_CHECKING:
@@ -57,11 +57,9 @@ def read_picture(picture: Picture, *, channels: Channels = "RGB") -> Image.Image
 
 
 def _read_file(path: Path) -> Image.Image:
-    try:
+    with about(path):
         side = max(picture_shape(path).shown)
         square, _, (height, width) = read_square(path, side)
-    except InputError as error:
-        raise InputError(f"{path}: {error}") from None
     (left, top, _, _), _ = letterbox(width, height, side)
     return Image.fromarray(square[top : top + height, left : left + width])
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from commands import assert_refused, run
+from commands import run
 from stand_in import write_faces
 
 from src.config import AugmentationConfig, ModelConfig
@@ -65,10 +65,6 @@ def test_the_command_prints_the_numbers_and_draws_the_diagram(tmp_path: Path, mo
     assert outcome.code == 0, outcome
     assert outcome.out.startswith("Calibration(intercept=")
     assert (tmp_path / "reliability.png").read_bytes().startswith(b"\x89PNG")
-
-
-def test_too_few_faces_are_refused(tmp_path: Path) -> None:
-    assert_refused(run("src/evaluation/calibrate.py", "--faces", 1), "--faces of at least 2")
 
 
 def test_the_fit_finds_the_numbers_that_made_the_faces() -> None:

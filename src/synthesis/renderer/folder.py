@@ -58,13 +58,9 @@ def _render(folder: Path, count: int, seed: int, image_size: int, *, workers: in
         points_image[i], euler[i] = face.points_image, face.euler
 
     make(0)  # compiles the kernels before threads need them
-    with ThreadPoolExecutor(workers) as pool, progress(total=count, initial=1, desc=description, unit="face") as bar:
-        try:
-            for _ in pool.map(make, range(1, count)):
-                bar.update()
-        except BaseException:  # Ctrl-C too: do not render the rest before stopping
-            pool.shutdown(cancel_futures=True)
-            raise
+    with ThreadPoolExecutor(workers) as pool:
+        made = pool.map(make, range(1, count))
+        list(progress(made, total=count, initial=1, desc=description, unit="face"))
     with atomic_path(folder / POSES) as path, open(path, "wb") as file:
         np.savez(file, euler=euler)
     write_annotations(folder, names, points_image)
