@@ -87,7 +87,10 @@ def clips(crops: list[Image.Image], points_image: np.ndarray, rng: np.random.Gen
     """The clips by name. crops: seven pictures, with points_image (7, 68, 2)."""
 
     def face(i: int, side: int, start: tuple[float, float], end: tuple[float, float]) -> MovingFace:
-        return _moving(crops[i], points_image[i], side, start, end)
+        crop_box = crop_of_picture(*crops[i].size)
+        square = Image.fromarray(cut_crop(crops[i], crop_box, side))
+        points = side * apply_affine(affine_of_crop(crop_box), points_image[i])
+        return MovingFace(square, points, np.array(start, float), np.array(end, float))
 
     grounds = [background(*_SIZE, rng) for _ in range(5)] + [background(*_WIDE, rng) for _ in range(3)]
     half, rest = _FRAMES // 2, _FRAMES - _FRAMES // 2
@@ -162,15 +165,6 @@ def main() -> None:
         )
     right, total = sum(result.right for result in results.values()), sum(result.frames for result in results.values())
     print(f"{right} of {total} frames have the right number of faces")
-
-
-def _moving(
-    crop: Image.Image, points: np.ndarray, side: int, start: tuple[float, float], end: tuple[float, float]
-) -> MovingFace:
-    crop_box = crop_of_picture(*crop.size)
-    square = Image.fromarray(cut_crop(crop, crop_box, side))
-    points = side * apply_affine(affine_of_crop(crop_box), points)
-    return MovingFace(square, points, np.array(start, float), np.array(end, float))
 
 
 if __name__ == "__main__":

@@ -5,7 +5,6 @@ import re
 import sys
 import threading
 import time
-from types import TracebackType
 from typing import Self
 
 from papermill.log import logger
@@ -51,9 +50,7 @@ class Heartbeat(logging.Handler):
         self.thread.start()
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.ended.set()
         self.thread.join()
         logger.removeHandler(self)

@@ -37,7 +37,6 @@ def render_faces(
     workers: threads, all cores by default. Raises InputError if the folder holds anything that we did
     not make, another run is writing there, or count is not positive.
     """
-    folder = Path(folder)
     if count < 1:
         raise InputError(f"expected at least one face to render, got {count}")
     marker = _marker(count, seed, image_size)
@@ -72,7 +71,6 @@ def render_demo(data_root: Path, count: int) -> None:
     The last two hold max(64, count // 10) faces of other seeds. aflw_test has pictures only; its labels are kept next
     to it, in aflw_test_annotations.pkl, to score a submission. Raises InputError as `render_faces` does.
     """
-    data_root = Path(data_root)
     held_out = max(_LEAST_HELD_OUT, count // 10)
     with alone_in(data_root):
         render_faces(data_root / "synthetics_train", count, seed=0, description="synthetics_train")

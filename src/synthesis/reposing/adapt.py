@@ -34,7 +34,6 @@ def adapt_folder(source: Path, out: Path, *, face_model: Path, seed: int) -> dic
     Raises InputError if an input is missing, another run is writing, or `out` holds anything that this function did not
     write.
     """
-    source, out = Path(source), Path(out)
     names, points_image = read_annotations(source)
     digest = hashlib.sha256((source / ANNOTATIONS).read_bytes()).hexdigest()
     marker = {

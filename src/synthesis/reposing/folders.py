@@ -30,22 +30,16 @@ def repose_folders(
     renders: int = 0,
     occluded: float = 0.0,
 ) -> list[Path]:
-    """Write `out_root/reposed/NAME` for each folder by `repose_folder` and print its counts.
+    """`make_sources` for folders that are treated alike. Returns the faces' folders.
 
-    Returns the faces' folders by kind: all relabeled, all turned, then full renders, if any. Raises InputError for
-    numbers out of range, and as `repose_folder` does.
+    Raises InputError for numbers out of range, and as `repose_folder` does.
     """
-    from src.synthesis.reposing.repose import ReposeOptions, repose_folder
-
     if per_photo < 1 or renders < 0 or not 0 <= occluded <= 1:
         raise InputError(
             "expected at least 1 turned face per photograph, at least 0 full renders, and a share from 0 to 1 to cover"
         )
-    options = ReposeOptions(per_photo=per_photo, renders=renders, occluded=occluded, seed=seed)
-    outs = _outs(out_root / "reposed", folders)
-    for folder, out in zip(folders, outs, strict=True):
-        _print_counts(out, repose_folder(folder, out, options, face_model=face_model))
-    return [out / kind for kind in options.folders for out in outs]
+    sources = [Source(folder, share=1.0, turns=per_photo, renders=renders, covered=occluded) for folder in folders]
+    return make_sources(sources, out_root, face_model=face_model, seed=seed)[0]
 
 
 def make_sources(

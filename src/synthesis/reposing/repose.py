@@ -88,7 +88,6 @@ def repose_folder(
     is. Returns the counts `photographs`, `rejected` (bad fits) and, by folder, of the faces. Raises InputError if an
     input is missing, another run is writing, or `out` holds anything that this function did not write.
     """
-    source, out = Path(source), Path(out)
     model = load_face_model(face_model)
     names, points_image = read_annotations(source)
     marker = {
