@@ -193,8 +193,8 @@ def read_text(path: str | os.PathLike, *, most: int = MOST_LABELS) -> str:
 
 
 def encoding_of(head: bytes) -> str:
-    """The encoding of a text that begins so, as the zero bytes of its first character or a byte-order mark tell:
-    UTF-16, as Windows' tools write it, UTF-32, or else UTF-8."""
+    """The encoding of a text by its first bytes: UTF-16, as Windows' tools write it, or UTF-32 if there is a byte-order
+    mark or if the first character has zero bytes, else UTF-8."""
     return json.detect_encoding(head)
 
 

@@ -45,7 +45,7 @@ def cover(images: Tensor, config: AugmentationConfig, generator: torch.Generator
 
 
 def wear(images: Tensor, points_input: Tensor, share: float, generator: torch.Generator) -> Tensor:
-    """Put each kind of WORN on a `share` of the faces, drawn anew for each kind. Other point sets stay unchanged."""
+    """Put each kind of WORN on a `share` of the faces, drawn anew for each kind; only on faces of 68 points."""
     if points_input.shape[1] != NUM_POINTS:
         return images
     others = images.roll(1, dims=0)

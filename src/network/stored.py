@@ -72,7 +72,7 @@ def _check_training(config: TrainingConfig) -> None:
 
 
 def check_input_size(pixels: int) -> None:
-    """Raise InputError for a side of a network's input that none has."""
+    """Raise InputError for a size of the input that no network has."""
     if not _SMALLEST_INPUT <= pixels <= _LARGEST_INPUT:
         raise InputError(f"expected an input size of {_SMALLEST_INPUT} to {_LARGEST_INPUT} pixels, found {pixels}")
 

@@ -6,7 +6,7 @@ turned upright, enlarged and centered, so that the network meets a face as it kn
 every look's points come back in the first look's frame.
 
 Looks that agree may agree on a face that is not there: the network knows upright heads so well that it sees one in a
-head that is upside down. A tilted look tells: a face turns with the picture, an imagined one stays upright.
+head that is upside down. A tilted look tells them apart: a face turns with the picture, an imagined one stays upright.
 """
 
 from collections.abc import Callable, Sequence
@@ -42,8 +42,8 @@ def look(
     """What each of 1, 2 or 3 looks at squares (B, S, S, 3) uint8 finds: points_unit (looks, B, K, 2) for `combine`.
 
     The second look is at the mirror image of the upright, enlarged face, the third at that face as it is; each is
-    framed by the points of the look before it. second_look: the model's. Raises InputError for another
-    number, and for points that do not show a head's tilt (K = 12).
+    framed by the points of the look before it. second_look: the model's. Raises InputError for another number of looks,
+    and for points that do not show a head's tilt (K = 12).
     """
     if not 1 <= looks <= MOST_LOOKS:
         raise InputError(f"expected 1 to {MOST_LOOKS} looks, found {looks}")

@@ -1,6 +1,6 @@
 """Inference on regions of pictures: views are cut, looked at, and turned where the looks disagree.
 
-What looks is given as a function of squares, so that every runtime shares this file.
+The look itself is passed in as a function of squares, so that every runtime shares this file.
 """
 
 from collections.abc import Callable, Sequence

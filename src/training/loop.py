@@ -137,8 +137,8 @@ def train_one_epoch(trainer: Trainer, batches: TrainingBatches, totals: Totals, 
 
 
 def _synchronized_progress(trainer: Trainer, stop: Stop) -> float:
-    """The run's progress; also sets `stop` in all processes once any is to stop, as one that left alone would block
-    the others."""
+    """The run's progress; also sets `stop` in all processes once any is to stop, because one that left alone would
+    block the others."""
     done, stopped = trainer.world.all_reduce_max([trainer.progress(), float(stop.requested)])
     stop.requested = stopped > 0
     return done
