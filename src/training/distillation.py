@@ -62,23 +62,14 @@ class Teacher(nn.Module):
 class Peer(nn.Module):
     """A second network of the same configuration and another seed: each learns from the labels and from the other."""
 
-    def __init__(
-        self,
-        student: LandmarkNet,
-        criterion: Callable[..., Tensor],
-        *,
-        seed: int,
-        kind: str,
-        weight: float,
-        euler_branch: str,
-    ) -> None:
+    def __init__(self, student: LandmarkNet, config: TrainingConfig, criterion: Callable[..., Tensor]) -> None:
         super().__init__()
-        if kind == "feature":
+        if config.distill == "feature":
             raise InputError("expected heatmap or landmark as the distillation between peers (mutual), found feature")
-        self.peer = build_model(student.config, seed=seed)
-        if kind == "heatmap":
+        self.peer = build_model(student.config, seed=config.seed + 1)
+        if config.distill == "heatmap":
             _check_same_maps(student, self.peer)
-        self.criterion, self.kind, self.weight, self.euler_branch = criterion, kind, weight, euler_branch
+        self.config, self.criterion = config, criterion
 
     def forward(
         self, student: LandmarkNet, images: Tensor, *, maps: list[Tensor], raw: Tensor, **labels: Tensor
@@ -86,12 +77,11 @@ class Peer(nn.Module):
         """images (B, 3, R, R); raw: the student's. Returns the peer's own loss and both imitations (B,)."""
         peer_maps = self.peer.features(images)
         peer_raw = self.peer.head(peer_maps)
-        own = label_loss(
-            self.peer, self.criterion, maps=peer_maps, raw=peer_raw, **labels, euler_branch=self.euler_branch
-        )
-        of_student = _imitation(self.kind, student, raw, self.peer, peer_raw.detach())
-        of_peer = _imitation(self.kind, self.peer, peer_raw, student, raw.detach())
-        return own + self.weight * (of_student + of_peer)
+        use, kind = self.config.euler_branch, self.config.distill
+        own = label_loss(self.peer, self.criterion, maps=peer_maps, raw=peer_raw, **labels, euler_branch=use)
+        of_student = _imitation(kind, student, raw, self.peer, peer_raw.detach())
+        of_peer = _imitation(kind, self.peer, peer_raw, student, raw.detach())
+        return own + self.config.distill_weight * (of_student + of_peer)
 
 
 def build_companion(
@@ -106,14 +96,13 @@ def build_companion(
         raise InputError("expected a teacher or mutual, with distill heatmap, landmark or feature: both or none")
     if not config.distill_weight > 0:
         raise InputError(f"expected distill_weight above 0, found {config.distill_weight}")
-    how = {"kind": config.distill, "weight": config.distill_weight}
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.seed)  # the adapters' weights depend on the seed alone
         if config.mutual:
-            return Peer(student, criterion, seed=config.seed + 1, euler_branch=config.euler_branch, **how)
+            return Peer(student, config, criterion)
         if config.teacher:
             teacher, _ = load_model(config.teacher, next(student.parameters()).device, points=student.config.points)
-            return Teacher(student, teacher, **how)
+            return Teacher(student, teacher, kind=config.distill, weight=config.distill_weight)
     return None
 
 

@@ -142,8 +142,8 @@ def bars_with_spread(
     with figure(width=2.2 + 2.3 * len(tables), height=1.2 + 0.32 * len(names), columns=len(tables)) as (drawing, grid):
         for axes, (condition, table) in zip(grid, tables.items(), strict=True):
             _, mean, spread = table.columns[:3]
-            how = {"color": [style["color"] for style in plot_styles(names).values()], "ecolor": "0.4", "capsize": 3}
-            axes.barh(range(len(names)), table[mean], xerr=table[spread], **how)
+            colors = [style["color"] for style in plot_styles(names).values()]
+            axes.barh(range(len(names)), table[mean], xerr=table[spread], color=colors, ecolor="0.4", capsize=3)
             axes.set(title=condition, xlabel=NME)
             axes.set_yticks(range(len(names)), names if axes is grid[0] else [""] * len(names))
             axes.invert_yaxis()

@@ -16,21 +16,6 @@ from src.synthesis.renderer.chart import AZIMUTHS, NUM_COLUMNS, NUM_ROWS, ROW
 from src.synthesis.renderer.fields import EXPRESSION, IDENTITY, displacement, jaw_drop
 from src.synthesis.renderer.parts import Mesh
 
-# All parts in the order of their vertices. Glasses are worn or not, the other parts are always drawn.
-PARTS = (
-    "skin",
-    "ears",
-    "mouth",
-    "upper_teeth",
-    "lower_teeth",
-    "eye_right",
-    "eye_left",
-    "frame",
-    "frame_square",
-    "lenses",
-    "lenses_square",
-    "body",
-)
 EXPRESSION_NAMES = ("jaw_open", "blink_right", "blink_left", *EXPRESSION)
 IDENTITY_NAMES = tuple(IDENTITY)
 
@@ -65,7 +50,7 @@ def build_head() -> Head:
     """Build the head; the same object at every call."""
     elevations = chart.row_elevations()
     skin = _skin_mesh(elevations)
-    meshes = {
+    meshes = {  # in the order of their vertices; glasses are worn or not, the other parts are always drawn
         "skin": skin,
         "ears": parts.join([parts.ear(), parts.mirror(parts.ear())]),
         "mouth": parts.mouth_floor(),
@@ -79,9 +64,9 @@ def build_head() -> Head:
         "lenses_square": parts.lenses(3.6),
         "body": parts.body(),
     }
-    starts = np.cumsum([0, *(len(meshes[part].vertices) for part in PARTS)])
-    slices = {part: slice(int(a), int(b)) for part, a, b in zip(PARTS, starts, starts[1:], strict=False)}
-    neutral = np.concatenate([meshes[part].vertices for part in PARTS])
+    starts = np.cumsum([0, *(len(mesh.vertices) for mesh in meshes.values())])
+    slices = {part: slice(int(a), int(b)) for part, a, b in zip(meshes, starts, starts[1:], strict=False)}
+    neutral = np.concatenate([mesh.vertices for mesh in meshes.values()])
     lower = np.zeros(len(neutral))
     lower[slices["skin"]] = _skin_follows_jaw(skin.vertices)
     lower[slices["lower_teeth"]] = 1.0
@@ -90,9 +75,9 @@ def build_head() -> Head:
     return Head(
         neutral=neutral.astype(np.float32),
         modes=_modes(neutral, lower, slices).reshape(len(IDENTITY_NAMES) + len(EXPRESSION_NAMES), -1),
-        triangles={part: meshes[part].triangles + np.int32(slices[part].start) for part in PARTS},
+        triangles={part: mesh.triangles + np.int32(slices[part].start) for part, mesh in meshes.items()},
         vertices=slices,
-        uv=np.concatenate([meshes[part].uv for part in PARTS]).astype(np.float32),
+        uv=np.concatenate([mesh.uv for mesh in meshes.values()]).astype(np.float32),
         landmark_vertices=landmark_vertices,
         landmark_weights=landmark_weights,
         elevations=elevations,
