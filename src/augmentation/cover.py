@@ -14,7 +14,6 @@ from src.config import AugmentationConfig
 from src.markup import EYE_CORNERS, NOSE_TIP, NUM_POINTS
 
 _LOWER_FACE = (*range(1, 16), *range(28, 31), *range(48, 60))  # a medical mask covers what lies between these points
-
 _DIRECTIONS = 24  # half-planes whose intersection approximates the convex hull of a mask
 _LOWER_SHEETS = 0.7  # share of the sheets that hide the lower face, not the upper
 _TEXTURED = 0.35  # share of masks and sheets that show another picture, not one color

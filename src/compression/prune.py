@@ -114,7 +114,6 @@ def parse_arguments() -> argparse.Namespace:
     for name in ("target_mb", "minutes_per_round", "max_loss", "base_lr"):
         if not getattr(arguments, name) > 0:
             raise InputError(f"expected --{name} above 0, found {getattr(arguments, name)}")
-
     return arguments
 
 

@@ -23,7 +23,6 @@ from src.predict import Predictor
 from src.predict.picture_input import read_picture
 
 _CLOTH, _GLASS = (165, 200, 215), (15, 15, 15)
-
 _SEED = 5
 _BATCH = 32
 

@@ -21,7 +21,6 @@ _SCALE = 2  # faces are drawn this much larger, then reduced: Pillow's lines are
 _AXES = ((255, 90, 80), (90, 230, 90), (90, 150, 255))  # x to the picture's right, y up, z out of the face
 _AXIS_LENGTH = 0.5  # of the face's size
 _DOUBTFUL, _CLOSED, _TEXT = (255, 170, 60), (255, 90, 80), (255, 255, 255)
-
 _LINE = 12  # length of a line of text at size 1; text is scaled to be as wide as the face
 _TEXT_SIZES = (9.0, 20.0)  # pixels, smallest and largest
 _SMALL_FACE = 60.0  # pixels: smaller ones have room only for the score
