@@ -21,6 +21,8 @@ Item, Made = TypeVar("Item"), TypeVar("Made")
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)  # Ctrl-C, `kill PID`, a terminal that is closed
 _SECONDS = 30.0  # between lines about long work
 _MOST = 2**32  # of a flag's number, so that 64-bit arithmetic with it does not overflow
+# How RuntimeErrors say that memory is short: PyTorch's on CPUs, on GPUs and in oneDNN, and Python's own.
+_NO_MEMORY = ("allocate memory", "out of memory", "could not create a primitive", "start new thread")
 _LONGEST, _LEFT_OUT = 300, " ... "  # characters of an error; what replaces the middle of a longer one
 
 
@@ -128,8 +130,10 @@ def run_command(main: Callable[[], None]) -> None:
     except OSError as error:
         place = error.filename or ("standard output" if isinstance(error, BrokenPipeError) else "")
         sys.exit(_report(f"{place}{': ' if place else ''}{error.strerror or error}"))
-    except MemoryError as error:
-        sys.exit(_report(f"not enough memory ({error or 'no more could be had'}); give a smaller batch or file"))
+    except (MemoryError, RuntimeError) as error:
+        if isinstance(error, RuntimeError) and not any(words in str(error) for words in _NO_MEMORY):
+            raise
+        sys.exit(_report(f"not enough memory ({str(error) or 'no more could be had'}); give a smaller batch or file"))
     except KeyboardInterrupt:
         sys.exit(_print_error("interrupted", code=130))
 

@@ -11,6 +11,7 @@ import warnings
 from pathlib import Path
 
 import pytest
+import torch
 from commands import ROOT
 
 from src.command_line import STOP_SIGNALS, Parser, at_least, end_at_once, one_line, progress, run_command, title
@@ -36,6 +37,15 @@ def test_an_error_is_one_line_of_at_most_300_characters(message: str, capsys: py
     assert err.endswith(f"{message[-1]}\n")
     assert len(err) <= 301
     assert (" ... " in err) == (len(message) > 290)
+
+
+def test_too_little_memory_is_one_line_and_other_defects_stay(capsys: pytest.CaptureFixture) -> None:
+    code, err = _outcome(lambda: torch.empty(2**50), capsys)
+    assert (code, err.count("\n")) == (2, 1)
+    assert err.startswith("error: not enough memory (")
+    assert err.endswith("give a smaller batch or file\n")
+    with pytest.raises(RuntimeError, match="must match"):
+        run_command(lambda: torch.ones(2) + torch.ones(3))
 
 
 def test_a_name_does_not_command_the_terminal() -> None:
