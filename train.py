@@ -25,7 +25,7 @@ def main() -> None:
     flags, snapshot = parse()
     if flags.processes > 1 and "RANK" not in os.environ:
         sys.exit(run_in_processes(main, flags.processes))
-    start = checkpoint.load(flags.init) if flags.init and not snapshot else snapshot
+    start = checkpoint.load(flags.init) if flags.init else snapshot
     model_config, training_config = configurations(flags, start)
     device = choose_device(flags.device)
     set_threads(flags.workers)

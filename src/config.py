@@ -65,6 +65,10 @@ class AugmentationConfig:
     border: float = 0.1  # probability of a black bar at each side: AFLW crops extend beyond their pictures
     border_width: float = 0.3  # of the input's side, widest
 
+    def __str__(self) -> str:
+        """The name of these settings, if they have one (see AUGMENTATIONS)."""
+        return next((name for name, config in AUGMENTATIONS.items() if config == self), repr(self))
+
     @classmethod
     def named(cls, name: str) -> "AugmentationConfig":
         """One of the named settings (see AUGMENTATIONS); raises InputError for another name."""

@@ -1,6 +1,6 @@
-"""A fingerprint of what a run's weights depend on besides its configuration: faces, teacher, batch size, processes.
+"""A fingerprint of what a run's weights depend on besides its settings: faces, teacher, processes, device.
 
-Every snapshot holds it, so that resuming elsewhere or on other faces is noticed.
+Every snapshot holds it and the settings, so that resuming elsewhere, on other faces or differently is noticed.
 """
 
 import hashlib
@@ -13,13 +13,13 @@ from src.datasets.prepared import PreparedFaces
 from src.devices import World
 from src.errors import InputError
 from src.network.checkpoint import locate
+from src.network.stored import differences, read_config
 
 # If one of these changed, a resumed run would mix two trainings: it is refused.
 _REFUSED = {
     "training_faces": "the training faces (names, labels or their number)",
     "teacher": "the teacher's file",
     "batch_size": "the batch size",
-    "input_size": "the input size",
     "processes": "the number of processes",
 }
 # If one of these changed, the run goes on, but its weights or figures will differ from those of an uninterrupted run.
@@ -27,11 +27,12 @@ _NOTED = {
     "pictures": "the training faces were prepared from other picture files",
     "validation_faces": "the validation faces differ, so the NME of earlier epochs is not comparable",
     "threads": "another number of CPU threads rounds differently, so the weights will differ a little",
+    "device": "another kind of device rounds differently, so the weights will differ a little",
 }
 
 
 def circumstances(
-    training: PreparedFaces, validation: PreparedFaces, *, config: TrainingConfig, input_size: int, world: World
+    training: PreparedFaces, validation: PreparedFaces, *, config: TrainingConfig, device: torch.device, world: World
 ) -> dict[str, str | int]:
     """The fingerprint, as plain values for a snapshot."""
     return {
@@ -40,9 +41,9 @@ def circumstances(
         "validation_faces": _digest(validation),
         "teacher": hashlib.sha256(locate(config.teacher).read_bytes()).hexdigest() if config.teacher else "",
         "batch_size": config.batch_size,
-        "input_size": input_size,
         "processes": world.size,
         "threads": torch.get_num_threads(),
+        "device": device.type,
     }
 
 
@@ -62,6 +63,13 @@ def compare(before: object, now: dict[str, str | int]) -> list[str]:
                 f"{words} changed since the snapshot{values}; go on as it began, or begin a new run from its weights"
             )
     return [words for name, words in _NOTED.items() if name in changed]
+
+
+def other_settings(snapshot: dict, config: TrainingConfig) -> list[str]:
+    """A note on the settings that differ from those of the run that left a snapshot, if any: they may be meant."""
+    before = read_config(TrainingConfig, snapshot.get("training"))
+    found = differences(before, config, vars(before))
+    return [f"other settings than the snapshot's from here on: {found}"] if found else []
 
 
 def _digest(faces: PreparedFaces) -> str:

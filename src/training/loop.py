@@ -17,7 +17,7 @@ from src.files import write_text
 from src.metrics import nme
 from src.network import checkpoint
 from src.network.model import LandmarkNet
-from src.training.circumstances import circumstances, compare
+from src.training.circumstances import circumstances, compare, other_settings
 from src.training.history import History, Totals
 from src.training.interruption import Stop, stop_on_interrupt
 from src.training.trainer import Trainer
@@ -63,7 +63,7 @@ def fit(
     Computes on the network's device. After each epoch: NME of the averaged weights on `validation`, one row in
     `summary.csv` and `train.logs`, a snapshot, and the best model so far. resume: a loaded snapshot; the run continues
     to the same weights as one that was never stopped. The caller keeps other runs out of the folders
-    (`src.files.alone_in`). Raises InputError if the faces or settings of the snapshot's run have changed.
+    (`src.files.alone_in`). Raises InputError if the faces or the network of the snapshot's run have changed.
     """
     device = next(network.parameters()).device
     batches = TrainingBatches(
@@ -76,10 +76,10 @@ def fit(
         world_size=world.size,
     )
     trainer = Trainer(network, config, steps_per_epoch=len(batches), device=device, world=world)
-    now = circumstances(training, validation, config=config, input_size=network.config.input_size, world=world)
+    now = circumstances(training, validation, config=config, device=device, world=world)
     history, totals = History(files.header), Totals()
     if resume is not None:
-        changes = compare(resume.get("circumstances", {}), now)
+        changes = [*compare(resume.get("circumstances", {}), now), *other_settings(resume, config)]
         if world.is_first:
             for change in changes:
                 tqdm.write(f"note: {change}")

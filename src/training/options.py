@@ -32,7 +32,7 @@ _FLAG_NAMES = {
     "pip_score_weight": "pip_cls",
     "pip_offset_weight": "pip_reg",
 }
-_GROUPED = ("backbone", "head", "attention", "coord_conv")  # what has channels whose widths may change
+_GROUPED = ("backbone", "head", "attention", "coord_conv", "widths")  # groups of channels, and their widths
 _AUGMENTATION_NAMES = {config: name for name, config in AUGMENTATIONS.items()}
 
 
@@ -149,6 +149,8 @@ def _refuse_idle(parser: Parser, flags: argparse.Namespace) -> None:
         parser.refuse(["start_share"], "goes with --start_size")
     if flags.distill == "none":
         parser.refuse(["distill_weight"], "goes with --distill")
+    if flags.resume:
+        parser.refuse(["recipe", "init"], "goes without --resume, which takes the snapshot's settings and weights")
     if flags.init:
         parser.refuse(["widths"], "goes without --init, whose model's widths are taken")
     if not flags.auxiliary:
@@ -158,7 +160,7 @@ def _refuse_idle(parser: Parser, flags: argparse.Namespace) -> None:
 def configurations(flags: argparse.Namespace, start: dict | None = None) -> tuple[ModelConfig, TrainingConfig]:
     """The flags as configurations. Raises InputError for values outside their range.
 
-    start: the loaded file that training starts from or resumes; its model's widths replace those of the flags.
+    start: the loaded file that training starts from or resumes; the widths of --init replace those of the flags.
     """
     for name in ("base_lr", "end_epoch", "train_batchsize", "val_batchsize", "keep", "processes"):
         if not getattr(flags, name) > 0:
@@ -173,13 +175,14 @@ def configurations(flags: argparse.Namespace, start: dict | None = None) -> tupl
         raise InputError("expected --pip_cls and --pip_reg of at least 0")
     if flags.minutes < 0 or flags.weight_decay < 0 or any(weight < 0 for weight in flags.source_weights):
         raise InputError("expected --minutes, --weight-decay and --source_weights of at least 0")
-    if flags.start_size:
-        _check_start(flags)
+    if flags.start_size and flags.init:
+        raise InputError("--start_size is for training from scratch: beside --init, set it to 0")
     model = replace(MODEL, **_given(ModelConfig, flags))
     check_framing(model)
-    if start:  # even where a recipe sets widths
+    if start:
         stored = read_config(ModelConfig, start["model"])
-        model = replace(model, widths=stored.widths)
+        if flags.init:  # even where a recipe sets widths
+            model = replace(model, widths=stored.widths)
         if stored.widths and (found := differences(stored, model, _GROUPED)):  # its widths would not fit other blocks
             raise InputError(f"--init and --resume expect the flags of the file's own network, found {found}")
     training = replace(TRAINING, **_given(TrainingConfig, flags) | {"augmentation": AUGMENTATIONS[flags.augmentation]})
@@ -192,21 +195,6 @@ def _given(config: type, flags: argparse.Namespace) -> dict[str, object]:
     return {
         name: tuple(value) if isinstance(value, list) else value for name, value in values.items() if value is not None
     }
-
-
-def _check_start(flags: argparse.Namespace) -> None:
-    """Raise InputError if training cannot begin with inputs of `--start_size`."""
-    if not HEADS[flags.head].any_size:
-        able = ", ".join(name for name, head in HEADS.items() if head.any_size)
-        raise InputError(f"--start_size expects a head that reads any size ({able}), found {flags.head}")
-    if flags.init or flags.distill != "none":
-        raise InputError("--start_size is for training from scratch on labels: beside --init or --distill, set it to 0")
-    if not 32 <= flags.start_size < flags.input_size or flags.start_size % 4:
-        raise InputError(
-            f"expected --start_size 0, or a multiple of 4 from 32 to below {flags.input_size}, found {flags.start_size}"
-        )
-    if not 0 < flags.start_share < 1:
-        raise InputError(f"expected --start_share between 0 and 1, found {flags.start_share}")
 
 
 def resume_command(flags: argparse.Namespace) -> str:

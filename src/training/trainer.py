@@ -11,6 +11,7 @@ from src.config import ModelConfig, TrainingConfig
 from src.devices import World
 from src.errors import InputError
 from src.network.checkpoint import model_content
+from src.network.heads import HEADS
 from src.network.losses import build_criterion
 from src.network.model import LandmarkNet
 from src.network.stored import differences, read_config
@@ -31,6 +32,8 @@ class Trainer:
             raise InputError(f"expected hold from 0 to below {1 - config.warmup:g}, found {config.hold}")
         if config.amp != "off" and device.type == "cpu":
             raise InputError(f"expected amp off on a CPU, found {config.amp}; mixed precision is for CUDA")
+        if config.start_size:
+            _check_start(config, network.config)
         criterion = build_criterion(config.criterion, network.head.criteria)
         self.companion = build_companion(self.network, config, criterion)
         self.loss = TrainingLoss(self.network, criterion, self.companion, euler_branch=config.euler_branch)
@@ -137,6 +140,10 @@ class Trainer:
         state = content.get("trainer")
         if state is None:
             raise InputError("expected a snapshot (checkpoint/snapshot/checkpoint_epoch_N.pth.tar), found a model file")
+        stored = read_config(ModelConfig, content.get("model"))
+        names = [name for name in vars(stored) if name != "auxiliary"]  # a model file's entries leave it out
+        if found := differences(stored, self.network.config, names):  # also in what no weight depends on, as the crop
+            raise InputError(f"the snapshot belongs to another network; give its own settings ({found})")
         try:
             self.network.load_state_dict(state["network"])
             self.averaged.load_state_dict(state["averaged"])
@@ -148,9 +155,7 @@ class Trainer:
             if self.step_count < 0 or not 0 <= self.seconds < math.inf:
                 raise ValueError(f"{self.step_count} steps in {self.seconds} seconds")
         except (AttributeError, KeyError, IndexError, RuntimeError, TypeError, ValueError) as error:
-            stored = read_config(ModelConfig, content.get("model"))
-            names = [name for name in vars(stored) if name != "auxiliary"]  # a model file's entries leave it out
-            reason = differences(stored, self.network.config, names) or str(error).split("\n")[-1].strip()
+            reason = str(error).split("\n")[-1].strip()
             raise InputError(f"the snapshot belongs to another network; give its own settings ({reason})") from None
 
     def _seed_generator(self) -> None:
@@ -167,6 +172,21 @@ def learning_rate(progress: float, config: TrainingConfig) -> float:
     share = min(max(progress - start, 0.0) / (1 - start), 1.0)
     low = config.final_learning_rate
     return config.learning_rate * (low + (1 - low) * 0.5 * (1 + math.cos(math.pi * share)))
+
+
+def _check_start(config: TrainingConfig, model: ModelConfig) -> None:
+    """Raise InputError if training cannot begin with inputs of `start_size`."""
+    if not HEADS[model.head].any_size:
+        able = ", ".join(name for name, head in HEADS.items() if head.any_size)
+        raise InputError(f"start_size expects a head that reads any size ({able}), found {model.head}")
+    if config.distill != "none":
+        raise InputError("start_size is for training on labels alone: beside distill, set it to 0")
+    if not 32 <= config.start_size < model.input_size or config.start_size % 4:
+        raise InputError(
+            f"expected start_size 0, or a multiple of 4 from 32 to below {model.input_size}, found {config.start_size}"
+        )
+    if not 0 < config.start_share < 1:
+        raise InputError(f"expected start_share between 0 and 1, found {config.start_share}")
 
 
 def _build_optimizer(parameters: list[nn.Parameter], config: TrainingConfig) -> torch.optim.AdamW:

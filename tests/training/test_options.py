@@ -83,20 +83,9 @@ def test_a_recipe_names_flags_and_its_network_can_be_built(name: str) -> None:
     assert build_model(model).config == model
 
 
-@pytest.mark.parametrize(
-    ("flags", "message"),
-    [
-        (["--start_size", "80"], "expects a head that reads any size"),  # the default head reads inputs of one size
-        (["--head", "heatmap", "--start_size", "80", "--distill", "heatmap", "--teacher", "x"], "set it to 0"),
-        (["--recipe", "best", "--init", "best.pth.tar"], "beside --init or --distill, set it to 0"),
-        (["--head", "heatmap", "--start_size", "82"], "multiple of 4 from 32 to below 112, found 82"),
-        (["--head", "heatmap", "--start_size", "112"], "multiple of 4 from 32 to below 112, found 112"),
-        (["--head", "heatmap", "--start_size", "80", "--start_share", "1"], "between 0 and 1, found 1.0"),
-    ],
-)
-def test_a_start_with_smaller_inputs_that_cannot_be_is_refused(flags: list[str], message: str) -> None:
-    with pytest.raises(InputError, match=message):
-        configurations(parse(flags)[0])
+def test_fine_tuning_does_not_begin_with_smaller_inputs() -> None:
+    with pytest.raises(InputError, match="beside --init, set it to 0"):
+        configurations(parse(["--recipe", "best", "--init", "best.pth.tar"])[0])
 
 
 @pytest.mark.parametrize("flag", ["--pip_cls", "--pip_reg"])
@@ -108,9 +97,10 @@ def test_a_weight_below_zero_is_refused(flag: str, value: str) -> None:
 
 def test_a_pruned_models_own_network_is_expected() -> None:
     start = {"model": to_dict(ModelConfig(head="heatmap", widths=(8,) * 18))}
-    assert configurations(parse(["--head", "heatmap"])[0], start)[0].widths == (8,) * 18
+    flags = ["--init", "pruned.pth.tar"]
+    assert configurations(parse(["--head", "heatmap", *flags])[0], start)[0].widths == (8,) * 18
     with pytest.raises(InputError, match=r"expect the flags of the file's own network, found head regression in place"):
-        configurations(parse([])[0], start)
+        configurations(parse(flags)[0], start)
 
 
 @pytest.mark.parametrize("look", [("0.5", "0.5", "0", "0.5"), ("-1", "0.5", "0.5", "0.5"), ("0.5", "0.5", "0.5", "2")])

@@ -62,15 +62,20 @@ def test_fewer_faces_are_refused(copied: Run, challenge: Path) -> None:
     assert_refused(_resume(copied), "the training faces")
 
 
-@pytest.mark.parametrize(
-    ("flags", "words"),
-    [
-        (("--train_batchsize", 10), "the batch size changed since the snapshot: 8 then, 10 now"),
-        (("--input_size", 96), "the input size changed since the snapshot: 64 then, 96 now"),
-    ],
-)
-def test_another_batch_or_input_size_is_refused(flags: tuple, words: str, copied: Run) -> None:
-    assert_refused(_resume(copied, "-j", 1, *flags), words)
+def test_another_batch_size_or_network_is_refused(copied: Run) -> None:
+    words = "the batch size changed since the snapshot: 8 then, 10 now"
+    assert_refused(_resume(copied, "-j", 1, "--train_batchsize", 10), words)
+    for flag, words in (
+        ("--input_size 96", "input_size 96 in place of 64"),
+        ("--crop .5 .5 .9", "crop (0.5, 0.5, 0.9)"),
+    ):
+        assert_refused(_resume(copied, "-j", 1, *flag.split()), "belongs to another network", words)
+
+
+def test_other_settings_are_said(copied: Run) -> None:
+    outcome = _resume(copied, "-j", 1, "--base_lr", 0.001, "--augmentation", "none")
+    words = "learning_rate 0.001 in place of 0.002, augmentation none in place of full"
+    assert f"note: other settings than the snapshot's from here on: {words}\n" in outcome.out
 
 
 @pytest.mark.slow
@@ -94,11 +99,13 @@ def test_other_threads_pictures_and_validation_faces_are_said(copied: Run) -> No
 
 
 def test_another_teacher_or_number_of_processes_is_refused() -> None:
-    now = {"teacher": "aa", "processes": 2, "threads": 1}
+    now = {"teacher": "aa", "processes": 2, "threads": 1, "device": "cpu"}
     with pytest.raises(ValueError, match="number of processes changed since the snapshot: 1 then, 2 now"):
         compare(now | {"processes": 1}, now)
     with pytest.raises(ValueError, match="the teacher's file changed"):
         compare(now | {"teacher": ""}, now)
+    (note,) = compare(now | {"device": "cuda"}, now)
+    assert "another kind of device" in note
     assert compare({}, now) == []  # a snapshot of an older version says nothing
     with pytest.raises(ValueError, match="does not say"):
         compare([1], now)
@@ -109,7 +116,7 @@ def test_a_shipped_teacher_is_found_from_any_folder(
 ) -> None:
     faces, config = load_prepared(prepared / "AFLW_validation_data"), TrainingConfig(teacher="small.pth.tar")
     monkeypatch.chdir(tmp_path)
-    now = circumstances(faces, faces, config=config, input_size=112, world=World())
+    now = circumstances(faces, faces, config=config, device=torch.device("cpu"), world=World())
     assert now["teacher"] == hashlib.sha256((ROOT / "small.pth.tar").read_bytes()).hexdigest()
 
 

@@ -67,6 +67,21 @@ def test_training_begins_with_smaller_inputs_and_goes_on_with_the_models() -> No
     assert max(distances) < 2 * min(distances)  # the same faces, measured in shares of either input
 
 
+@pytest.mark.parametrize(
+    ("head", "settings", "message"),
+    [
+        ("regression", {}, r"expects a head that reads any size \(heatmap"),
+        ("heatmap", {"distill": "heatmap", "mutual": True}, "beside distill, set it to 0"),
+        ("heatmap", {"start_size": 50}, "multiple of 4 from 32 to below 64, found 50"),
+        ("heatmap", {"start_size": 64}, "multiple of 4 from 32 to below 64, found 64"),
+        ("heatmap", {"start_share": 1.0}, "between 0 and 1, found 1.0"),
+    ],
+)
+def test_a_start_with_smaller_inputs_that_cannot_be_is_refused(head: str, settings: dict, message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        _trainer(replace(CONFIG, **{"start_size": 48} | settings), head)
+
+
 def test_every_parameter_is_optimized_once_and_only_matrices_decay() -> None:
     trainer = _trainer()
     groups = trainer.optimizer.param_groups
