@@ -31,11 +31,12 @@ export class Detector {
     return distinct(found, this.rules.same_detection);
   }
 
-  /** Whether to look closer: if one of the faces is small, or if the whole picture shows none. */
+  /** Whether to look closer: if one of the faces is small, or if the whole picture shows none for sure. */
   #mayBeSmaller(found, views) {
     const least = this.rules.small_face * views[0].side;
     const isSmall = ({ box }) => Math.max(box.right - box.left, box.bottom - box.top) < least;
-    return found.length ? found.some(isSmall) : views.length === 1;
+    const isSure = ({ score }) => score >= this.rules.sure_detection;
+    return found.some(isSmall) || (views.length === 1 && !found.some(isSure));
   }
 
   async #detectIn(pixels, view, least) {

@@ -21,6 +21,7 @@ LEAST_IN_TILES = 0.65  # minimum score in tiles, where nearly all faces score hi
 _RIGHT_EYE, _LEFT_EYE, _MOUTH = 0, 1, 3  # the person's, among the six points of a detection
 TILTED = 30.0  # degrees: smaller rolls are left to the landmark network
 SMALLEST_TILE = 256  # pixels: the network's input, so smaller tiles would be enlarged
+SURE = 0.75  # score in the whole picture: few faces score lower while upright, and nearly all things that are none
 SMALL_FACE = 0.15  # of the side of what the network saw: one of ten faces that are a little smaller is missed
 
 Network = Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]  # (256, 256, 3) in [-1, 1] -> (896, 16), (896,)
@@ -67,7 +68,7 @@ class BlazeFace:
             parts = [self._detect_in(picture, crop, least) for crop in crops]
             points = np.concatenate([points, *(points for points, _ in parts)])
             score = np.concatenate([score, *(score for _, score in parts)])
-            if not (_may_be_smaller(points, crops) if tiles is None else tiles):
+            if not (_may_be_smaller(points, score, crops) if tiles is None else tiles):
                 break
         kept = non_maximum_suppression(points[:, :2].reshape(-1, 4), score, OVERLAP)
         return Detections(points[kept, :2].reshape(-1, 4), score[kept], _roll(points[kept, 2:]))
@@ -125,11 +126,11 @@ def _roll(points: np.ndarray) -> np.ndarray:
     return np.where(np.abs(roll) < TILTED, 0.0, roll)
 
 
-def _may_be_smaller(points: np.ndarray, crops: list[np.ndarray]) -> bool:
+def _may_be_smaller(points: np.ndarray, score: np.ndarray, crops: list[np.ndarray]) -> bool:
     """Whether to look closer than in crops (each (3,), of one size) in which these points (N, 8, 2) were found: if one
-    of the faces is small, or if the whole picture shows none."""
-    sizes = (points[:, 1] - points[:, 0]).max(axis=1)
-    return bool((sizes < SMALL_FACE * crops[0][2]).any()) if len(sizes) else len(crops) == 1
+    of the faces is small, or if the whole picture shows none for sure."""
+    is_small = (points[:, 1] - points[:, 0] < SMALL_FACE * crops[0][2]).all(axis=1)
+    return bool(is_small.any() or (len(crops) == 1 and not (score >= SURE).any()))
 
 
 def _tiles(width: int, height: int) -> Iterator[list[np.ndarray]]:
