@@ -77,10 +77,14 @@ def check_boxes(boxes: np.ndarray, width: int, height: int) -> np.ndarray:
 
 
 def read_boxes(path: Path) -> dict[str, list[np.ndarray]]:
-    """Boxes (4,) by the name of their picture or video, from a CSV with the header BOX_COLUMNS. Raises InputError."""
+    """Boxes (4,) by the name of their picture or video, from a CSV with the header BOX_COLUMNS and perhaps others.
+
+    With a column `frame`, as the demo's faces.csv has, those of a video's first row's frame. Raises InputError.
+    """
     if not path.is_file():
         raise InputError(f"{path}: no such file; expected a CSV with the header {','.join(BOX_COLUMNS)}")
     boxes: dict[str, list[np.ndarray]] = {}
+    frames: dict[str, str | None] = {}
     try:
         with about(path):
             check_regular(path, most=_MOST_BYTES)
@@ -98,7 +102,8 @@ def read_boxes(path: Path) -> dict[str, list[np.ndarray]]:
                     box = np.array([float(row[column]) for column in BOX_COLUMNS[1:]])
                 except (TypeError, ValueError):
                     raise InputError(f"{path}: line {rows.line_num}: expected four numbers after the name") from None
-                boxes.setdefault(row["picture"], []).append(box)
+                if frames.setdefault(row["picture"], row.get("frame")) == row.get("frame"):
+                    boxes.setdefault(row["picture"], []).append(box)
     except (UnicodeError, csv.Error) as error:
         raise InputError(f"{path}: expected rows of UTF-8 text ({error})") from None
     if not boxes:

@@ -1,10 +1,12 @@
 """From boxes to crops: the place of each kind of box, the crop's pixels, and wrong boxes."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from rectangle_face import rectangle_picture
 
-from src.boxes import affine_of_crop, box_of_points, check_boxes, crop_of_picture, cut_crop
+from src.boxes import affine_of_crop, box_of_points, check_boxes, crop_of_picture, cut_crop, read_boxes
 from src.errors import InputError
 from src.geometry import apply_affine
 
@@ -69,3 +71,14 @@ def test_a_wrong_box_is_refused(box: object, words: str) -> None:
 def test_one_box_and_several_are_taken() -> None:
     assert check_boxes((1, 2, 30, 40), 200, 100).shape == (1, 4)
     assert check_boxes([(1, 2, 30, 40), (-5, -5, 30, 40)], 200, 100).shape == (2, 4)
+
+
+def test_of_a_table_of_frames_each_source_has_the_boxes_of_its_first(tmp_path: Path) -> None:
+    rows = ["a.mp4,3,1,2,30,40", "a.mp4,3,50,2,90,40", "a.mp4,4,2,2,31,40", "b.png,,1,2,30,40", "c.png,7,1,2,30,40"]
+    (tmp_path / "faces.csv").write_text("\n".join(["picture,frame,left,top,right,bottom", *rows]))
+    found = read_boxes(tmp_path / "faces.csv")
+    assert {name: [box[0] for box in boxes] for name, boxes in found.items()} == {
+        "a.mp4": [1, 50],
+        "b.png": [1],
+        "c.png": [1],
+    }

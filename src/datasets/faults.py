@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
+from src.boxes import box_of_points
 from src.datasets.names import spell_out
 
 _PLACEHOLDERS = (-1.0, 0.0)  # x = y = one of these stands for a missing point
@@ -11,6 +12,7 @@ SMALLEST = 2.0  # pixels that a face's points span at least; points in shares of
 _PERCENT, _MORE = 100.0, 150.0  # the largest coordinate in percent; pixels a side of pictures whose faces pass it
 _LEAST_FACES = 10
 _MIDDLE, _INSIDE = (0.4, 0.6), 0.8  # shares of the width between which faces' mean place lies; of sides with no point
+_CLEARLY_NEARER = 0.25  # of the distance of the boxes as they were read
 _FARTHEST = 1.0  # picture sides by which a point may lie outside
 
 
@@ -74,6 +76,20 @@ def describe_rescaled(points_image: np.ndarray, sizes: np.ndarray) -> str:
         f"the faces lie, on average, at {100 * middle:.0f} % of their pictures' width, no point beyond "
         f"{100 * most:.0f} % of the sides; if the points are of pictures of another size, scale them"
     )
+
+
+def describe_corners(points_image: np.ndarray, boxes_image: np.ndarray) -> str:
+    """Why the boxes (N, 4) of faces (N, K, 2) seem to hold right and bottom where width and height are expected; "" if
+    they do not. Boxes may be NaN."""
+    has_box = np.isfinite(boxes_image).all(axis=1)
+    if not has_box.any():
+        return ""
+    boxes, around = boxes_image[has_box], box_of_points(points_image[has_box])
+    as_corners = np.concatenate([boxes[:, :2], boxes[:, 2:] - boxes[:, :2]], axis=1)
+    distance, nearer = (np.median(np.abs(each - around).max(axis=1)) for each in (boxes, as_corners))
+    if nearer >= _CLEARLY_NEARER * distance:
+        return ""
+    return "the boxes seem to hold right and bottom where width and height belong; mend them, or crop by the points"
 
 
 def join_faults(*columns: Sequence[str]) -> list[str]:

@@ -14,6 +14,7 @@ import numpy as np
 
 from src.datasets.faces import OURS, Faces
 from src.datasets.faults import (
+    describe_corners,
     describe_placeholders,
     describe_rescaled,
     find_percent,
@@ -98,11 +99,13 @@ def settle(faces: Faces, *, frame: str | None = None, rescale: bool = False) -> 
     if not faces.coordinates.in_shares:
         in_percent = _percent_remarks(find_percent(points_image, sizes[picture_of]), is_sound, faces.subsets)
         rescaled = describe_rescaled(points_image[is_sound], sizes[picture_of][is_sound])
-        remarks += in_percent or list(filter(None, [rescaled]))
+        remarks += in_percent or filter(None, [rescaled])
+    boxes_image = _move_boxes(affines, faces.boxes_image)
+    remarks += filter(None, [describe_corners(points_image[is_sound], boxes_image[is_sound])])
     return replace(
         faces,
         points_image=points_image,
-        boxes_image=_move_boxes(affines, faces.boxes_image),
+        boxes_image=boxes_image,
         faults=np.array(faults),
         remarks=(*faces.remarks, *remarks),
         coordinates=OURS,

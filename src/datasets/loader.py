@@ -60,6 +60,11 @@ class TrainingBatches:
         """Batches per epoch and process."""
         return len(self.faces) // (self.batch_size * self.world_size)
 
+    def describe_shares(self) -> str:
+        """The share of each weighted source in an epoch, in words."""
+        pairs = zip(self.faces.source_names, self.source_weights, strict=True)
+        return ", ".join(f"{name} {100 * weight / sum(self.source_weights):.3g} %" for name, weight in pairs)
+
     def epoch(self, epoch: int, first: int = 0) -> Iterator[Batch]:
         """The batches of an epoch from batch `first` on; each is gathered while the previous one is in use."""
         order = self._order(epoch)

@@ -83,10 +83,11 @@ def _array_of(picture: "Tensor") -> np.ndarray:
         raise InputError(f"expected a tensor (3, H, W), found the shape {tuple(picture.shape)}")
     if picture.numel() == 0:
         raise InputError(f"expected a tensor (3, H, W), found {tuple(picture.shape)}, which is empty")
+    picture = picture.detach()
     if picture.is_floating_point():
         _check_shares(picture)
         picture = (255 * picture).round().byte()
-    return picture.detach().cpu().permute(1, 2, 0).numpy()
+    return picture.cpu().permute(1, 2, 0).numpy()
 
 
 def _check_shares(picture: "np.ndarray | Tensor") -> None:

@@ -75,6 +75,8 @@ def fit(
         rank=world.rank,
         world_size=world.size,
     )
+    if world.is_first and len(batches.source_weights) > 1:
+        tqdm.write(f"an epoch's faces: {batches.describe_shares()}")
     trainer = Trainer(network, config, steps_per_epoch=len(batches), device=device, world=world)
     now = circumstances(training, validation, config=config, device=device, world=world)
     history, totals = History(files.header), Totals()

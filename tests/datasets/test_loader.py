@@ -100,6 +100,10 @@ def test_sources_have_their_shares(weights: tuple[float, float], share: float) -
     assert (faces < 8).mean() == pytest.approx(share)
 
 
+def test_shares_are_told_in_the_order_of_the_sources() -> None:
+    assert _batches(40, source_weights=(3.0, 1.0)).describe_shares() == "one 75 %, two 25 %"
+
+
 def test_a_repeated_source_repeats_its_faces_equally() -> None:
     faces = np.array(_flat(_ids(_batches(40, source_weights=(1.0, 1.0)))))
     counts = np.bincount(faces, minlength=40)

@@ -246,3 +246,15 @@ def test_shares_in_a_corner_are_not_taken_for_percent(tmp_path: Path) -> None:
     (tmp_path / "labels" / "a.txt").write_text(f"0 0.1 0.1 0.1 0.1 {marked}\n")
     (tmp_path / "data.yaml").write_text("kpt_shape: [51, 2]\n")
     assert not _read(tmp_path, "yolo_pose").remarks
+
+
+@pytest.mark.parametrize("are_corners", [True, False])
+def test_boxes_of_corners_instead_of_sizes_are_noticed(are_corners: bool, tmp_path: Path) -> None:
+    picture(tmp_path / "a.jpg", (320, 240))
+    _coco(tmp_path, [{"id": 1, "file_name": "a.jpg"}], [(1, FACE + 60)])
+    content = json.loads((tmp_path / "faces.json").read_text())
+    low, high = (FACE + 60).min(axis=0), (FACE + 60).max(axis=0)
+    content["annotations"][0]["bbox"] = [*low, *(high if are_corners else high - low)]
+    (tmp_path / "faces.json").write_text(json.dumps(content))
+    words = "the boxes seem to hold right and bottom"
+    assert [remark[: len(words)] for remark in _read(tmp_path, "coco").remarks] == [words] * are_corners
