@@ -113,9 +113,8 @@ def write_video(path: str | Path, seconds: float) -> Iterator[Callable[[Image.Im
 @contextlib.contextmanager
 def _open_animated(path: Path) -> Iterator[Video]:
     with about(path), open_picture(path) as image:
-        count, pixels = getattr(image, "n_frames", 1), image.width * image.height
-    _check_length(count, count * pixels, path)
-    with about(path), open_picture(path) as image:
+        count = getattr(image, "n_frames", 1)
+        _check_length(count, count * image.width * image.height)
         image.load()  # WebP and AVIF tell a frame's duration only then
         seconds = image.info.get("duration", 0) / 1000 or _FRAME_SECONDS
     with Image.open(path, formats=PICTURE_FORMATS) as image:
@@ -187,17 +186,18 @@ def _of_one_size(frames: Iterator[Image.Image], path: Path) -> Iterator[Image.Im
         yield frame
 
 
-def _check_length(count: int, pixels: int, path: Path) -> None:
+def _check_length(count: int, pixels: int) -> None:
     if count > MAX_ANIMATED or pixels > MAX_ANIMATED_PIXELS:
         raise InputError(
-            f"{path}: expected at most {MAX_ANIMATED} frames and {MAX_ANIMATED_PIXELS // 1_000_000} megapixels in an "
+            f"expected at most {MAX_ANIMATED} frames and {MAX_ANIMATED_PIXELS // 1_000_000} megapixels in an "
             f"animated picture, found {count} and {pixels / 1e6:.0f}; give a video file"
         )
 
 
 def _append(frames: list[Image.Image], frame: Image.Image, path: Path) -> None:
     count = len(frames) + 1
-    _check_length(count, count * frame.width * frame.height, path)
+    with about(path):
+        _check_length(count, count * frame.width * frame.height)
     frames.append(frame.quantize())  # a third of the memory, and a palette of each frame's own
 
 
