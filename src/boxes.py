@@ -13,8 +13,8 @@ import numpy as np
 from PIL import Image
 
 from src.errors import InputError, about
-from src.files import check_regular, encoding_of, read_head
 from src.geometry import stack_matrix
+from src.reading import check_regular, encoding_of, read_head
 
 # Measured on the challenge's 199 validation crops. A share is sqrt(width * height) of the points' box relative to the
 # crop's side. Faces with |yaw| below 45 degrees have a median of 0.512 and a mean of 0.518. Crops of annotated pictures

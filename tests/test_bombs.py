@@ -20,8 +20,8 @@ from src.datasets import xml_files
 from src.datasets.folder import Folder
 from src.datasets.formats import read_faces
 from src.errors import InputError
-from src.files import read_json, read_lines, read_text
 from src.notebook.parameters import read_parameters
+from src.reading import read_json, read_lines, read_text
 from src.synthesis.reposing.face_model import load_face_model
 from src.synthesis.reposing.sources import read_sources
 

@@ -12,7 +12,8 @@ import pytest
 from commands import ROOT, run_process
 
 from src.errors import InputError
-from src.files import alone_in, atomic_path, check_regular, check_target, check_writable, naming, read_bytes, write_text
+from src.files import alone_in, atomic_path, check_target, check_writable, naming, write_text
+from src.reading import check_regular, read_bytes
 
 KILLS = 20
 

@@ -23,7 +23,7 @@ LAYERS = (
 LEVEL = {room: level for level, rooms in enumerate(LAYERS) for room in rooms}
 SOURCE = ROOT / "src"
 MODULES = sorted(SOURCE.rglob("*.py"))
-_MOST_FILES = 12  # on the ground, beside the rooms
+_MOST_FILES = 13  # on the ground, next to the rooms
 
 
 def _room(parts: tuple[str, ...]) -> str:

@@ -8,10 +8,11 @@ import torch
 
 from src.autolabel.agreement import predict_pictures
 from src.errors import InputError
-from src.files import atomic_path, open_zip
+from src.files import atomic_path
 from src.markup import NUM_POINTS
 from src.metrics import nme, point_errors
 from src.network.checkpoint import load_model
+from src.reading import open_zip
 
 _MOST_BYTES = 4_000_000_000  # of labels: a million pictures and more
 _LEAST_LIMIT = 1e-6  # percent; keeps a ratio finite if all views agree exactly

@@ -11,7 +11,7 @@ from src.datasets.challenge import check_name, read_folder
 from src.datasets.faces import Faces
 from src.datasets.listing import list_pictures
 from src.errors import InputError, about
-from src.files import read_bytes
+from src.reading import read_bytes
 
 FORBIDDEN = ("aflw_test", "aflw_val")  # the challenge's measure: never trained on, not even by pseudo-labels
 _MOST_BYTES = 512_000_000  # of a picture: more than any readable one has

@@ -9,7 +9,7 @@ import numpy as np
 from src.datasets.folder import Folder
 from src.datasets.peeking import peek
 from src.errors import InputError
-from src.files import read_json
+from src.reading import read_json
 
 Parsed = TypeVar("Parsed")
 

@@ -14,7 +14,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from src.errors import InputError
-from src.files import alone_in, check_writable, read_json, write_text
+from src.files import alone_in, check_writable, write_text
+from src.reading import read_json
 
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _MARKER = ".made_by.json"

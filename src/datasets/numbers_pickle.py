@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from src.errors import InputError
-from src.files import read_bytes
+from src.reading import read_bytes
 
 _MOST_BYTES = 1_000_000_000  # of a file: the 100,000 faces of the challenge take a third of it
 _DTYPE = re.compile(r"[<>=|]?([fiuU])(\d{1,6})")

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from src.datasets.folder import Folder
 from src.errors import InputError
-from src.files import encoding_of, read_head
+from src.reading import encoding_of, read_head
 
 _FILES = 10
 _BYTES = 65536  # enough to tell the kind of most files

@@ -17,8 +17,8 @@ from PIL import Image, UnidentifiedImageError
 
 from src.command_line import in_threads
 from src.errors import InputError
-from src.files import check_regular
 from src.geometry import letterbox
+from src.reading import check_regular
 
 # Formats that Pillow may open; of the others, some start programs (PostScript), and none is used for photographs.
 PICTURE_FORMATS = ("JPEG", "PNG", "BMP", "WEBP", "TIFF", "GIF", "AVIF", "JPEG2000")

@@ -24,10 +24,11 @@ from src.datasets.faces import Faces, fingerprint_of
 from src.datasets.names import distinct_names
 from src.datasets.prepared_check import check_prepared
 from src.errors import InputError
-from src.files import alone_in, atomic_path, check_regular, open_zip, read_bytes, read_text, write_text
+from src.files import alone_in, atomic_path, write_text
 from src.geometry import apply_affine, invert_affine
 from src.markup import INNER_51, NUM_POINTS, select_points
 from src.pose import fit_pose
+from src.reading import check_regular, open_zip, read_bytes, read_text
 
 VERSION = 1
 _CHECKED = "label_check.txt"

@@ -10,7 +10,7 @@ from xml.etree.ElementTree import Element
 from src.datasets.folder import Folder
 from src.datasets.peeking import peek
 from src.errors import InputError
-from src.files import read_text
+from src.reading import read_text
 
 Parsed = TypeVar("Parsed")
 

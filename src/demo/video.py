@@ -18,8 +18,9 @@ from src.datasets.listing import list_pictures
 from src.datasets.names import natural_order
 from src.datasets.pictures import DAMAGED, MAX_PIXELS, PICTURE_FORMATS, open_picture, upright
 from src.errors import InputError, about
-from src.files import atomic_path, check_regular
+from src.files import atomic_path
 from src.predict.picture_input import read_picture
+from src.reading import check_regular
 
 _INSTALL = "install the optional video library: pip install av"
 _CAMERAS = {  # platform -> what FFmpeg opens, and as what

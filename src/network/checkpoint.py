@@ -14,11 +14,12 @@ import torch
 
 from src.config import ModelConfig, TrainingConfig, to_dict
 from src.errors import InputError, about
-from src.files import atomic_path, open_zip
+from src.files import atomic_path
 from src.markup import NUM_POINTS
 from src.network import conventions
 from src.network.model import AUXILIARY, LandmarkNet, build_model
 from src.network.stored import differences, read_config
+from src.reading import open_zip
 
 FORMAT = 1
 _MODEL_ENTRIES = ("format", "model", "weights", "nme", "training", "conventions")

@@ -5,8 +5,8 @@ from itertools import accumulate
 from pathlib import Path
 
 from src.errors import InputError, about
-from src.files import read_json, read_text
 from src.notebook.data import ROOT
+from src.reading import read_json, read_text
 
 NOTEBOOKS = ROOT / "notebooks"
 _MOST_BYTES, _MOST_LEVELS = 64_000, 20  # of a file of parameters

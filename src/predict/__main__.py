@@ -18,11 +18,12 @@ from src.datasets.formats.ivslab import right_to_left
 from src.datasets.formats.pts import face_block
 from src.datasets.names import folded, match_names, spell_out
 from src.errors import InputError, about
-from src.files import alone_in, as_text, check_writable, encoding_of, read_bytes, write_text
+from src.files import alone_in, check_writable, write_text
 from src.markup import INNER_51, NUM_POINTS, select_points
 from src.predict.face import DOUBTFUL_BELOW
 from src.predict.predictor import Predictor
 from src.predict.shipped import DETECTOR_PATH
+from src.reading import as_text, encoding_of, read_bytes
 
 _COUNTS = (NUM_POINTS, len(INNER_51))
 

@@ -28,9 +28,9 @@ import numpy as np
 
 from src.config import ModelConfig, to_dict
 from src.errors import InputError, about
-from src.files import open_zip, read_bytes
 from src.markup import NUM_POINTS
 from src.network.stored import read_config
+from src.reading import open_zip, read_bytes
 
 if TYPE_CHECKING:
     from ai_edge_litert.interpreter import Interpreter

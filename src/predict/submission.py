@@ -15,8 +15,9 @@ from src.datasets.challenge import check_name
 from src.datasets.faults import SMALLEST
 from src.datasets.names import plain
 from src.errors import InputError, about
-from src.files import atomic_path, open_zip, read_bytes, write_text
+from src.files import atomic_path, write_text
 from src.markup import NUM_POINTS
+from src.reading import open_zip, read_bytes
 
 MEMBER = "solution.txt"  # the name that the scorer looks for inside the zip
 COLUMNS = 1 + 2 * NUM_POINTS

@@ -5,7 +5,8 @@ from pathlib import Path
 
 from src.datasets.challenge import ANNOTATIONS
 from src.errors import InputError
-from src.files import read_json, write_text
+from src.files import write_text
+from src.reading import read_json
 
 MARKER = "made_by.json"
 _MOST_BYTES = 1_000_000

@@ -15,9 +15,10 @@ from src.config import TrainingConfig
 from src.datasets.prepared import PreparedFaces
 from src.devices import World
 from src.errors import InputError
-from src.files import read_json, write_text
+from src.files import write_text
 from src.network import checkpoint
 from src.network.model import LandmarkNet
+from src.reading import read_json
 from src.training.loop import Result, RunFiles, fit
 
 _SNAPSHOTS = "snapshot"

@@ -10,8 +10,8 @@ import numpy as np
 from src.datasets.faces import Faces
 from src.datasets.folder import Folder
 from src.errors import InputError
-from src.files import MOST_OF_A_PICTURE, read_text
 from src.markup import NUM_POINTS
+from src.reading import MOST_OF_A_PICTURE, read_text
 
 _ENDING = "_ldmks.txt"
 _COUNT = 70

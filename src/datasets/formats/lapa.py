@@ -11,7 +11,7 @@ from src.datasets.faces import Faces
 from src.datasets.folder import Folder
 from src.datasets.formats.point_maps import LAPA_106, dense_faults, to_68
 from src.errors import InputError
-from src.files import MOST_OF_A_PICTURE, read_text
+from src.reading import MOST_OF_A_PICTURE, read_text
 
 _COUNT = 106
 _PARTS = ("train", "val", "test")

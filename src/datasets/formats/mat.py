@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from src.errors import InputError
-from src.files import read_bytes
+from src.reading import read_bytes
 
 _HEADER = 128  # bytes of a file of version 5 and later; the last two tell the order of bytes
 _ORDERS = {b"IM": "<", b"MI": ">"}

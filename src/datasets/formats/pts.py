@@ -14,8 +14,8 @@ import numpy as np
 from src.datasets.faces import Coordinates, Faces
 from src.datasets.folder import Folder, swap_folder
 from src.errors import InputError, about
-from src.files import MOST_OF_A_PICTURE, encoding_of, read_head, read_text
 from src.markup import INNER_51, NUM_POINTS
+from src.reading import MOST_OF_A_PICTURE, encoding_of, read_head, read_text
 
 ENDING = ".pts"
 MATLAB_ORIGIN = 0.5  # what a coordinate of MATLAB's exceeds ours by

@@ -14,8 +14,9 @@ from src.datasets.folder import Folder
 from src.datasets.names import distinct_stems
 from src.datasets.stated_paths import PictureFinder, Statement
 from src.errors import InputError
-from src.files import read_lines, write_text
+from src.files import write_text
 from src.markup import NUM_POINTS
+from src.reading import read_lines
 
 FILE = "faces.tsv"
 _NOT_PAIRS = {

@@ -15,7 +15,7 @@ from src.datasets.formats.point_maps import WFLW_98, dense_faults, to_68
 from src.datasets.names import part_words
 from src.datasets.stated_paths import PictureFinder, Statement
 from src.errors import InputError
-from src.files import read_lines
+from src.reading import read_lines
 
 SUBSETS = ("largepose", "expression", "illumination", "makeup", "occlusion", "blur")
 _PREFIX = "list_98pt"

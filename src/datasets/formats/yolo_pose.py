@@ -17,8 +17,9 @@ from src.datasets.folder import Folder, swap_folder
 from src.datasets.names import spell_out
 from src.datasets.pictures import picture_sizes
 from src.errors import InputError, about
-from src.files import MOST_OF_A_PICTURE, read_lines, read_text, write_text
+from src.files import write_text
 from src.markup import FLIP_PERMUTATION, INNER_51, NUM_POINTS
+from src.reading import MOST_OF_A_PICTURE, read_lines, read_text
 
 PICTURES = "images"
 _LABELS = "labels"

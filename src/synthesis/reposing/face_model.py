@@ -12,8 +12,8 @@ from pathlib import Path
 import numpy as np
 
 from src.errors import InputError
-from src.files import open_zip, read_json, read_text
 from src.markup import NUM_POINTS
+from src.reading import open_zip, read_json, read_text
 
 PACKED = "ict_face_model.npz"
 _INDICES = "vertex_indices.json"

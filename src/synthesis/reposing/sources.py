@@ -20,7 +20,7 @@ from dataclasses import MISSING, dataclass, fields
 from pathlib import Path
 
 from src.errors import InputError, about
-from src.files import read_text
+from src.reading import read_text
 from src.synthesis.reposing.relabel import LABELS
 
 _MOST_TURNS = 20
