@@ -130,6 +130,16 @@ def check_writable(folder: str | os.PathLike) -> None:
         raise PermissionError(errno.EACCES, "no permission to write there", str(existing))
 
 
+def check_unused(folder: str | os.PathLike) -> None:
+    """Raise InputError if a folder holds anything, or is a file: other people's files are never replaced or mixed with
+    ours. Callers that go on from their own earlier folder recognize it before this check."""
+    folder = Path(folder)
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise InputError(
+            f"{folder}: expected a new or empty folder, found files in it; name another folder or move them away"
+        )
+
+
 def check_target(path: str | os.PathLike, *, ending: str = "") -> None:
     """Raise OSError if a file cannot be written, InputError for a device or another ending; makes nothing."""
     if ending and Path(path).suffix != ending:

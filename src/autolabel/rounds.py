@@ -15,7 +15,7 @@ from src.config import TrainingConfig, to_dict
 from src.datasets.faces import Faces
 from src.datasets.prepared import PreparedFaces
 from src.errors import InputError
-from src.files import write_text
+from src.files import check_unused, write_text
 from src.metrics import nme, point_errors
 from src.network.checkpoint import locate
 from src.training.loop import BEST_MODEL
@@ -189,6 +189,5 @@ def _claim(out: Path, identity: str) -> None:
         if (out / _RUN).read_bytes() != identity.encode():
             raise InputError(f"{out}: holds a run with other faces or settings; choose another folder or delete it")
         return
-    if out.exists() and any(out.iterdir()):
-        raise InputError(f"{out}: expected an empty folder or an earlier run, found other files; choose another folder")
+    check_unused(out)
     write_text(out / _RUN, identity)

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from src.errors import InputError
-from src.files import alone_in, check_writable, write_text
+from src.files import alone_in, check_unused, check_writable, write_text
 from src.reading import read_json
 
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
@@ -35,8 +35,7 @@ def new_folder(out: Path) -> Iterator[Path]:
     check_writable(out.parent)
     temporary = out.with_name(f".{out.name}.partial")
     with alone_in(out):
-        if any(out.iterdir()):
-            raise InputError(f"{out}: expected a new or empty folder, found files in it; choose another one")
+        check_unused(out)
         _remove(temporary)  # of a run that was killed
         temporary.mkdir(parents=True)
         (temporary / _MARKER).touch()

@@ -4,8 +4,7 @@ import json
 from pathlib import Path
 
 from src.datasets.challenge import ANNOTATIONS
-from src.errors import InputError
-from src.files import write_text
+from src.files import check_unused, write_text
 from src.reading import read_json
 
 MARKER = "made_by.json"
@@ -18,8 +17,8 @@ def claim(folder: Path, marker: dict) -> None:
     marker: what makes the folder (`made_by`) and its settings. Raises InputError if the folder holds anything that
     `made_by` did not write.
     """
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())) and not is_owned(folder, marker):
-        raise InputError(f"{folder}: holds files that this command did not make; name another folder or move them away")
+    if not is_owned(folder, marker):
+        check_unused(folder)
     folder.mkdir(parents=True, exist_ok=True)
     _write_marker(folder, marker)
     for old in (folder / ANNOTATIONS, *folder.glob("*.jpg")):

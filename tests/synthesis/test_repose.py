@@ -169,7 +169,7 @@ def test_folders_are_complete_repeatable_and_ours_alone(tmp_path: Path) -> None:
     foreign = tmp_path / "c" / FOLDERS[0]
     foreign.mkdir(parents=True)
     (foreign / "holiday.jpg").write_bytes(b"")
-    with pytest.raises(InputError, match="did not make"):
+    with pytest.raises(InputError, match="new or empty folder"):
         repose_folder(photos, tmp_path / "c", **arguments)
     assert (foreign / "holiday.jpg").exists()
     with pytest.raises(InputError, match=r"annot\.pkl"):

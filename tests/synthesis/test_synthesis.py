@@ -139,7 +139,7 @@ def test_a_foreign_folder_is_refused_and_untouched(tmp_path, marker):
     (tmp_path / "photo.jpg").write_bytes(b"precious")
     if marker is not None:
         (tmp_path / MARKER).write_text(json.dumps(marker))
-    with pytest.raises(InputError, match="did not make"):
+    with pytest.raises(InputError, match="new or empty folder"):
         demo.render_faces(tmp_path, 2, seed=1)
     assert (tmp_path / "photo.jpg").read_bytes() == b"precious"
 
