@@ -87,7 +87,7 @@ def check_files(flags: argparse.Namespace) -> None:
     for file in (flags.log_file, flags.summary):
         check_target(file)
     if len(set(written)) < len(written):
-        raise InputError(f"expected --log_file and --summary to be two files beside {best}, found one for both uses")
+        raise InputError(f"expected --log_file, --summary and {best} to be three files, found one named twice")
     if flags.teacher and checkpoint.locate(flags.teacher).resolve() in written:
         raise InputError(f"--teacher {flags.teacher}: the run would replace it; name another --best_model")
 

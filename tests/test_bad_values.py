@@ -15,8 +15,8 @@ from src.datasets.challenge import write_annotations
 @pytest.mark.parametrize(
     ("flags", "words"),
     [
-        (("--log_file", "RUN/one", "--summary", "RUN/../run/one"), "to be two files"),
-        (("--summary", "RUN/best_model/best.pth.tar"), "to be two files"),
+        (("--log_file", "RUN/one", "--summary", "RUN/../run/one"), "to be three files"),
+        (("--summary", "RUN/best_model/best.pth.tar"), "to be three files"),
         (("--teacher", "RUN/best_model/best.pth.tar", "--distill", "landmark"), "the run would replace it"),
     ],
 )

@@ -139,7 +139,7 @@ def _turned(regions: Sequence[Region], rows: np.ndarray, turn: float) -> list[Re
 
 
 def _cut(pictures: Sequence[Image.Image], views: np.ndarray) -> np.ndarray:
-    """Squares (N, S, S, 3) uint8 of views (N, 4), one a picture."""
+    """Squares (N, S, S, 3) uint8 of views (N, 4), one per picture."""
     return np.stack([cut_view(picture, view, SQUARE_SIZE) for picture, view in zip(pictures, views, strict=True)])
 
 

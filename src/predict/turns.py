@@ -49,7 +49,7 @@ def affine_of_view(views: np.ndarray) -> np.ndarray:
 
 
 def cut_view(picture: Image.Image, view: np.ndarray, size: int) -> np.ndarray:
-    """A view (4,) of an RGB picture as (size, size, 3) uint8; black beside the picture."""
+    """A view (4,) of an RGB picture as (size, size, 3) uint8; black outside the picture."""
     x, y, side, roll = (float(value) for value in view)
     if roll % 90 == 0:
         square = cut_crop(picture, np.array([x - side / 2, y - side / 2, side]), size)

@@ -176,7 +176,7 @@ def configurations(flags: argparse.Namespace, start: dict | None = None) -> tupl
     if flags.minutes < 0 or flags.weight_decay < 0 or any(weight < 0 for weight in flags.source_weights):
         raise InputError("expected --minutes, --weight-decay and --source_weights of at least 0")
     if flags.start_size and flags.init:
-        raise InputError("--start_size is for training from scratch: beside --init, set it to 0")
+        raise InputError("--start_size is for training from scratch: with --init, set it to 0")
     model = replace(MODEL, **_given(ModelConfig, flags))
     check_framing(model)
     if start:

@@ -180,7 +180,7 @@ def _check_start(config: TrainingConfig, model: ModelConfig) -> None:
         able = ", ".join(name for name, head in HEADS.items() if head.any_size)
         raise InputError(f"start_size expects a head that reads any size ({able}), found {model.head}")
     if config.distill != "none":
-        raise InputError("start_size is for training on labels alone: beside distill, set it to 0")
+        raise InputError("start_size is for training on labels alone: with distill, set it to 0")
     if not 32 <= config.start_size < model.input_size or config.start_size % 4:
         raise InputError(
             f"expected start_size 0, or a multiple of 4 from 32 to below {model.input_size}, found {config.start_size}"

@@ -84,7 +84,7 @@ def test_a_recipe_names_flags_and_its_network_can_be_built(name: str) -> None:
 
 
 def test_fine_tuning_does_not_begin_with_smaller_inputs() -> None:
-    with pytest.raises(InputError, match="beside --init, set it to 0"):
+    with pytest.raises(InputError, match="with --init, set it to 0"):
         configurations(parse(["--recipe", "best", "--init", "best.pth.tar"])[0])
 
 

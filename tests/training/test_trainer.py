@@ -71,7 +71,7 @@ def test_training_begins_with_smaller_inputs_and_goes_on_with_the_models() -> No
     ("head", "settings", "message"),
     [
         ("regression", {}, r"expects a head that reads any size \(heatmap"),
-        ("heatmap", {"distill": "heatmap", "mutual": True}, "beside distill, set it to 0"),
+        ("heatmap", {"distill": "heatmap", "mutual": True}, "with distill, set it to 0"),
         ("heatmap", {"start_size": 50}, "multiple of 4 from 32 to below 64, found 50"),
         ("heatmap", {"start_size": 64}, "multiple of 4 from 32 to below 64, found 64"),
         ("heatmap", {"start_share": 1.0}, "between 0 and 1, found 1.0"),

@@ -1,4 +1,4 @@
-"""COCO keypoints: a .json of images, annotations (bbox; keypoints x y visibility) and categories, beside the pictures.
+"""COCO keypoints: a .json of images, annotations (bbox; keypoints x y visibility) and categories, next to the pictures.
 
 Lin et al., "Microsoft COCO: Common Objects in Context", 2014.
 """

@@ -22,7 +22,7 @@ def detect(folder: Folder) -> bool:
 
 
 def is_other_picture(name: str) -> bool:
-    """Maps of the face's parts, which lie beside the pictures."""
+    """Maps of the face's parts, which lie next to the pictures."""
     return name.lower().endswith("_seg.png")
 
 

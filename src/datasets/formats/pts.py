@@ -22,7 +22,7 @@ MATLAB_ORIGIN = 0.5  # what a coordinate of MATLAB's exceeds ours by
 _COUNT = re.compile(r"n_points:\s*(\d{1,9})", re.IGNORECASE)
 _NO_POINTS = ("version", "n_points", "#", "//")  # what lines of the header and comments begin with
 _LABELS = ("labels", "annot", "annotations", "landmarks", "points", "pts")  # folders of label files, as 300-VW's annot
-_PICTURES = ("images", "frames", "image", "imgs", "img", "pictures", "")  # beside them; "": the folder that holds both
+_PICTURES = ("images", "frames", "image", "imgs", "img", "pictures", "")  # next to them; "": the folder that holds both
 _HEAD = 100  # bytes that hold the first header
 _TEST_FOLDERS = {("helen", "testset"), ("lfpw", "testset")}
 _TRAIN_FOLDERS = {("helen", "trainset"), ("lfpw", "trainset"), ("afw",)}
@@ -40,7 +40,7 @@ def read(folder: Folder) -> Faces:
 
 
 def write(faces: Faces, out: Path) -> None:
-    """One .pts beside each picture. Raises InputError for faces of other than 68 points: 51 would be read as iVSLab's,
+    """One .pts next to each picture. Raises InputError for faces of other than 68 points: 51 would be read as iVSLab's,
     which count from 0."""
     if faces.num_points != NUM_POINTS:
         raise InputError(f"expected faces of {NUM_POINTS} points for pts, found {faces.num_points}; ivslab holds 51")
@@ -75,7 +75,7 @@ def face_block(points: np.ndarray, *, decimals: int = 6) -> str:
 
 
 def write_faces(faces: Faces, out: Path, *, origin: float) -> None:
-    """One .pts beside each picture, a block for each of its faces, in the table's order."""
+    """One .pts next to each picture, a block for each of its faces, in the table's order."""
     blocks: dict[str, list[str]] = {}
     for name, points in zip(faces.names, faces.points_image + origin, strict=True):
         blocks.setdefault(str(PurePosixPath(name).with_suffix(ENDING)), []).append(face_block(points))
@@ -84,7 +84,7 @@ def write_faces(faces: Faces, out: Path, *, origin: float) -> None:
 
 
 def _picture(folder: Folder, stem: str) -> str:
-    """The picture beside the labels, or that in images/ for those in labels/, as iVSLab's set has them.
+    """The picture next to the labels, or that in images/ for those in labels/, as iVSLab's set has them.
 
     Raises InputError if several folders of such names hold one.
     """

@@ -1,4 +1,4 @@
-"""X-AnyLabeling: a .json beside each picture, with a rectangle and numbered points per face, tied by their group_id.
+"""X-AnyLabeling: a .json next to each picture, with a rectangle and numbered points per face, tied by their group_id.
 
 LabelMe's files with such points are the same.
 """
@@ -57,7 +57,7 @@ def read(folder: Folder) -> Faces:
 
 
 def write(faces: Faces, out: Path) -> None:
-    """One .json beside each picture."""
+    """One .json next to each picture."""
     names, picture_of = np.unique(faces.names, return_inverse=True)
     sizes = picture_sizes([faces.root / name for name in names])
     boxes = face_boxes(faces)
@@ -98,7 +98,7 @@ class _Content(NamedTuple):
 
 
 def _find_pictures(folder: Folder, files: dict[str, _Content]) -> tuple[dict[str, str], tuple[str, ...]]:
-    """The picture of each file: the stated one, else the one beside it; and what to remark."""
+    """The picture of each file: the stated one, else the one next to it; and what to remark."""
     finder = PictureFinder(folder)
     stated = {file: content.path for file, content in files.items() if content.path and finder.is_known(content.path)}
     names, remarks = finder.locate_all([Statement(file, path) for file, path in stated.items()])
@@ -116,7 +116,7 @@ def _find_pictures(folder: Folder, files: dict[str, _Content]) -> tuple[dict[str
         if files[file].path and folder.has_picture(stem)
     ]
     if taken:
-        remarks = (*remarks, f"{len(taken)} absent pictures taken to be those beside their labels ({spell_out(taken)})")
+        remarks = (*remarks, f"{len(taken)} absent pictures taken to be those at their labels ({spell_out(taken)})")
     if several:
         shared = [f"{picture}: {' and '.join(found)}" for picture, found in several.items()]
         remarks = (*remarks, f"{len(shared)} pictures have several label files, all of them read ({spell_out(shared)})")
@@ -124,17 +124,17 @@ def _find_pictures(folder: Folder, files: dict[str, _Content]) -> tuple[dict[str
 
 
 def _check_renamed(folder: Folder, several: dict[str, list[str]]) -> None:
-    """Raise InputError for a file that states another file's picture and lies beside one of its own name: renamed with
+    """Raise InputError for a file that states another file's picture and lies next to one of its own name: renamed with
     its picture, but not inside. several: the label files of each picture that has more than one."""
     known = {os.path.splitext(name)[0]: name for name in folder.pictures}
     for picture, files in several.items():
         for file in files:
-            beside = known.get(os.path.splitext(file)[0], picture)
-            if os.path.splitext(beside)[0] != os.path.splitext(picture)[0]:
+            neighbor = known.get(os.path.splitext(file)[0], picture)
+            if os.path.splitext(neighbor)[0] != os.path.splitext(picture)[0]:
                 other = next(name for name in files if name != file)
                 raise InputError(
                     f"{folder.root}: expected a picture for each file, found {picture} for {other} and {file}, "
-                    f"beside which lies {beside}; correct its imagePath, such as to {PurePosixPath(beside).name}"
+                    f"next to which lies {neighbor}; correct its imagePath, such as to {PurePosixPath(neighbor).name}"
                 )
 
 

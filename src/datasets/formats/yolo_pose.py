@@ -86,7 +86,7 @@ def read(folder: Folder) -> Faces:
 
 
 def write(faces: Faces, out: Path) -> None:
-    """Labels beside pictures that lie in out/images, and data.yaml; every point counts as visible."""
+    """Labels next to pictures that lie in out/images, and data.yaml; every point counts as visible."""
     sizes = picture_sizes([faces.path(row) for row in range(len(faces))])
     boxes = face_boxes(faces)
     lines: dict[str, list[str]] = {}
@@ -123,7 +123,7 @@ def _parse(path: Path, shapes: list[tuple[int, int]]) -> list[_Face]:
 
 
 def _is_no_label(path: Path) -> bool:
-    """Whether a text begins with a word, as the lists of classes or pictures that tools put beside the labels do."""
+    """Whether a text begins with a word, as the lists of classes or pictures that tools put next to the labels do."""
     with about(path):
         words = read_text(path, most=MOST_OF_A_PICTURE).split(maxsplit=1)
     try:

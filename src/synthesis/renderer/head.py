@@ -175,7 +175,7 @@ def _thin_plate(a: np.ndarray, b: np.ndarray) -> np.ndarray:
 
 
 def _skin_follows_jaw(points: np.ndarray) -> np.ndarray:
-    """How much each skin vertex moves with the jaw, (V,): 1 below the mouth, 0 above, blended beside it."""
+    """How much each skin vertex moves with the jaw, (V,): 1 below the mouth, 0 above, blended next to it."""
     rows = np.repeat(np.arange(NUM_ROWS), NUM_COLUMNS)
     below = rows > (ROW["upper_lip_inside"] + ROW["lower_lip_inside"]) / 2
     x, y = np.abs(points[:, 0]), points[:, 1]

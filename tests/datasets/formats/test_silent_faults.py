@@ -148,7 +148,7 @@ def test_a_file_that_was_renamed_with_its_picture_but_not_inside_is_refused(tmp_
     for i in range(COUNT):
         content = json.loads((tmp_path / f"{i}.json").read_text())
         (tmp_path / f"{i}.json").write_text(json.dumps({**content, "imagePath": "0.jpg" if i == 2 else f"{i}.jpg"}))
-    with pytest.raises(InputError, match=r"0\.jpg for 0\.json and 2\.json, beside which lies 2\.jpg"):
+    with pytest.raises(InputError, match=r"0\.jpg for 0\.json and 2\.json, next to which lies 2\.jpg"):
         _read(tmp_path, "x_anylabeling")
     (tmp_path / "2.jpg").unlink()  # two files about one picture
     assert _read(tmp_path, "x_anylabeling").names.tolist() == ["0.jpg", "1.jpg", "0.jpg"]
