@@ -20,7 +20,8 @@ from fuzz_damage import VALUES, damage_array, damage_bytes, damage_value
 from google.protobuf.descriptor import FieldDescriptor
 from google.protobuf.message import Message
 
-from src.predict.exported_files import NO_DIGEST, append_properties, seal
+from src.export.properties import append_properties, seal
+from src.predict.exported_files import NO_DIGEST
 
 _NUMBERS = (0, 1, 2, 3, 7, 8, 16, 127, 128, 255, 256, 4096, 16384, 32767, 65535, 65536, 2**20, 2**31 - 1, 2**32 - 1)
 _TEXTS = (b"", b"x", b"../../x", b"\xff\xfe", b"x" * 5000, "٣".encode(), b"\n", b"\0")

@@ -25,12 +25,13 @@ from src.datasets.pictures import read_crop, read_square
 from src.datasets.prepared import load_prepared, prepare
 from src.demo.video import is_animated, open_video
 from src.devices import World
+from src.export.properties import append_properties, properties, seal
 from src.network import checkpoint
 from src.network.model import build_model
 from src.notebook.parameters import choose_parameters, list_notebooks, notebook_parameters, read_parameters
 from src.notebook.study import Trained
 from src.predict.__main__ import read_list
-from src.predict.exported_files import append_properties, properties, seal, tflite_metadata
+from src.predict.exported_files import tflite_metadata
 from src.predict.picture_input import read_picture
 from src.predict.runtimes import open_model
 from src.predict.submission import check_solution, write_solution

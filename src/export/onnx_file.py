@@ -17,10 +17,11 @@ from torch import Tensor, nn
 from src.datasets.pictures import MIN_SIDE
 from src.errors import InputError
 from src.export.networks import CropNetwork, PictureNetwork
+from src.export.properties import properties, seal
 from src.export.rules import rules_text
 from src.files import atomic_path
 from src.network.model import LandmarkNet
-from src.predict.exported_files import FRAMES, needed, open_onnx, properties, seal
+from src.predict.exported_files import FRAMES, needed, open_onnx
 from src.predict.looks import LOOKED_AT
 
 if TYPE_CHECKING:

@@ -15,11 +15,11 @@ from src.command_line import Parser, run_command
 from src.errors import InputError
 from src.export.detector import export_detector
 from src.export.onnx_file import export_onnx
+from src.export.properties import LICENSE
 from src.files import check_writable
 from src.light import __version__
 from src.light.modules import needed_modules, renamed
 from src.network.checkpoint import load_model
-from src.predict.exported_files import LICENSE
 from src.predict.shipped import DETECTOR_PATH, MODEL_PATH, PACKED_DETECTOR, PACKED_MODEL
 
 PACKAGE = "light_landmarks"

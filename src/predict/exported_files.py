@@ -14,19 +14,17 @@ import contextlib
 import hashlib
 import importlib
 import json
-import math
 import os
 import threading
-import zipfile
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from src.config import ModelConfig, to_dict
+from src.config import ModelConfig
 from src.errors import InputError, about
 from src.markup import NUM_POINTS
 from src.network.stored import read_config
@@ -37,10 +35,9 @@ if TYPE_CHECKING:
     from onnxruntime import InferenceSession
 
 _ONE_AT_A_TIME = threading.Lock()
-LICENSE = "code: MIT; shipped weights: research use, see README"
 INSTALL = "run python3 -m pip install -r requirements-export.txt"
 FRAMES = {"crop": "points_input", "picture": "points_image"}  # input -> frame of the output
-_ASSOCIATED = "metadata.json"
+ASSOCIATED = "metadata.json"  # in the zip at the end of a .tflite file
 NO_DIGEST = "0" * 64  # in a file that is not sealed
 _MOST_BYTES = 16_000_000  # of metadata
 _MOST_OF_A_MODEL = 512_000_000  # bytes
@@ -56,31 +53,6 @@ class Metadata:
     license: str
     input: str
     looks: int
-
-
-def properties(config: ModelConfig, *, nme: float = math.nan, takes: str = "crop", looks: int = 1) -> dict[str, str]:
-    """The properties of a file to be written. nme: percent; takes: a key of FRAMES; looks: number built in."""
-    from src.network.heads.regression import mean_face  # imports PyTorch, which readers do not need
-
-    return {
-        "model_config": json.dumps(to_dict(replace(config, auxiliary=False))),
-        "input_size": str(config.input_size),
-        "crop": json.dumps(config.crop),
-        "mean_face": json.dumps(mean_face().numpy().round(5).tolist()),
-        "nme": "" if math.isnan(nme) else f"{nme:.4f}",
-        "license": LICENSE,
-        "input": takes,
-        "looks": str(looks),
-        "points": FRAMES[takes],
-        "digest": NO_DIGEST,
-    }
-
-
-def seal(path: str | Path) -> None:
-    """Write an .onnx file's digest into the place that `properties` reserved for it."""
-    content = Path(path).read_bytes()
-    digest = hashlib.sha256(content).hexdigest()
-    Path(path).write_bytes(content.replace(NO_DIGEST.encode(), digest.encode(), 1))
 
 
 def read_metadata(values: Mapping[str, str], path: str | Path) -> Metadata:
@@ -176,20 +148,13 @@ def tflite_metadata(path: str | Path) -> Metadata:
         contextlib.suppress(InputError, KeyError, ValueError, RecursionError),
         open_zip(path, most=_MOST_BYTES) as archive,
     ):
-        start = archive.getinfo(_ASSOCIATED).header_offset
-        values = json.loads(archive.read(_ASSOCIATED))
+        start = archive.getinfo(ASSOCIATED).header_offset
+        values = json.loads(archive.read(ASSOCIATED))
     metadata = read_metadata(values, path)
     digest = values.get("digest", NO_DIGEST)
     if digest != NO_DIGEST:
         _check_digest(Path(path).read_bytes()[:start], digest, path)
     return metadata
-
-
-def append_properties(path: str | Path, values: Mapping[str, str]) -> None:
-    """Append the properties and the digest to a .tflite model."""
-    digest = hashlib.sha256(Path(path).read_bytes()).hexdigest()
-    with zipfile.ZipFile(path, "a") as archive:
-        archive.writestr(_ASSOCIATED, json.dumps(dict(values) | {"digest": digest}, indent=2))
 
 
 def _check_digest(content: bytes, digest: str, path: str | Path) -> None:

@@ -16,12 +16,13 @@ from src.errors import InputError
 from src.export import onnx_file as export
 from src.export.networks import PictureNetwork
 from src.export.onnx_file import OPSET, export_onnx
+from src.export.properties import LICENSE
 from src.export.rules import rules_text
 from src.network import checkpoint, conventions
 from src.network.backbones import BACKBONES
 from src.network.heads import HEADS
 from src.network.model import LandmarkNet, build_model
-from src.predict.exported_files import LICENSE, onnx_metadata, open_onnx
+from src.predict.exported_files import onnx_metadata, open_onnx
 from src.predict.runtimes import open_model
 
 pytestmark = pytest.mark.slow

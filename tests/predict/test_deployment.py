@@ -12,18 +12,9 @@ import pytest
 
 from src.config import ModelConfig
 from src.errors import InputError
+from src.export.properties import LICENSE, append_properties, properties
 from src.predict import exported_files
-from src.predict.exported_files import (
-    LICENSE,
-    append_properties,
-    needed,
-    onnx_metadata,
-    open_onnx,
-    open_tflite,
-    properties,
-    read_metadata,
-    tflite_metadata,
-)
+from src.predict.exported_files import needed, onnx_metadata, open_onnx, open_tflite, read_metadata, tflite_metadata
 
 CONFIG = ModelConfig(backbone="mobilenet_v3_small", input_size=96, crop=(0.5, 0.5, 0.8))
 

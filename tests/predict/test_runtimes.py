@@ -13,8 +13,9 @@ from commands import ROOT
 
 from src.config import ModelConfig
 from src.errors import InputError
+from src.export.properties import append_properties, properties, seal
 from src.predict import runtimes
-from src.predict.exported_files import append_properties, properties, read_metadata, seal, tflite_metadata
+from src.predict.exported_files import read_metadata, tflite_metadata
 from src.predict.inference import predict_unit
 from src.predict.looks import combine
 from src.predict.runtimes import Runtime, look_repeatedly, open_model
