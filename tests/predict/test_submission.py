@@ -268,18 +268,18 @@ def test_a_model_trained_on_faces_of_many_sizes_looks_again(
     assert "looks at each: 1" in outcome.out, outcome
 
 
-@pytest.mark.parametrize("looks", [1, 3])
 def test_an_exported_file_predicts_a_folder_as_its_checkpoint_does(
-    looks: int, trained: Run, challenge: Path, tmp_path: Path
+    trained: Run, challenge: Path, tmp_path: Path
 ) -> None:
     exported = tmp_path / "model.onnx"
     export_onnx(checkpoint.load_model(trained.best)[0], exported)
-    solutions = []
-    for path in (trained.best, exported):
-        flags = ("--test_dataroot", challenge / "aflw_test", "--out_dir", tmp_path / path.suffix, "--preview", 0)
-        outcome = run("test.py", "--model_path", path, "--looks", looks, *flags)
-        assert outcome.code == 0, outcome
-        solutions.append(read_solution(tmp_path / path.suffix / "solution.txt"))
-    assert "model.onnx: an exported file, " in outcome.out
-    assert solutions[0][0] == solutions[1][0]
-    np.testing.assert_allclose(solutions[0][1], solutions[1][1], atol=0.05)  # pixels of 96
+    for looks in (1, 3):
+        solutions = []
+        for path in (trained.best, exported):
+            flags = ("--test_dataroot", challenge / "aflw_test", "--out_dir", tmp_path / path.suffix, "--preview", 0)
+            outcome = run("test.py", "--model_path", path, "--looks", looks, *flags)
+            assert outcome.code == 0, outcome
+            solutions.append(read_solution(tmp_path / path.suffix / "solution.txt"))
+        assert "model.onnx: an exported file, " in outcome.out
+        assert solutions[0][0] == solutions[1][0]
+        np.testing.assert_allclose(solutions[0][1], solutions[1][1], atol=0.05)  # pixels of 96
