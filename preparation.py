@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from src.command_line import Parser, run_command
+from src.command_line import Parser, at_least, run_command
 from src.datasets.challenge import find_annotations, read_folder
 from src.datasets.cropping import WHOLE
 from src.datasets.decoding import refuse_broken
@@ -37,7 +37,8 @@ def parse_arguments() -> argparse.Namespace:
     )
     parser.add_argument("--val_dir", type=Path, help="validation pictures with annot.pkl (DATA_ROOT/aflw_val)")
     parser.add_argument("--out_root", type=Path, default="data", help="where the prepared folders go")
-    parser.add_argument("--image_size", type=int, default=SQUARE_SIZE, help="pixels of the decoded squares")
+    pixels = at_least(32, 1024)
+    parser.add_argument("--image_size", type=pixels, default=SQUARE_SIZE, help="pixels of the decoded squares")
     parser.add_argument(
         "--skip_broken", action="store_true", help="leave out broken pictures and labels instead of stopping"
     )
@@ -94,8 +95,6 @@ def parse_arguments() -> argparse.Namespace:
 
 def _check(arguments: argparse.Namespace) -> None:
     """Raise InputError for flags that do not go together."""
-    if not 32 <= arguments.image_size <= 1024:
-        raise InputError(f"expected --image_size of 32 to 1024 pixels, found {arguments.image_size}")
     if arguments.repose is None and (arguments.full_renders or arguments.occluded):
         raise InputError("--full_renders and --occluded go with --repose K")
     makes_faces = bool(arguments.adapt or arguments.sources or arguments.repose is not None)

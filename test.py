@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from src.command_line import Parser, run_command
+from src.command_line import Parser, at_least, run_command
 from src.config import MAX_MODEL_MB, TrainingConfig
 from src.datasets.challenge import load_annotations
 from src.datasets.faces import Faces
@@ -52,8 +52,10 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument(
         "--normalize", choices=("image", "box", "interocular"), default="image", help="what the NME is relative to"
     )
-    parser.add_argument("--preview", type=int, default=8, metavar="N", help="faces drawn in preview.png; 0 is none")
-    parser.add_argument("--batch_size", type=int, default=64, help="pictures predicted at a time")
+    parser.add_argument(
+        "--preview", type=at_least(0), default=8, metavar="N", help="faces drawn in preview.png; 0 is none"
+    )
+    parser.add_argument("--batch_size", type=at_least(1), default=64, help="pictures predicted at a time")
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N")
     parser.add_argument(
         "--check",
@@ -78,8 +80,6 @@ def main() -> None:
         check(arguments.check, arguments.test_dataroot)
         return
     arguments.test_dataroot = arguments.test_dataroot or Path(TEST_DATA)
-    if arguments.batch_size < 1 or arguments.preview < 0:
-        raise InputError("expected --batch_size of at least 1 and --preview of at least 0")
     if arguments.out_dir.resolve() == arguments.test_dataroot.resolve():
         raise InputError(f"--out_dir {arguments.out_dir}: expected another folder than the pictures' own")
     check_writable(arguments.out_dir)  # before the work, not after it
