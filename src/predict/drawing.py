@@ -47,7 +47,7 @@ def draw_faces(
     return drawing
 
 
-def draw_face(draw: ImageDraw.ImageDraw, points: np.ndarray, color: tuple[int, int, int], *, radius: int = 3) -> None:
+def draw_points(draw: ImageDraw.ImageDraw, points: np.ndarray, color: tuple[int, int, int], *, radius: int = 3) -> None:
     """The mark-up's contours and dots. points: (68, 2) pixels of the drawing."""
     for first, last, closed in CONTOURS:
         line = [tuple(point) for point in points[first : last + 1]]
@@ -76,7 +76,7 @@ def _draw_one(drawing: Image.Image, face: "Face", name: str) -> None:
     large = part.resize([_SCALE * length for length in part.size], Image.Resampling.NEAREST)
     draw = ImageDraw.Draw(large)
     points = (points - low) * _SCALE
-    draw_face(draw, points, _DOUBTFUL if face.is_doubtful else PREDICTED, radius=int(np.clip(size / 40, 1, 4)))
+    draw_points(draw, points, _DOUBTFUL if face.is_doubtful else PREDICTED, radius=int(np.clip(size / 40, 1, 4)))
     for eye, ratio in zip(np.split(points[REGIONS["eyes"]], 2), face.eyes, strict=True):
         if ratio < CLOSED_BELOW:
             draw.line([tuple(point) for point in (*eye, eye[0])], fill=_CLOSED, width=2 * _SCALE)

@@ -9,7 +9,7 @@ from PIL import Image, ImageDraw
 from src.datasets.pictures import read_square
 from src.files import atomic_path
 from src.geometry import apply_affine
-from src.predict.drawing import PREDICTED, draw_dots, draw_face
+from src.predict.drawing import PREDICTED, draw_dots, draw_points
 
 _TILE = 256  # pixels
 _SCALE = 2  # tiles are drawn this much larger, then reduced, because Pillow's lines are not anti-aliased
@@ -56,7 +56,7 @@ def sheet_of_squares(
         tile = Image.fromarray(square).resize((_TILE * _SCALE, _TILE * _SCALE), Image.Resampling.BILINEAR)
         draw = ImageDraw.Draw(tile)
         if points_unit is not None:
-            draw_face(draw, points_unit[i] * tile.width, PREDICTED)
+            draw_points(draw, points_unit[i] * tile.width, PREDICTED)
         if true_points_unit is not None:
             draw_dots(draw, true_points_unit[i] * tile.width, TRUE, radius=2)
         if captions is not None:
