@@ -37,26 +37,21 @@ def _interpolate(images: np.ndarray, places: np.ndarray, *, axis: int) -> np.nda
 
 def _warp(square: np.ndarray, back: np.ndarray) -> np.ndarray:
     """One square (S, S, 3) sampled bilinearly; back (2, 3) maps the unit square of the result to that of the source."""
-    side = len(square)
-    padded = np.zeros((side + 2 * _MARGIN, side + 2 * _MARGIN, 4), np.uint8)
-    padded[_MARGIN:-_MARGIN, _MARGIN:-_MARGIN, :3] = square
-    pixels = padded.view(np.uint32).ravel()  # each pixel is one number, so a sample needs one memory access
+    side, wide = len(square), len(square) + 2 * _MARGIN
+    planes = np.zeros((3, wide, wide), np.float32)  # one color at a time is read and mixed without gaps
+    planes[:, _MARGIN:-_MARGIN, _MARGIN:-_MARGIN] = square.transpose(2, 0, 1)
     ticks = (np.arange(side) + 0.5) / side
     whole, fraction = [], []
     for a, b, shift in back * side:
-        place = (a * ticks + (shift - 0.5 + _MARGIN)) + (b * ticks)[:, None]  # (S, S) in pixels of the padded square
-        place = np.clip(place, 0, len(padded) - 1.5)
-        whole.append(place.astype(np.int32))
-        fraction.append((place - whole[-1]).astype(np.float32)[..., None])
-    corner = whole[0] + len(padded) * whole[1]
-    rows = []
-    for row in (corner, corner + len(padded)):
-        left, right = (_bytes(pixels[place]) for place in (row, row + 1))
-        rows.append(left + (right - left) * fraction[0])
-    upper, lower = rows
-    return np.round(upper + (lower - upper) * fraction[1]).astype(np.uint8)[..., :3]
-
-
-def _bytes(pixels: np.ndarray) -> np.ndarray:
-    """Pixels (S, S) of four bytes each as (S, S, 4) float32."""
-    return pixels.view(np.uint8).reshape(*pixels.shape, 4).astype(np.float32)
+        place = (a * ticks + (shift - 0.5 + _MARGIN)) + (b * ticks)[:, None]  # (S, S) in pixels of a plane
+        place = np.clip(place, 0, wide - 1.5)
+        whole.append(place.astype(np.intp))
+        fraction.append((place - whole[-1]).astype(np.float32))
+    corner = whole[0] + wide * whole[1]
+    warped = np.empty_like(square)
+    for color, plane in enumerate(planes.reshape(3, -1)):
+        left, right, lower_left, lower_right = (plane.take(corner + step) for step in (0, 1, wide, wide + 1))
+        upper = left + (right - left) * fraction[0]
+        lower = lower_left + (lower_right - lower_left) * fraction[0]
+        warped[..., color] = np.round(upper + (lower - upper) * fraction[1])
+    return warped
