@@ -229,6 +229,37 @@ def test_a_small_face_that_was_covered_is_looked_for_around_its_place(detecting:
     assert detecting.detector.widths == [-400, *[100] * 7]
 
 
+def test_a_small_face_that_left_is_looked_for_everywhere_in_turn(detecting: Predictor) -> None:
+    detecting._detector = _FarSighted()
+    tracker = Tracker(detecting, smoothing=None, every=100)
+    boxes = [(340 + 10 * i, 60, 360 + 10 * i, 80) for i in range(7)] + [(20, 200, 40, 220)] * 12
+    seen = [_seen(tracker.update(rectangle_picture((400, 240), box), SECONDS)) for box in boxes]
+    assert [len(faces) for faces in seen[:6]] == [1] * 6
+    assert seen[6] == {}
+    assert seen[-1] == {1: pytest.approx(30, abs=3)}
+    assert 133 in detecting.detector.widths
+
+
+class _Blind:
+    kind = RectangleDetector.kind
+
+    def detect(self, picture: Image.Image, *, tiles: bool | None = False) -> Detections:
+        return Detections(np.empty((0, 4)), np.empty(0), np.empty(0))
+
+
+@pytest.mark.parametrize(("gap", "left"), [(20, 0), (200, 2)])
+def test_a_doubtful_face_next_to_another_is_lost_where_the_detector_sees_none(
+    detecting: Predictor, gap: int, left: int
+) -> None:
+    tracker = Tracker(detecting, smoothing=None, every=100)
+    picture = rectangle_picture((400, 240), (20, 80, 80, 140), (80 + gap, 80, 140 + gap, 140))
+    tracker.update(picture, SECONDS)
+    tracker.found_above = 1.0  # from here on every face is doubtful
+    assert len(_seen(tracker.update(picture, SECONDS))) == 2
+    tracker.detector = _Blind()
+    assert len(_seen(tracker.update(picture, SECONDS))) == left
+
+
 @pytest.fixture
 def detecting(exact: Predictor) -> Predictor:
     exact._detector = RectangleDetector()
