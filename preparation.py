@@ -11,7 +11,7 @@ from src.datasets.decoding import refuse_broken
 from src.datasets.frames import FRAMES
 from src.datasets.names import spell_out
 from src.datasets.pictures import SQUARE_SIZE
-from src.datasets.prepared import is_checked, load_prepared, note_checked, prepare
+from src.datasets.prepared import is_checked, load_prepared, note_checked, prepare, shared_faces
 from src.errors import InputError
 from src.files import check_writable
 from src.hygiene.shapes import odd_faces, report_odd, report_odd_shapes
@@ -201,10 +201,8 @@ def make_training_faces(
 
 def report_shared(train: Path, validation: Path) -> None:
     """Print which validation faces are also training faces, by equal labels: they do not measure a model's error."""
-    known = {points.tobytes() for points in load_prepared(train).points_unit}
     faces = load_prepared(validation)
-    shared = [name for name, points in zip(faces.names, faces.points_unit, strict=True) if points.tobytes() in known]
-    if shared:
+    if shared := shared_faces(load_prepared(train), faces):
         print(f"{validation}: {len(shared)} of {len(faces)} faces are trained on, too ({spell_out(shared)})")
 
 

@@ -1,5 +1,6 @@
 """Faces for tests that need no rendering: projections of the mean shape, and pictures with a dot at every point."""
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -38,6 +39,13 @@ def write_faces(
     if annotated:
         write_annotations(folder, names, points_image)
     return names, points_image
+
+
+def forget_content(prepared: Path) -> None:
+    """Let a prepared folder be one of an older version, whose files may be changed by hand."""
+    meta = json.loads((prepared / "meta.json").read_text())
+    meta.pop("content", None)
+    (prepared / "meta.json").write_text(json.dumps(meta, indent=2))
 
 
 def gaussian_dot(size: tuple[int, int], point: tuple[float, float], sigma: float) -> np.ndarray:

@@ -6,7 +6,8 @@
   degrees, names (N,), source (N,) index into source_names (M,), shares (M,) of each source in a training batch, or (0,)
   for shares as large as the sources
 - `list.txt`: for people and other tools, 140 columns (K = 68): picture, coordinates in its pixels, pitch, yaw, roll
-- `meta.json`: version, counts and a fingerprint of the input; written last, so a folder that has it is complete
+- `meta.json`: version, counts, a fingerprint of the input, a digest of `images.npy` and `labels.npz`; written last, so
+  a folder that has it is complete
 - `label_check.txt`: the fingerprint of the faces whose labels a network has checked
 """
 
@@ -22,7 +23,7 @@ from src.datasets.cropping import WHOLE, check_rule
 from src.datasets.decoding import SquaresFile, decode_faces, describe_broken, list_broken
 from src.datasets.faces import Faces, fingerprint_of
 from src.datasets.names import distinct_names
-from src.datasets.prepared_check import check_prepared
+from src.datasets.prepared_check import check_prepared, content_digest
 from src.errors import InputError
 from src.files import alone_in, atomic_path, write_text
 from src.geometry import apply_affine, invert_affine
@@ -113,6 +114,7 @@ def prepare(
                 raise InputError(describe_broken(written.broken, len(written.kept)))
             (out / "meta.json").unlink(missing_ok=True)  # the folder is incomplete until the new meta.json is written
         counts = _write_labels(out, tables, written, roots=roots, shares=shares)
+        content = content_digest(*_open_arrays(out))
         meta = {
             "version": VERSION,
             **counts,
@@ -121,6 +123,7 @@ def prepare(
             "crop": crop_rule,
             "sources": roots,
             "fingerprint": fingerprint,
+            "content": content,
         }
         write_text(out / "meta.json", json.dumps(meta, indent=2) + "\n")
     return {**counts, "remarks": remarks, "redone": True}
@@ -195,10 +198,7 @@ def load_prepared(folder: str | Path) -> PreparedFaces:
     if meta.get("version") != VERSION:
         raise InputError(f"{folder}: expected prepared version {VERSION}, found {meta.get('version')}; {remedy}")
     try:
-        check_regular(folder / "images.npy")
-        images = np.lib.format.open_memmap(folder / "images.npy", mode="r")
-        with open_zip(folder / "labels.npz", most=_MOST_BYTES + len(images) * _MOST_BYTES_PER_FACE):
-            arrays = dict(np.load(folder / "labels.npz", allow_pickle=False))
+        images, arrays = _open_arrays(folder)
     except Exception as error:  # NumPy raises anything from EOFError to zipfile.BadZipFile for a damaged file
         raise InputError(f"{folder}: images.npy or labels.npz is missing or damaged ({error}); {remedy}") from error
     try:
@@ -206,6 +206,22 @@ def load_prepared(folder: str | Path) -> PreparedFaces:
     except InputError as error:
         raise InputError(f"{folder}: {error}; {remedy}") from None
     return PreparedFaces(images=images, **arrays, fingerprint=meta.get("fingerprint", ""))
+
+
+def shared_faces(training: PreparedFaces, validation: PreparedFaces) -> list[str]:
+    """The names of the validation faces whose labels are those of a training face."""
+    known = {points.tobytes() for points in validation.points_unit}
+    known.intersection_update(points.tobytes() for points in training.points_unit)
+    pairs = zip(validation.names, validation.points_unit, strict=True)
+    return [str(name) for name, points in pairs if points.tobytes() in known]
+
+
+def _open_arrays(folder: Path) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+    """The squares, as a memory map, and the arrays of labels.npz by name."""
+    check_regular(folder / "images.npy")
+    images = np.lib.format.open_memmap(folder / "images.npy", mode="r")
+    with open_zip(folder / "labels.npz", most=_MOST_BYTES + len(images) * _MOST_BYTES_PER_FACE):
+        return images, dict(np.load(folder / "labels.npz", allow_pickle=False))
 
 
 def note_checked(folder: Path, faces: PreparedFaces) -> None:

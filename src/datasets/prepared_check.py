@@ -1,5 +1,6 @@
 """Checks of a prepared folder's arrays, their shapes, types and ranges, before anything trains on them."""
 
+import hashlib
 from collections.abc import Mapping
 
 import numpy as np
@@ -19,6 +20,7 @@ _FORMS = {
 }
 _FARTHEST = 100.0  # sides of the square, and turns of an angle: larger values mean a damaged file
 _LARGEST = 1e6  # pixels of a picture or crop
+_SAMPLED = 32  # squares, of gigabytes of them
 
 
 def check_prepared(images: np.ndarray, arrays: Mapping[str, np.ndarray], meta: Mapping[str, object]) -> None:
@@ -45,6 +47,18 @@ def check_prepared(images: np.ndarray, arrays: Mapping[str, np.ndarray], meta: M
             raise InputError(f"expected {stated!r:.40} {words}, as meta.json states, found {count}")
     if not isinstance(meta.get("fingerprint", ""), str):
         raise InputError("expected the fingerprint in meta.json as text")
+    if "content" in meta and meta["content"] != content_digest(images, arrays):  # older folders do not state it
+        raise InputError("expected images.npy, labels.npz and meta.json of one preparation, found another's")
+
+
+def content_digest(images: np.ndarray, arrays: Mapping[str, np.ndarray]) -> str:
+    """A digest of all labels and of some squares, by which a file of another preparation is noticed."""
+    digest = hashlib.sha256()
+    for name in sorted(arrays):
+        digest.update(np.ascontiguousarray(arrays[name]).tobytes())
+    for row in np.linspace(0, len(images) - 1, min(_SAMPLED, len(images))).astype(int):
+        digest.update(images[row].tobytes())
+    return digest.hexdigest()
 
 
 def _length(array: np.ndarray, axis: int) -> int | None:

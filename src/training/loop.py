@@ -9,7 +9,7 @@ from tqdm import tqdm
 from src.command_line import progress
 from src.config import TrainingConfig
 from src.datasets.loader import TrainingBatches
-from src.datasets.prepared import PreparedFaces
+from src.datasets.prepared import PreparedFaces, shared_faces
 from src.devices import World
 from src.errors import InputError
 from src.evaluation.evaluate import evaluate
@@ -80,11 +80,14 @@ def fit(
     trainer = Trainer(network, config, steps_per_epoch=len(batches), device=device, world=world)
     now = circumstances(training, validation, config=config, device=device, world=world)
     history, totals = History(files.header), Totals()
+    shared = shared_faces(training, validation)
+    notes = [f"{len(shared)} of {len(validation)} validation faces are trained on, too"] if shared else []
     if resume is not None:
-        changes = [*compare(resume.get("circumstances", {}), now), *other_settings(resume, config)]
-        if world.is_first:
-            for change in changes:
-                tqdm.write(f"note: {change}")
+        notes += [*compare(resume.get("circumstances", {}), now), *other_settings(resume, config)]
+    if world.is_first:
+        for note in notes:
+            tqdm.write(f"note: {note}")
+    if resume is not None:
         trainer.restore(resume)
         history = History.restored(files.header, resume.get("history"))
         totals = Totals.restored(resume.get("totals"))

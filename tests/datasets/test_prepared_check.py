@@ -2,11 +2,12 @@
 
 import json
 import os
+import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
-from stand_in import write_faces
+from stand_in import forget_content, write_faces
 
 from src.datasets.prepared import load_prepared, prepare
 from src.errors import InputError
@@ -97,6 +98,22 @@ def test_a_description_that_does_not_fit_is_refused(name: str, value: object, fo
     meta = json.loads((folder / "meta.json").read_text())
     (folder / "meta.json").write_text(json.dumps(meta | {name: value}))
     _assert_refused(folder, "meta.json")
+
+
+@pytest.mark.parametrize("name", ["images.npy", "labels.npz", "meta.json"])
+def test_a_file_of_another_preparation_with_as_many_faces_is_refused(name: str, folder: Path, tmp_path: Path) -> None:
+    write_faces(tmp_path / "others" / "faces", COUNT, seed=1)  # the same names
+    prepare([tmp_path / "others" / "faces"], tmp_path / "other", image_size=64)
+    load_prepared(tmp_path / "other")
+    shutil.copy(tmp_path / "other" / name, folder / name)
+    _assert_refused(folder, "of one preparation, found another's")
+    assert prepare([tmp_path / "faces"], folder, image_size=64)["redone"]
+    load_prepared(folder)
+
+
+def test_a_folder_of_an_older_version_states_no_content_and_is_read(folder: Path) -> None:
+    forget_content(folder)
+    assert len(load_prepared(folder)) == COUNT
 
 
 @pytest.mark.timeout(10)

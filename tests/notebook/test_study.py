@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from stand_in import forget_content
 
 from src.config import ModelConfig, TrainingConfig
 from src.datasets.prepared import load_prepared
@@ -73,6 +74,7 @@ def test_names_of_other_bytes_than_text_are_part_of_the_identity(run: Run, tmp_p
         arrays = dict(labels)
     arrays["names"][0] = arrays["names"][0][:-1] + "\udcff"  # as Python reads a byte that is not UTF-8
     np.savez(odd / "labels.npz", **arrays)
+    forget_content(odd)
     assert run.vary(training_data=odd).folder != run.folder
 
 

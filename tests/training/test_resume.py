@@ -10,9 +10,10 @@ import pytest
 import torch
 from commands import ROOT, SMALL, Outcome, assert_refused, run
 from conftest import Run, data_flags
+from stand_in import forget_content
 
 from src.config import TrainingConfig
-from src.datasets.prepared import load_prepared
+from src.datasets.prepared import load_prepared, shared_faces
 from src.devices import World
 from src.files import alone_in
 from src.network import checkpoint
@@ -37,6 +38,7 @@ def _change_labels(folder: Path, **changed: np.ndarray) -> None:
     with np.load(folder / "labels.npz") as labels:
         arrays = dict(labels)
     np.savez(folder / "labels.npz", **arrays | changed)
+    forget_content(folder)
 
 
 def test_an_unchanged_run_goes_on_without_a_word(copied: Run) -> None:
@@ -53,6 +55,15 @@ def test_other_labels_and_other_names_are_refused(copied: Run) -> None:
     assert_refused(_resume(copied), "the training faces", "changed since the snapshot")
     _change_labels(folder, points_unit=points_unit, names=names[::-1])
     assert_refused(_resume(copied), "the training faces")
+
+
+def test_validation_faces_that_are_training_faces_are_said(copied: Run, prepared: Path) -> None:
+    training, validation = (load_prepared(prepared / f"AFLW_{part}_data") for part in ("train", "validation"))
+    assert shared_faces(training, validation) == []
+    assert shared_faces(training, training.take([3, 5])) == training.names[[3, 5]].tolist()
+    shutil.rmtree(copied.prepared / "AFLW_validation_data")
+    shutil.copytree(copied.prepared / "AFLW_train_data", copied.prepared / "AFLW_validation_data")
+    assert f"note: {len(training)} of {len(training)} validation faces are trained on, too" in _resume(copied).out
 
 
 def test_fewer_faces_are_refused(copied: Run, challenge: Path) -> None:
