@@ -32,8 +32,7 @@ def main() -> None:
     training, validation = open_prepared(flags.dataroot), open_prepared(flags.val_dataroot)
     check_files(flags)  # before the first epoch, not after it
     network = build_model(model_config, seed=training_config.seed)
-    if flags.init:
-        checkpoint.initialize(network, flags.init)
+    note = checkpoint.initialize(network, flags.init) if flags.init else ""
     cost = profile(network)
     if cost.megabytes > MAX_MODEL_MB and not flags.allow_large:
         raise InputError(
@@ -50,6 +49,8 @@ def main() -> None:
         device = world.local_device(device)
         if world.is_first:
             print_left_out(start)
+            if note:
+                print(f"note: {note}")
             print(
                 f"{flags.backbone} + {flags.head} at {flags.input_size} px: {cost.parameters:,} parameters, "
                 f"{cost.megabytes:.2f} MB, {cost.mmacs:.0f} MMACs; {len(training)} training and {len(validation)} "

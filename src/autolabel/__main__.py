@@ -11,7 +11,7 @@ from src.autolabel.task import Task, hide_labels, open_task
 from src.autolabel.training import Setup
 from src.command_line import Parser, at_least, run_command
 from src.datasets.challenge import read_folder
-from src.datasets.listing import describe_left_out
+from src.datasets.listing import describe_left_out, list_pictures
 from src.devices import choose_device, set_threads
 from src.errors import InputError
 from src.files import alone_in, check_writable
@@ -89,8 +89,13 @@ def main() -> None:
     if own.report_dir:
         read_folder(own.report_dir)  # refused before the rounds, not after them
     print(f"{len(task.human)} labeled, {len(task.held_out)} held-out, {len(task.names)} unlabeled faces")
-    if own.unlabeled is not None and (left_out := describe_left_out(own.unlabeled)):
-        print(left_out)
+    for remark in dict.fromkeys(task.human.remarks + task.held_out.remarks):
+        print(remark)
+    if own.unlabeled is not None:
+        if copies := len(list_pictures(own.unlabeled)) - len(task.names):
+            print(f"{copies} unlabeled pictures left out, copies of others or of labeled ones")
+        if left_out := describe_left_out(own.unlabeled):
+            print(left_out)
     with alone_in(own.out):
         rounds = run_rounds(task, setup, settings, own.out)
         write_output(task, rounds, own.out, review=own.review)

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from src.datasets.challenge import check_name, read_folder
-from src.datasets.faces import Faces
+from src.datasets.faces import Faces, fingerprint_of
 from src.datasets.listing import list_pictures
 from src.errors import InputError, about
 from src.reading import read_bytes
@@ -39,12 +39,9 @@ class Task:
         return Faces(self.root, self.names[rows], points_image[rows])
 
     def fingerprint(self) -> str:
-        """A hash that changes with any name, folder or label."""
-        digest = hashlib.sha256()
-        for root, names in ((f.root, f.names) for f in (self.human, self.held_out, self)):
-            digest.update("\n".join([str(root.resolve()), *names]).encode("utf-8", "surrogateescape"))
-        digest.update(self.human.points_image.tobytes() + self.held_out.points_image.tobytes())
-        return digest.hexdigest()
+        """A hash that changes with any name, folder, picture file or label."""
+        unlabeled = self.pool(np.zeros((len(self.names), 1, 2)), slice(None))
+        return fingerprint_of((self.human, self.held_out, unlabeled), "")
 
 
 def open_task(unlabeled: Path, labeled: Path, *, val_dir: Path | None, held_out: float, seed: int) -> Task:

@@ -63,8 +63,8 @@ def train_on(
         if trained is None:
             faces = open_faces(sources, folder / "prepared", setup)
             network = build_model(setup.model, seed=training.seed)
-            if init is not None:
-                checkpoint.initialize(network, init)
+            if init is not None and (note := checkpoint.initialize(network, init)):
+                print(f"note: {note}")
             result = train_in(
                 folder,
                 network,

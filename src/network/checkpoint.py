@@ -164,12 +164,17 @@ def stores_float32(content: dict) -> bool:
     return all(value.dtype == torch.float32 for value in content["weights"].values() if value.is_floating_point())
 
 
-def initialize(model: LandmarkNet, path: str | Path) -> None:
+def initialize(model: LandmarkNet, path: str | Path) -> str:
     """Load a model file's weights into a network, in place; its auxiliary branch, which the file lacks, stays as it is.
 
-    Raises InputError if the file holds another architecture or a weight that is not finite.
+    Returns the settings in which the network differs from the file's, such as its crop, in words. Raises InputError if
+    the file holds another architecture or a weight that is not finite.
     """
-    _load_weights(model, load(path), path)
+    content = load(path)
+    _load_weights(model, content, path)
+    names = [name for name in vars(model.config) if name != "auxiliary"]
+    found = differences(read_config(ModelConfig, content["model"]), model.config, names)
+    return f"other settings than those of {path}: {found}" if found else ""
 
 
 def _load_weights(model: LandmarkNet, content: dict, path: str | Path) -> None:

@@ -160,6 +160,10 @@ def test_a_finished_round_is_not_repeated_and_more_rounds_go_on(
     assert_refused(autolabel(photos, out, "--accept", 0.5), "other faces or settings", "another folder")
 
 
+def test_copies_that_are_left_out_are_said(finished: tuple[Path, Outcome]) -> None:
+    assert "1 unlabeled pictures left out, copies of others or of labeled ones" in finished[1].out
+
+
 @pytest.mark.slow
 def test_an_interrupted_round_goes_on(
     finished: tuple[Path, Outcome], photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -3,6 +3,7 @@
 import os
 import pickle
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -56,6 +57,12 @@ def test_initializing_takes_the_weights_and_keeps_the_fresh_training_branch(save
     state, weights = model.state_dict(), checkpoint.load(saved)["weights"]
     assert all(torch.equal(state[name], value) for name, value in (fresh | weights).items())
     assert len(state) == len(fresh) + len(weights)
+
+
+def test_initializing_says_in_which_settings_the_network_differs(saved: Path) -> None:
+    assert checkpoint.initialize(build_model(SMALL), saved) == ""
+    other = build_model(replace(SMALL, crop=(0.5, 0.5, 0.8), auxiliary=False))
+    assert "crop (0.5, 0.5, 0.8) in place of (0.5, 0.53, 0.9)" in checkpoint.initialize(other, saved)
 
 
 def test_a_snapshot_serves_as_a_model_file(trained: Run) -> None:
