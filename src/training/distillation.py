@@ -19,6 +19,7 @@ from src.errors import InputError
 from src.network.checkpoint import load_model
 from src.network.losses import l1
 from src.network.model import LandmarkNet, build_model
+from src.network.stored import differences
 from src.training.loss import label_loss
 
 DISTILLATIONS = ("none", "heatmap", "landmark", "feature")
@@ -32,8 +33,8 @@ class Teacher(nn.Module):
 
     def __init__(self, student: LandmarkNet, teacher: LandmarkNet, *, kind: str, weight: float) -> None:
         super().__init__()
-        if teacher.config.crop != student.config.crop:
-            raise InputError(f"expected a teacher of the crop {student.config.crop}, found {teacher.config.crop}")
+        if found := differences(student.config, teacher.config, ("crop", "convention")):
+            raise InputError(f"expected a teacher of the student's crop and convention, found {found}")
         if kind == "heatmap":
             _check_same_maps(student, teacher)
         self.kind, self.weight = kind, weight

@@ -207,9 +207,10 @@ def test_a_teacher_with_boundaries_serves_a_student_without() -> None:
     assert companion(student, images, maps=maps, raw=student.head(maps)).shape == (2,)
 
 
-def test_a_teacher_of_another_crop_is_refused() -> None:
-    other: LandmarkNet = build_model(replace(HEATMAP, crop=(0.5, 0.5, 1.0)))
-    with pytest.raises(InputError, match="teacher of the crop"):
+@pytest.mark.parametrize("changed", [{"crop": (0.5, 0.5, 1.0)}, {"convention": "300w"}])
+def test_a_teacher_of_another_crop_or_convention_is_refused(changed: dict) -> None:
+    other: LandmarkNet = build_model(replace(HEATMAP, **changed))
+    with pytest.raises(InputError, match=f"teacher of the student's crop and convention, found {next(iter(changed))}"):
         Teacher(build_model(HEATMAP), other, kind="landmark", weight=1.0)
 
 
