@@ -12,7 +12,7 @@ SMALLEST = 2.0  # pixels that a face's points span at least; points in shares of
 _PERCENT, _MORE = 100.0, 150.0  # the largest coordinate in percent; pixels a side of pictures whose faces pass it
 _LEAST_FACES = 10
 _MIDDLE, _INSIDE = (0.4, 0.6), 0.8  # shares of the width between which faces' mean place lies; of sides with no point
-_CLEARLY_NEARER = 0.25  # of the distance of the boxes as they were read
+_CLEARLY_NEARER, _NEAR = 0.25, 0.35  # of the distance of the boxes as they were read, and of their sides
 _FARTHEST = 1.0  # picture sides by which a point may lie outside
 
 
@@ -78,18 +78,26 @@ def describe_rescaled(points_image: np.ndarray, sizes: np.ndarray) -> str:
     )
 
 
-def describe_corners(points_image: np.ndarray, boxes_image: np.ndarray) -> str:
-    """Why the boxes (N, 4) of faces (N, K, 2) seem to hold right and bottom where width and height are expected; "" if
-    they do not. Boxes may be NaN."""
+def describe_boxes(points_image: np.ndarray, boxes_image: np.ndarray, sizes: np.ndarray) -> str:
+    """Why the boxes (N, 4) of faces (N, K, 2) do not fit the points, if they would when read in another way: as right
+    and bottom, or the points as relative to the box; "" otherwise. Boxes may be NaN; sizes: (N, 2) width and height."""
     has_box = np.isfinite(boxes_image).all(axis=1)
     if not has_box.any():
         return ""
     boxes, around = boxes_image[has_box], box_of_points(points_image[has_box])
-    as_corners = np.concatenate([boxes[:, :2], boxes[:, 2:] - boxes[:, :2]], axis=1)
-    distance, nearer = (np.median(np.abs(each - around).max(axis=1)) for each in (boxes, as_corners))
-    if nearer >= _CLEARLY_NEARER * distance:
-        return ""
-    return "the boxes seem to hold right and bottom where width and height belong; mend them, or crop by the points"
+    corner, sides = np.tile(boxes[:, :2], 2), boxes[:, 2:] - boxes[:, :2]
+    corners = "the boxes seem to hold right and bottom where width and height belong; mend them, or crop by the points"
+    shares = "the points seem to be shares of their boxes, where shares or pixels of the picture belong; convert them"
+    offsets = "the points seem to be counted from their boxes' corners, not from the pictures'; add the corners"
+    readings = {
+        corners: (np.concatenate([boxes[:, :2], sides], axis=1), around),
+        shares: (boxes, corner + around * np.tile(sides / sizes[has_box], 2)),
+        offsets: (boxes, corner + around),
+    }
+    limit = min(_CLEARLY_NEARER * np.median(np.abs(boxes - around).max(axis=1)), _NEAR * np.median(sides.max(axis=1)))
+    nearer = {words: np.median(np.abs(box - face).max(axis=1)) for words, (box, face) in readings.items()}
+    best = min(nearer, key=nearer.get)
+    return best if nearer[best] < limit else ""
 
 
 def join_faults(*columns: Sequence[str]) -> list[str]:

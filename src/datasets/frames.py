@@ -14,7 +14,7 @@ import numpy as np
 
 from src.datasets.faces import OURS, Faces
 from src.datasets.faults import (
-    describe_corners,
+    describe_boxes,
     describe_placeholders,
     describe_rescaled,
     find_percent,
@@ -101,7 +101,8 @@ def settle(faces: Faces, *, frame: str | None = None, rescale: bool = False) -> 
         rescaled = describe_rescaled(points_image[is_sound], sizes[picture_of][is_sound])
         remarks += in_percent or filter(None, [rescaled])
     boxes_image = _move_boxes(affines, faces.boxes_image)
-    remarks += filter(None, [describe_corners(points_image[is_sound], boxes_image[is_sound])])
+    fitting = describe_boxes(points_image[is_sound], boxes_image[is_sound], sizes[picture_of][is_sound])
+    remarks += filter(None, [fitting])
     return replace(
         faces,
         points_image=points_image,

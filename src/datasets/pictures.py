@@ -16,6 +16,7 @@ import numpy as np
 from PIL import Image, UnidentifiedImageError
 
 from src.command_line import in_threads
+from src.datasets import tiff
 from src.errors import InputError
 from src.geometry import letterbox
 from src.reading import check_regular
@@ -25,9 +26,6 @@ PICTURE_FORMATS = ("JPEG", "PNG", "BMP", "WEBP", "TIFF", "GIF", "AVIF", "JPEG200
 SQUARE_SIZE = 192  # pixels of a decoded square: half a challenge picture, so its JPEG decodes at half scale
 _EXIF_ORIENTATION = 0x0112
 _TIFF_SIDES = (256, 257)  # tags of the stored width and height
-_TIFF_BITS, _TIFF_MEANING, _TIFF_NUMBERS = 258, 262, 339  # tags of the bits per sample, and of what they mean
-_WHITE_IS_0, _SIGNED = 0, 2  # values of the latter two
-_FAX = {"tiff_ccitt", "group3", "group4"}  # Pillow's names for compressions of black and white pictures
 _TURNS = {  # EXIF orientation -> what turns the stored picture into the shown one
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -150,6 +148,8 @@ def open_picture(source: str | Path | BinaryIO) -> Iterator[Image.Image]:
             check_regular(source)
         with Image.open(source, formats=PICTURE_FORMATS) as image:
             _check_sides(*image.size)
+            if image.format == "TIFF":
+                tiff.check_pages(image)
             yield image
     except FileNotFoundError:
         raise InputError("no such picture") from None
@@ -209,17 +209,6 @@ def _check_sides(width: int, height: int) -> None:
         raise InputError(f"expected at most {MAX_PIXELS // 1_000_000} megapixels, found {width} x {height}")
 
 
-def _check_tiff(tiff: Image.Image) -> None:
-    """Raise InputError for a file that Pillow would misread, or about which libtiff would write to the terminal."""
-    bits = tuple(tiff.tag_v2.get(_TIFF_BITS, (1,)))
-    if tiff.info.get("compression") in _FAX and bits != (1,):
-        raise InputError(f"a fax-compressed TIFF picture expects 1 bit per pixel, found {', '.join(map(str, bits))}")
-    if bits[0] > 8 and tiff.tag_v2.get(_TIFF_MEANING) == _WHITE_IS_0:
-        raise InputError(f"expected gray of {bits[0]} bits whose 0 is black, found a negative; invert it")
-    if bits[0] == 8 and _SIGNED in tiff.tag_v2.get(_TIFF_NUMBERS, ()):
-        raise InputError("expected samples from 0 to 255, found signed ones; add 128")
-
-
 def _shape(image: Image.Image) -> Shape:
     """A picture's shape; the only place that knows how each format stores its orientation."""
     if image.format == "TIFF":  # Pillow may have swapped the sides already
@@ -252,9 +241,9 @@ def _orientation(image: Image.Image) -> int:
 
 def _load(image: Image.Image) -> None:
     """Decode a picture. Raises InputError for color of 12 bits stored in 16, of which Pillow keeps the upper 8, and as
-    `_check_tiff` does."""
+    `tiff.check_samples` does."""
     if image.format == "TIFF":
-        _check_tiff(image)
+        tiff.check_samples(image)
     is_deep = image.mode in ("RGB", "RGBA") and any(";16" in str(tile[-1]) for tile in getattr(image, "tile", ()))
     image.load()
     if is_deep and max(high for _, high in image.getextrema()[:3]) <= _TWELVE_BITS // 256:

@@ -9,7 +9,7 @@ from commands import assert_refused, run
 from PIL import Image
 from sample_folders import COUNT, MATLAB, SIZE, picture, pts_text, sample
 from scipy.io import savemat
-from stand_in import project
+from stand_in import project, random_euler
 
 from src.datasets.faces import Faces
 from src.datasets.folder import Folder
@@ -246,6 +246,22 @@ def test_shares_in_a_corner_are_not_taken_for_percent(tmp_path: Path) -> None:
     (tmp_path / "labels" / "a.txt").write_text(f"0 0.1 0.1 0.1 0.1 {marked}\n")
     (tmp_path / "data.yaml").write_text("kpt_shape: [51, 2]\n")
     assert not _read(tmp_path, "yolo_pose").remarks
+
+
+@pytest.mark.parametrize("kind", ["right", "shares", "offsets"])
+def test_points_relative_to_their_box_are_noticed(kind: str, tmp_path: Path) -> None:
+    points = project(random_euler(6), side=0.2) + np.linspace(-0.3, 0.3, 6)[:, None, None] * [1, 0.5]
+    (tmp_path / "labels").mkdir()
+    for i, face in enumerate(points):
+        picture(tmp_path / "images" / f"{i}.jpg")
+        low, sides = face.min(axis=0), np.ptp(face, axis=0)
+        written = {"right": face, "shares": (face - low) / sides, "offsets": face - low}[kind]
+        row = " ".join(f"{value:.9f}" for value in (*(low + sides / 2), *sides, *written.ravel()))
+        (tmp_path / "labels" / f"{i}.txt").write_text(f"0 {row}\n")
+    remarks = _read(tmp_path, "yolo_pose").remarks
+    words = {"right": [], "shares": ["shares of their boxes"], "offsets": ["counted from their boxes' corners"]}[kind]
+    assert len(remarks) == len(words)
+    assert all(part in remark for part, remark in zip(words, remarks, strict=True))
 
 
 @pytest.mark.parametrize("are_corners", [True, False])

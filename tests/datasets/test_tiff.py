@@ -1,0 +1,34 @@
+"""TIFF files of several pages: another picture is refused, a thumbnail or a reduced copy is not."""
+
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from src.datasets.pictures import picture_shape, read_square
+from src.errors import InputError
+
+SIZE, RED = (64, 48), (200, 0, 0)
+
+
+def _write(path: Path, second: Image.Image) -> None:
+    Image.new("RGB", SIZE, RED).save(path, save_all=True, append_images=[second])
+
+
+def test_a_second_picture_is_refused(tmp_path: Path) -> None:
+    _write(tmp_path / "pages.tif", Image.new("RGB", SIZE))
+    for read in (picture_shape, lambda path: read_square(path, 64)):
+        with pytest.raises(InputError, match="expected one picture, found 2 pages"):
+            read(tmp_path / "pages.tif")
+
+
+@pytest.mark.parametrize(("size", "kind"), [((16, 12), 0), (SIZE, 1), (SIZE, 4)])
+def test_a_thumbnail_a_reduced_copy_and_a_mask_leave_the_first_page_as_it_is(
+    size: tuple[int, int], kind: int, tmp_path: Path
+) -> None:
+    page = Image.new("RGB", size)
+    page.encoderinfo = {"tiffinfo": {254: kind}}
+    _write(tmp_path / "pages.tif", page)
+    square, _, shape = read_square(tmp_path / "pages.tif", 64)
+    assert shape == SIZE[::-1]
+    assert tuple(square[32, 32]) == RED
