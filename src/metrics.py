@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from src.errors import InputError
-from src.markup import OUTER_EYE_CORNERS, REGIONS
+from src.markup import OUTER_EYE_CORNERS, REGIONS, as_68
 
 FAILURE = 5.0  # percent: a face with a larger NME has failed
 _YAW_BINS = ((0, 30), (30, 60), (60, 180))  # degrees of |yaw|; the last one is shown as 60-90
@@ -23,12 +23,13 @@ def nme(errors: np.ndarray) -> float:
 
 
 def interocular_errors(prediction: np.ndarray, target: np.ndarray) -> np.ndarray:
-    """Error in percent of the distance between the outer eye corners, as in 300-W. Points (N, 68, 2). Returns (N, 68).
+    """Error in percent of the distance between the outer eye corners, as in 300-W.
 
-    Raises InputError if a face's corners coincide, as they may in profile: the error is then undefined.
+    Points (N, K, 2) of a set of `src.markup.POINT_SETS`. Returns (N, K). Raises InputError if a face's corners
+    coincide, as they may in profile: the error is then undefined.
     """
-    left, right = OUTER_EYE_CORNERS
-    eyes = np.linalg.norm(target[:, left] - target[:, right], axis=-1)
+    left, right = np.moveaxis(as_68(target)[:, OUTER_EYE_CORNERS], 1, 0)
+    eyes = np.linalg.norm(left - right, axis=-1)
     if not eyes.all():
         raise InputError(f"expected outer eye corners apart, found {(eyes == 0).sum()} faces whose corners coincide")
     return 100 * np.linalg.norm(prediction - target, axis=-1) / eyes[:, None]
@@ -51,8 +52,10 @@ def mean_of_bins(errors: np.ndarray, yaw: np.ndarray) -> float:
 
 
 def nme_by_region(errors: np.ndarray) -> dict[str, float]:
-    """NME of each facial region. errors: (N, 68) in percent."""
-    return {name: nme(errors[:, region]) for name, region in REGIONS.items()}
+    """NME of each facial region that the points (a set of `src.markup.POINT_SETS`) cover. errors: (N, K) in percent."""
+    errors_68 = as_68(errors[..., None])[..., 0]
+    parts = {name: errors_68[:, region] for name, region in REGIONS.items()}
+    return {name: nme(part) for name, part in parts.items() if not np.isnan(part).all()}
 
 
 def yaw_bins(yaw: np.ndarray) -> dict[str, np.ndarray]:

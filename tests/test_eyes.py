@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from src.eyes import CLOSED_BELOW, best_threshold, detection_rates, eye_aspect_ratio, eye_openness, roc_auc
-from src.markup import FLIP_PERMUTATION, MEAN_SHAPE
+from src.markup import FLIP_PERMUTATION, MEAN_SHAPE, select_points
 
 FACE = MEAN_SHAPE[:, :2] * [1, -1]
 OPENNESS = np.array([[0.1, 0.15], [0.3, np.nan], [0.25, 0.12], [0.4, 0.35]])
@@ -18,6 +18,11 @@ def test_a_ratio_by_hand() -> None:
     face[36:42] = [(0, 0), (1, -1), (3, -2), (4, 0), (3, 1), (1, 1)]  # heights 2 and 3, width 4
     assert eye_aspect_ratio(face)[0] == pytest.approx((2 + 3) / (2 * 4))
     assert eye_aspect_ratio(face)[1] == 0  # an eye without width
+
+
+@pytest.mark.parametrize("count", [51, 12])
+def test_fewer_points_have_the_same_ratios(count: int) -> None:
+    np.testing.assert_array_equal(eye_aspect_ratio(select_points(FACE, count)), eye_aspect_ratio(FACE))
 
 
 def test_place_size_and_tilt_of_the_face_do_not_matter() -> None:

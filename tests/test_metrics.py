@@ -7,7 +7,7 @@ import pytest
 
 from src import metrics
 from src.errors import InputError
-from src.markup import NUM_POINTS
+from src.markup import NUM_POINTS, select_points
 
 
 def _constant(values: list[float]) -> np.ndarray:
@@ -29,6 +29,8 @@ def test_interocular_error_is_of_the_outer_eye_corners_distance() -> None:
     target[0, 36], target[0, 45] = (10, 0), (40, 40)  # 50 apart
     errors = metrics.interocular_errors(target + np.array([3, 4]), target)
     np.testing.assert_allclose(errors, 10)
+    few = select_points(target, 51)
+    np.testing.assert_allclose(metrics.interocular_errors(few + np.array([3, 4]), few), 10)
 
 
 def test_box_error_is_of_the_true_boxs_size() -> None:
@@ -58,6 +60,8 @@ def test_regions_have_their_own_mean() -> None:
     errors[0, 48:68] = 1
     expected = {"jaw": 3, "brows": 0, "nose": 0, "eyes": 0, "mouth": 0.5}
     assert metrics.nme_by_region(errors) == pytest.approx(expected)
+    of_51 = metrics.nme_by_region(errors[:, 17:])
+    assert of_51 == pytest.approx({name: value for name, value in expected.items() if name != "jaw"})
 
 
 def test_yaw_bins_count_both_sides_and_leave_out_empty_ones() -> None:

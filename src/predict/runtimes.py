@@ -13,6 +13,7 @@ import numpy as np
 from src.config import ModelConfig
 from src.errors import InputError
 from src.geometry import apply_affine, crop_affine, invert_affine
+from src.markup import NUM_POINTS
 from src.predict.exported_files import onnx_metadata, open_onnx, open_tflite, run_onnx, tflite_metadata
 from src.predict.looks import look
 from src.predict.resampling import crop_batch
@@ -30,14 +31,20 @@ class Runtime(Protocol):
 
 
 def open_model(
-    path: str | Path, *, threads: int | None = None, device: str = "cpu", convention: str | None = None
+    path: str | Path,
+    *,
+    threads: int | None = None,
+    device: str = "cpu",
+    points: int | None = NUM_POINTS,
+    convention: str | None = None,
 ) -> Runtime:
     """Open a model file by its ending.
 
     threads: of the runtime; None is one for exported files, and the process's own setting for PyTorch. device: cpu, or
-    for checkpoints anything that `src.devices.choose_device` takes. convention: one of the file's
+    for checkpoints anything that `src.devices.choose_device` takes. points: the number that the caller expects, None
+    for any in an exported file. convention: one of the file's
     (`src.network.conventions`), None for its own. Raises InputError for another ending, a damaged file, one without
-    this project's metadata, a convention that the file lacks, and a missing device.
+    this project's metadata, another number of points, a convention that the file lacks, and a missing device.
     """
     path = Path(path)
     if path.suffix in (".tar", ".pth", ".pt"):
@@ -47,6 +54,8 @@ def open_model(
     if device not in ("cpu", "auto"):
         raise InputError(f"{path}: expected the device cpu for an exported file, found {device}; give a .pth.tar file")
     model = (_OnnxModel if path.suffix == ".onnx" else _TfliteModel)(path, threads or 1)
+    if points not in (None, model.config.points):
+        raise InputError(f"{path}: expected a model of {points} points, found one of {model.config.points}")
     if convention not in (None, model.config.convention):
         raise InputError(
             f"{path}: expected a file of the convention {convention}, found one of {model.config.convention}; "

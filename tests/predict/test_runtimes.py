@@ -164,6 +164,13 @@ def test_an_onnx_file_without_metadata_is_refused(tmp_path: Path) -> None:
         open_model(_write_onnx(tmp_path / "bare.onnx", {}))
 
 
+def test_a_file_of_fewer_points_is_refused_unless_expected(tmp_path: Path) -> None:
+    path = _write_onnx(tmp_path / "few.onnx", properties(ModelConfig(points=51)))
+    with pytest.raises(InputError, match="expected a model of 68 points, found one of 51"):
+        open_model(path)
+    assert open_model(path, points=None).config.points == 51
+
+
 def _flip(path: Path, place: int) -> None:
     content = bytearray(path.read_bytes())
     content[place] ^= 4
