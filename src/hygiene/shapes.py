@@ -6,7 +6,7 @@ from src.datasets.faces import Faces
 from src.datasets.names import spell_out
 from src.datasets.prepared import PreparedFaces
 from src.markup import INNER_51, MEAN_SHAPE, NUM_POINTS
-from src.pose import camera_weights, fit_pose
+from src.pose import camera_weights, fit_pose, rotation_matrix
 
 _FAR_OUTSIDE = 0.5  # sides of the square by which a point may lie outside
 _MOST_EQUAL = 8  # points that coincide with another one: closed eyes and lips have a few
@@ -14,7 +14,7 @@ _MOST_RESIDUAL = 0.25  # of the face's size; the challenge's 199 validation face
 NO_HEAD, SWAPPED = "no head's shape", "left and right swapped"
 _POINTS = {NUM_POINTS: slice(None), len(INNER_51): list(INNER_51)}  # of the mean head, by their number
 _MOST_BEHIND = 0.05  # share of the faces
-_BEHIND = 120.0  # degrees of yaw: seen from behind, which is what swapped left and right look like
+_BEHIND = -0.3  # cosine between nose and view: seen from behind, as mirrored points, or left and right swapped, look
 
 
 def odd_faces(faces: PreparedFaces) -> dict[str, np.ndarray]:
@@ -45,7 +45,7 @@ def _shape_checks(points: np.ndarray) -> dict[str, np.ndarray]:
     return {
         "many points in one place": np.array([_count_equal(face) > _MOST_EQUAL for face in points], bool),
         NO_HEAD: shape_residual(points) > _MOST_RESIDUAL,
-        SWAPPED: np.abs(fit_pose(points)[:, 1]) > _BEHIND,
+        SWAPPED: rotation_matrix(fit_pose(points))[:, 2, 2] < _BEHIND,
     }
 
 

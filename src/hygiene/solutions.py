@@ -7,10 +7,10 @@ from src.datasets.names import spell_out
 from src.errors import InputError
 from src.hygiene.shapes import NO_HEAD, SWAPPED, odd_shapes
 
-_MOST_ODD = 0.25  # share of the faces; no one of 199 labeled faces has an odd shape, two tilted heads fit from behind
+_MOST_ODD = 0.25  # share of the faces; no one of 199 labeled faces has an odd shape
 _CAUSES = {
     NO_HEAD: "expected x1 y1 x2 y2 and so on, in the mark-up's order, from 0 or 1 on",
-    SWAPPED: "expected x before y, points of the unmirrored picture, and the left side's before the right's",
+    SWAPPED: "expected x before y, y from the top, points of the unmirrored picture, left before right",
 }
 
 

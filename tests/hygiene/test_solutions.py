@@ -20,6 +20,7 @@ WRONG = {
     "columns of x, then of y": (POINTS.transpose(0, 2, 1).reshape(-1, 68, 2), "12 of 12 faces: no head's shape"),
     "a list counted from one": (np.roll(POINTS, 1, axis=1), "no head's shape"),
     "the mirrored order": (POINTS[:, FLIP_PERMUTATION], "left and right swapped"),
+    "y from the bottom": ([0, SIDE] + POINTS * [1, -1], "left and right swapped.*y from the top"),
     "points of mirrored pictures": ([SIDE, 0] + POINTS * [-1, 1], "left and right swapped"),
 }
 RESIZED = {
@@ -49,6 +50,7 @@ def test_points_of_pictures_of_another_size_are_refused(name: str) -> None:
 
 def test_right_points_and_a_few_odd_ones_pass() -> None:
     assert check_places(NAMES, POINTS, size=SIZE) == []
+    assert check_places(NAMES, SIDE - POINTS, size=SIZE) == []  # upside down
     points_image = POINTS.copy()
     points_image[2], points_image[5] = POINTS[2, ::-1], POINTS[4]
     odd, repeated = check_places(NAMES, points_image, size=SIZE)
