@@ -1,4 +1,4 @@
-"""Shared fixtures, made once a session: small annotated faces, their prepared folders, a short training run."""
+"""Shared fixtures, made once per session: small annotated faces, their prepared folders, a short training run."""
 
 import os
 import signal
@@ -59,7 +59,7 @@ def challenge(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
-    """A small challenge folder, four faces a part, that a test may damage."""
+    """A small challenge folder, four faces per part, that a test may damage."""
     write_faces(tmp_path / "root" / "synthetics_train", 4)
     write_faces(tmp_path / "root" / "aflw_val", 4)
     return tmp_path / "root"
@@ -85,7 +85,7 @@ def trained(prepared: Path, tmp_path_factory: pytest.TempPathFactory) -> Run:
 
 @pytest.fixture(scope="session")
 def real_data() -> Path:
-    """The challenge's own data: the folder LANDMARK_DATA, or shared/data beside the repository."""
+    """The challenge's own data: the folder LANDMARK_DATA, or shared/data next to the repository."""
     root = Path(os.environ.get("LANDMARK_DATA", ROOT.parent / "shared" / "data")) / "AFLW" / "data"
     if not (root / "aflw_val" / "annot.pkl").is_file():
         pytest.skip("needs the challenge's pictures: set LANDMARK_DATA to the folder that holds AFLW/data")

@@ -85,7 +85,7 @@ def jobs(inputs: Path) -> list[Job]:
 
 
 def start(argv: list[object], folder: Path, mark: str) -> int:
-    """A command in a process and session of its own, which speaks into a file beside the folder. Returns its id."""
+    """A command in a session of its own, whose output goes into a file next to the folder. Returns its process id."""
     words = [str(word) for word in argv]
     reading, writing = os.pipe()
     signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS)

@@ -1,4 +1,4 @@
-"""What stands on a terminal when a command refuses its input: one short line, and nothing beside it."""
+"""What stands on a terminal when a command refuses its input: one short line, and nothing else."""
 
 import io
 import logging

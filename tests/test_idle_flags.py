@@ -1,4 +1,4 @@
-"""Flags that would have no effect beside the others are refused before the work, also with their default's value."""
+"""Flags that the others leave without effect are refused before the work, also with their default's value."""
 
 from pathlib import Path
 

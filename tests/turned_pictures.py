@@ -10,7 +10,7 @@ ROLLS = (0, 60, 90, 180)  # degrees counterclockwise
 
 
 def turned_pictures(folder: Path) -> list[Path]:
-    """Files in a folder, one a roll, all of whose faces lie inside."""
+    """Files in a folder, one per roll, all of whose faces lie inside."""
     paths = [folder / f"turned_{roll}.png" for roll in ROLLS]
     with Image.open(GROUP) as group:
         for roll, path in zip(ROLLS, paths, strict=True):

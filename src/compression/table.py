@@ -23,7 +23,7 @@ from src.command_line import Parser, at_least, run_command, title
 from src.compression.quantize import FORMS, quantize
 from src.datasets.prepared import PreparedFaces, load_prepared
 from src.evaluation.evaluate import evaluate
-from src.evaluation.peers import PUBLISHED
+from src.evaluation.others import PUBLISHED
 from src.export.calibration import calibration_crops
 from src.export.onnx_file import export_onnx, onnx_program
 from src.files import atomic_path, check_target, write_text
@@ -113,8 +113,8 @@ def main() -> None:
         table = compare(files, validation, folder, turns=arguments.turns)
     if arguments.published:
         others = [
-            {"model": name, "form": "", "megabytes": peer.megabytes, "nme": peer.nme}
-            for name, peer in PUBLISHED.items()
+            {"model": name, "form": "", "megabytes": other.megabytes, "nme": other.nme}
+            for name, other in PUBLISHED.items()
         ]
         table = pd.concat([table, pd.DataFrame(others)], ignore_index=True)
     write_text(arguments.out, table.to_csv(index=False, float_format="%.4g"))

@@ -128,7 +128,7 @@ def test_a_file_that_differs_is_refused_and_the_old_one_stays(tmp_path: Path, mo
         export, "open_onnx", lambda target: SimpleNamespace(run=lambda names, feed: [np.zeros((1, 68, 2))])
     )
     with pytest.raises(InputError, match="within 1e-05"):
-        export_onnx(lively_model(*NETWORKS[0]), path)
+        export_onnx(build_model(ModelConfig(*NETWORKS[0], SIZE)), path)
     assert [file.name for file in tmp_path.iterdir()] == ["model.onnx"]
     assert path.read_text() == "old"
 
@@ -136,7 +136,7 @@ def test_a_file_that_differs_is_refused_and_the_old_one_stays(tmp_path: Path, mo
 @pytest.mark.parametrize(("takes", "looks"), [("crop", 2), ("crop", 0), ("picture", 3)])
 def test_other_numbers_of_looks_are_refused(tmp_path: Path, takes: str, looks: int) -> None:
     with pytest.raises(InputError, match=f"found {looks} at a {takes}"):
-        export_onnx(lively_model(*NETWORKS[0]), tmp_path / "model.onnx", takes=takes, looks=looks)
+        export_onnx(build_model(ModelConfig(*NETWORKS[0], SIZE)), tmp_path / "model.onnx", takes=takes, looks=looks)
 
 
 def test_a_missing_checkpoint_is_refused(tmp_path: Path) -> None:

@@ -122,7 +122,7 @@ def test_boundaries_are_one_on_their_lines_and_fall_off_beside_them() -> None:
     points[0, first : last + 1, 1] = torch.linspace(head.centers[5].item(), head.centers[12].item(), last - first + 1)
     line = head.encode_boundaries(points)[0, 3]  # (side, side)
     torch.testing.assert_close(line[5:13, 10], torch.ones(8))
-    torch.testing.assert_close(line[8, 12], torch.tensor(math.exp(-2.0)))  # two cells beside it
+    torch.testing.assert_close(line[8, 12], torch.tensor(math.exp(-2.0)))  # two cells away
     torch.testing.assert_close(line[14, 10], torch.tensor(math.exp(-2.0)))  # two cells below its end
     assert line[8, 19] < 1e-6
 

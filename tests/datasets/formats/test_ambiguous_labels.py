@@ -183,7 +183,7 @@ def test_labels_in_a_folder_of_their_own_have_their_pictures_in_images(tmp_path:
     (tmp_path / "300W" / "labels").mkdir()
     (tmp_path / "300W" / "labels" / "a.pts").write_text(pts_text(FACE[17:]))
     assert _read(tmp_path).names.tolist() == ["300W/images/a.png"]
-    picture(tmp_path / "300W" / "labels" / "a.jpg")  # beside them
+    picture(tmp_path / "300W" / "labels" / "a.jpg")  # next to them
     assert _read(tmp_path).names.tolist() == ["300W/labels/a.jpg"]
 
 
