@@ -8,6 +8,7 @@ from src.errors import InputError
 from src.markup import OUTER_EYE_CORNERS, REGIONS, as_68
 
 FAILURE = 5.0  # percent: a face with a larger NME has failed
+_DRAWS = 2000  # of a bootstrap
 _YAW_BINS = ((0, 30), (30, 60), (60, 180))  # degrees of |yaw|; the last one is shown as 60-90
 
 
@@ -85,12 +86,12 @@ def failure_rate(errors: np.ndarray, limit: float) -> float:
     return float((errors.mean(axis=1) > limit).mean())
 
 
-def bootstrap_interval(errors: np.ndarray, *, draws: int = 2000, seed: int = 0) -> tuple[float, float]:
+def bootstrap_interval(errors: np.ndarray, *, seed: int = 0) -> tuple[float, float]:
     """95 % interval of the NME, by drawing pictures with replacement."""
     per_picture, count = errors.mean(axis=1), len(errors)
     generator = np.random.default_rng(seed)
     # One draw at a time: all of them for 100,000 pictures would take gigabytes.
-    means = [per_picture[generator.integers(count, size=count)].mean() for _ in range(draws)]
+    means = [per_picture[generator.integers(count, size=count)].mean() for _ in range(_DRAWS)]
     low, high = np.percentile(means, [2.5, 97.5])
     return float(low), float(high)
 

@@ -39,7 +39,7 @@ def export_tflite(
     model: LandmarkNet,
     path: str | Path,
     *,
-    form: str = "float32",
+    form: str,
     crops: Tensor | None = None,
     nme: float = float("nan"),
 ) -> float:

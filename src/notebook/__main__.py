@@ -87,7 +87,7 @@ def report(executed: Path, folder: Path) -> Path:
     return write_report(executed, folder, command=command, tables=tables)
 
 
-def execute(path: Path, target: Path, parameters: Parameters, *, show_cells: bool = True) -> None:
+def execute(path: Path, target: Path, parameters: Parameters, *, show_cells: bool) -> None:
     """Run a notebook with this same Python, in the repository's root, and write it with its outputs to `target`.
 
     show_cells: show a bar over its cells; else a line every half minute says what it is doing. Raises InputError if a

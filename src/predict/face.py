@@ -72,7 +72,7 @@ def make_face(points_image: np.ndarray, score: float, roll: float, region: Regio
     return Face(points_image, float(score), box, pose, eye_openness(points_image, pose[1]), region.picture)
 
 
-def pose_of_points(points_image: np.ndarray, roll: float = 0.0) -> np.ndarray:
+def pose_of_points(points_image: np.ndarray, roll: float) -> np.ndarray:
     """Pitch, yaw and roll (3,) in degrees of points_image (68, 2) that are about upright once `roll` is undone."""
     pitch, yaw, rest = fit_pose(turned(points_image, roll)[None])[0]
     return np.array([pitch, yaw, 180 - (180 - rest - roll) % 360])

@@ -79,7 +79,7 @@ class Search:
     look: at squares. score: of disagreements (M,) in percent. turns: look at turned squares, too.
     """
 
-    def __init__(self, look: Look, score: Callable[[np.ndarray], np.ndarray], *, turns: bool = True) -> None:
+    def __init__(self, look: Look, score: Callable[[np.ndarray], np.ndarray], *, turns: bool) -> None:
         self.look, self.score, self.turns = look, score, turns
 
     def __call__(self, regions: Sequence[Region]) -> Found:

@@ -25,6 +25,6 @@ class TorchRuntime:
             return predict_unit(self.model, torch.from_numpy(squares).to(self.device))
 
 
-def open_checkpoint(path: Path, *, threads: int | None, device: str, convention: str | None = None) -> TorchRuntime:
+def open_checkpoint(path: Path, *, threads: int | None, device: str, convention: str | None) -> TorchRuntime:
     """Open a model file. Raises InputError as `load_model` does, and for a missing device."""
     return TorchRuntime(load_model(path, choose_device(device), convention=convention)[0], threads=threads)

@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Ellipse
 
 from src.errors import InputError
-from src.metrics import FAILURE, auc, cumulative_errors, failure_rate, nme
+from src.metrics import auc, cumulative_errors, failure_rate, nme
 from src.visualization.faces import draw_points
 from src.visualization.style import (
     NME,
@@ -24,7 +24,7 @@ from src.visualization.style import (
 from src.visualization.training import SPREAD
 
 
-def ced_curves(errors: Mapping[str, np.ndarray], *, title: str, limit: float = FAILURE) -> Figure:
+def ced_curves(errors: Mapping[str, np.ndarray], *, title: str, limit: float) -> Figure:
     """Cumulative error distribution of each model, with its AUC and failure rate.
 
     errors: model -> (N, 68) in percent of sqrt(H * W). limit: percent; a face beyond it has failed.

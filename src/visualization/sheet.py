@@ -22,7 +22,7 @@ def contact_sheet(
     points_image: np.ndarray | None = None,
     *,
     true_points_image: np.ndarray | None = None,
-    captions: list[str] | None = None,
+    captions: list[str] | None,
     columns: int = 4,
 ) -> Image.Image:
     """Tiles of pictures, with predicted points as green lines and dots and true points as white dots, if given.
@@ -42,10 +42,10 @@ def contact_sheet(
 
 def sheet_of_squares(
     squares: Sequence[np.ndarray],
-    points_unit: np.ndarray | None = None,
+    points_unit: np.ndarray | None,
     *,
-    true_points_unit: np.ndarray | None = None,
-    captions: list[str] | None = None,
+    true_points_unit: np.ndarray | None,
+    captions: list[str] | None,
     columns: int = 4,
 ) -> Image.Image:
     """`contact_sheet` for decoded squares (N, S, S, 3) uint8, with points (N, 68, 2) in the unit square."""

@@ -27,8 +27,8 @@ def repose_folders(
     face_model: Path,
     seed: int,
     per_photo: int,
-    renders: int = 0,
-    occluded: float = 0.0,
+    renders: int,
+    occluded: float,
 ) -> list[Path]:
     """`make_sources` for folders that are treated alike. Returns the faces' folders.
 

@@ -29,7 +29,7 @@ def sample_crop(points: np.ndarray, size: int, yaw: float, rng: np.random.Genera
     return np.column_stack([scale * np.eye(2), center - scale * (low + high) / 2])
 
 
-def cut_photo(photo: np.ndarray, affine: np.ndarray, size: int, *, extended: bool = False) -> np.ndarray:
+def cut_photo(photo: np.ndarray, affine: np.ndarray, size: int, *, extended: bool) -> np.ndarray:
     """Resample photo (H, W, 3) uint8 by affine (2, 3) to (size, size, 3).
 
     Outside the photograph it is black or, if `extended`, repeats the photograph's border.
