@@ -181,7 +181,7 @@ def test_a_face_with_nan_stops_the_preparation_or_is_skipped_and_named(root: Pat
 
 @pytest.mark.parametrize("size", [0, 31, 1025, -5])
 def test_a_wrong_image_size_is_refused(size: int, root: Path) -> None:
-    assert_refused(run(*preparation(root)[:-1], size), "--image_size: expected a whole number from 32 to 1024", str(size))
+    assert_refused(run(*preparation(root)[:-1], size), "expected a whole number from 32 to 1024", str(size))
 
 
 @pytest.mark.parametrize("count", [0, -3])
