@@ -29,15 +29,11 @@ Network = Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]  # (256, 256, 3)
 
 @dataclass(frozen=True)
 class Detections:
-    """boxes (N, 4) left, top, right, bottom in pixels; score (N,) in [0, 1]; roll (N,) degrees, 0 where it is small.
-
-    looked_closer: whether small faces were looked for, too.
-    """
+    """boxes (N, 4) left, top, right, bottom in pixels; score (N,) in [0, 1]; roll (N,) degrees, 0 where it is small."""
 
     boxes: np.ndarray
     score: np.ndarray
     roll: np.ndarray
-    looked_closer: bool = True
 
 
 class Detector(Protocol):
@@ -54,7 +50,7 @@ def detect_upside_down(detector: Detector, picture: Image.Image, *, tiles: bool 
     """The upside-down faces of a picture, found by turning it: detectors miss faces turned by more than 100 degrees."""
     found = detector.detect(picture.transpose(Image.Transpose.ROTATE_180), tiles=tiles)
     boxes = (np.array(picture.size * 2) - found.boxes)[:, [2, 3, 0, 1]]
-    return Detections(boxes, found.score, found.roll + 180, found.looked_closer)
+    return Detections(boxes, found.score, found.roll + 180)
 
 
 class BlazeFace:
@@ -75,7 +71,7 @@ class BlazeFace:
             if not (_may_be_smaller(points, score, crops) if tiles is None else tiles):
                 break
         kept = non_maximum_suppression(points[:, :2].reshape(-1, 4), score, OVERLAP)
-        return Detections(points[kept, :2].reshape(-1, 4), score[kept], _roll(points[kept, 2:]), len(crops) > 1)
+        return Detections(points[kept, :2].reshape(-1, 4), score[kept], _roll(points[kept, 2:]))
 
     def _detect_in(self, picture: Image.Image, crop: np.ndarray, least: float) -> tuple[np.ndarray, np.ndarray]:
         """Points (N, 8, 2) in pixels of the picture and scores (N,), of at least `least`, of the candidates in a crop

@@ -17,7 +17,7 @@ from src.boxes import KINDS, BoxKind, box_of_points, check_boxes, crop_of_pictur
 from src.config import MOST_THREADS
 from src.errors import InputError
 from src.predict.confidence import SHIPPED, disagreement, shipped_calibration, tilted_disagreement
-from src.predict.detector import Detections, Detector, detect_upside_down, non_maximum_suppression
+from src.predict.detector import Detector, detect_upside_down, non_maximum_suppression
 from src.predict.detector_file import open_detector
 from src.predict.face import NOTHING_BELOW, Face, make_face
 from src.predict.looks import combine, look_tilted
@@ -125,13 +125,9 @@ class Predictor:
         result: list[list[Face]] = []
         for images, their_boxes in _paired(pictures, boxes, channels):
             given = [box is not None or crops for box in their_boxes]
-            detected = [
-                None if is_given else self.detector.detect(image, tiles=tiles)
-                for image, is_given in zip(images, given, strict=True)
-            ]
             regions = [
-                self._given(image, box) if detections is None else self._detected(image, detections)
-                for image, box, detections in zip(images, their_boxes, detected, strict=True)
+                self._given(image, box) if is_given else self._detected(image, tiles=tiles)
+                for image, box, is_given in zip(images, their_boxes, given, strict=True)
             ]
             found = self._search(regions)
             distinct = [
@@ -139,12 +135,8 @@ class Predictor:
                 for faces, is_given in zip(found, given, strict=True)
             ]
             again = [i for i, faces in enumerate(distinct) if not given[i] and _may_be_upside_down(faces)]
-            turned = [  # a large face that the detector was sure of ended the search for small ones, also upside down
-                detect_upside_down(self.detector, images[i], tiles=tiles if detected[i].looked_closer else False)
-                for i in again
-            ]
-            regions = [self._detected(images[i], detections) for i, detections in zip(again, turned, strict=True)]
-            for i, faces in zip(again, self._search(regions), strict=True):
+            upside_down = self._search([self._detected(images[i], tiles=tiles, is_upside_down=True) for i in again])
+            for i, faces in zip(again, upside_down, strict=True):
                 distinct[i] = _distinct(distinct[i] + faces, least_score)
             result += distinct
         return result[0] if is_one_picture(pictures) else result
@@ -162,10 +154,14 @@ class Predictor:
             return []
         return [Region(picture, box, self.box_kind) for box in check_boxes(boxes, *picture.size)]
 
-    def _detected(self, picture: Image.Image, detections: Detections) -> list[Region]:
+    def _detected(self, picture: Image.Image, *, tiles: bool | None, is_upside_down: bool = False) -> list[Region]:
+        if is_upside_down:
+            found = detect_upside_down(self.detector, picture, tiles=tiles)
+        else:
+            found = self.detector.detect(picture, tiles=tiles)
         return [
             Region(picture, box, self.detector.kind, roll=float(roll))
-            for box, roll in zip(detections.boxes, detections.roll, strict=True)
+            for box, roll in zip(found.boxes, found.roll, strict=True)
         ]
 
     def _look(self, squares: np.ndarray) -> Seen:
