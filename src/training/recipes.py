@@ -11,7 +11,7 @@ _BEST: dict[str, object] = {
     "shape_layer": True,
     "auxiliary": False,
     "crop": [0.5, 0.53, 0.8],
-    "second_look": [0.5, 0.53, 0.578, 0.8],
+    "second_look": [0.5, 0.53, 0.61, 0.8],
     "augmentation": "varied",
     "minutes": 240.0,
     "start_size": 80,
