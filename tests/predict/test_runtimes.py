@@ -73,7 +73,7 @@ def test_two_views_are_two_looks() -> None:
     np.testing.assert_allclose(
         combine([plain, closer], runtime.config.second_look),
         predict_unit(runtime.model, torch.from_numpy(squares), looks=2),
-        atol=1e-4,  # the view is resampled by NumPy here and by PyTorch there
+        atol=2e-4,  # the view is resampled by NumPy here and by PyTorch there
     )
 
 
