@@ -15,7 +15,7 @@ from src.demo.followed import SAME_FACE, Followed, distance, is_inside, is_same
 from src.demo.smoothing import Smoothing
 from src.errors import InputError
 from src.geometry import apply_affine
-from src.predict.detector import SMALL_FACE, overlaps
+from src.predict.detector import SMALL_FACE, overlaps, tile_starts
 from src.predict.face import Face
 from src.predict.predictor import Predictor
 from src.predict.search import Region, crop_region
@@ -193,7 +193,8 @@ class Tracker:
             left, top = np.round(face.expected.mean(axis=0) - side / 2).astype(int)
         else:
             side = int(face.size / SMALL_FACE)
-            columns, rows = (_starts(length, side, side - round(face.size)) for length in picture.size)
+            step = side - round(face.size)
+            columns, rows = (tile_starts(length, side, step).clip(0).round().astype(int) for length in picture.size)
             left, top = columns[turn % len(columns)], rows[turn // len(columns) % len(rows)]
         return left, top, left + side, top + side
 
@@ -226,9 +227,3 @@ class Tracker:
             return False
         face.begin(points, score, roll, self.smoothing)
         return True
-
-
-def _starts(length: int, side: int, step: int) -> np.ndarray:
-    """Where squares begin that cover a length in steps of at most `step`."""
-    count = max(1, int(np.ceil((length - side) / step)) + 1)
-    return np.linspace(0, max(0, length - side), count).round().astype(int)

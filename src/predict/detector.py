@@ -140,12 +140,12 @@ def _tiles(width: int, height: int) -> Iterator[list[np.ndarray]]:
     """
     for side in (max(width, height) / 2, max(width, height) / 4):
         if side >= SMALLEST_TILE:
-            lefts, tops = (_starts(length, side) for length in (width, height))
+            lefts, tops = (tile_starts(length, side, side / 2) for length in (width, height))
             yield [np.array([left, top, side]) for top in tops for left in lefts]
 
 
-def _starts(length: int, side: float) -> np.ndarray:
-    """Where tiles begin along one axis; a tile longer than the picture is centered."""
+def tile_starts(length: int, side: float, step: float) -> np.ndarray:
+    """Where tiles begin along one axis, at most `step` apart; a tile longer than the picture is centered."""
     if side >= length:
         return np.array([(length - side) / 2])
-    return np.linspace(0, length - side, int(np.ceil(2 * (length - side) / side)) + 1)
+    return np.linspace(0, length - side, int(np.ceil((length - side) / step)) + 1)
