@@ -60,7 +60,7 @@ def _text(output: NotebookNode) -> Iterator[str]:
         yield output.text.strip()
     elif "text/html" in output.get("data", {}):
         rows = BeautifulSoup(output.data["text/html"], "html.parser").find_all("tr")
-        cells = [[cell.get_text(strip=True).replace("|", "\\|") for cell in row.find_all(["th", "td"])] for row in rows]
+        cells = [[_cell(cell.get_text(strip=True)) for cell in row.find_all(["th", "td"])] for row in rows]
         if len(cells) > 1 and cells[1][0] and not any(cells[1][1:]):  # pandas puts an index's name in a row of its own
             cells[0][0] = cells.pop(1)[0]
         lines = [f"| {' | '.join(row)} |" for row in cells]
@@ -68,3 +68,8 @@ def _text(output: NotebookNode) -> Iterator[str]:
             yield "\n".join([lines[0], "|" + "---|" * len(cells[0]), *lines[1:]])
     elif "text/plain" in output.get("data", {}):
         yield f"```\n{output.data['text/plain']}\n```"
+
+
+def _cell(text: str) -> str:
+    """A cell's text in a Markdown table; pandas' words for an absent value become an empty cell."""
+    return "" if text in ("NaN", "<NA>") else text.replace("|", "\\|")

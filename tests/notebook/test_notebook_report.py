@@ -12,7 +12,7 @@ PNG = b"\x89PNG not looked at"
 
 
 def _executed(path: Path) -> Path:
-    frame = pd.DataFrame({"head": ["pip", "a|b"], "nme": [2.5, 3.25]})
+    frame = pd.DataFrame({"head": ["pip", "a|b", "absent"], "nme": [2.5, 3.25, None]})
     outputs = [
         nbformat.v4.new_output("stream", text="- 3 runs\n"),
         nbformat.v4.new_output("execute_result", {"text/html": frame.to_html(), "text/plain": repr(frame)}),
@@ -41,7 +41,7 @@ def test_a_page_has_text_tables_and_figures_and_no_code(tmp_path: Path) -> None:
     text = page.read_text(encoding="utf-8")
     assert text.startswith("# 01 Question\n\n```sh\npython3 -m x\n```\n\nCost: 2 training runs\n")
     assert text.count("Cost: ") == 1
-    assert "|  | head | nme |\n|---|---|---|\n| 0 | pip | 2.50 |\n| 1 | a\\|b | 3.25 |" in text
+    assert "|  | head | nme |\n|---|---|---|\n| 0 | pip | 2.50 |\n| 1 | a\\|b | 3.25 |\n| 2 | absent |  |" in text
     assert "| head | nme |\n|---|---|\n| pip | 2.50 |" in text
     assert "- 3 runs" in text
     assert "```\n7\n```" in text
