@@ -1,11 +1,23 @@
 """What auto-labeling gains: its best round compared with equally long runs on the few labels and on all of them."""
 
+import contextlib
+import hashlib
+import io
 from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
 
-from src.autolabel.rounds import Round, Settings, best_round, human_copies, open_held_out, round_folder
+from src.autolabel.rounds import (
+    Round,
+    Settings,
+    best_round,
+    human_copies,
+    identity,
+    open_held_out,
+    round_folder,
+    run_rounds,
+)
 from src.autolabel.task import Task
 from src.autolabel.training import Setup, open_faces, train_on
 from src.config import TrainingConfig
@@ -15,6 +27,19 @@ from src.files import write_text
 from src.metrics import bootstrap_interval, nme
 from src.network.checkpoint import load_model
 from src.training.loop import BEST_MODEL
+
+
+def run_experiment(
+    task: Task, setup: Setup, settings: Settings, parent: Path
+) -> tuple[list[Round], pd.DataFrame, Path]:
+    """The rounds, their `compare`, and the folder of both, in `parent`; what is finished there is read.
+
+    The folder's name tells tasks, setups and settings apart. Nothing is printed: `rounds.csv` there says the same.
+    """
+    out = parent / f"autolabel_{hashlib.sha256(identity(task, setup, settings).encode()).hexdigest()[:12]}"
+    with contextlib.redirect_stdout(io.StringIO()):
+        rounds = run_rounds(task, setup, settings, out)
+        return rounds, compare(task, setup, settings, rounds, out=out, report_dir=None), out
 
 
 def compare(

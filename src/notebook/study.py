@@ -16,12 +16,13 @@ import io
 import json
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager, redirect_stdout
 from dataclasses import dataclass, fields, replace
 from functools import cache, cached_property
-from itertools import repeat
+from itertools import repeat, starmap
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 import pandas as pd
@@ -43,6 +44,7 @@ from src.training.runs import load_record, load_snapshot, remove_snapshots, save
 
 RUNS = ROOT / "checkpoint" / "runs"
 COST = "Cost: "  # beginning of the line of `cost`
+Result = TypeVar("Result")
 _RESULT, _MODEL, _SPENT = "result.json", "model.pth.tar", "cpu_seconds.json"
 
 
@@ -148,9 +150,24 @@ def train_all(runs: Iterable[Run]) -> list[Trained]:
     waiting = {run: run.folder for run in runs if not _is_finished(run.folder)}
     if waiting:
         with progress(total=len(waiting), desc="training runs", unit="run") as bar:
-            for _ in _train_each(waiting, choose_device("auto")):
+            device = choose_device("auto")
+            for _ in spread(_train, waiting.keys(), waiting.values(), repeat(device), device=device):
                 bar.update()
     return [read(run) for run in runs]
+
+
+def spread(function: Callable[..., Result], *arguments: Iterable, device: torch.device) -> Iterator[Result]:
+    """Like `map`, for functions that train: on a GPU one call after another, on a CPU as many at once as PyTorch has
+    threads, with one thread each. The function must be importable; Ctrl-C reaches it as `stop_on_interrupt` says.
+    """
+    calls, threads = list(zip(*arguments, strict=False)), torch.get_num_threads()
+    if device.type == "cuda" or threads == 1:
+        yield from starmap(function, calls)
+        return
+    with process_pool(min(threads, len(calls)), initializer=_start_process) as pool:
+        with signals_blocked():
+            done = pool.map(function, *zip(*calls, strict=True))
+        yield from done
 
 
 def train(run: Run) -> Trained:
@@ -195,18 +212,6 @@ def draw_faces(faces: PreparedFaces, count: int, *, seed: int) -> PreparedFaces:
 
 def _is_finished(folder: Path) -> bool:
     return (folder / _RESULT).is_file()
-
-
-def _train_each(runs: dict[Run, Path], device: torch.device) -> Iterator[None]:
-    """Train runs into their folders: on a GPU one by one, on a CPU in as many processes as PyTorch has threads."""
-    threads = torch.get_num_threads()
-    if device.type == "cuda" or threads == 1:
-        yield from (_train(run, folder, device) for run, folder in runs.items())
-        return
-    with process_pool(min(threads, len(runs)), initializer=_start_process) as pool:
-        with signals_blocked():
-            done = pool.map(_train, runs.keys(), runs.values(), repeat(device))
-        yield from done
 
 
 _until_the_end = ExitStack()  # of a worker process
