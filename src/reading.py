@@ -67,6 +67,11 @@ def encoding_of(head: bytes) -> str:
     return json.detect_encoding(head)
 
 
+def encoding_of_file(path: str | os.PathLike) -> str:
+    """`encoding_of` a regular file of any size. Raises errors as `check_regular` does."""
+    return encoding_of(read_head(path, _MARK))
+
+
 @contextlib.contextmanager
 def as_text() -> Iterator[None]:
     """Turn a failure to decode text into an InputError."""
@@ -98,8 +103,8 @@ def read_lines(path: str | os.PathLike, *, most: int = MOST_LABELS) -> Iterator[
 def _whole_lines(path: str | os.PathLike, *, most: int) -> Iterator[str]:
     """A text in parts of whole lines, so that a file is never in memory as a whole; a line too long may be cut."""
     check_regular(path, most=most)
-    rest, encoding = "", encoding_of(read_head(path, _MARK))
-    with as_text(), open(path, encoding=encoding) as file:
+    rest = ""
+    with as_text(), open(path, encoding=encoding_of_file(path)) as file:
         while part := file.read(_PART):
             lines, sign, rest = (rest + part).rpartition("\n")
             if len(rest) > _LONGEST_LINE:

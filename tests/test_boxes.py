@@ -73,6 +73,12 @@ def test_one_box_and_several_are_taken() -> None:
     assert check_boxes([(1, 2, 30, 40), (-5, -5, 30, 40)], 200, 100).shape == (2, 4)
 
 
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le"])
+def test_a_table_is_read_in_any_encoding_that_its_first_bytes_tell(encoding: str, tmp_path: Path) -> None:
+    (tmp_path / "boxes.csv").write_text("picture,left,top,right,bottom\né.png,1,2,30,40\n", encoding=encoding)
+    assert list(read_boxes(tmp_path / "boxes.csv")) == ["é.png"]
+
+
 def test_of_a_table_of_frames_each_source_has_the_boxes_of_its_first(tmp_path: Path) -> None:
     rows = ["a.mp4,3,1,2,30,40", "a.mp4,3,50,2,90,40", "a.mp4,4,2,2,31,40", "b.png,,1,2,30,40", "c.png,7,1,2,30,40"]
     (tmp_path / "faces.csv").write_text("\n".join(["picture,frame,left,top,right,bottom", *rows]))

@@ -29,7 +29,7 @@ def _train(prepared: Path, folder: Path, *flags: object) -> Outcome:
 
 
 def toy_backbone() -> StagedBackbone:
-    """A convolution a stage."""
+    """One convolution per stage."""
     widths = [3, 8, 8, 8, 8]
     strides = [4, 2, 2, 2]
     convolutions = [

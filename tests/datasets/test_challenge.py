@@ -25,7 +25,7 @@ HONEST = {
     "float32 scalars in tuples": (NAMES, _scalars(np.float32)),
     "float64 scalars in tuples": (NAMES, _scalars(np.float64)),
     "plain floats in lists": [NAMES, POINTS.tolist()],
-    "an array a face": (NAMES, list(POINTS.astype(np.float32))),
+    "one array per face": (NAMES, list(POINTS.astype(np.float32))),
     "one array": (tuple(NAMES), POINTS),
     "an array of names": (np.array(NAMES), POINTS),
     "objects in an array": (np.array(NAMES, dtype=object), np.array(list(POINTS), dtype=object)),

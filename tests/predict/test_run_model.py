@@ -1,4 +1,4 @@
-"""A list of pictures in, one text file a picture out."""
+"""A list of pictures in, one text file per picture out."""
 
 from pathlib import Path
 
