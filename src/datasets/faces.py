@@ -124,7 +124,7 @@ def fingerprint_of(tables: Sequence[Faces], settings: str) -> str:
         digest.update(str(table.root.resolve()).encode("utf-8", "surrogateescape"))
         digest.update("".join(table.faults).encode("utf-8", "surrogateescape"))
         for part in (table.points_image, table.boxes_image, table.euler):
-            digest.update(b"" if part is None else np.ascontiguousarray(part).tobytes())
+            digest.update(b"" if part is None else np.ascontiguousarray(part))
         for name in table.names:
             try:
                 status = os.stat(table.root / name)

@@ -55,9 +55,9 @@ def content_digest(images: np.ndarray, arrays: Mapping[str, np.ndarray]) -> str:
     """A digest of all labels and of some squares, by which a file of another preparation is noticed."""
     digest = hashlib.sha256()
     for name in sorted(arrays):
-        digest.update(np.ascontiguousarray(arrays[name]).tobytes())
+        digest.update(np.ascontiguousarray(arrays[name]))
     for row in np.linspace(0, len(images) - 1, min(_SAMPLED, len(images))).astype(int):
-        digest.update(images[row].tobytes())
+        digest.update(np.ascontiguousarray(images[row]))
     return digest.hexdigest()
 
 

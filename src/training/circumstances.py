@@ -77,5 +77,5 @@ def _digest(faces: PreparedFaces) -> str:
     digest = hashlib.sha256(str(faces.images.shape).encode())
     digest.update("\n".join(faces.names).encode("utf-8", "surrogateescape"))
     for values in (faces.points_unit, faces.affine, faces.euler, faces.source):
-        digest.update(np.ascontiguousarray(values).tobytes())
+        digest.update(np.ascontiguousarray(values))
     return digest.hexdigest()
