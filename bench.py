@@ -34,7 +34,7 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--only", choices=PARTS, nargs="+", default=list(PARTS), help="measure only these")
     parser.add_argument("--model_path", type=Path, help="measure this model (the shipped one, else an untrained one)")
     parser.add_argument("--work", type=Path, default="data/bench", help="folder of the pictures, kept for next time")
-    parser.add_argument("--out", type=Path, default="output/benchmark.csv")
+    parser.add_argument("--out", type=Path, default="output/benchmark.csv", help="where the table goes")
     arguments = parser.parse_args()
     if arguments.quick:
         parser.refuse(["repeats"], "goes without --quick, which measures once")

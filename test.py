@@ -43,7 +43,7 @@ def parse_arguments() -> argparse.Namespace:
     )
     parser.add_argument("--convention", metavar="NAME", help="annotation scheme, one that the model holds (its own)")
     parser.add_argument("--test_dataroot", type=Path, help=f"folder of pictures ({TEST_DATA})")
-    parser.add_argument("--out_dir", type=Path, default="output")
+    parser.add_argument("--out_dir", type=Path, default="output", help="folder of solution and preview")
     views = parser.add_mutually_exclusive_group()
     views.add_argument("--looks", type=int, choices=range(1, MOST_LOOKS + 1), help=LOOKS_HELP)
     views.add_argument("--flip", action="store_true", help="one look, averaged with one at the mirrored picture")

@@ -12,12 +12,13 @@ from pathlib import Path
 from types import ModuleType
 from unittest import mock
 
-from src.command_line import run_command
+from src.command_line import Parser, run_command
 
 ROOT = Path(__file__).resolve().parent.parent
 
 # The smallest network and pictures: a step takes hundredths of a second.
 SMALL = ("--backbone", "shufflenet_v2_x0_5", "--input_size", "64", "--train_batchsize", "8", "-j", "1")
+_WITHOUT_FLAGS = {"src/light/__main__.py", "src/benchmark/baselines.py", "src/__init__.py"}
 
 
 @dataclass(frozen=True)
@@ -58,6 +59,32 @@ def load(script: str) -> ModuleType:
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
+
+
+def scripts() -> list[str]:
+    """Every script that has flags of its own."""
+    paths = [path for path in (*ROOT.glob("*.py"), *(ROOT / "src").rglob("*.py")) if "__main__" in path.read_text()]
+    return sorted({str(path.relative_to(ROOT)) for path in paths} - _WITHOUT_FLAGS)
+
+
+class _ParsedError(Exception):
+    """A command has come to its flags."""
+
+
+def parser_of(script: str) -> Parser:
+    """The parser that a script reads its flags with."""
+    parsers = []
+
+    def stop(self: Parser, *_: object) -> None:
+        parsers.append(self)
+        raise _ParsedError
+
+    with (
+        mock.patch.multiple(Parser, parse_args=stop, parse_known_args=stop),
+        contextlib.suppress(_ParsedError),
+    ):
+        load(script).main()
+    return parsers[-1]
 
 
 def assert_refused(outcome: Outcome, *words: str) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from commands import ROOT, SMALL, run, run_process
+from commands import ROOT, SMALL, parser_of, run, run_process, scripts
 from conftest import Run, data_flags, file_flags
 from PIL import Image
 from stand_in import write_faces
@@ -66,11 +66,12 @@ def test_the_commands_run_as_processes_and_say_nothing_on_stderr(challenge: Path
     assert {path.name for path in (tmp_path / "out").iterdir()} == {"solution.txt", "solution.zip", "preview.png"}
 
 
-@pytest.mark.parametrize("script", ["preparation.py", "train.py", "test.py"])
-def test_help_names_every_flag_with_a_word_about_it(script: str) -> None:
+@pytest.mark.parametrize("script", scripts())
+def test_help_has_a_word_about_every_flag(script: str) -> None:
     outcome = run(script, "--help")
     assert outcome.code == 0
-    assert "usage: " in outcome.out
+    assert outcome.out.startswith("usage: ")
+    assert [action.option_strings for action in parser_of(script)._actions if not action.help] == []
 
 
 def _test(trained: Run, challenge: Path, out: Path, *flags: object) -> str:

@@ -7,9 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from commands import ROOT, SMALL, assert_refused, load, run
-
-from src.command_line import Parser
+from commands import ROOT, SMALL, assert_refused, parser_of, run, scripts
 
 pytestmark = pytest.mark.slow  # each of them may open models and data
 IN_FILE, IN_FOLDER, OUT_FILE, OUT_FOLDER = "file to read", "folder to read", "file to write", "folder to write"
@@ -178,7 +176,6 @@ COMMANDS = (
         {"--file": IN_FILE, "--out_dir": OUT_FOLDER, "--report": OUT_FOLDER},
     ),
 )
-_OTHERS = {"src/light/__main__.py", "src/benchmark/baselines.py", "src/__init__.py"}  # no flags of their own
 _CASES = [(command, path, kind) for command in COMMANDS for path, kind in command.paths.items()]
 
 
@@ -212,26 +209,11 @@ def _state(folder: Path) -> list[tuple[str, bytes]]:
     return [(str(path), path.read_bytes() if path.is_file() else b"") for path in sorted(folder.rglob("*"))]
 
 
-class _ParsedError(Exception):
-    """A command has come to its flags."""
-
-
-def test_the_table_knows_every_command_and_path(monkeypatch: pytest.MonkeyPatch) -> None:
-    parsers = []
-
-    def stop(self: Parser, *_: object) -> None:
-        parsers.append(self)
-        raise _ParsedError
-
-    monkeypatch.setattr(Parser, "parse_args", stop)
-    monkeypatch.setattr(Parser, "parse_known_args", stop)
-    scripts = [path for path in (*ROOT.glob("*.py"), *(ROOT / "src").rglob("*.py")) if "__main__" in path.read_text()]
-    scripts = {str(path.relative_to(ROOT)) for path in scripts} - _OTHERS
-    assert scripts == {command.script for command in COMMANDS}
-    for script in scripts:
-        with pytest.raises(_ParsedError):
-            load(script).main()
-        flags = {(action.option_strings or [action.dest])[-1] for action in parsers[-1]._actions if action.type is Path}
+def test_the_table_knows_every_command_and_path() -> None:
+    assert set(scripts()) == {command.script for command in COMMANDS}
+    for script in scripts():
+        paths = [action for action in parser_of(script)._actions if action.type is Path]
+        flags = {(action.option_strings or [action.dest])[-1] for action in paths}
         known = {path.split()[0] for command in COMMANDS if command.script == script for path in command.paths}
         assert known == flags, script
 

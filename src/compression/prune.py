@@ -106,7 +106,7 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--augmentation", choices=AUGMENTATIONS, default="looks", help="of the training faces")
     parser.add_argument("--base_lr", type=float, default=3e-4, help="peak learning rate")
     parser.add_argument("--train_batchsize", type=at_least(2), default=64, help="faces per step")
-    parser.add_argument("--seed", type=at_least(0), default=0)
+    parser.add_argument("--seed", type=at_least(0), default=0, help="of batches and augmentation")
     parser.add_argument(
         "--out", type=Path, default="output/pruned.pth.tar", help="the model; a table and a plot go next to it"
     )

@@ -125,11 +125,11 @@ def _strip(model: "ModelProto") -> None:
 def parse_arguments() -> argparse.Namespace:
     parser = Parser(description=title(__doc__))
     parser.add_argument("--model_path", type=Path, default="best.pth.tar", help="a model file or a snapshot")
-    parser.add_argument("--form", choices=FORMS, default="int8")
+    parser.add_argument("--form", choices=FORMS, default="int8", help="of the weights")
     parser.add_argument(
         "--calibration", type=Path, default="data/AFLW_train_data", help="prepared faces that give int8 its ranges"
     )
-    parser.add_argument("--calibration_faces", type=at_least(1), default=128)
+    parser.add_argument("--calibration_faces", type=at_least(1), default=128, help="how many of them")
     parser.add_argument("--out", type=Path, default="output/best_int8.onnx", help="where the ONNX file goes")
     return parser.parse_args()
 

@@ -95,7 +95,7 @@ def parse_arguments() -> argparse.Namespace:
     parser = Parser(description=title(__doc__))
     parser.add_argument("models", type=Path, nargs="+", help="model files; losses are relative to the first")
     parser.add_argument("--calibration", type=Path, default="data/AFLW_train_data", help="prepared faces, for int8")
-    parser.add_argument("--calibration_faces", type=at_least(1), default=128)
+    parser.add_argument("--calibration_faces", type=at_least(1), default=128, help="how many of them")
     parser.add_argument("--val_dataroot", type=Path, default="data/AFLW_validation_data", help="prepared faces")
     parser.add_argument("--published", action="store_true", help="add others' results on the challenge's own faces")
     parser.add_argument("--turns", type=at_least(1), default=5, help="number of times everything is timed")

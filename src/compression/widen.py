@@ -42,7 +42,7 @@ def parse_arguments() -> argparse.Namespace:
     parser = Parser(description=title(__doc__))
     parser.add_argument("--model_path", type=Path, default="best.pth.tar", help="the model to widen")
     parser.add_argument("--factor", type=float, default=2.0, help=f"of the widths inside blocks, at most {WIDEST}")
-    parser.add_argument("--seed", type=at_least(0), default=0)
+    parser.add_argument("--seed", type=at_least(0), default=0, help="of the new channels' weights")
     parser.add_argument("--out", type=Path, default="output/wide.pth.tar", help="the wider model, for train.py --init")
     arguments = parser.parse_args()
     if not 1 < arguments.factor <= WIDEST:

@@ -120,7 +120,7 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--faces", type=at_least(2), default=400, help="rendered faces to fit on")
     parser.add_argument("--looks", type=int, choices=(2, 3), default=3, help="at each face")
     parser.add_argument("--check_on", type=Path, help="folder of pictures with an annot.pkl, to test the fit on")
-    parser.add_argument("--out", type=Path, default="output/reliability.png")
+    parser.add_argument("--out", type=Path, default="output/reliability.png", help="where the diagram goes")
     arguments = parser.parse_args()
     if arguments.held_out:
         parser.refuse(["faces"], "goes without --held_out: nothing is rendered then")

@@ -148,14 +148,14 @@ def parse_arguments() -> argparse.Namespace:
     parser = Parser(description=__doc__)
     parser.add_argument("--model_path", type=Path, default="best.pth.tar", help="a model file or a snapshot")
     parser.add_argument("--convention", metavar="NAME", help="annotation scheme, one that the model holds (its own)")
-    parser.add_argument("--form", choices=FORMS, default="float32")
+    parser.add_argument("--form", choices=FORMS, default="float32", help="of the weights")
     parser.add_argument(
         "--calibration",
         type=Path,
         default="data/AFLW_train_data",
         help="prepared faces that give int8 its ranges",
     )
-    parser.add_argument("--calibration_faces", type=at_least(1), default=200)
+    parser.add_argument("--calibration_faces", type=at_least(1), default=200, help="how many of them")
     parser.add_argument("--out", type=Path, default="output/best.tflite", help="where the TFLite file goes")
     arguments = parser.parse_args()
     if arguments.form != "int8":

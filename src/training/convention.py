@@ -75,7 +75,7 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--base_lr", type=float, default=5e-3, help="peak learning rate")
     parser.add_argument("--train_batchsize", type=at_least(1), default=64, help="faces per step")
     parser.add_argument("--augmentation", choices=AUGMENTATIONS, default="looks", help="of the training faces")
-    parser.add_argument("--seed", type=at_least(0), default=0)
+    parser.add_argument("--seed", type=at_least(0), default=0, help="of batches and augmentation")
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N")
     threads = at_least(0, MOST_THREADS)
     parser.add_argument("-j", "--workers", type=threads, default=0, help="CPU threads; 0 leaves the choice to PyTorch")
@@ -92,7 +92,7 @@ def main() -> None:
     check_target(out)  # before the work, not after it
     set_threads(arguments.workers)
     network, content = checkpoint.load_model(arguments.model_path, choose_device(arguments.device))
-    # Adding fails now where it would otherwise fail after the training.
+    # What cannot be added is refused now, not after the training.
     conventions.add(content, arguments.convention, last_weights(network), nme=math.nan)
     own = TorchRuntime(copy.deepcopy(network))
     training, held_out = split(of_sources(load_prepared(arguments.prepared), arguments.only))

@@ -45,8 +45,8 @@ def build_parser() -> Parser:
     data.add_argument("--val_dataroot", type=Path, default="data/AFLW_validation_data", help="the same for validation")
     data.add_argument("--source_weights", type=float, nargs="+", default=[], help="share of each training source")
     model = parser.add_argument_group("model")
-    model.add_argument("--backbone", choices=BACKBONES, default=MODEL.backbone)
-    model.add_argument("--head", choices=HEADS, default=MODEL.head)
+    model.add_argument("--backbone", choices=BACKBONES, default=MODEL.backbone, help="what makes feature maps")
+    model.add_argument("--head", choices=HEADS, default=MODEL.head, help="what turns them into points")
     model.add_argument("--input_size", type=int, default=MODEL.input_size, help="pixels of the network's input")
     model.add_argument(
         "--points", type=int, choices=POINT_SETS, default=MODEL.points, help="51 leaves the jaw out, 12 are the eyes"
@@ -88,19 +88,19 @@ def build_parser() -> Parser:
     model.add_argument("--pip_reg", type=float, default=MODEL.pip_offset_weight, help="weight of the pip head's votes")
     model.add_argument("--allow_large", action="store_true", help="train a model above the size limit, as a teacher")
     run = parser.add_argument_group("training")
-    run.add_argument("--augmentation", choices=AUGMENTATIONS, default="full")
+    run.add_argument("--augmentation", choices=AUGMENTATIONS, default="full", help="of the training faces")
     run.add_argument("--loss", choices=(*CRITERIA, *MAP_CRITERIA), default=TRAINING.criterion, help="for the points")
     run.add_argument("--end_epoch", type=int, default=TRAINING.epochs, help="number of epochs")
     run.add_argument("--minutes", type=float, default=TRAINING.minutes, help="budget instead of --end_epoch; 0 is none")
     run.add_argument("--base_lr", type=float, default=TRAINING.learning_rate, help="peak learning rate")
     run.add_argument("--hold", type=float, default=TRAINING.hold, help="share of the run at the peak rate")
-    run.add_argument("--weight-decay", "--wd", type=float, default=TRAINING.weight_decay)
+    run.add_argument("--weight-decay", "--wd", type=float, default=TRAINING.weight_decay, help="of AdamW")
     run.add_argument("--start_size", type=int, default=TRAINING.start_size, help="pixels of the first inputs; 0: full")
     run.add_argument("--start_share", type=float, default=TRAINING.start_share, help="share of the run with these")
     run.add_argument("--ema", type=float, default=TRAINING.ema_decay, help="decay of the averaged weights; 0 is off")
     run.add_argument("--train_batchsize", type=int, default=TRAINING.batch_size, help="faces per step and process")
     run.add_argument("--val_batchsize", type=int, default=64, help="faces predicted at a time")
-    run.add_argument("--seed", type=int, default=TRAINING.seed)
+    run.add_argument("--seed", type=int, default=TRAINING.seed, help="of weights, batches and augmentation")
     run.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N")
     run.add_argument("--amp", choices=("off", "bf16", "fp16"), default=TRAINING.amp, help="mixed precision on CUDA")
     run.add_argument("-j", "--workers", type=int, default=0, help="CPU threads; 0 leaves the choice to PyTorch")
@@ -116,7 +116,7 @@ def build_parser() -> Parser:
     files.add_argument("--snapshot", type=Path, default="checkpoint/snapshot", help="folder of the epochs' snapshots")
     files.add_argument("--keep", type=int, default=3, help="number of epochs whose snapshots are kept")
     files.add_argument("--best_model", type=Path, default="checkpoint/best_model", help="folder of best.pth.tar")
-    files.add_argument("--log_file", type=Path, default="checkpoint/train.logs")
+    files.add_argument("--log_file", type=Path, default="checkpoint/train.logs", help="flags, one line per epoch")
     files.add_argument("--summary", type=Path, default="checkpoint/summary.csv", help="one row per epoch")
     files.add_argument("--resume", nargs="?", const="latest", help="continue from a snapshot; bare: from the latest")
     return parser
@@ -181,7 +181,7 @@ def configurations(flags: argparse.Namespace, start: dict | None = None) -> tupl
     check_framing(model)
     if start:
         stored = read_config(ModelConfig, start["model"])
-        if flags.init:  # even where a recipe sets widths
+        if flags.init:  # even if a recipe sets widths
             model = replace(model, widths=stored.widths)
         if stored.widths and (found := differences(stored, model, _GROUPED)):  # its widths would not fit other blocks
             raise InputError(f"--init and --resume expect the flags of the file's own network, found {found}")
