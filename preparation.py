@@ -148,7 +148,7 @@ def _open_network(path: Path | None) -> "Runtime | None":
 def prepare_challenge(arguments: argparse.Namespace, network: "Runtime | None") -> None:
     """Prepare the training and validation folders in the challenge's layout, making training faces first if asked."""
     if arguments.demo is not None:
-        from src.synthesis.renderer.folder import render_demo  # compiles its renderer: only where it is wanted
+        from src.synthesis.renderer.folder import render_demo  # compiles its renderer: only if it is wanted
 
         render_demo(arguments.data_root, arguments.demo)
     sources = read_sources(arguments.sources) if arguments.sources else []

@@ -12,7 +12,7 @@ def preparation(root: Path, *flags: object) -> tuple:
 
 
 class RunsCode:
-    """Its pickle leaves a file behind where something unpickles it."""
+    """Its pickle leaves a file behind if something unpickles it."""
 
     def __reduce__(self) -> tuple:
         return os.system, ("touch /tmp/landmark_code_ran",)

@@ -36,7 +36,7 @@ _SEED = 1_000_000  # case numbers of one seed and target
 
 @dataclass
 class Findings:
-    """How many damaged files of every target were read, and what went wrong, a line each."""
+    """How many damaged files of every target were read, and what went wrong, one line each."""
 
     counts: collections.Counter[str]
     problems: list[str]
@@ -82,7 +82,7 @@ def _run_batch(name: str, numbers: range, place: Path, keep: Path | None, found:
 
 
 def _try_cases(name: str, numbers: range, place: Path, keep: Path | None, writing: int) -> None:
-    """What the child of `_run_batch` does; `writing` takes a line a case that begins and a line a problem."""
+    """What the child of `_run_batch` does; `writing` takes a line per case that begins and a line per problem."""
     quiet_libraries()
     whole, work = place / name, place / "work"
     shutil.rmtree(work, ignore_errors=True)

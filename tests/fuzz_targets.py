@@ -54,7 +54,7 @@ class Target:
     make: Callable[[Path], object]
     files: str  # pattern
     read: Callable[[Path], object]
-    cases: int = 400  # a turn: about a quarter of a second, so fewer where one takes long
+    cases: int = 400  # per turn: about a quarter of a second, so fewer if one takes long
 
 
 def write_model(folder: Path) -> None:

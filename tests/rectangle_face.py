@@ -16,7 +16,7 @@ _NOWHERE = np.random.default_rng(0).uniform(0.2, 0.8, size=(68, 2))  # two views
 
 
 class RectangleFinder:
-    """A runtime (src.predict.runtimes): finds the white rectangle, or nonsense where there is none or a part of one."""
+    """A runtime (src.predict.runtimes): finds the white rectangle, or nonsense if there is none or a part of one."""
 
     config = ModelConfig()
 

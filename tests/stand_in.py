@@ -26,7 +26,7 @@ def random_euler(count: int, seed: int = 0) -> np.ndarray:
 def write_faces(
     folder: Path, count: int, *, seed: int = 0, size: tuple[int, int] = (96, 96), annotated: bool = True
 ) -> tuple[list[str], np.ndarray]:
-    """Write pictures (size = width, height) and, where annotated, their annot.pkl. Returns names and points_image."""
+    """Write pictures (size = width, height) and, if annotated, their annot.pkl. Returns names and points_image."""
     folder.mkdir(parents=True, exist_ok=True)
     points_image = project(random_euler(count, seed)) * min(size)
     names = [f"face{i:03d}.png" for i in range(count)]

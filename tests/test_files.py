@@ -1,4 +1,4 @@
-"""Files appear whole or not at all, also where the writer is killed or the disk is full."""
+"""Files appear whole or not at all, even if the writer is killed or the disk is full."""
 
 import errno
 import os

@@ -1,4 +1,4 @@
-"""What only the challenge's own pictures can show; skipped where they are absent (see the fixture real_data)."""
+"""What only the challenge's own pictures can show; skipped if they are absent (see the fixture real_data)."""
 
 from pathlib import Path
 

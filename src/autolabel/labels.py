@@ -81,7 +81,7 @@ def spread_limits(spread: np.ndarray, share: float) -> np.ndarray:
 
 
 def certainty(spread: np.ndarray, limits: np.ndarray) -> np.ndarray:
-    """(N,) in [0, 1], 0.5 where the worst of the regions (N, regions) reaches its limit."""
+    """(N,) in [0, 1], 0.5 if the worst of the regions (N, regions) reaches its limit."""
     return 1 / (1 + (spread / limits).max(axis=1))
 
 

@@ -42,7 +42,7 @@ _TURNED, _UNSAID, _RESCALED = "turned", "unsaid", "rescaled"
 def settle(faces: Faces, *, frame: str | None = None, rescale: bool = False) -> Faces:
     """The same faces in the frame of `Faces`: pixels of each picture as viewers show it.
 
-    frame: `shown` or `stored`, the pixels that labels of pictures with an EXIF orientation refer to where their stated
+    frame: `shown` or `stored`, the pixels that labels of pictures with an EXIF orientation refer to if their stated
     size does not tell; by default `shown`, if most of these faces are then upright. rescale: labels that state another
     size with the same aspect ratio are scaled to the picture's own instead of counting as broken. A face that cannot
     be settled gets a fault. Raises InputError for an unknown frame and for `rescale` if no label states a size; and,
@@ -206,7 +206,7 @@ def _check_upright(faces: Faces, shown: list[_Settled], stored: list[_Settled]) 
 
 def _move_boxes(affines: np.ndarray, boxes: np.ndarray) -> np.ndarray:
     """Boxes (N, 4) moved by affines (N, 2, 3) that turn them by quarters at most; those without any extent, as tools
-    write where there is none, become NaN."""
+    write if there is none, become NaN."""
     is_empty = (boxes[:, :2] == boxes[:, 2:]).all(axis=1)
     boxes = np.where(is_empty[:, None], np.nan, boxes)
     corners = apply_affine(affines, boxes.reshape(-1, 2, 2))

@@ -111,7 +111,7 @@ def add_faces_arguments(parser: argparse.ArgumentParser) -> None:
 def main() -> None:
     parser = Parser(description=__doc__)
     add_faces_arguments(parser)
-    parser.add_argument("--all", action="store_true", help="all faces, where none of them was trained on")
+    parser.add_argument("--all", action="store_true", help="all faces, if none of them was trained on")
     parser.add_argument("--looks", type=int, choices=range(1, MOST_LOOKS + 1), default=MOST_LOOKS, help="at each face")
     arguments = parser.parse_args()
     faces = of_sources(load_prepared(arguments.prepared), arguments.only)

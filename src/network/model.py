@@ -63,7 +63,7 @@ class LandmarkNet(nn.Module):
         return self.backbone(_normalize(images))
 
     def pose(self, maps: list[Tensor]) -> Tensor | None:
-        """Pitch, yaw, roll (B, 3) in radians from the backbone's maps, where the auxiliary branch exists."""
+        """Pitch, yaw, roll (B, 3) in radians from the backbone's maps; None without the auxiliary branch."""
         return self.auxiliary(maps[1]) if self.auxiliary is not None else None
 
     def predict(self, images: Tensor) -> Tensor:

@@ -49,7 +49,7 @@ def open_data(
 
 def rendered_faces(count: int, *, seed: int = 0) -> Path:
     """A folder of `count` rendered pictures of 384 pixels with annot.pkl and pose.npz: `src.synthesis.renderer`."""
-    from src.synthesis.renderer.folder import render_faces  # compiles its renderer: only where it is wanted
+    from src.synthesis.renderer.folder import render_faces  # compiles its renderer: only if it is wanted
 
     folder = DATA / f"faces_{count}_seed{seed}"
     render_faces(folder, count, seed=seed)

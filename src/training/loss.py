@@ -25,7 +25,7 @@ def label_loss(
     """Each face's loss times 1 + PFLD's pose weight (Guo et al., 2019). Returns (B,).
 
     The weight is the auxiliary branch's own error, so it also trains that branch; the 1 keeps the landmarks learning
-    where the pose is predicted well. maps, raw: the network's; points_input (B, 68, 2); euler (B, 3) radians.
+    once the pose is predicted well. maps, raw: the network's; points_input (B, 68, 2); euler (B, 3) radians.
     euler_branch: as in `TrainingConfig`; the branch itself learns the same in all three uses.
     """
     per_face = network.head.loss(raw, points_input, criterion)

@@ -1,7 +1,7 @@
 """One model from several: the mean of their weights, python3 -m src.training.soup A B C --out PATH.
 
 Wortsman et al., "Model soups: averaging weights of multiple fine-tuned models improves accuracy without increasing
-inference time", 2022. It helps where models share their origin: snapshots of one run, or several fine-tunings (--init)
+inference time", 2022. It helps if models share their origin: snapshots of one run, or several fine-tunings (--init)
 of one model. The statistics of batch normalization are averaged as well; with --dataroot they are measured anew for the
 averaged weights, on training batches, as in Izmailov et al., "Averaging Weights Leads to Wider Optima", 2018.
 """

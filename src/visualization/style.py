@@ -80,7 +80,7 @@ def plot_styles(names: Iterable[str]) -> dict[str, dict[str, object]]:
 def mark_mean_face(axes: Axes, nme: float | None, *, along: str = "y", of: str = "") -> None:
     """A line across what is already plotted, at the error of the mean face: that of a network that has learned nothing.
 
-    Where it lies so far off that the line would squeeze the rest, only the legend names it. nme: percent; None draws
+    If it lies so far off that the line would squeeze the rest, only the legend names it. nme: percent; None draws
     nothing. along: the axis that shows the error, x or y. of: a note on which faces it is of.
     """
     if nme is None:

@@ -45,7 +45,7 @@ def detect(folder: Folder) -> bool:
 def read(folder: Folder) -> Faces:
     """Faces with their boxes; each folder of labels is a subset. A face with an unmarked point is left out.
 
-    Where visibility is not written, a placeholder says that a point is unmarked.
+    If visibility is not written, a placeholder says that a point is unmarked.
     """
     picture_of = {
         file: folder.picture(swap_folder(os.path.splitext(file)[0], _LABELS, PICTURES))

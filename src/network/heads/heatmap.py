@@ -68,7 +68,7 @@ class HeatmapHead(Head):
     def encode(self, points_input: Tensor, side: int | None = None) -> Tensor:
         """points_input (B, 68, 2) -> target probabilities (B, 68, side, side), whose mean position is the point.
 
-        side: of the maps, where the input has another size (`TrainingConfig.start_size`) than `input_size`.
+        side: of the maps, if the input has another size (`TrainingConfig.start_size`) than `input_size`.
         """
         centers = self._centers_of(side or len(self.centers))
         offsets = (centers - points_input[..., None]) / self._width(centers)  # (B, 68, 2, side)

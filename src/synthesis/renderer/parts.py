@@ -32,7 +32,7 @@ def grid_mesh(points: np.ndarray) -> Mesh:
 
 
 def mirror(mesh: Mesh, flip_u: bool = False) -> Mesh:
-    """The same part on the other half of the head; `flip_u` where u is a signed position in space."""
+    """The same part on the other half of the head; `flip_u` if u is a signed position in space."""
     return Mesh(mesh.vertices * [-1, 1, 1], mesh.triangles[:, ::-1].copy(), mesh.uv * [-1 if flip_u else 1, 1])
 
 

@@ -23,7 +23,7 @@ _POINT_NOISE = 0.012
 _IDENTITY_PRIOR = 1.0
 _EXPRESSION_PRIOR = 0.4
 _EXPRESSION_RANGE = (-0.2, 1.2)
-# Where annotators follow the visible outline with the jaw, it is the 3D jaw line only in a frontal face and on the near
+# If annotators follow the visible outline with the jaw, it is the 3D jaw line only in a frontal face and on the near
 # side of a turned one.
 _JAW_WEIGHT = 0.5
 _JAW_WEIGHT_NEAR_SIDE = 0.25

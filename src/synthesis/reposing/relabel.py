@@ -25,7 +25,7 @@ _MAX_RESIDUAL = 0.03  # of the face box: about one fit in a hundred is worse, an
 _FRONTAL, _TURNED = (0.0, 8.0), (15.0, 45.0)
 _MIN_FACES, _MAX_FACES = 10, 400  # of each kind; fewer cannot tell a convention from the people shown
 # Of the face box: how far outside the mesh's hidden jaw an annotated outline lies on average in turned faces. Measured:
-# 0.041 to 0.044 in photographs of three sources, at most 0 where labels are projections of a 3D jaw line.
+# 0.041 to 0.044 in photographs of three sources, at most 0 if labels are projections of a 3D jaw line.
 _MIN_OUTLINE = 0.02
 
 
