@@ -7,15 +7,15 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from src.command_line import is_first, run_command
-from src.config import MAX_MODEL_MB
+from src.config import MAX_MODEL_MB, ModelConfig
 from src.datasets.prepared import PreparedFaces, load_prepared
 from src.devices import choose_device, join_world, leave_world, set_threads
 from src.errors import InputError
 from src.files import alone_in, check_target, check_writable, remove_left_over
 from src.network import checkpoint
 from src.network.conventions import print_left_out
-from src.network.model import build_model
-from src.network.profiling import profile
+from src.network.model import LandmarkNet, build_model
+from src.network.profiling import Profile, profile
 from src.training.loop import RunFiles, fit
 from src.training.options import configurations, parse, resume_command
 from src.training.processes import run_in_processes
@@ -31,14 +31,7 @@ def main() -> None:
     set_threads(flags.workers)
     training, validation = open_prepared(flags.dataroot), open_prepared(flags.val_dataroot)
     check_files(flags)  # before the first epoch, not after it
-    network = build_model(model_config, seed=training_config.seed)
-    note = checkpoint.initialize(network, flags.init) if flags.init else ""
-    cost = profile(network)
-    if cost.megabytes > MAX_MODEL_MB and not flags.allow_large:
-        raise InputError(
-            f"{flags.backbone} with {flags.head} takes {cost.megabytes:.1f} MB; expected at most {MAX_MODEL_MB:g} "
-            "(--allow_large trains it as a teacher)"
-        )
+    network, cost, note = build_network(flags, model_config)
     with ExitStack() as held:
         if is_first():
             held.enter_context(alone_in(flags.snapshot, flags.best_model))
@@ -74,6 +67,22 @@ def main() -> None:
         print(f"stopped and saved; go on with: {resume_command(flags)}")
         sys.exit(130)
     print(f"best validation NME {result.best_nme:.3f} % in {result.epochs} epochs: {flags.best_model / 'best.pth.tar'}")
+
+
+def build_network(flags: argparse.Namespace, config: ModelConfig) -> tuple[LandmarkNet, Profile, str]:
+    """The network before its first step, its cost, and a note on how --init's model differs, else "".
+
+    Raises InputError for a network above the challenge's size limit without --allow_large.
+    """
+    network = build_model(config, seed=flags.seed)
+    note = checkpoint.initialize(network, flags.init) if flags.init else ""
+    cost = profile(network)
+    if cost.megabytes > MAX_MODEL_MB and not flags.allow_large:
+        raise InputError(
+            f"{flags.backbone} with {flags.head} takes {cost.megabytes:.1f} MB; expected at most {MAX_MODEL_MB:g} "
+            "(--allow_large trains it as a teacher)"
+        )
+    return network, cost, note
 
 
 def check_files(flags: argparse.Namespace) -> None:

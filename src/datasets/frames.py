@@ -88,29 +88,32 @@ def settle(faces: Faces, *, frame: str | None = None, rescale: bool = False) -> 
     affines = np.array([one.affine for one in settled])
     points_image = apply_affine(affines, faces.points_image - faces.coordinates.origin)
     sizes = np.array([(np.nan, np.nan) if isinstance(shape, InputError) else shape.shown for shape in shapes])
+    sizes = sizes[picture_of]  # (N, 2)
     faults = join_faults(
         faces.faults,
         [one.fault for one in settled],
         describe_placeholders(placeholder),
-        pixel_faults(points_image, sizes[picture_of]),
+        pixel_faults(points_image, sizes),
     )
-    remarks, is_sound = _remarks(counts, frame), np.array(faults) == ""
-    remarks += repeat_remarks(faces.names[is_sound], points_image[is_sound])
-    if not faces.coordinates.in_shares:
-        in_percent = _percent_remarks(find_percent(points_image, sizes[picture_of]), is_sound, faces.subsets)
-        rescaled = describe_rescaled(points_image[is_sound], sizes[picture_of][is_sound])
-        remarks += in_percent or filter(None, [rescaled])
     boxes_image = _move_boxes(affines, faces.boxes_image)
-    fitting = describe_boxes(points_image[is_sound], boxes_image[is_sound], sizes[picture_of][is_sound])
-    remarks += filter(None, [fitting])
-    return replace(
-        faces,
-        points_image=points_image,
-        boxes_image=boxes_image,
-        faults=np.array(faults),
-        remarks=(*faces.remarks, *remarks),
-        coordinates=OURS,
-    )
+    moved = replace(faces, points_image=points_image, boxes_image=boxes_image, faults=np.array(faults))
+    remarks = (*faces.remarks, *_remarks(counts, frame), *_doubts(moved, sizes))
+    return replace(moved, remarks=remarks, coordinates=OURS)
+
+
+def _doubts(faces: Faces, sizes: np.ndarray) -> list[str]:
+    """Remarks on settled faces that may be repeated, in percent, of resized pictures, or boxed in another way.
+
+    sizes: (N, 2) width and height of each picture as shown.
+    """
+    is_sound = faces.faults == ""
+    points_image, sound_sizes = faces.points_image[is_sound], sizes[is_sound]
+    remarks = repeat_remarks(faces.names[is_sound], points_image)
+    if not faces.coordinates.in_shares:
+        in_percent = _percent_remarks(find_percent(faces.points_image, sizes), is_sound, faces.subsets)
+        remarks += in_percent or [describe_rescaled(points_image, sound_sizes)]
+    remarks.append(describe_boxes(points_image, faces.boxes_image[is_sound], sound_sizes))
+    return [remark for remark in remarks if remark]
 
 
 def _with_near_names(root: Path, names: Sequence[str], shapes: list[Shape | InputError]) -> list[Shape | InputError]:

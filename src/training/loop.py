@@ -79,7 +79,6 @@ def fit(
         tqdm.write(f"an epoch's faces: {batches.describe_shares()}")
     trainer = Trainer(network, config, steps_per_epoch=len(batches), device=device, world=world)
     now = circumstances(training, validation, config=config, device=device, world=world)
-    history, totals = History(files.header), Totals()
     shared = shared_faces(training, validation)
     notes = [f"{len(shared)} of {len(validation)} validation faces are trained on, too"] if shared else []
     if resume is not None:
@@ -87,16 +86,7 @@ def fit(
     if world.is_first:
         for note in notes:
             tqdm.write(f"note: {note}")
-    if resume is not None:
-        trainer.restore(resume)
-        history = History.restored(files.header, resume.get("history"))
-        totals = Totals.restored(resume.get("totals"))
-        if history.rows and not (files.best_model / BEST_MODEL).is_file():
-            if trainer.progress() >= 1:
-                raise InputError(f"{files.best_model}: expected {BEST_MODEL} of the finished run; name its folder")
-            history.since = len(history.rows)
-            if world.is_first:
-                tqdm.write(f"note: {files.best_model} lacks {BEST_MODEL} of earlier epochs; the next ones write theirs")
+    history, totals = (History(files.header), Totals()) if resume is None else _resume(trainer, resume, files)
     run = _Run(trainer, files, history, now)
     with stop_on_interrupt() as stop:
         while _synchronized_progress(trainer, stop) < 1 and not stop.requested:
@@ -111,6 +101,20 @@ def fit(
             run.save_snapshot(totals, checkpoint.INTERRUPTED)
         world.wait()
     return Result(history.best_nme, len(history.rows), trainer.step_count, stop.requested)
+
+
+def _resume(trainer: Trainer, snapshot: dict, files: RunFiles) -> tuple[History, Totals]:
+    """Restore a trainer, in place; returns the run's history and the sums of its unfinished epoch."""
+    trainer.restore(snapshot)
+    history = History.restored(files.header, snapshot.get("history"))
+    totals = Totals.restored(snapshot.get("totals"))
+    if history.rows and not (files.best_model / BEST_MODEL).is_file():
+        if trainer.progress() >= 1:
+            raise InputError(f"{files.best_model}: expected {BEST_MODEL} of the finished run; name its folder")
+        history.since = len(history.rows)
+        if trainer.world.is_first:
+            tqdm.write(f"note: {files.best_model} lacks {BEST_MODEL} of earlier epochs; the next ones write theirs")
+    return history, totals
 
 
 def train_one_epoch(trainer: Trainer, batches: TrainingBatches, totals: Totals, stop: Stop) -> bool:

@@ -129,6 +129,14 @@ def _paint_skin(skin: np.ndarray, tone: np.ndarray, hair: np.ndarray, female: bo
     cover("lower_lashes", tone * 0.15, rng.uniform(0.2, 0.7) if made_up else rng.uniform(0.1, 0.45))
     skin[:, GLOSS] += mask["lips"] * np.float32(rng.uniform(0.0, 0.35) + 0.3 * made_up)
 
+    skin[:, COVER] = _hair_growth(mask, female, rng)
+    # Under hair the skin is dimmer, so that thin hair does not shine through.
+    coats.append((skin[:, COVER], np.full(3, 0.35), 0.35 * hair))
+    paint(skin, *(np.stack(column).astype(np.float32) for column in zip(*coats, strict=True)))
+
+
+def _hair_growth(mask: dict[str, np.ndarray], female: bool, rng: np.random.Generator) -> np.ndarray:
+    """How much hair covers the skin's vertices, (V,) in [0, 1]: brows, beard, scalp. mask: `masks.skin_masks`."""
     beard = 0.0 if female else rng.choice([0.0, 0.25, 0.55, 1.0], p=[0.5, 0.2, 0.15, 0.15])
     growth = mask["brows"] * rng.uniform(0.55, 1.0)
     if beard:
@@ -142,10 +150,7 @@ def _paint_skin(skin: np.ndarray, tone: np.ndarray, hair: np.ndarray, female: bo
         growth = np.maximum(growth, area * beard)
         if beard > 0.3 and kind in (0, 3):
             growth = np.maximum(growth, mask["sideburn"])
-    skin[:, COVER] = np.maximum(growth, mask["scalp"] * rng.choice([0.0, 1.0], p=[0.1, 0.9]))
-    # Under hair the skin is dimmer, so that thin hair does not shine through.
-    coats.append((skin[:, COVER], np.full(3, 0.35), 0.35 * hair))
-    paint(skin, *(np.stack(column).astype(np.float32) for column in zip(*coats, strict=True)))
+    return np.maximum(growth, mask["scalp"] * rng.choice([0.0, 1.0], p=[0.1, 0.9]))
 
 
 def _paint_ears(ears: np.ndarray) -> None:
