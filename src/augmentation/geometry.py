@@ -43,7 +43,7 @@ def in_plane_rotation(euler: Tensor) -> Tensor:
 
 def second_look_affine(
     points_unit: Tensor,
-    roll: Tensor,
+    rotation: Tensor,
     flipped: Tensor,
     *,
     crop: tuple[float, float, float],
@@ -52,12 +52,12 @@ def second_look_affine(
 ) -> tuple[Tensor, Tensor]:
     """Maps (B, 2, 3) from the unit square to the input of a second look, and clockwise angles (B,) in radians.
 
-    points_unit: (B, K, 2) before mirroring. roll: (B,) degrees, of the head's axis in the picture. flipped: (B,) bool,
-    whether the face is mirrored. crop, second_look: the model's. Faces are upright, centered and enlarged
+    points_unit: (B, K, 2) before mirroring. rotation: (B,) degrees, as `in_plane_rotation`. flipped: (B,) bool, whether
+    the face is mirrored. crop, second_look: the model's. Faces are upright, centered and enlarged
     (`src.predict.looks`), apart from the errors that a first look makes.
     """
     batch, device = len(points_unit), points_unit.device
-    angle = torch.deg2rad(roll) + math.radians(_TILT) * torch.randn(batch, generator=generator, device=device)
+    angle = torch.deg2rad(rotation) + math.radians(_TILT) * torch.randn(batch, generator=generator, device=device)
     cos, sin = torch.cos(angle), torch.sin(angle)
     turn = torch.stack([torch.stack([cos, -sin], -1), torch.stack([sin, cos], -1)], 1)  # (B, 2, 2)
     turned = points_unit @ turn.transpose(1, 2)

@@ -58,7 +58,7 @@ include = ["{package}*"]
 """
 
 
-def build_wheel(model_path: Path, out: Path, *, detector: Path | None = DETECTOR_PATH) -> Path:
+def build_wheel(model_path: Path, out: Path, *, detector: Path | None) -> Path:
     """Write the wheel of a model into the folder `out`, and return its path.
 
     detector: a .tflite file, or None for a package limited to crops and boxes. Raises InputError for a model that

@@ -18,7 +18,7 @@ from src.datasets.names import spell_out
 from src.datasets.pictures import picture_sizes
 from src.errors import InputError, about
 from src.files import write_text
-from src.markup import FLIP_PERMUTATION, INNER_51, NUM_POINTS
+from src.markup import INNER_51, NUM_POINTS, flip_permutation
 from src.reading import MOST_OF_A_PICTURE, read_lines, read_text
 
 PICTURES = "images"
@@ -103,7 +103,7 @@ def write(faces: Faces, out: Path) -> None:
         "train": PICTURES,
         "val": PICTURES,
         "kpt_shape": [faces.num_points, 3],
-        "flip_idx": _flip_indices(faces),
+        "flip_idx": _flip_indices(faces.num_points),
         "names": "{0: face}",
     }
     write_text(out / "data.yaml", "".join(f"{key}: {value}\n" for key, value in yaml.items()))
@@ -165,12 +165,10 @@ def _guess_shape(columns: int) -> tuple[int, int]:
     raise InputError(f"expected a data yaml with kpt_shape, or 68 or 51 points, found {columns} columns of points")
 
 
-def _flip_indices(faces: Faces) -> list[int]:
-    if faces.num_points == NUM_POINTS:
-        return FLIP_PERMUTATION.tolist()
-    if faces.num_points == len(INNER_51):
-        return (FLIP_PERMUTATION[list(INNER_51)] - INNER_51[0]).tolist()
-    raise InputError(f"expected faces of 68 or 51 points for yolo_pose, found {faces.num_points}")
+def _flip_indices(count: int) -> list[int]:
+    if count not in (NUM_POINTS, len(INNER_51)):
+        raise InputError(f"expected faces of 68 or 51 points for yolo_pose, found {count}")
+    return flip_permutation(count).tolist()
 
 
 def _part(file: str) -> str:
