@@ -23,6 +23,8 @@ _SECONDS = 30.0  # between lines about long work
 _MOST = 2**32  # of a flag's number, so that 64-bit arithmetic with it does not overflow
 # How RuntimeErrors say that memory is short: PyTorch's on CPUs, on GPUs and in oneDNN, and Python's own.
 _NO_MEMORY = ("allocate memory", "out of memory", "could not create a primitive", "start new thread")
+_PEER_IS_GONE = ("Connection closed by peer", "Connection reset by peer")  # gloo's words
+_tells_own_errors = False  # as `tell_own_errors` sets it
 _LONGEST, _LEFT_OUT = 300, " ... "  # characters of an error; what replaces the middle of a longer one
 
 
@@ -131,11 +133,13 @@ def run_command(main: Callable[[], None]) -> None:
         place = error.filename or ("standard output" if isinstance(error, BrokenPipeError) else "")
         sys.exit(_report(f"{place}{': ' if place else ''}{error.strerror or error}"))
     except (MemoryError, RuntimeError) as error:
+        if any(words in str(error) for words in _PEER_IS_GONE):
+            sys.exit(_report("another process of this run has ended; its own line, if it left one, says why"))
         if isinstance(error, RuntimeError) and not any(words in str(error) for words in _NO_MEMORY):
             raise
         sys.exit(_report(f"not enough memory ({str(error) or 'no more could be had'}); give a smaller batch or file"))
     except KeyboardInterrupt:
-        sys.exit(_print_error("interrupted", code=130))
+        sys.exit(_print_error("interrupted", code=130, is_told=is_first()))
 
 
 def _open_streams() -> None:
@@ -193,7 +197,8 @@ class _Lines:
 
 
 def _report(message: str) -> int:
-    return _print_error(one_line(f"error: {message}"), code=2)
+    is_told = _tells_own_errors or os.environ.get("LOCAL_RANK", "0") == "0"
+    return _print_error(one_line(f"error: {message}"), code=2, is_told=is_told)
 
 
 def is_first() -> bool:
@@ -201,8 +206,14 @@ def is_first() -> bool:
     return os.environ.get("RANK", "0") == "0"
 
 
-def _print_error(line: str, *, code: int) -> int:
-    if is_first():
+def tell_own_errors() -> None:
+    """From now on this process prints its errors even if it is not its machine's first: no other one finds the same."""
+    global _tells_own_errors
+    _tells_own_errors = True
+
+
+def _print_error(line: str, *, code: int, is_told: bool) -> int:
+    if is_told:
         print(line, file=sys.stderr)
     return code
 

@@ -127,9 +127,18 @@ def join_world(device: str) -> World:
         return World()
     world = World(int(os.environ["RANK"]), size, int(os.environ["LOCAL_RANK"]))
     if device.startswith("cuda"):
+        _check_gpus(int(os.environ.get("LOCAL_WORLD_SIZE", size)))
         torch.cuda.set_device(world.local_rank)
     dist.init_process_group("nccl" if device.startswith("cuda") else "gloo")
     return world
+
+
+def _check_gpus(processes: int) -> None:
+    if processes > torch.cuda.device_count():
+        raise InputError(
+            f"expected at most one process per GPU, found {processes} processes and {torch.cuda.device_count()} GPUs; "
+            "start fewer, or take the CPU"
+        )
 
 
 def leave_world(world: World) -> None:

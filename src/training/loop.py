@@ -6,7 +6,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from src.command_line import progress
+from src.command_line import progress, tell_own_errors
 from src.config import TrainingConfig
 from src.datasets.loader import TrainingBatches
 from src.datasets.prepared import PreparedFaces, shared_faces
@@ -88,6 +88,7 @@ def fit(
             tqdm.write(f"note: {note}")
     history, totals = (History(files.header), Totals()) if resume is None else _resume(trainer, resume, files)
     run = _Run(trainer, files, history, now)
+    tell_own_errors()
     with stop_on_interrupt() as stop:
         while _synchronized_progress(trainer, stop) < 1 and not stop.requested:
             if not train_one_epoch(trainer, batches, totals, stop):

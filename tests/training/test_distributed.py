@@ -13,6 +13,7 @@ from commands import ROOT, SMALL, Outcome, assert_refused, run_process
 from conftest import Run
 
 from src.devices import World, join_world
+from src.errors import InputError
 from src.network import checkpoint
 
 pytestmark = pytest.mark.slow
@@ -91,6 +92,27 @@ def test_one_process_alone_joins_nothing(monkeypatch: pytest.MonkeyPatch) -> Non
     assert World().all_reduce_max([0.5, 1.0]) == [0.5, 1.0]
     World().wait()
     assert "MASTER_ADDR" not in os.environ
+
+
+def test_more_processes_than_gpus_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("RANK", "LOCAL_RANK"):
+        monkeypatch.setenv(name, "0")
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    monkeypatch.delenv("LOCAL_WORLD_SIZE", raising=False)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
+    with pytest.raises(InputError, match="one process per GPU, found 2 processes and 1 GPUs"):
+        join_world("cuda")
+
+
+def test_a_process_that_fails_alone_says_why_and_so_do_the_others(
+    prepared: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FAILING", "1")
+    outcome = _torchrun(ROOT / "tests" / "two_processes.py", "--end_epoch", 2, *Run(tmp_path, prepared).flags)
+    assert outcome.code != 0
+    assert "error: the second process fails" in outcome.err
+    assert "error: another process of this run has ended" in outcome.err
+    assert "Connection" not in outcome.err
 
 
 _TWO = """
