@@ -112,6 +112,9 @@ class _TfliteModel:
         self.interpreter = open_tflite(path, threads=threads)
         self.lock = threading.Lock()  # an interpreter has a single input and output buffer
         self.input, self.output = self.interpreter.get_input_details()[0], self.interpreter.get_output_details()[0]
+        expected, found = (1, *[self.config.input_size] * 2, 3), tuple(self.input["shape"].tolist())
+        if found != expected:
+            raise InputError(f"{path}: expected images {expected} as its metadata say, found {found}; export it again")
 
     def predict(self, images: np.ndarray) -> np.ndarray:
         """images (B, R, R, 3) in [0, 1] -> points_input (B, 68, 2)."""

@@ -82,7 +82,8 @@ class _Interpreter:
     """LiteRT's calls for a file whose every point is the picture's mean brightness."""
 
     def __init__(self, dtype: type, scale: float, zero: int) -> None:
-        self.tensor = {"index": 0, "dtype": dtype, "quantization": (scale, zero)}
+        shape = np.array([1, 112, 112, 3])
+        self.tensor = {"index": 0, "shape": shape, "dtype": dtype, "quantization": (scale, zero)}
 
     def get_input_details(self) -> list[dict]:
         return [self.tensor]
@@ -115,6 +116,9 @@ def test_tflite_takes_one_picture_a_call_in_its_own_type(
     monkeypatch.setattr(runtimes, "open_tflite", lambda path, threads: _Interpreter(dtype, scale, zero))
     monkeypatch.setattr(runtimes, "tflite_metadata", lambda path: SimpleNamespace(config=config))
     _check_mean_brightness(open_model("any.tflite"), tolerance)
+    config = ModelConfig(input_size=64)
+    with pytest.raises(InputError, match=r"expected images \(1, 64, 64, 3\) .* found \(1, 112, 112, 3\)"):
+        open_model("any.tflite")
 
 
 def test_an_onnx_file_that_takes_whole_pictures_is_given_them(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -225,7 +229,7 @@ def test_a_tflite_model_serves_one_thread_at_a_time(tmp_path: Path, monkeypatch:
         """Keeps one input, as LiteRT's does; mixes answers where two threads are inside."""
 
         def get_input_details(self) -> list[dict]:
-            return [{"index": 0, "dtype": np.float32}]
+            return [{"index": 0, "shape": np.array([1, 112, 112, 3]), "dtype": np.float32}]
 
         get_output_details = get_input_details
 
