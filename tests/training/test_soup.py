@@ -35,6 +35,8 @@ def test_the_soup_holds_the_mean_of_every_weight(models: list[Path], tmp_path: P
     outcome = run("src/training/soup.py", *models, "--out", out)
     assert outcome.code == 0, outcome
     assert "mean of 3 models" in outcome.out
+    for other in models[1:]:  # each began from random weights of its own
+        assert f"note: {other} and {models[0]} began from different weights" in outcome.out
     parts, content = [checkpoint.load(path)["weights"] for path in models], checkpoint.load(out)
     for name, value in content["weights"].items():
         expected = sum(part[name].double() for part in parts) / 3
@@ -86,6 +88,7 @@ def test_statistics_and_score_of_a_soup_are_in_its_file(trained: Run, tmp_path: 
     assert not torch.equal(one["weights"][STATISTIC], other["weights"][STATISTIC])
     assert torch.equal(one["weights"]["head.linear.weight"], other["weights"]["head.linear.weight"])
     assert f"validation NME {other['nme']:.3f} %" in outcome.out
+    assert "note" not in outcome.out
 
 
 @pytest.mark.parametrize(
