@@ -18,10 +18,10 @@ from src.devices import choose_device
 from src.errors import InputError, about
 from src.evaluation.report import describe_errors
 from src.files import alone_in, check_writable
-from src.hygiene.solutions import check_places
+from src.hygiene.solutions import check_places, compare_with
 from src.metrics import box_errors, interocular_errors, point_errors
 from src.network import conventions
-from src.network.checkpoint import load_model, stores_float32
+from src.network.checkpoint import load_model, locate, stores_float32
 from src.network.model import LandmarkNet
 from src.network.profiling import profile
 from src.network.stored import read_config
@@ -61,13 +61,12 @@ def parse_arguments() -> argparse.Namespace:
         "--check",
         type=Path,
         metavar="FILE",
-        help="only check this solution.txt or zip; with --test_dataroot, against its pictures",
+        help="only check this solution.txt or zip; with --test_dataroot, against its pictures and the model's points",
     )
     arguments = parser.parse_args()
     if arguments.check:
-        parser.refuse(
-            sorted(parser.given - {"check", "test_dataroot"}), "goes without --check, which reads a solution alone"
-        )
+        used = {"check", "test_dataroot"} | ({"model_path"} if arguments.test_dataroot else set())
+        parser.refuse(sorted(parser.given - used), "goes without --check, which reads a solution alone")
     if not arguments.annotations:
         parser.refuse(["frame"], "goes with --annotations: it says which pixels they mean")
         parser.refuse(["normalize"], "goes with --annotations: it says what their error is relative to")
@@ -77,7 +76,7 @@ def parse_arguments() -> argparse.Namespace:
 def main() -> None:
     arguments = parse_arguments()
     if arguments.check:
-        check(arguments.check, arguments.test_dataroot)
+        check(arguments.check, arguments.test_dataroot, locate(arguments.model_path))
         return
     arguments.test_dataroot = arguments.test_dataroot or Path(TEST_DATA)
     if arguments.out_dir.resolve() == arguments.test_dataroot.resolve():
@@ -128,13 +127,16 @@ def read_truth(annotations: Path | None, folder: Path, frame: str | None) -> dic
     return dict(zip(truth.names.tolist(), truth.points_image, strict=True))
 
 
-def check(solution: Path, folder: Path | None) -> None:
-    """Check a solution and, if a folder is given, whether it fits the folder's pictures and their sizes."""
+def check(solution: Path, folder: Path | None, model_path: Path) -> None:
+    """Check a solution and, if a folder is given, whether it fits the folder's pictures and their sizes, and the points
+    of the model, if there is one."""
     names = None if folder is None else list_pictures(folder)
     size = None if folder is None else picture_sizes([folder / name for name in names])[:, ::-1]
     found, points_image = check_solution(solution, names=names, size=size)
     with about(solution):
         remarks = check_places(found, points_image, size=size)
+    if folder is not None and model_path.is_file():
+        remarks += compare_with(open_model(model_path), found, points_image, folder)
     against = f", every picture of {folder}" if folder is not None else ""
     print("\n".join([f"{solution}: {len(found)} rows, correct{against}", *remarks]))
 

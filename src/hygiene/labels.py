@@ -47,6 +47,10 @@ class LabelCheck:
     def is_far(self) -> np.ndarray:
         return self.errors > FAR
 
+    def of_recognized(self) -> "LabelCheck":
+        """Only the faces that the network sees."""
+        return LabelCheck(*(values[self.is_recognized] for values in vars(self).values()))
+
 
 def report_labels(out: Path, faces: PreparedFaces, network: Runtime, *, most: int | None) -> None:
     """Print which labels of the prepared folder `out` are far from a network's points, and draw the worst.

@@ -1,12 +1,21 @@
-"""Whether a submission's points can be faces in their pictures, judged by their shapes and places alone."""
+"""Whether a submission's points can be the faces in their pictures: by shapes and places, or by a network's points."""
+
+import tempfile
+from pathlib import Path
 
 import numpy as np
 
+from src.datasets.faces import Faces
 from src.datasets.faults import describe_rescaled
 from src.datasets.names import spell_out
+from src.datasets.pictures import SQUARE_SIZE
+from src.datasets.prepared import load_prepared, prepare
 from src.errors import InputError
+from src.hygiene.labels import check_labels, describe_check
 from src.hygiene.shapes import NO_HEAD, SWAPPED, odd_shapes
+from src.predict.runtimes import Runtime
 
+_COMPARED = 200  # rows, spread over the solution
 _MOST_ODD = 0.25  # share of the faces; no one of 199 labeled faces has an odd shape
 _CAUSES = {
     NO_HEAD: "expected x1 y1 x2 y2 and so on, in the mark-up's order, from 0 or 1 on",
@@ -33,3 +42,16 @@ def check_places(names: list[str], points_image: np.ndarray, *, size: np.ndarray
     if repeated:
         remarks.append(f"{repeated} of {len(names)} rows repeat the points of another row")
     return remarks
+
+
+def compare_with(runtime: Runtime, names: list[str], points_image: np.ndarray, folder: Path) -> list[str]:
+    """Remarks if many of the points (N, 68, 2) lie far from a network's, as those of other pictures do.
+
+    Compares up to 200 rows with the pictures of their names in `folder`; those without a face count as right.
+    """
+    rows = np.unique(np.linspace(0, len(names) - 1, _COMPARED).astype(int))
+    with tempfile.TemporaryDirectory() as place:
+        chosen = Faces(folder, np.array(names)[rows], points_image[rows])
+        prepare([chosen], place, image_size=SQUARE_SIZE, skip_broken=True)
+        faces = load_prepared(place)
+        return describe_check(check_labels(runtime, faces).of_recognized(), faces)

@@ -1,6 +1,7 @@
 """Submissions of the right form whose points are no faces in their pictures, and those that are."""
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -8,8 +9,10 @@ from commands import assert_refused, run
 from PIL import Image
 from stand_in import project, random_euler
 
+from src.config import ModelConfig
 from src.errors import InputError
-from src.hygiene.solutions import check_places
+from src.hygiene import labels
+from src.hygiene.solutions import check_places, compare_with
 from src.markup import FLIP_PERMUTATION
 
 COUNT, SIDE = 12, 384
@@ -56,6 +59,23 @@ def test_right_points_and_a_few_odd_ones_pass() -> None:
     odd, repeated = check_places(NAMES, points_image, size=SIZE)
     assert odd == "1 of 12 faces: no head's shape (02.jpg)"
     assert repeated == "1 of 12 rows repeat the points of another row"
+
+
+def test_points_of_other_pictures_are_found_by_a_network(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for number, name in enumerate(NAMES):
+        Image.new("RGB", (SIDE, SIDE), (number, 0, 0)).save(tmp_path / name.replace("jpg", "png"))
+    names = [name.replace("jpg", "png") for name in NAMES]
+
+    def look(_: object, squares: np.ndarray, looks: int) -> np.ndarray:  # each picture's number is its red
+        return np.stack([POINTS[squares[:, 0, 0, 0]] / SIDE + spread * look for look in range(looks)])
+
+    monkeypatch.setattr(labels, "look_repeatedly", look)
+    runtime, spread = SimpleNamespace(config=ModelConfig()), 0
+    assert compare_with(runtime, names, POINTS, tmp_path) == []
+    (line,) = compare_with(runtime, names, np.roll(POINTS, 1, axis=0), tmp_path)
+    assert "9 of 12 faces have labels far from the network's points" in line
+    spread = 0.1  # the looks disagree: the network sees no face
+    assert compare_with(runtime, names, np.roll(POINTS, 1, axis=0), tmp_path) == []
 
 
 def test_the_command_says_so(tmp_path: Path) -> None:
