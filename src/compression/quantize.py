@@ -127,7 +127,10 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--model_path", type=Path, default="best.pth.tar", help="a model file or a snapshot")
     parser.add_argument("--form", choices=FORMS, default="int8", help="of the weights")
     parser.add_argument(
-        "--calibration", type=Path, default="data/AFLW_train_data", help="prepared faces that give int8 its ranges"
+        "--calibration",
+        type=Path,
+        default="data/AFLW_train_data",
+        help="prepared faces that give int8 its ranges; the file's points are compared on some of them",
     )
     parser.add_argument("--calibration_faces", type=at_least(1), default=128, help="how many of them")
     parser.add_argument("--out", type=Path, default="output/best_int8.onnx", help="where the ONNX file goes")
@@ -143,9 +146,10 @@ def main() -> None:
         source = Path(folder) / "float32.onnx"
         export_onnx(model, source)
         difference = quantize(source, arguments.out, form=arguments.form, crops=crops)
+    ranges = f", calibrated on {len(crops)} faces of {arguments.calibration.name}" if arguments.form == "int8" else ""
     print(
-        f"{arguments.out}: {arguments.out.stat().st_size / 1e6:.2f} MB, {arguments.form}, calibrated on {len(crops)} "
-        f"faces of {arguments.calibration.name}; {difference:.1g} from float32 on average, as a share of the side"
+        f"{arguments.out}: {arguments.out.stat().st_size / 1e6:.2f} MB, {arguments.form}{ranges}; "
+        f"{difference:.1g} from float32 on average, as a share of the side"
     )
 
 

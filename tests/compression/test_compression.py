@@ -102,7 +102,7 @@ def test_a_truncated_source_is_refused(exported: Path, tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["cut.onnx"]
 
 
-def test_the_commands_file_is_smaller(trained: Run, tmp_path: Path) -> None:
+def test_the_commands_file_has_nearly_the_models_points(trained: Run, tmp_path: Path) -> None:
     out = tmp_path / "half.onnx"
     flags = ("--calibration", trained.prepared / "AFLW_train_data", "--form", "float16", "--out", out)
     outcome = run("src/compression/quantize.py", "--model_path", trained.best, *flags)
