@@ -42,6 +42,8 @@ def main() -> None:
         device = world.local_device(device)
         if world.is_first:
             print_left_out(start)
+            if flags.resume:  # files copied without their times make another snapshot the latest
+                print(f"going on from {flags.resume}")
             if note:
                 print(f"note: {note}")
             print(

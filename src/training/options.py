@@ -125,7 +125,7 @@ def build_parser() -> Parser:
 def parse(arguments: list[str] | None = None) -> tuple[argparse.Namespace, dict | None]:
     """Parse flags; a recipe or a snapshot to resume sets the defaults that explicit flags override.
 
-    Returns the flags and the loaded snapshot, if any.
+    Returns the flags and the loaded snapshot, if any, whose path `resume` then is.
     """
     parser = build_parser()
     first = parser.parse_args(arguments)
@@ -137,6 +137,8 @@ def parse(arguments: list[str] | None = None) -> tuple[argparse.Namespace, dict 
         snapshot = checkpoint.load(path)
         parser.set_defaults(**_flags(snapshot, vars(first).keys()))
     flags = parser.parse_args(arguments)
+    if first.resume:
+        flags.resume = str(path)
     _refuse_idle(parser, flags)
     return flags, snapshot
 

@@ -45,6 +45,7 @@ def test_an_unchanged_run_goes_on_without_a_word(copied: Run) -> None:
     outcome = _resume(copied)
     assert outcome.code == 0, outcome
     assert "note" not in outcome.out
+    assert outcome.out.startswith(f"going on from {copied.snapshots / 'checkpoint_epoch_2.pth.tar'}\n")
 
 
 def test_other_labels_and_other_names_are_refused(copied: Run) -> None:
