@@ -40,7 +40,7 @@ class RectangleDetector:
 
     kind = KINDS["landmarks"]
 
-    def detect(self, picture: Image.Image, *, tiles: bool | None = False) -> Detections:
+    def detect(self, picture: Image.Image, *, level: int = 0) -> Detections:
         labels, count = ndimage.label(np.asarray(picture)[..., 0] > 250)
         slices = ndimage.find_objects(labels)
         boxes = np.array([(x.start, y.start, x.stop, y.stop) for y, x in slices], float).reshape(-1, 4)

@@ -17,26 +17,12 @@ export class Detector {
     Object.assign(this, { ort, session, rules });
   }
 
-  /**
-   * Boxes { box, roll, score } of the faces in views of a picture, each upright (roll 0) or upside down (roll pi).
-   * levels: lists of views, from the whole picture to the smallest tiles; of these as many as seem worth it, or all.
-   */
-  async detect(cutter, picture, levels, { isThorough = false } = {}) {
+  /** Boxes { box, roll, score } of the faces in views of a picture, all upright (roll 0) or upside down (roll pi). */
+  async detect(cutter, picture, views) {
+    const least = views.length === 1 ? this.rules.least_detection : this.rules.least_in_tiles;
     const found = [];
-    for (const views of levels) {
-      const least = views.length === 1 ? this.rules.least_detection : this.rules.least_in_tiles;
-      for (const view of views) found.push(...(await this.#detectIn(cutter.cut(picture, view, SIZE), view, least)));
-      if (!isThorough && !this.#mayBeSmaller(found, views)) break;
-    }
+    for (const view of views) found.push(...(await this.#detectIn(cutter.cut(picture, view, SIZE), view, least)));
     return distinct(found, this.rules.same_detection);
-  }
-
-  /** Whether to look closer: if one of the faces is small, or if the whole picture shows none for sure. */
-  #mayBeSmaller(found, views) {
-    const least = this.rules.small_face * views[0].side;
-    const isSmall = ({ box }) => Math.max(box.right - box.left, box.bottom - box.top) < least;
-    const isSure = ({ score }) => score >= this.rules.sure_detection;
-    return found.some(isSmall) || (views.length === 1 && !found.some(isSure));
   }
 
   async #detectIn(pixels, view, least) {

@@ -26,13 +26,11 @@ export class Finder {
    * right. isThorough: look for small ones even if there seem to be none.
    */
   async find(picture, { isThorough = false } = {}) {
-    const whole = wholeView(picture);
-    if (!this.detector) return this.#search(picture, [(roll) => ({ ...whole, roll })]);
-    const levels = [[whole], ...tiles(picture, this.rules.smallest_tile)];
-    let faces = this.#distinct(await this.#facesIn(picture, levels, isThorough));
+    if (!this.detector) return this.#search(picture, [(roll) => ({ ...wholeView(picture), roll })]);
+    let faces = await this.#facesOf(picture, 0, isThorough);
     if (faces.every(({ isDoubtful }) => isDoubtful) || faces.some((face) => this.#isUpsideDown(face))) {
-      const turned = levels.map((views) => views.map((view) => ({ ...view, roll: HALF }))); // the detector knows none
-      faces = this.#distinct([...faces, ...(await this.#facesIn(picture, turned, isThorough))]);
+      const hanging = await this.#facesOf(picture, HALF, isThorough); // the detector knows none
+      faces = this.#distinct([...faces, ...hanging.filter((face) => this.#isUpsideDown(face))]);
     }
     return faces.sort((a, b) => a.box.left - b.box.left);
   }
@@ -47,7 +45,7 @@ export class Finder {
   async findNew(picture, known) {
     if (!this.detector) return known.length ? [] : this.find(picture);
     const isNew = ({ box }) => known.every((face) => overlap(face.box, box) <= SAME);
-    const fresh = (await this.#detect(picture, [[wholeView(picture)]])).filter(isNew);
+    const fresh = (await this.#detect(picture, [wholeView(picture)])).filter(isNew);
     const faces = await this.#see(picture, fresh.map(({ box, roll }) => this.#viewOfDetection(box, roll)), LOOKS_LIVE);
     return this.#distinct(faces.filter(isNew));
   }
@@ -60,14 +58,35 @@ export class Finder {
     return distinct(numbered.filter(({ score }) => score >= this.rules.nothing_below), SAME);
   }
 
-  async #facesIn(picture, levels, isThorough) {
-    const detections = await this.#detect(picture, levels, isThorough);
-    return this.#search(picture, detections.map(({ box, roll }) => (turn) => this.#viewOfDetection(box, roll + turn)));
+  /**
+   * The faces that are upright or, with a roll of HALF, upside down. Closer looks follow while those found are small or
+   * the whole picture shows none for sure; at upside-down faces only if thorough.
+   */
+  async #facesOf(picture, roll, isThorough) {
+    let faces = [];
+    for (const views of [[wholeView(picture)], ...tiles(picture, this.rules.smallest_tile)]) {
+      const found = await this.#detect(picture, views.map((view) => ({ ...view, roll })));
+      const known = faces.filter(({ score }) => score >= this.rules.retry_below);
+      const fresh = found.filter(({ box }) => known.every((face) => overlap(face.box, box) <= this.rules.same_detection));
+      const places = fresh.map((detection) => (turn) => this.#viewOfDetection(detection.box, detection.roll + turn));
+      faces = this.#distinct([...faces, ...(await this.#search(picture, places))]);
+      if (!isThorough && (roll !== 0 || !this.#needsCloserLook(found, views, faces))) break;
+    }
+    return faces;
   }
 
-  async #detect(picture, levels, isThorough) {
+  /** Whether smaller views may show more: a detected face is small, or the whole picture shows none for sure. */
+  #needsCloserLook(found, views, faces) {
+    const least = this.rules.small_face * views[0].side;
+    const isSmall = ({ box }) => Math.max(box.right - box.left, box.bottom - box.top) < least;
+    const isSure = faces.length > 0 && faces.every(({ score }) => score >= this.rules.retry_below);
+    const isDetected = found.some(({ score }) => score >= this.rules.sure_detection);
+    return found.some(isSmall) || (views.length === 1 && !isSure && !isDetected);
+  }
+
+  async #detect(picture, views) {
     const start = performance.now();
-    const found = await this.detector.detect(this.#cutter, picture, levels, { isThorough });
+    const found = await this.detector.detect(this.#cutter, picture, views);
     this.times.detector += performance.now() - start;
     return found;
   }

@@ -15,7 +15,7 @@ from src.demo.followed import SAME_FACE, Followed, distance, is_inside, is_same
 from src.demo.smoothing import Smoothing
 from src.errors import InputError
 from src.geometry import apply_affine
-from src.predict.detector import SMALL_FACE, overlaps, tile_starts
+from src.predict.detector import LEVELS, SMALL_FACE, needs_closer_look, overlaps, tile_starts
 from src.predict.face import Face
 from src.predict.predictor import Predictor
 from src.predict.search import Region, crop_region
@@ -51,13 +51,13 @@ class Tracker:
     """Follows the faces of a video.
 
     starts: what is known of the first frame: boxes (N, 4) in pixels; "crop" where the frame shows one face and nothing
-    else; None to detect. detect: faces are also detected in the first frame, every `every` frames, after a cut, after
-    a loss and while none is seen; without it a lost face is looked for around its last place and at its start. tiles:
-    look for small faces in all of these frames, or in none; None looks closer as `Predictor.faces` does, but only in
-    the first frame, after a cut and in every second of the regular detections. A face is lost in a frame where its
-    score is below `lost_below`, or its points leave the picture or land on another face; a face near another one also
-    where its score is below `found_above` and the detector does not see it. A score of `found_above` finds it again.
-    Raises InputError for boxes that do not fit, and where the detector is missing.
+    else; None to detect. detect: faces are also detected in the first frame, every `every` frames, after a cut, after a
+    loss and while none is seen; without it a lost face is looked for around its last place and at its start. tiles:
+    look for small faces in all of these frames, or in none; None looks closer where a detected face is small or none is
+    sure, but only in the first frame, after a cut and in every second of the regular detections. A face is lost in a
+    frame where its score is below `lost_below`, or its points leave the picture or land on another face; a face near
+    another one also where its score is below `found_above` and the detector does not see it. A score of `found_above`
+    finds it again. Raises InputError for boxes that do not fit, and where the detector is missing.
     """
 
     def __init__(
@@ -202,12 +202,20 @@ class Tracker:
         self, picture: Image.Image, *, tiles: bool | None, part: tuple[int, int, int, int] | None = None
     ) -> None:
         """Look for faces that are not followed, perhaps in a part of the picture, and number them as before or anew."""
-        detections = self.detector.detect(picture.crop(part) if part else picture, tiles=tiles)
+        shown = picture.crop(part) if part else picture
         corner = np.array(part[:2] * 2 if part else (0, 0, 0, 0))
+        for level in range(LEVELS):
+            detections = self.detector.detect(shown, level=level)
+            self._add(picture, detections.boxes + corner, detections.roll)
+            if not (needs_closer_look(detections, shown, level) if tiles is None else tiles):
+                break
+
+    def _add(self, picture: Image.Image, boxes: np.ndarray, rolls: np.ndarray) -> None:
+        """Take the faces in detected boxes (N, 4) of heads turned by rolls (N,), unless they are followed already."""
         seen = [box_of_points(face.points) for face in self._faces if face.is_seen]
         regions = [
             Region(picture, box, self.detector.kind, float(roll))
-            for box, roll in zip(detections.boxes + corner, detections.roll, strict=True)
+            for box, roll in zip(boxes, rolls, strict=True)
             if not seen or overlaps(box, np.stack(seen)).max() <= SAME_FACE
         ]
         found = self.predictor.search(regions)

@@ -5,7 +5,7 @@ A detector is anything with `detect` and a `kind`; `BlazeFace` takes the network
 every runtime (`src.predict.detector_file`).
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -21,6 +21,7 @@ LEAST_IN_TILES = 0.65  # minimum score in tiles, where nearly all faces score hi
 _RIGHT_EYE, _LEFT_EYE, _MOUTH = 0, 1, 3  # the person's, among the six points of a detection
 TILTED = 30.0  # degrees: smaller rolls are left to the landmark network
 SMALLEST_TILE = 256  # pixels: the network's input, so smaller tiles would be enlarged
+LEVELS = 3  # how closely to look: at the whole picture, at tiles with half of its longer side, and with a quarter
 SURE = 0.75  # score in the whole picture: few faces score lower while upright, and nearly all things that are none
 SMALL_FACE = 0.15  # of the side of what the network saw: one of ten faces that are a little smaller is missed
 
@@ -41,16 +42,23 @@ class Detector(Protocol):
 
     kind: BoxKind
 
-    def detect(self, picture: Image.Image, *, tiles: bool | None = False) -> Detections:
-        """The faces of an RGB picture, highest score first. tiles: also look for small ones; None: only if there may
-        be some."""
+    def detect(self, picture: Image.Image, *, level: int = 0) -> Detections:
+        """The faces of an RGB picture, highest score first. level: 0 looks at the whole picture, 1 and 2 (`LEVELS`)
+        look for small faces from closer by."""
 
 
-def detect_upside_down(detector: Detector, picture: Image.Image, *, tiles: bool | None = False) -> Detections:
+def detect_upside_down(detector: Detector, picture: Image.Image, *, level: int) -> Detections:
     """The upside-down faces of a picture, found by turning it: detectors miss faces turned by more than 100 degrees."""
-    found = detector.detect(picture.transpose(Image.Transpose.ROTATE_180), tiles=tiles)
+    found = detector.detect(picture.transpose(Image.Transpose.ROTATE_180), level=level)
     boxes = (np.array(picture.size * 2) - found.boxes)[:, [2, 3, 0, 1]]
     return Detections(boxes, found.score, found.roll + 180)
+
+
+def needs_closer_look(found: Detections, picture: Image.Image, level: int, *, is_sure: bool = False) -> bool:
+    """Whether the next level may show more than this one: if one of the faces found is small, or if the whole picture
+    shows none for sure. is_sure: it does, by other means than the detector's score."""
+    is_small = (found.boxes[:, 2:] - found.boxes[:, :2] < SMALL_FACE * max(picture.size) / 2**level).all(axis=1)
+    return bool(is_small.any() or (level == 0 and not is_sure and not (found.score >= SURE).any()))
 
 
 class BlazeFace:
@@ -61,21 +69,17 @@ class BlazeFace:
     def __init__(self, network: Network) -> None:
         self.network = network
 
-    def detect(self, picture: Image.Image, *, tiles: bool | None = False) -> Detections:
-        points, score = np.empty((0, 8, 2)), np.empty(0)  # (N, 8, 2): left top, right bottom, six points
-        for crops in ([crop_of_picture(*picture.size)], *_tiles(*picture.size)):
-            least = LEAST_SCORE if len(crops) == 1 else LEAST_IN_TILES
-            parts = [self._detect_in(picture, crop, least) for crop in crops]
-            points = np.concatenate([points, *(points for points, _ in parts)])
-            score = np.concatenate([score, *(score for _, score in parts)])
-            if not (_may_be_smaller(points, score, crops) if tiles is None else tiles):
-                break
+    def detect(self, picture: Image.Image, *, level: int = 0) -> Detections:
+        least = LEAST_SCORE if level == 0 else LEAST_IN_TILES
+        parts = [self._detect_in(picture, crop, least) for crop in _tiles(*picture.size, level)]
+        points = np.concatenate([np.empty((0, 8, 2)), *(points for points, _ in parts)])  # (N, 8, 2)
+        score = np.concatenate([np.empty(0), *(score for _, score in parts)])
         kept = non_maximum_suppression(points[:, :2].reshape(-1, 4), score, OVERLAP)
         return Detections(points[kept, :2].reshape(-1, 4), score[kept], _roll(points[kept, 2:]))
 
     def _detect_in(self, picture: Image.Image, crop: np.ndarray, least: float) -> tuple[np.ndarray, np.ndarray]:
-        """Points (N, 8, 2) in pixels of the picture and scores (N,), of at least `least`, of the candidates in a crop
-        (3,)."""
+        """Points (N, 8, 2) in pixels of the picture (left top, right bottom, six points) and scores (N,), of at least
+        `least`, of the candidates in a crop (3,)."""
         square = cut_crop(picture, crop, _INPUT)
         raw, logits = self.network(square.astype(np.float32) / 127.5 - 1)
         score = 1 / (1 + np.exp(-np.clip(logits.astype(np.float64), -100, 100)))
@@ -126,22 +130,18 @@ def _roll(points: np.ndarray) -> np.ndarray:
     return np.where(np.abs(roll) < TILTED, 0.0, roll)
 
 
-def _may_be_smaller(points: np.ndarray, score: np.ndarray, crops: list[np.ndarray]) -> bool:
-    """Whether to look closer than in crops (each (3,), of one size) in which these points (N, 8, 2) were found: if one
-    of the faces is small, or if the whole picture shows none for sure."""
-    is_small = (points[:, 1] - points[:, 0] < SMALL_FACE * crops[0][2]).all(axis=1)
-    return bool(is_small.any() or (len(crops) == 1 and not (score >= SURE).any()))
-
-
-def _tiles(width: int, height: int) -> Iterator[list[np.ndarray]]:
-    """Square crops (3,) that overlap by half: those with half of the picture's longer side, then those with a quarter.
+def _tiles(width: int, height: int, level: int) -> list[np.ndarray]:
+    """Square crops (3,) that overlap by half; at level 0, the whole picture.
 
     Crops smaller than the network's input are left out.
     """
-    for side in (max(width, height) / 2, max(width, height) / 4):
-        if side >= SMALLEST_TILE:
-            lefts, tops = (tile_starts(length, side, side / 2) for length in (width, height))
-            yield [np.array([left, top, side]) for top in tops for left in lefts]
+    if level == 0:
+        return [crop_of_picture(width, height)]
+    side = max(width, height) / 2**level
+    if side < SMALLEST_TILE:
+        return []
+    lefts, tops = (tile_starts(length, side, side / 2) for length in (width, height))
+    return [np.array([left, top, side]) for top in tops for left in lefts]
 
 
 def tile_starts(length: int, side: float, step: float) -> np.ndarray:

@@ -17,7 +17,16 @@ from src.boxes import KINDS, BoxKind, box_of_points, check_boxes, crop_of_pictur
 from src.config import MOST_THREADS
 from src.errors import InputError
 from src.predict.confidence import SHIPPED, disagreement, shipped_calibration, tilted_disagreement
-from src.predict.detector import Detector, detect_upside_down, non_maximum_suppression
+from src.predict.detector import (
+    LEVELS,
+    OVERLAP,
+    Detections,
+    Detector,
+    detect_upside_down,
+    needs_closer_look,
+    non_maximum_suppression,
+    overlaps,
+)
 from src.predict.detector_file import open_detector
 from src.predict.face import NOTHING_BELOW, Face, make_face
 from src.predict.looks import combine, look_tilted
@@ -25,6 +34,7 @@ from src.predict.picture_input import Channels, Picture, is_one_picture, read_pi
 from src.predict.runtimes import look_repeatedly, open_model
 from src.predict.search import Region, Search, Seen, crop_region
 from src.predict.shipped import MODEL_PATH
+from src.predict.turns import RETRY_BELOW
 
 if TYPE_CHECKING:
     import torch
@@ -118,28 +128,42 @@ class Predictor:
 
         pictures, boxes, channels: as in `__call__`, but without boxes, faces are detected in whole pictures. crops:
         pictures without boxes are crops around one face. tiles: also look for small faces: always, which costs up to
-        sixty detections, or never; None looks closer while the faces found are small, or if there is none.
+        sixty detections, or never; None looks closer at upright faces while those found are small, or if none is sure.
         least_score: detected faces with a lower score are left out; a given box always yields a face. Raises InputError
         as `__call__` does, and if the detector's file is missing.
         """
         result: list[list[Face]] = []
         for images, their_boxes in _paired(pictures, boxes, channels):
-            given = [box is not None or crops for box in their_boxes]
-            regions = [
-                self._given(image, box) if is_given else self._detected(image, tiles=tiles)
-                for image, box, is_given in zip(images, their_boxes, given, strict=True)
-            ]
-            found = self._search(regions)
-            distinct = [
-                faces if is_given else _distinct(faces, least_score)
-                for faces, is_given in zip(found, given, strict=True)
-            ]
-            again = [i for i, faces in enumerate(distinct) if not given[i] and _may_be_upside_down(faces)]
-            upside_down = self._search([self._detected(images[i], tiles=tiles, is_upside_down=True) for i in again])
-            for i, faces in zip(again, upside_down, strict=True):
-                distinct[i] = _distinct(distinct[i] + faces, least_score)
-            result += distinct
+            given = {i: box for i, box in enumerate(their_boxes) if box is not None or crops}
+            regions = [self._given(images[i], box) for i, box in given.items()]
+            found = dict(zip(given, self._search(regions), strict=True))
+            found |= self._detect({i: image for i, image in enumerate(images) if i not in given}, tiles, least_score)
+            again = {i: images[i] for i in found if i not in given and _may_be_upside_down(found[i])}
+            upside_down = self._detect(again, bool(tiles), least_score, is_upside_down=True)
+            for i, faces in upside_down.items():
+                found[i] = _distinct(found[i] + [face for face in faces if face.is_upside_down], least_score)
+            result += [found[i] for i in range(len(images))]
         return result[0] if is_one_picture(pictures) else result
+
+    def _detect(
+        self, pictures: dict[int, Image.Image], tiles: bool | None, least_score: float, *, is_upside_down: bool = False
+    ) -> dict[int, list[Face]]:
+        """The faces of several pictures by their numbers, looked for from ever closer by. tiles, least_score: as in
+        `faces`."""
+        faces: dict[int, list[Face]] = {i: [] for i in pictures}
+        for level in range(LEVELS):
+            detected = {
+                i: detect_upside_down(self.detector, picture, level=level)
+                if is_upside_down
+                else self.detector.detect(picture, level=level)
+                for i, picture in pictures.items()
+            }
+            regions = [self._new(picture, detected[i], faces[i]) for i, picture in pictures.items()]
+            for i, found in zip(pictures, self._search(regions), strict=True):
+                faces[i] = _distinct(faces[i] + found, least_score)
+            more = {i: needs_closer_look(detected[i], pictures[i], level, is_sure=_is_sure(faces[i])) for i in pictures}
+            pictures = {i: picture for i, picture in pictures.items() if (more[i] if tiles is None else tiles)}
+        return faces
 
     def _search(self, regions: list[list[Region]]) -> list[list[Face]]:
         """The faces in the regions of several pictures, searched as one batch."""
@@ -154,14 +178,13 @@ class Predictor:
             return []
         return [Region(picture, box, self.box_kind) for box in check_boxes(boxes, *picture.size)]
 
-    def _detected(self, picture: Image.Image, *, tiles: bool | None, is_upside_down: bool = False) -> list[Region]:
-        if is_upside_down:
-            found = detect_upside_down(self.detector, picture, tiles=tiles)
-        else:
-            found = self.detector.detect(picture, tiles=tiles)
+    def _new(self, picture: Image.Image, detections: Detections, faces: list[Face]) -> list[Region]:
+        """The regions of detections, without those of faces that were found before and scored high at once."""
+        known = np.array([face.box for face in faces if face.score >= RETRY_BELOW]).reshape(-1, 4)
         return [
             Region(picture, box, self.detector.kind, roll=float(roll))
-            for box, roll in zip(found.boxes, found.roll, strict=True)
+            for box, roll in zip(detections.boxes, detections.roll, strict=True)
+            if not (overlaps(box, known) > OVERLAP).any()
         ]
 
     def _look(self, squares: np.ndarray) -> Seen:
@@ -188,6 +211,11 @@ def _paired(
     for start in range(0, len(listed), _PICTURES_AT_ONCE):
         part = slice(start, start + _PICTURES_AT_ONCE)
         yield [read_picture(picture, channels=channels) for picture in listed[part]], listed_boxes[part]
+
+
+def _is_sure(faces: list[Face]) -> bool:
+    """Whether there are faces and all of them scored high at once: an imagined face in one that hangs seldom does."""
+    return bool(faces) and min(face.score for face in faces) >= RETRY_BELOW
 
 
 def _may_be_upside_down(faces: list[Face]) -> bool:

@@ -187,16 +187,16 @@ def test_a_face_that_returns_elsewhere_is_found_as_another(detecting: Predictor)
 
 
 class _FarSighted(RectangleDetector):
-    """Sees small faces only in tiles; remembers its pictures' widths, negative ones where it used tiles."""
+    """Sees small faces only at level 1; remembers its pictures' widths, negative ones where it looked closer."""
 
     def __init__(self) -> None:
         self.widths: list[int] = []
 
-    def detect(self, picture: Image.Image, *, tiles: bool | None = False) -> Detections:
-        self.widths.append(picture.width if tiles is False else -picture.width)
+    def detect(self, picture: Image.Image, *, level: int = 0) -> Detections:
+        self.widths[len(self.widths) - (level > 0) :] = [-picture.width if level else picture.width]
         found = super().detect(picture)
-        is_seen = np.ptp(found.boxes.reshape(-1, 2, 2), axis=1).max(axis=1) >= SMALL_FACE * max(picture.size)
-        return found if tiles is not False else Detections(*(part[is_seen] for part in _parts(found)))
+        is_small = np.ptp(found.boxes.reshape(-1, 2, 2), axis=1).max(axis=1) < SMALL_FACE * max(picture.size)
+        return Detections(*(part[is_small == bool(level)] for part in _parts(found)))
 
 
 def _parts(found: Detections) -> tuple[np.ndarray, ...]:
@@ -243,7 +243,7 @@ def test_a_small_face_that_left_is_looked_for_everywhere_in_turn(detecting: Pred
 class _Blind:
     kind = RectangleDetector.kind
 
-    def detect(self, picture: Image.Image, *, tiles: bool | None = False) -> Detections:
+    def detect(self, picture: Image.Image, *, level: int = 0) -> Detections:
         return Detections(np.empty((0, 4)), np.empty(0), np.empty(0))
 
 

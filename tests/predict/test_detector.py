@@ -13,7 +13,7 @@ from src.boxes import box_of_points
 from src.errors import InputError
 from src.predict import detector_file
 from src.predict import predictor as predict
-from src.predict.detector import BlazeFace, Detections, Network, detect_upside_down, non_maximum_suppression
+from src.predict.detector import BlazeFace, Detections, detect_upside_down, non_maximum_suppression
 from src.predict.detector_file import DETECTOR_PATH, open_detector
 from src.predict.predictor import Predictor
 from src.synthesis.renderer.face import render_face
@@ -52,17 +52,18 @@ def test_a_detection_is_where_the_network_says_once() -> None:
 def test_a_picture_on_its_head_gives_the_same_boxes() -> None:
     picture = Image.new("RGB", (640, 480))
     picture.paste((255, 255, 255), (400, 200, 500, 300))
-    standing, turned = BlazeFace(white_spot).detect(picture), detect_upside_down(BlazeFace(white_spot), picture)
+    detector = BlazeFace(white_spot)
+    standing, turned = detector.detect(picture), detect_upside_down(detector, picture, level=0)
     np.testing.assert_allclose(turned.boxes, standing.boxes, atol=9)
     assert turned.roll[0] == pytest.approx(90 + 180)
-    assert detect_upside_down(BlazeFace(white_spot), Image.new("RGB", (640, 480))).boxes.shape == (0, 4)
+    assert detect_upside_down(detector, Image.new("RGB", (640, 480)), level=0).boxes.shape == (0, 4)
 
 
 class _LowerHalf(RectangleDetector):
     """Knows a face in a picture's lower half alone, as others know upright faces alone."""
 
-    def detect(self, picture: Image.Image, *, tiles: bool | None = False) -> Detections:
-        found = super().detect(picture, tiles=tiles)
+    def detect(self, picture: Image.Image, *, level: int = 0) -> Detections:
+        found = super().detect(picture)
         is_low = found.boxes[:, 1::2].mean(axis=1) > picture.height / 2
         return Detections(found.boxes[is_low], found.score[is_low], found.roll[is_low])
 
@@ -80,46 +81,62 @@ def test_where_no_face_is_upright_one_upside_down_is_looked_for(monkeypatch: pyt
     assert [[face.is_upside_down for face in faces] for faces in found] == [[True], [False]]
 
 
-def test_tiles_look_from_closer_by() -> None:
+def test_closer_looks_show_tiles() -> None:
     sides = []
 
     def network(image: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        sides.append(float((image[..., 0] > 0).sum()))
+        sides.append(np.sqrt((image[..., 0] > 0).sum()))
         return white_spot(image)
 
     picture = Image.new("RGB", (1280, 720))
     picture.paste((255, 255, 255), (100, 100, 140, 140))
-    plain = BlazeFace(network).detect(picture)
-    assert len(sides) == 1
-    tiled = BlazeFace(network).detect(picture, tiles=True)
-    assert len(sides) > 10
-    assert max(sides) > 10 * sides[0]
-    np.testing.assert_allclose(tiled.boxes[0], plain.boxes[0], atol=16)
+    for level, count in ((0, 1), (1, 3 * 2), (2, 7 * 4)):
+        sides.clear()
+        (box,) = BlazeFace(network).detect(picture, level=level).boxes
+        np.testing.assert_allclose(box, (80, 80, 160, 160), atol=16)
+        assert len(sides) == count
+        assert max(sides) == pytest.approx(8 * 2**level, abs=2)
+    assert len(BlazeFace(network).detect(picture.resize((640, 360)), level=2).boxes) == 0  # no tile would show more
 
 
-def test_tiles_are_looked_at_only_where_faces_may_be_small() -> None:
-    views = []
+def test_faces_are_looked_for_from_closer_by_where_they_are_small_or_doubtful(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(predict, "open_model", lambda path, **options: RectangleFinder())
 
-    def network(image: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        views.append(image)
-        return white_spot(image)
+    class Detector(RectangleDetector):
+        """Sees one of some boxes at each level."""
 
-    def faint(image: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        raw, logits = network(image)
-        return raw, np.where(logits > 0, np.float32(0.7), logits)  # a score of 0.67
+        def detect(self, picture: Image.Image, *, level: int = 0) -> Detections:
+            levels.append(level)
+            seen = np.array(boxes[level : level + 1], float).reshape(-1, 4)
+            return Detections(seen, np.full(len(seen), score), np.zeros(len(seen)))
 
-    def looked(side: int, network: Network = network) -> int:
-        views.clear()
-        picture = Image.new("RGB", (1280, 960))
-        picture.paste((255, 255, 255), (100, 100, 100 + side, 100 + side))
-        BlazeFace(network).detect(picture, tiles=None)
-        return len(views)
+    def looked(*seen: tuple[int, int, int, int], tiles: bool | None = None) -> tuple[int, list[int]]:
+        levels.clear()
+        boxes[:] = seen
+        return len(predictor.faces(picture, tiles=tiles)), levels
 
-    whole, halves, quarters = 1, 3 * 2, 7 * 5
-    assert looked(200) == whole  # found boxes are twice as wide
-    assert looked(70) == whole + halves
-    assert looked(30) == whole + halves + quarters
-    assert looked(0) == looked(200, faint) == whole + halves  # a doubtful face may be none
+    levels, boxes, score = [], [], 0.6
+    predictor = Predictor("any.pth.tar", detector=Detector())
+    large, small, tiny, nothing = (100, 100, 300, 300), (500, 100, 560, 160), (500, 300, 530, 330), (700, 100, 900, 300)
+    picture = rectangle_picture((1000, 800), large, small, tiny)
+    assert looked(large, small) == (1, [0])
+    assert looked(small, large) == (2, [0, 1])
+    assert looked(small, tiny, large) == (3, [0, 1, 2])
+    assert looked(nothing, large, small) == (1, [0, 1])
+    assert looked(small, large, tiles=False) == (1, [0])
+    assert looked(large, small, tiny, tiles=True) == (3, [0, 1, 2])
+    assert looked(large, large, large, tiles=True) == (1, [0, 1, 2])
+    assert looked(nothing, nothing) == (0, [0, 1, 0])  # upside down, not from closer by
+    score = 0.8
+    assert looked(nothing, large) == (0, [0, 0])
+
+
+def test_the_order_of_channels_reaches_the_detector(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(predict, "open_model", lambda path, **options: RectangleFinder())
+    predictor = Predictor("any.pth.tar", detector=RectangleDetector())  # sees red
+    pixels = np.zeros((200, 300, 3), np.uint8)
+    pixels[40:120, 60:160] = (0, 0, 255)
+    assert [len(predictor.faces(pixels, channels=channels)) for channels in ("BGR", "RGB")] == [1, 0]
 
 
 def test_a_detection_in_a_tile_must_be_surer() -> None:
@@ -127,12 +144,10 @@ def test_a_detection_in_a_tile_must_be_surer() -> None:
         raw, logits = white_spot(image)
         return raw, np.where(logits > 0, np.float32(0.5), logits)  # a score of 0.62
 
-    small, large = Image.new("RGB", (1280, 960)), Image.new("RGB", (1280, 960))
-    small.paste((255, 255, 255), (100, 100, 104, 104))  # seen in the smallest tiles alone
-    large.paste((255, 255, 255), (100, 100, 300, 300))
-    assert len(BlazeFace(white_spot).detect(small, tiles=True).boxes) == 1
-    assert len(BlazeFace(faint).detect(small, tiles=True).boxes) == 0
-    assert len(BlazeFace(faint).detect(large, tiles=True).boxes) == 1
+    picture = Image.new("RGB", (1280, 960))
+    picture.paste((255, 255, 255), (100, 100, 200, 200))
+    assert [len(BlazeFace(white_spot).detect(picture, level=level).boxes) for level in (0, 1)] == [1, 1]
+    assert [len(BlazeFace(faint).detect(picture, level=level).boxes) for level in (0, 1)] == [1, 0]
 
 
 def test_overlapping_boxes_are_one_face_and_the_best_stays() -> None:

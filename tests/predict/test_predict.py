@@ -135,7 +135,7 @@ class TooManyDetector:
 
     kind = face_boxes.KINDS["landmarks"]
 
-    def detect(self, picture: Image.Image, *, tiles: bool | None = False) -> Detections:
+    def detect(self, picture: Image.Image, *, level: int = 0) -> Detections:
         boxes = np.array([FACE, OTHER, (5, 5, 45, 45), FACE], float)
         return Detections(boxes, np.ones(4), np.zeros(4))
 
