@@ -207,7 +207,7 @@ class Tracker:
         for level in range(LEVELS):
             detections = self.detector.detect(shown, level=level)
             self._add(picture, detections.boxes + corner, detections.roll)
-            if not (needs_closer_look(detections, shown, level) if tiles is None else tiles):
+            if not needs_closer_look(detections, shown, level, tiles=tiles):
                 break
 
     def _add(self, picture: Image.Image, boxes: np.ndarray, rolls: np.ndarray) -> None:

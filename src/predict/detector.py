@@ -54,9 +54,14 @@ def detect_upside_down(detector: Detector, picture: Image.Image, *, level: int) 
     return Detections(boxes, found.score, found.roll + 180)
 
 
-def needs_closer_look(found: Detections, picture: Image.Image, level: int, *, is_sure: bool = False) -> bool:
+def needs_closer_look(
+    found: Detections, picture: Image.Image, level: int, *, tiles: bool | None, is_sure: bool = False
+) -> bool:
     """Whether the next level may show more than this one: if one of the faces found is small, or if the whole picture
-    shows none for sure. is_sure: it does, by other means than the detector's score."""
+    shows none for sure. tiles: the answer, unless it is None. is_sure: the whole picture does show one for sure, by
+    other means than the detector's score."""
+    if tiles is not None:
+        return tiles
     is_small = (found.boxes[:, 2:] - found.boxes[:, :2] < SMALL_FACE * max(picture.size) / 2**level).all(axis=1)
     return bool(is_small.any() or (level == 0 and not is_sure and not (found.score >= SURE).any()))
 

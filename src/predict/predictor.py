@@ -161,8 +161,11 @@ class Predictor:
             regions = [self._new(picture, detected[i], faces[i]) for i, picture in pictures.items()]
             for i, found in zip(pictures, self._search(regions), strict=True):
                 faces[i] = _distinct(faces[i] + found, least_score)
-            more = {i: needs_closer_look(detected[i], pictures[i], level, is_sure=_is_sure(faces[i])) for i in pictures}
-            pictures = {i: picture for i, picture in pictures.items() if (more[i] if tiles is None else tiles)}
+            pictures = {
+                i: picture
+                for i, picture in pictures.items()
+                if needs_closer_look(detected[i], picture, level, tiles=tiles, is_sure=_is_sure(faces[i]))
+            }
         return faces
 
     def _search(self, regions: list[list[Region]]) -> list[list[Face]]:
