@@ -2,7 +2,8 @@
 
 ONNX Runtime computes convolutions in blocks of 16 channels and converts that layout for every operation that does not
 support it or whose channels do not fill the blocks. So the first convolution is padded with channels of zeros, channel
-shuffles are replaced by permuted weights, and the pyramid enlarges its maps by whole factors.
+shuffles are replaced by permuted weights, the pyramid enlarges its maps by whole factors, and borders are repeated in a
+layout that the conversion yields at no cost.
 """
 
 import torch
@@ -26,6 +27,8 @@ def rearrange(model: LandmarkNet) -> None:
             if isinstance(child, Pyramid):
                 has_pyramid = True
                 setattr(parent, name, WholeFactorPyramid(child, _orders(model.backbone), model.config.input_size))
+            elif isinstance(child, nn.ReplicationPad2d):
+                setattr(parent, name, RepeatedBorder(child))
     if not has_pyramid and isinstance(model.backbone, UnshuffledBackbone):
         model.backbone = RestoredBackbone(model.backbone)
 
@@ -83,6 +86,22 @@ class WholeFactorPyramid(nn.Module):
         for lateral, features, fit in finer:
             top = lateral(features) + fit(F.interpolate(top, scale_factor=2, mode="nearest"))
         return self.attention(self.place(top))
+
+
+class RepeatedBorder(nn.Module):
+    """Replication padding, equal on all sides, that copies all channels of a cell at once."""
+
+    def __init__(self, padding: nn.ReplicationPad2d) -> None:
+        super().__init__()
+        (self.border,) = set(padding.padding)
+
+    def forward(self, features: Tensor) -> Tensor:
+        """features (B, C, H, W) -> (B, C, H + 2 border, W + 2 border)."""
+        features = features.permute(0, 2, 3, 1)
+        for dim in (1, 2):
+            side = features.shape[dim]
+            features = features.index_select(dim, torch.arange(-self.border, side + self.border).clamp(0, side - 1))
+        return features.permute(0, 3, 1, 2)
 
 
 def _is_shufflenet(backbone: nn.Module) -> bool:

@@ -3,8 +3,9 @@
 A unit passes on half of its channels, convolves the other half, and shuffles the halves together (Ma et al.,
 "ShuffleNet V2", 2018). Where each channel goes is known in advance. So here a channel stays in the tensor where it was
 computed until a unit reads it, and the rows and columns of the 1x1 convolutions are permuted to match: the units in
-between copy nothing. Widths inside units are padded with zeros to a multiple of ONNX Runtime's block of channels; the
-published network's odd widths make it convert the layout around every depthwise layer.
+between copy nothing. Widths inside units are padded with zeros to a multiple of ONNX Runtime's block of channels, and
+what a unit reads to a multiple of four channels; the published network's odd widths make it convert the layout around
+every layer.
 """
 
 import torch
@@ -12,6 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
+GROUP = 4  # ONNX Runtime blocks the channels of a convolution only if this divides the number of its inputs
 LANES = 16  # channels in a block of ONNX Runtime's layout on AVX-512; 8 on AVX2, which divides it
 
 
@@ -29,22 +31,21 @@ class UnshuffledStage(nn.Module):
         layers = [fold_normalization(stage[0].branch1), *(fold_normalization(unit.branch2) for unit in stage)]
         half = layers[0][-2].out_channels
         made, reads = _trace_channels(len(layers), half)
-        reader = {channel: index for index, channels in enumerate(reads) for channel in channels}
-        made = [sorted(channels, key=reader.__getitem__) for channels in made]  # channels with a common reader adjoin
-        arriving = [[c for channels in made for c in channels if reader[c] == index] for index in range(len(reads))]
-        for maker, channels in enumerate(made):
-            layers[maker][-2] = _reorder_outputs(layers[maker][-2], [channel - maker * half for channel in channels])
+        parts = [_by_reader(channels, reads) for channels in made]
+        for index, read in enumerate(reads):
+            parts[index + 1][index] += [-1] * (-len(read) % GROUP)  # by the last maker before this reader
+        arriving = [[c for part in parts for c in part.get(index, [])] for index in range(len(reads))]
+        for maker, part in enumerate(parts):
+            rows = [max(channel - maker * half, -1) for channels in part.values() for channel in channels]
+            layers[maker][-2] = _reorder_outputs(layers[maker][-2], rows)
         layers[0][:2] = reorder_inputs(layers[0][0], order), reorder_inputs(layers[0][1], order)
         layers[1][0] = reorder_inputs(layers[1][0], order)
         for branch, expected, found in zip(layers[2:], reads, arriving, strict=False):
-            branch[0] = reorder_inputs(branch[0], [expected.index(channel) for channel in found])
+            branch[0] = reorder_inputs(branch[0], _places(found, expected))
         self.makers = nn.ModuleList(nn.Sequential(*_aligned(branch)) for branch in layers)
-        self.readers = [sorted({reader[channel] for channel in channels}) for channels in made]
-        self.sizes = [
-            [sum(reader[channel] == index for channel in channels) for index in readers]
-            for channels, readers in zip(made, self.readers, strict=True)
-        ]
-        self.order = [reads[-1].index(channel) for channel in arriving[-1]]
+        self.readers = [list(part) for part in parts]
+        self.sizes = [[len(channels) for channels in part.values()] for part in parts]
+        self.order = _places(arriving[-1], reads[-1])
 
     def forward(self, features: Tensor) -> Tensor:
         """features (B, C, H, W) -> (B, C', H / 2, W / 2): the original stage's output with channels in `order`."""
@@ -80,6 +81,17 @@ def _trace_channels(makers: int, half: int) -> tuple[list[list[int]], list[list[
     return made, [*reads, state]
 
 
+def _by_reader(channels: list[int], reads: list[list[int]]) -> dict[int, list[int]]:
+    """Channels of one maker, sorted by which of `reads` holds them."""
+    parts = {reader: [channel for channel in channels if channel in read] for reader, read in enumerate(reads)}
+    return {reader: part for reader, part in parts.items() if part}
+
+
+def _places(found: list[int], expected: list[int]) -> list[int]:
+    """Where each channel stands among the expected ones; -1 for a channel of zeros."""
+    return [expected.index(channel) if channel >= 0 else -1 for channel in found]
+
+
 def _shuffle(channels: list[int]) -> list[int]:
     half = len(channels) // 2
     return [channel for pair in zip(channels[:half], channels[half:], strict=True) for channel in pair]
@@ -113,11 +125,11 @@ def _aligned(branch: list[nn.Module]) -> list[nn.Module]:
 
 
 def _reorder_outputs(conv: nn.Conv2d, rows: list[int]) -> nn.Conv2d:
-    """A copy of a convolution whose output channels come in another order."""
-    new = zero_padded(conv, conv.in_channels, conv.out_channels)
+    """A copy of a convolution whose output channels come in another order: of original indices, -1 for zeros."""
+    new = zero_padded(conv, conv.in_channels, len(rows))
     with torch.no_grad():
-        new.weight.copy_(conv.weight[rows])
-        new.bias.copy_(conv.bias[rows])
+        new.weight.copy_(F.pad(conv.weight, [0] * 7 + [1])[rows])
+        new.bias.copy_(F.pad(conv.bias, [0, 1])[rows])
     return new
 
 

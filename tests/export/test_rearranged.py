@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from src.config import ModelConfig
-from src.export.rearranged import RestoredBackbone, UnshuffledBackbone, WholeFactorPyramid, rearrange
+from src.export.rearranged import RepeatedBorder, RestoredBackbone, UnshuffledBackbone, WholeFactorPyramid, rearrange
 from src.export.unshuffled import UnshuffledStage
 from src.network.backbones import build_backbone
 from src.network.heads.pyramid import Pyramid
@@ -43,6 +43,17 @@ def test_depthwise_layers_and_the_first_are_aligned() -> None:
     widths = {branch[2].out_channels for branch in branches if len(branch) == 5}
     assert widths == {64, 128, 240}
     assert backbone.stages[0][0].out_channels == 32
+
+
+def test_units_read_whole_groups_of_channels() -> None:
+    stage = UnshuffledBackbone(build_backbone("shufflenet_v2_x1_0").eval()).stages[1]
+    assert [branch[0].in_channels for branch in stage.makers[2:]] == [60, 60, 60]  # 58 and two of zeros
+
+
+def test_a_repeated_border_is_replication_padding() -> None:
+    features = torch.rand(2, 3, 4, 5, generator=torch.Generator().manual_seed(0))
+    padding = nn.ReplicationPad2d(2)
+    torch.testing.assert_close(RepeatedBorder(padding)(features), padding(features), atol=0, rtol=0)
 
 
 @pytest.mark.parametrize("size", [112, 97])  # sides 28, 14, 7, 4 and 25, 13, 7, 4

@@ -50,6 +50,7 @@ class HeatmapHead(Head):
             raise InputError(f"expected heat maps of a stride of 4 or 8 pixels, found {map_stride}")
         self.stride, self.finest = map_stride, STRIDES.index(map_stride)
         self.pyramid = Pyramid(channels[self.finest :], _PYRAMID, **pyramid)
+        self.margin = nn.ReplicationPad2d(_MARGIN)
         self.smooth = Conv2dNormActivation(_PYRAMID, _PYRAMID, kernel_size=5, groups=_PYRAMID)
         self.hidden = Conv2dNormActivation(_PYRAMID, _HIDDEN, kernel_size=1)
         self.maps = nn.Conv2d(_HIDDEN, points, kernel_size=1, bias=False)  # a softmax ignores a bias
@@ -63,7 +64,7 @@ class HeatmapHead(Head):
 
     def features(self, maps: list[Tensor]) -> Tensor:
         """maps: strides 4 to 32. Returns the last layer's input, (B, 128, side, side)."""
-        return self.hidden(self.smooth(F.pad(self.pyramid(maps[self.finest :]), [_MARGIN] * 4, mode="replicate")))
+        return self.hidden(self.smooth(self.margin(self.pyramid(maps[self.finest :]))))
 
     def encode(self, points_input: Tensor, side: int | None = None) -> Tensor:
         """points_input (B, 68, 2) -> target probabilities (B, 68, side, side), whose mean position is the point.
