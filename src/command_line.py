@@ -43,7 +43,7 @@ class Parser(argparse.ArgumentParser):
     """
 
     def __init__(self, **settings: object) -> None:
-        super().__init__(**{"formatter_class": HelpFormatter} | settings)
+        super().__init__(**{"formatter_class": HelpFormatter, "prog": _program()} | settings)
         self.given: set[str] = set()
 
     def refuse(self, flags: Iterable[str], reason: str) -> None:
@@ -66,6 +66,12 @@ class Parser(argparse.ArgumentParser):
         if isinstance(value, int | float) and not (math.isfinite(value) and abs(value) <= _MOST):
             raise argparse.ArgumentError(action, f"expected a number from -2^32 to 2^32, found {text!r:.40}")
         return value
+
+
+def _program() -> str | None:
+    """How the running command is called again, if as a module; argparse knows it only from Python 3.14 on."""
+    module = sys.modules["__main__"].__spec__
+    return f"python3 -m {module.name.removesuffix('.__main__')}" if module else None
 
 
 def at_least(least: int, most: int = 2**32 - 1) -> Callable[[str], int]:

@@ -39,6 +39,11 @@ def test_an_error_is_one_line_of_at_most_300_characters(message: str, capsys: py
     assert (" ... " in err) == (len(message) > 290)
 
 
+def test_a_module_says_how_it_is_called_again() -> None:
+    outcome = subprocess.run([sys.executable, "-m", "src.hygiene", "--nonsense"], cwd=ROOT, capture_output=True)
+    assert outcome.stderr.endswith(b"see python3 -m src.hygiene --help\n")
+
+
 def test_too_little_memory_is_one_line_and_other_defects_stay(capsys: pytest.CaptureFixture) -> None:
     code, err = _outcome(lambda: torch.empty(2**50), capsys)
     assert (code, err.count("\n")) == (2, 1)
