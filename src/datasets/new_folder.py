@@ -33,6 +33,8 @@ def new_folder(out: Path) -> Iterator[Path]:
     out = out.resolve()  # so that a link or "." has a parent
     check_writable(out)
     check_writable(out.parent)
+    if os.path.ismount(out):  # renaming a folder to it would fail after the work
+        raise InputError(f"{out}: expected a folder, found the mount point of a disk; name a folder on it")
     temporary = out.with_name(f".{out.name}.partial")
     with alone_in(out):
         check_unused(out)

@@ -16,7 +16,7 @@ from src.errors import InputError
 from src.export.detector import export_detector
 from src.export.onnx_file import export_onnx
 from src.export.properties import LICENSE
-from src.files import check_writable
+from src.files import atomic_path, check_writable
 from src.light import __version__
 from src.light.modules import needed_modules, renamed
 from src.network.checkpoint import load_model
@@ -83,8 +83,9 @@ def build_wheel(model_path: Path, out: Path, *, detector: Path | None) -> Path:
         if result.returncode != 0:
             raise InputError(f"expected pip and setuptools to build a wheel, found: {result.stderr.strip()[-200:]}")
         (wheel,) = built.iterdir()
-        out.mkdir(parents=True, exist_ok=True)
-        return Path(shutil.move(wheel, out / wheel.name))
+        with atomic_path(out / wheel.name) as temporary:
+            temporary.write_bytes(wheel.read_bytes())
+    return out / wheel.name
 
 
 def _stage_code(package: Path) -> None:

@@ -92,6 +92,12 @@ def test_a_conversion_that_was_killed_is_made_anew(tmp_path: Path, monkeypatch: 
     assert len(read_faces(Folder(tmp_path / "out"), "pts")) == COUNT
 
 
+def test_a_disk_of_its_own_is_refused_before_the_work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os.path, "ismount", lambda path: path == tmp_path)
+    with pytest.raises(InputError, match="found the mount point of a disk"), new_folder(tmp_path):
+        pytest.fail("nothing can be renamed to it")
+
+
 def test_what_somebody_keeps_under_the_temporary_name_stays(tmp_path: Path) -> None:
     mine, faces = tmp_path / ".out.partial", _faces(tmp_path)
     mine.mkdir()

@@ -1,6 +1,7 @@
 """The light package: its wheel, installed where PyTorch is not, finds the points that the Predictor finds."""
 
 import ast
+import errno
 import importlib.util
 import json
 import os
@@ -64,6 +65,24 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Installed:
         place = Path(importlib.util.find_spec(name).origin).parent
         (site / name).symlink_to(place)  # its shared libraries are found from where it really lies
     return Installed(python, folder / "env/bin/light-landmarks")
+
+
+def test_a_full_disk_leaves_no_half_of_a_wheel(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def build(command: list, **_: object) -> subprocess.CompletedProcess:
+        folder = command[command.index("--wheel-dir") + 1]
+        folder.mkdir()
+        (folder / "a.whl").touch()
+        return subprocess.CompletedProcess(command, 0)
+
+    def fill(_: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("src.light.build.export_onnx", lambda *_, **__: None)
+    monkeypatch.setattr(subprocess, "run", build)
+    monkeypatch.setattr(os, "fsync", fill)
+    with pytest.raises(OSError, match="No space left"):
+        build_wheel(ROOT / "best.pth.tar", tmp_path / "out", detector=None)
+    assert not list((tmp_path / "out").iterdir())
 
 
 def _run(command: list[str | Path], folder: Path) -> str:
