@@ -63,7 +63,8 @@ class Faces:
         names, points_image = np.asarray(self.names, dtype=str), np.asarray(self.points_image, np.float64)
         count = len(names)
         if count == 0:
-            raise InputError(f"{self.root}: expected at least one annotated face, found none; check the format")
+            found = ", ".join(["none", *self._describe_left_out()])
+            raise InputError(f"{self.root}: expected at least one annotated face, found {found}; check the format")
         if points_image.ndim != 3 or points_image.shape[::2] != (count, 2):
             raise InputError(f"{self.root}: expected points ({count}, K, 2), found {points_image.shape}")
         boxes = np.full((count, 4), np.nan) if self.boxes_image is None else np.asarray(self.boxes_image, np.float64)
@@ -92,10 +93,10 @@ class Faces:
 
     def describe(self) -> str:
         """How many faces were read, what was left out and the remarks, as text."""
-        left_out = [
-            f"{len(names)} {what} left out ({spell_out(names)})" for what, names in self.left_out.items() if names
-        ]
-        return ", ".join([f"{len(self)} faces of {self.num_points} points", *left_out, *self.remarks])
+        return ", ".join([f"{len(self)} faces of {self.num_points} points", *self._describe_left_out(), *self.remarks])
+
+    def _describe_left_out(self) -> list[str]:
+        return [f"{len(names)} {what} left out ({spell_out(names)})" for what, names in self.left_out.items() if names]
 
     def take(self, rows: np.ndarray) -> "Faces":
         """Some of the faces. rows: their indices, or a mask (N,)."""

@@ -68,7 +68,7 @@ def match_names(stated: Iterable[str], names: Sequence[str]) -> dict[str, str]:
 
 
 def _parts(name: str) -> tuple[str, ...]:
-    return PurePosixPath(name.replace("\\", "/")).parts
+    return PurePosixPath(unicodedata.normalize("NFC", name).replace("\\", "/")).parts
 
 
 def is_ending(first: tuple[str, ...], second: tuple[str, ...]) -> bool:

@@ -22,6 +22,12 @@ def test_a_stated_name_is_matched_by_its_end(stated: str, found: str) -> None:
     assert match_names([stated], ["pics/a.jpg", "b.jpg"]) == {stated: found}
 
 
+def test_a_name_is_matched_in_another_unicode_form() -> None:
+    composed, decomposed = "\u00e9.jpg", "e\u0301.jpg"  # as macOS stores it
+    assert match_names([composed], [decomposed, "b.jpg"]) == {composed: decomposed}
+    assert match_names([composed], [decomposed, composed]) == {composed: composed}
+
+
 @pytest.mark.parametrize(
     ("stated", "words"),
     [

@@ -70,6 +70,8 @@ def test_what_is_no_face_is_left_out_and_named(tmp_path: Path) -> None:
     assert len(faces) == 1
     assert faces.left_out["faces with unmarked points"] == ["images/1.jpg"]
     assert faces.left_out["single points, in pictures"] == ["images/1.jpg"]
+    with pytest.raises(InputError, match=r"found none, 1 single points, in pictures left out \(images/1.jpg\); check"):
+        _read(tmp_path, _shape(FACE[:1], "pupil"))
 
 
 @pytest.mark.parametrize(

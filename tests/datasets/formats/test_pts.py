@@ -57,6 +57,13 @@ def test_the_trees_folders_are_the_lists(tmp_path: Path) -> None:
     assert faces.subset("challenge").names.tolist() == ["ibug/a.png"]
 
 
+def test_a_name_in_another_unicode_form_is_told_from_the_same_one(tmp_path: Path) -> None:
+    (tmp_path / "\u00e9.pts").write_text(pts_text(POINTS[0]))
+    picture(tmp_path / "e\u0301.jpg")  # as macOS stores it
+    (fault,) = read_faces(Folder(tmp_path), "pts").faults
+    assert fault == "no such picture; is it e\u0301.jpg, its accents in another Unicode form?"
+
+
 @pytest.mark.parametrize(
     ("labels", "pictures"),
     [("v/annot", "v/frames"), ("v/annot", "v"), ("landmarks", "images"), ("Labels/a", "images/a"), ("pts", "imgs")],
