@@ -23,6 +23,7 @@ _SECONDS = 30.0  # between lines about long work
 _MOST = 2**32  # of a flag's number, so that 64-bit arithmetic with it does not overflow
 # How RuntimeErrors say that memory is short: PyTorch's on CPUs, on GPUs and in oneDNN, and Python's own.
 _NO_MEMORY = ("allocate memory", "out of memory", "could not create a primitive", "start new thread")
+_LOOP = "Symlink loop"  # how pathlib's RuntimeError begins, before Python 3.13
 _PEER_IS_GONE = ("Connection closed by peer", "Connection reset by peer")  # gloo's words
 _tells_own_errors = False  # as `tell_own_errors` sets it
 _LONGEST, _LEFT_OUT = 300, " ... "  # characters of an error; what replaces the middle of a longer one
@@ -141,6 +142,8 @@ def run_command(main: Callable[[], None]) -> None:
     except (MemoryError, RuntimeError) as error:
         if any(words in str(error) for words in _PEER_IS_GONE):
             sys.exit(_report("another process of this run has ended; its own line, if it left one, says why"))
+        if str(error).startswith(_LOOP):
+            sys.exit(_report(f"expected files and folders, found a link that leads back to itself ({error})"))
         if isinstance(error, RuntimeError) and not any(words in str(error) for words in _NO_MEMORY):
             raise
         sys.exit(_report(f"not enough memory ({str(error) or 'no more could be had'}); give a smaller batch or file"))

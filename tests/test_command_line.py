@@ -53,6 +53,14 @@ def test_too_little_memory_is_one_line_and_other_defects_stay(capsys: pytest.Cap
         run_command(lambda: torch.ones(2) + torch.ones(3))
 
 
+def test_a_link_to_itself_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+    loop = tmp_path / "loop"
+    loop.symlink_to(loop)
+    code, err = _outcome(lambda: loop.resolve(strict=True), capsys)
+    assert (code, err.count("\n")) == (2, 1)
+    assert str(loop) in err
+
+
 def test_a_name_does_not_command_the_terminal() -> None:
     assert one_line("\x1b[2J\x07 \u202e \udcff é 写") == r"\x1b[2J\x07 \u202e \udcff é 写"
 

@@ -52,7 +52,7 @@ def load(path: str | Path) -> dict:
         with open_zip(path, most=_MOST_BYTES, only_stored=True):
             content = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # torch raises RuntimeError, UnpicklingError, EOFError and others for damaged files
-        reason = str(error).strip().split("\n")[0]
+        reason = str(error).strip().split("\n")[0].split(". ")[0]  # torch goes on with how to load it unsafely
         raise InputError(f"{path}: not a readable checkpoint of weights ({reason})") from None
     if not isinstance(content, dict) or content.get("format") != FORMAT or not {"model", "weights"} <= content.keys():
         raise InputError(f"{path}: expected a checkpoint of format {FORMAT} as train.py writes it")
