@@ -6,7 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.container import BarContainer
 from matplotlib.figure import Figure
+from matplotlib.patheffects import withStroke
 from scipy.stats import linregress, t
 
 from src.visualization.style import NME, caption, figure, legend_beside, mark_mean_face, plot_style, plot_styles
@@ -93,7 +95,8 @@ def bars(
     ordered = table.sort_values("nme", ascending=False) if ranked else table.iloc[::-1]
     with figure(width=7.0 if mean_face is None else 8.6, height=1.7 + 0.34 * len(table)) as (drawing, axes):
         colors = [styles[row]["color"] for row in ordered[name]]
-        axes.barh(ordered[name], ordered["nme"], xerr=ordered["nme_std"], color=colors, capsize=3)
+        drawn = axes.barh(ordered[name], ordered["nme"], xerr=ordered["nme_std"], color=colors, capsize=3)
+        _outline_whiskers(drawn)
         for place, (number, spread) in enumerate(zip(ordered["nme"], ordered["nme_std"], strict=True)):
             axes.text(max(number, 0) + spread, place, f"  {number:.2f}", va="center")
         mark_mean_face(axes, mean_face, along="x")
@@ -119,8 +122,10 @@ def grouped_bars(
         for position, one in enumerate(names):
             rows = table[table[name] == one].set_index(group).reindex(groups)
             places = np.arange(len(groups)) + (position - (len(names) - 1) / 2) * width
-            shape = {"color": styles[one]["color"], "hatch": _HATCHES[position % len(_HATCHES)], "edgecolor": "white"}
-            axes.bar(places, rows["nme"], width, yerr=rows["nme_std"], capsize=2, label=one, **shape)
+            hatch = _HATCHES[(position + position // len(_HATCHES)) % len(_HATCHES)]  # another one if colors repeat
+            shape = {"color": styles[one]["color"], "hatch": hatch, "edgecolor": "white"}
+            drawn = axes.bar(places, rows["nme"], width, yerr=rows["nme_std"], capsize=2, label=one, **shape)
+            _outline_whiskers(drawn)
         mark_mean_face(axes, mean_face, of=", all groups")
         axes.set_xticks(range(len(groups)), groups)
         axes.set(xlabel=xlabel, ylabel=NME, title=title)
@@ -128,6 +133,13 @@ def grouped_bars(
         legend_beside(axes)
         caption(drawing, SPREAD.format("bar"))
     return drawing
+
+
+def _outline_whiskers(drawn: BarContainer) -> None:
+    """A white outline, so that whiskers show on every color, black included."""
+    _, caps, lines = drawn.errorbar
+    for artist in (*caps, *lines):
+        artist.set_path_effects([withStroke(linewidth=3, foreground="white")])
 
 
 @dataclass(frozen=True)

@@ -83,6 +83,14 @@ def test_grouped_bars_leave_a_gap_where_a_value_is_missing() -> None:
     assert np.isnan(heights[3])
 
 
+def test_ten_bars_of_a_group_look_different_and_show_their_whiskers() -> None:
+    table = pd.DataFrame({"group": "a", "name": [f"step {i}" for i in range(10)], "nme": 2.0, "nme_std": 1.0})
+    axes = grouped_bars(table, group="group", name="name", title="t", xlabel="x").axes[0]
+    drawn = [container for container in axes.containers if hasattr(container, "patches")]
+    assert len({(bar.patches[0].get_facecolor(), bar.patches[0].get_hatch()) for bar in drawn}) == 10
+    assert all(artist.get_path_effects() for bar in drawn for artist in (*bar.errorbar[1], *bar.errorbar[2]))
+
+
 def test_a_power_law_is_found_and_drawn_where_the_size_matters() -> None:
     sizes = np.repeat([100, 200, 400], 2)
     law = fit_power_law(sizes, 50 * sizes**-0.3 * np.tile([1.01, 0.99], 3))
