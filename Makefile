@@ -13,9 +13,11 @@ DETECTOR := data/detector/face_detection_back.tflite
 DETECTOR_SHA := e376cf6b168d5ece8a3cedb94acc4eb168a136aede125ccc3d903ef38f5beda8
 FETCH_PY := $(if $(MODEL),$(WEB_VENV)/bin/python,$(PY))
 FETCH_READY := $(if $(MODEL),$(WEB_VENV)/.installed,$(READY))
+NOTEBOOKS := $(sort $(notdir $(basename $(wildcard notebooks/*.ipynb))))
 WEB_RUNTIME := ort.wasm.min.mjs ort-wasm-simd-threaded.mjs ort-wasm-simd-threaded.wasm
 
-.PHONY: setup constraints demo test quick fuzz kills lint bench lab notebooks export-env detector wheel web web-lock clean
+.PHONY: setup constraints demo test quick fuzz kills lint bench lab notebooks export-env detector wheel web web-lock \
+	clean $(NOTEBOOKS)
 
 setup: $(READY)
 
@@ -116,9 +118,12 @@ $(WEB_VENV)/.installed: constraints.txt
 lab: setup
 	$(PY) -m jupyterlab notebooks/01_data.ipynb
 
-# All notebooks at their default size, on rendered faces: output/notebooks. What is trained once is kept.
+# All notebooks at their default size, on rendered faces, WORKERS at a time: output/notebooks. Trained runs are kept.
 notebooks: setup
-	$(PY) -m src.notebook --all
+	$(MAKE) -j $(WORKERS) $(NOTEBOOKS)
+
+$(NOTEBOOKS):
+	OMP_NUM_THREADS=1 $(PY) -m src.notebook $@ --lines
 
 clean:
 	rm -rf data/demo data/notebooks checkpoint/demo checkpoint/runs output/notebooks \

@@ -73,11 +73,11 @@ def write_text(target: str | os.PathLike, text: str) -> None:
 
 
 @contextlib.contextmanager
-def alone_in(*folders: str | os.PathLike) -> Iterator[None]:
+def alone_in(*folders: str | os.PathLike, wait: bool = False) -> Iterator[None]:
     """Make folders and be the only run that writes there, until the end of the block or of the process.
 
     Removes what killed writers left half-written and, at the end, folders that it made and that are still empty.
-    Raises InputError if another run is writing there.
+    Raises InputError if another run is writing there; with `wait`, its end is awaited instead.
     """
     with contextlib.ExitStack() as held:
         for folder in sorted({Path(folder).resolve() for folder in folders}):
@@ -85,16 +85,16 @@ def alone_in(*folders: str | os.PathLike) -> Iterator[None]:
             folder.mkdir(parents=True, exist_ok=True)
             descriptor = os.open(folder, os.O_RDONLY)
             held.callback(os.close, descriptor)
-            if not _take_lock(descriptor):
+            if not _take_lock(descriptor, wait=wait):
                 raise InputError(f"{folder}: another run is writing here; wait for its end or name another folder")
             remove_left_over(folder)
         yield
 
 
-def _take_lock(descriptor: int) -> bool:
+def _take_lock(descriptor: int, *, wait: bool = False) -> bool:
     """Lock an open file or folder; False if another process (or another descriptor of it) holds the lock."""
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(descriptor, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
     except BlockingIOError:
         return False
     except OSError as error:

@@ -6,6 +6,8 @@ import re
 import stat
 import subprocess
 import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -146,6 +148,22 @@ def test_a_second_run_in_a_folder_is_refused_until_the_first_is_gone_even_if_kil
     assert len(list((tmp_path / "out").iterdir())) == 1  # what the killed run left
     with alone_in(tmp_path / "out"):
         assert list((tmp_path / "out").iterdir()) == []
+
+
+def test_a_run_that_waits_comes_after_the_first(tmp_path: Path) -> None:
+    order = []
+
+    def second() -> None:
+        with alone_in(tmp_path, wait=True):
+            order.append("second")
+
+    with ThreadPoolExecutor(1) as pool:
+        with alone_in(tmp_path):
+            waiting = pool.submit(second)
+            time.sleep(0.1)
+            order.append("first")
+        waiting.result()
+    assert order == ["first", "second"]
 
 
 def test_what_a_living_writer_has_begun_stays(tmp_path: Path) -> None:

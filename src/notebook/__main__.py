@@ -45,6 +45,7 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("-f", "--file", type=Path, help="YAML of parameters; each notebook uses those that it has")
     parser.add_argument("--out_dir", type=Path, default=TABLES, help="where executed notebooks go")
     parser.add_argument("--report", type=Path, metavar="DIR", help="write each as a Markdown page, too")
+    parser.add_argument("--lines", action="store_true", help="a line every half minute instead of a bar over the cells")
     parser.add_argument("--update", action="store_true", help="keep the outputs in notebooks/ itself, to commit them")
     arguments = parser.parse_args()
     if arguments.update:
@@ -71,7 +72,8 @@ def main() -> None:
         for path, parameters in bar:
             bar.set_postfix_str(path.stem)
             target = path if arguments.update else arguments.out_dir / path.name
-            execute(path, target, parameters, show_cells=len(paths) == 1 and sys.stderr.isatty())
+            show_cells = len(paths) == 1 and sys.stderr.isatty() and not arguments.lines
+            execute(path, target, parameters, show_cells=show_cells)
             tqdm.write(f"{path.stem}: {target}")
             if arguments.report:
                 tqdm.write(f"{path.stem}: {report(target, arguments.report)}")

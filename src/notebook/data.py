@@ -11,7 +11,7 @@ from src.datasets.prepared import load_prepared, prepare
 from src.devices import choose_device, device_name
 from src.errors import InputError
 from src.evaluation.evaluate import unit_errors
-from src.files import write_text
+from src.files import alone_in, write_text
 from src.metrics import nme
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -52,7 +52,8 @@ def rendered_faces(count: int, *, seed: int = 0) -> Path:
     from src.synthesis.renderer.folder import render_faces  # compiles its renderer: only if it is wanted
 
     folder = DATA / f"faces_{count}_seed{seed}"
-    render_faces(folder, count, seed=seed)
+    with alone_in(DATA, wait=True):  # several notebooks may run at once
+        render_faces(folder, count, seed=seed)
     return folder
 
 
@@ -86,5 +87,6 @@ def mean_and_spread(table: pd.DataFrame, by: str | list[str], value: str = "nme"
 def _rendered(count: int, *, seed: int, image_size: int) -> Path:
     folder = rendered_faces(count, seed=seed)
     out = folder.with_name(f"{folder.name}_{image_size}px")
-    prepare([folder], out, image_size=image_size)
+    with alone_in(DATA, wait=True):
+        prepare([folder], out, image_size=image_size)
     return out

@@ -7,8 +7,8 @@ A run is kept in `checkpoint/runs/<hash>/`, where the hash is that of its config
 - `summary.csv`, `train.logs`: as train.py writes them
 - `result.json`: the configuration and the scores; written last, so a folder that has it is complete
 
-The code is not part of the hash: after changing how networks learn, delete the folder. If two studies train the same
-run at the same time, the second one stops; one after the other, they share it.
+The code is not part of the hash: after changing how networks learn, delete the folder. Studies share runs: if two want
+the same one at the same time, the second waits until the first has trained it.
 """
 
 import hashlib
@@ -228,7 +228,7 @@ def _train(run: Run, folder: Path, device: torch.device) -> None:
     if run.faces:
         training = draw_faces(training, run.faces, seed=run.training.seed)
     network = build_model(run.model, seed=run.training.seed)
-    with alone_in(folder):
+    with alone_in(folder, wait=True):
         if _is_finished(folder):  # another study has trained it meanwhile
             return
         with redirect_stdout(io.StringIO()), _processor_time(folder):  # what it prints is also in train.logs
