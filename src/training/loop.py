@@ -27,7 +27,10 @@ BEST_MODEL = "best.pth.tar"
 
 @dataclass(frozen=True)
 class RunFiles:
-    """Where a run writes. keep: number of epochs whose snapshots are kept. header: first lines of the log."""
+    """Where a run writes. keep: number of epochs whose snapshots are kept. header: first lines of the log.
+
+    every: seconds of training between two snapshots at least; the last epoch always has one.
+    """
 
     snapshots: Path
     best_model: Path
@@ -35,6 +38,7 @@ class RunFiles:
     summary: Path
     keep: int
     header: str = ""
+    every: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -87,7 +91,7 @@ def fit(
         for note in notes:
             tqdm.write(f"note: {note}")
     history, totals = (History(files.header), Totals()) if resume is None else _resume(trainer, resume, files)
-    run = _Run(trainer, files, history, now)
+    run = _Run(trainer, files, history, now, saved=trainer.seconds)
     tell_own_errors()
     with stop_on_interrupt() as stop:
         while _synchronized_progress(trainer, stop) < 1 and not stop.requested:
@@ -154,14 +158,15 @@ def _synchronized_progress(trainer: Trainer, stop: Stop) -> float:
     return done
 
 
-@dataclass(frozen=True)
+@dataclass
 class _Run:
-    """The files of a run, written by the first process alone."""
+    """The files of a run, written by the first process alone. saved: the trainer's seconds at the last snapshot."""
 
     trainer: Trainer
     files: RunFiles
     history: History
     circumstances: dict[str, str | int]
+    saved: float
 
     def end_epoch(self, totals: Totals, validation_nme: float) -> None:
         """Write the files of a completed epoch, and print its line."""
@@ -174,8 +179,11 @@ class _Run:
         write_text(files.summary, history.csv())
         write_text(files.log, history.log())
         # Last: a run killed before this line repeats the epoch, so the files above are never behind the snapshot.
-        self.save_snapshot(Totals(), checkpoint.epoch_name(row["epoch"]))
-        (files.snapshots / checkpoint.epoch_name(row["epoch"] - files.keep)).unlink(missing_ok=True)
+        if trainer.progress() >= 1 or trainer.seconds - self.saved >= files.every:
+            self.save_snapshot(Totals(), checkpoint.epoch_name(row["epoch"]))
+            self.saved = trainer.seconds
+            for old in range(1, row["epoch"] - files.keep + 1):
+                (files.snapshots / checkpoint.epoch_name(old)).unlink(missing_ok=True)
         tqdm.write(
             f"epoch {row['epoch']}: train error {row['train_error']:.2f} %, validation NME {validation_nme:.3f} %"
             f"{' (best)' if is_best else ''}, {row['seconds']:.0f} s"

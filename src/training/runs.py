@@ -22,6 +22,7 @@ from src.reading import read_json
 from src.training.loop import Result, RunFiles, fit
 
 _SNAPSHOTS = "snapshot"
+_BETWEEN_SNAPSHOTS = 30.0  # seconds; an epoch of a study may take one, and a snapshot a tenth of one
 _MOST_BYTES = 1_000_000  # of a record
 Record = TypeVar("Record")
 
@@ -42,7 +43,8 @@ def train_in(
     caller keeps other runs out of the folder (`src.files.alone_in`). network: as it is before the first step. Raises
     InputError for unusable faces or settings, and KeyboardInterrupt after Ctrl-C, which saves a snapshot first.
     """
-    files = RunFiles(folder / _SNAPSHOTS, folder, folder / "train.logs", folder / "summary.csv", keep=1)
+    paths = (folder / _SNAPSHOTS, folder, folder / "train.logs", folder / "summary.csv")
+    files = RunFiles(*paths, keep=1, every=_BETWEEN_SNAPSHOTS)
     result = fit(
         network.to(device),
         training,

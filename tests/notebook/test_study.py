@@ -3,6 +3,8 @@
 import json
 import shutil
 import signal
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -14,11 +16,14 @@ from src.config import ModelConfig, TrainingConfig
 from src.datasets.prepared import load_prepared
 from src.errors import InputError
 from src.evaluation.evaluate import evaluate
+from src.files import alone_in
 from src.metrics import nme
+from src.network import checkpoint
 from src.network.checkpoint import load_model
 from src.notebook import study
 from src.notebook.study import Run, cost, draw_faces, train, train_all
 from src.training import loop as engine
+from src.training import runs
 
 pytestmark = pytest.mark.slow
 
@@ -93,6 +98,29 @@ def test_a_second_call_only_reads(run: Run, monkeypatch: pytest.MonkeyPatch) -> 
     first = train_all([run])
     monkeypatch.setattr(study, "train_in", lambda *_, **__: pytest.fail("trained again"))
     assert train_all([run, run]) == first * 2
+
+
+def test_a_run_that_another_study_trains_is_awaited_and_read(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    first = train(run)
+    unfinished = (run.folder / "result.json").rename(run.folder / "later")
+    monkeypatch.setattr(study, "train_in", lambda *_, **__: pytest.fail("trained again"))
+    with ThreadPoolExecutor(1) as pool:
+        with alone_in(run.folder):
+            waiting = pool.submit(train, run)
+            time.sleep(0.2)
+            unfinished.rename(run.folder / "result.json")
+        assert waiting.result() == first
+
+
+@pytest.mark.parametrize(("between", "saved"), [(0.0, [1, 2]), (1e9, [2])])
+def test_short_epochs_share_a_snapshot(
+    run: Run, between: float, saved: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names, save = [], checkpoint.save
+    monkeypatch.setattr(runs, "_BETWEEN_SNAPSHOTS", between)
+    monkeypatch.setattr(checkpoint, "save", lambda path, content: (names.append(path.name), save(path, content)))
+    train(run)
+    assert [name for name in names if "epoch" in name] == [checkpoint.epoch_name(epoch) for epoch in saved]
 
 
 def test_results_come_in_the_order_asked_for(run: Run) -> None:
