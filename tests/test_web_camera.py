@@ -18,11 +18,12 @@ def address() -> Iterator[str]:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("width", "height"), [(1280, 800), (390, 844)])
-def test_the_page_follows_a_camera(address: str, tmp_path: Path, width: int, height: int) -> None:
-    picture = Image.new("RGB", (640, 480), (120, 130, 140))
+@pytest.mark.parametrize(("width", "height", "side"), [(1280, 800, 320), (390, 844, 40)])
+def test_the_page_follows_a_camera(address: str, tmp_path: Path, width: int, height: int, side: int) -> None:
+    """side: of the face's crop, in pixels; the detector sees the small one in tiles only."""
+    picture = Image.new("RGB", (640, 480), (30, 30, 30))
     with Image.open(PAGE / "samples" / "face.jpg") as crop:
-        picture.paste(crop.resize((320, 320)), (150, 80))
+        picture.paste(crop.rotate(20, fillcolor=(30, 30, 30)).resize((side, side)), (150, 80))
     write_y4m(tmp_path / "camera.y4m", picture)
     _, _, followed, _, kept, _, _, stopped, _, _, unplugged = drive(
         address,
@@ -42,9 +43,9 @@ def test_the_page_follows_a_camera(address: str, tmp_path: Path, width: int, hei
         camera=tmp_path / "camera.y4m",
     )
     loop = followed["given"]
-    print(f"{loop['rate']:.1f} frames a second, {loop['milliseconds']:.1f} ms of the worker each")
-    assert re.match(r"\d+ frames a second", followed["rate"])
-    assert followed["drawn"]["sure"] > 100
+    print(f"{loop['rate']:.1f} frames per second, {loop['milliseconds']:.1f} ms of the worker each")
+    assert re.match(r"\d+ frames per second", followed["rate"])
+    assert followed["drawn"]["sure"] > side / 4
     assert loop["rate"] > 0.5  # of a core that others use; what one core allows:
     assert loop["milliseconds"] < SLOWEST
     assert kept["label"] == "camera: 1 face"

@@ -95,7 +95,7 @@ def test_the_page_finds_pythons_faces(
     )
     assert shown["status"].startswith("2 faces in ")
     assert "detector" in shown["status"]
-    assert "ms a look" in shown["status"]
+    assert "ms per look" in shown["status"]
     assert shown["label"] == "large.png: 2 faces"
     assert shown["width"] == 1280
     assert shown["drawn"]["sure"] > 200

@@ -1,7 +1,7 @@
 // node web_page.mjs ADDRESS PACKAGES ORDER: drive the page at ADDRESS in headless Chromium and print what it shows as JSON.
-// PACKAGES: the package.json beside whose node_modules the browser lies. ORDER: JSON { width, height, scheme, camera,
+// PACKAGES: the package.json next to whose node_modules the browser lies. ORDER: JSON { width, height, scheme, camera,
 // steps }: the window, "light" or "dark", a .y4m file that the fake camera shows (or ""), and steps, each [name, ...] of
-// `does`. Printed: what is shown after every step, beside what the step itself gives.
+// `does`. Printed: what is shown after every step, and what the step itself gives.
 import { readFileSync, readdirSync } from "node:fs";
 import { createRequire } from "node:module";
 import { pathToFileURL } from "node:url";
@@ -150,7 +150,7 @@ const does = {
     }, type);
   },
   save,
-  /** Milliseconds of the worker's processor time a frame, and frames a second, over some seconds of the camera. */
+  /** Milliseconds of the worker's processor time per frame, and frames per second, over some seconds of the camera. */
   loop: async (page, seconds) => {
     await page.evaluate(() => {
       window.framesDrawn = 0;

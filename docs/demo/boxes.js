@@ -2,7 +2,7 @@
 import { drawBox } from "./drawing.js";
 
 const SMALLEST = 12; // pixels of the canvas: a shorter drag is a click
-const STEP = 0.02; // of the canvas's longer side, a key
+const STEP = 0.02; // of the canvas's longer side, per key
 const KEYS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
 
 export class Boxes {

@@ -1,5 +1,5 @@
 // The page: pictures and a camera in, faces out. Nothing leaves this computer.
-// `make web` puts model.onnx, detector.onnx and vendor/ beside this file.
+// `make web` puts model.onnx, detector.onnx and vendor/ next to this file.
 import { Boxes } from "./boxes.js";
 import { Camera } from "./camera.js";
 import { Client } from "./client.js";
@@ -23,7 +23,7 @@ const camera = new Camera(client, { canvas, video: part("video"), callbacks: {
     say("The camera is on.");
   },
   shown(faces, { framesPerSecond, times }) {
-    rate.textContent = `${framesPerSecond.toFixed(0)} frames a second, ${speed(times)}`;
+    rate.textContent = `${framesPerSecond.toFixed(0)} frames per second, ${speed(times)}`;
     const words = `Camera: ${summary(faces).toLowerCase()}`;
     if (status.textContent === words) return; // it is read aloud when it changes
     say(words);
@@ -137,7 +137,7 @@ async function change(what, task) {
     setBusy(false);
     fail(what, error);
   }
-  if (document.activeElement === document.body) before.focus(); // a button loses it where it is disabled
+  if (document.activeElement === document.body) before.focus(); // a button loses it when it is disabled
 }
 
 function findSmall() {

@@ -19,9 +19,12 @@ export class Detector {
 
   /** Boxes { box, roll, score } of the faces in views of a picture, all upright (roll 0) or upside down (roll pi). */
   async detect(cutter, picture, views) {
-    const least = views.length === 1 ? this.rules.least_detection : this.rules.least_in_tiles;
+    const { least_detection: inWhole, least_in_tiles: inTiles } = this.rules;
     const found = [];
-    for (const view of views) found.push(...(await this.#detectIn(cutter.cut(picture, view, SIZE), view, least)));
+    for (const view of views) {
+      const least = view.side < Math.max(picture.width, picture.height) ? inTiles : inWhole;
+      found.push(...(await this.#detectIn(cutter.cut(picture, view, SIZE), view, least)));
+    }
     return distinct(found, this.rules.same_detection);
   }
 
@@ -31,7 +34,7 @@ export class Detector {
       for (let channel = 0; channel < 3; channel++) input[to++] = pixels[from + channel] / 127.5 - 1;
     const outputs = Object.values(await this.session.run({ input: new this.ort.Tensor("float32", input, [1, SIZE, SIZE, 3]) }));
     const [raw, logits] = [NUMBERS, 1].map((length) => outputs.find(({ dims }) => dims[2] === length).data);
-    const side = view.side * Math.round(Math.cos(view.roll)); // where it is upside down, both axes point back
+    const side = view.side * Math.round(Math.cos(view.roll)); // if it is upside down, both axes point back
     const found = [];
     for (let i = 0; i < ANCHORS.length; i++) {
       const score = 1 / (1 + Math.exp(-logits[i]));

@@ -5,12 +5,12 @@ const CONTOURS = [[0, 16], [17, 21], [22, 26], [27, 30], [31, 35], [36, 41, true
 const SMALLEST_SIDE = 384; // pixels of the longer side: smaller pictures are enlarged, so that labels fit
 export const SHOWN_SIDE = 1280; // at most, of the canvas on the page
 export const SAVED_SIDE = 4096; // and of a picture to keep: some browsers have no larger canvas
-const SMALL_FACE = 60; // pixels of the page: smaller ones are drawn finer and labeled by their number alone
+const SMALL_FACE = 60; // pixels of the page: smaller ones are drawn finer, with a small label of their number alone
 const [SURE, DOUBTFUL] = ["#50ff78", "#ffaa3c"];
 
 /**
- * Puts the picture on the canvas, its longer side reduced to `largest` or enlarged to SMALLEST_SIDE. Returns { scale, mirror }: canvas
- * pixels a pixel of the picture, and the width in which places are mirrored, or 0.
+ * Puts the picture on the canvas, its longer side reduced to `largest` or enlarged to SMALLEST_SIDE. Returns { scale,
+ * mirror }: canvas pixels per pixel of the picture, and the width in which places are mirrored, or 0.
  */
 export function drawPicture(canvas, picture, { largest = SHOWN_SIDE, isMirrored = false } = {}) {
   const longer = Math.max(picture.width, picture.height);
@@ -37,8 +37,9 @@ export function drawFaces(canvas, faces, { scale, mirror }) {
     const fine = Math.min(unit, size / SMALL_FACE);
     drawContours(context, placed, Math.max(fine, size / 150), isDoubtful);
     drawDots(context, placed, Math.max(fine, Math.min(5 * unit, size / 80)));
-    const height = unit * Math.min(20, Math.max(11, size / unit / 9));
-    const label = `${number ?? i + 1}${size < SMALL_FACE * unit ? "" : `  ${score.toFixed(2)}`}${isDoubtful ? "?" : ""}`;
+    const isSmall = size < SMALL_FACE * unit;
+    const height = unit * (isSmall ? 8 : Math.min(20, Math.max(11, size / unit / 9)));
+    const label = `${number ?? i + 1}${isSmall ? "" : `  ${score.toFixed(2)}`}${isDoubtful ? "?" : ""}`;
     drawLabel(context, label, [left, top], height);
   });
 }

@@ -2,8 +2,8 @@
 // as src/predict/predictor.py and search.py, by the same numbers, which the model's file carries.
 import { Cutter, SAME, boxOf, distinct, overlap, tiles, viewOfBox, viewOfPoints, wholeView } from "./views.js";
 
-const LOOKS = 3; // at a face of a picture
-const LOOKS_LIVE = 2; // and of a camera, whose next frame looks again
+const LOOKS = 3; // at a picture's face
+const LOOKS_LIVE = 2; // at a camera's, whose next frame is another chance
 const HALF = Math.PI;
 
 export class Finder {
@@ -41,11 +41,14 @@ export class Finder {
     return face;
   }
 
-  /** Faces beside those that are known: for a video. */
-  async findNew(picture, known) {
+  /** Faces other than those that are known: for a video. Every second turn looks at one of the tiles alone. */
+  async findNew(picture, known, turn) {
     if (!this.detector) return known.length ? [] : this.find(picture);
     const isNew = ({ box }) => known.every((face) => overlap(face.box, box) <= SAME);
-    const fresh = (await this.#detect(picture, [wholeView(picture)])).filter(isNew);
+    const closer = tiles(picture, this.rules.smallest_tile).flat();
+    const isCloser = turn % 2 === 1 && closer.length > 0;
+    const view = isCloser ? closer[((turn - 1) / 2) % closer.length] : wholeView(picture);
+    const fresh = (await this.#detect(picture, [view])).filter(isNew);
     const faces = await this.#see(picture, fresh.map(({ box, roll }) => this.#viewOfDetection(box, roll)), LOOKS_LIVE);
     return this.#distinct(faces.filter(isNew));
   }
@@ -107,7 +110,7 @@ export class Finder {
     return Math.cos(whole) < Math.cos((this.rules.hanging / 180) * Math.PI);
   }
 
-  /** The faces of places, functions from a turn to a view; where looks disagree, of the least doubtful quarter turn. */
+  /** The faces of places, functions from a turn to a view; if its looks disagree, in the least doubtful quarter turn. */
   async #search(picture, places) {
     const faces = await this.#see(picture, places.map((at) => at(0)), LOOKS);
     for (const [i, { score, seen }] of faces.entries()) {

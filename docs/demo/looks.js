@@ -57,7 +57,7 @@ export class Looks {
   /** The in-plane rotation of a face in radians, counterclockwise: src/pose.py in closed form. */
   roll(points) {
     const camera = [0, 1].map((axis) =>
-      RGB.map((k) => points.reduce((sum, point, i) => sum + (axis ? -point[1] : point[0]) * this.rules.camera_weights[i][k], 0)),
+      [0, 1, 2].map((k) => points.reduce((sum, point, i) => sum + (axis ? -point[1] : point[0]) * this.rules.camera_weights[i][k], 0)),
     );
     const gram = (i, j) => camera[i].reduce((sum, value, k) => sum + value * camera[j][k], 0);
     const [a, b, d] = [gram(0, 0), gram(0, 1), gram(1, 1)];
@@ -162,7 +162,7 @@ function cropInto(image, square, size, [centerX, centerY, side], inputSize) {
 
 const sampled = new Float64Array(RGB.length);
 
-/** Puts a square's color at a place, whose pixels' centers are whole numbers, into `sampled`: linear, black beside it. */
+/** Puts a square's color at a place, whose pixels' centers are whole numbers, into `sampled`: linear, black outside of it. */
 function sample(square, size, x, y) {
   const [left, top] = [Math.floor(x), Math.floor(y)];
   const [u, v] = [x - left, y - top];

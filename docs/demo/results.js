@@ -9,14 +9,14 @@ export function summary(faces) {
   return `${faces.length} faces${doubtful ? `, ${doubtful} of them doubtful` : ""}`;
 }
 
-/** "detector 31 ms, points 12 ms a look" */
+/** "detector 31 ms, points 12 ms per look" */
 export function speed({ detector, points, looks }) {
   const parts = detector ? [`detector ${detector.toFixed(0)} ms`] : [];
-  if (looks) parts.push(`points ${(points / looks).toFixed(0)} ms a look`);
+  if (looks) parts.push(`points ${(points / looks).toFixed(0)} ms per look`);
   return parts.join(", ");
 }
 
-/** Fills the list; removed(i) is called where a person takes a face out. */
+/** Fills the list; removed(i) is called when a person takes a face out. */
 export function listFaces(list, faces, removed) {
   list.replaceChildren(
     ...faces.map((face, i) => {
@@ -35,7 +35,7 @@ export function listFaces(list, faces, removed) {
   );
 }
 
-/** One "x y" a line. */
+/** One "x y" per line. */
 export function listPoints(faces) {
   const lines = ({ points }) => points.map(([x, y]) => `${x.toFixed(3)} ${y.toFixed(3)}`).join("\n");
   return faces.map((face, i) => `# face ${i + 1}, score ${face.score.toFixed(3)}\n${lines(face)}`).join("\n");

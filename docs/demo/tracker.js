@@ -1,9 +1,9 @@
-// Follows the faces of a video: each from its own last points, by one look. The detector runs now and then, and where a
-// face was lost or became doubtful: such a face stays only if the detector sees it, too.
+// Follows the faces of a video, each from its own last points. The detector runs now and then, and if a face was lost or
+// became doubtful: such a face stays only if the detector sees it, too. While it searches, it looks at tiles in turn.
 import { OneEuroFilter } from "./smoothing.js";
 import { SAME, overlap, rollOfFace } from "./views.js";
 
-const DETECT_EVERY = 12; // frames, and in as many after a face was lost
+const DETECT_EVERY = 12; // frames, and in as many after a face was lost; an even number: those frames are seen whole
 
 export class Tracker {
   #faces = []; // as the network saw them; what is shown is smoothed
@@ -20,8 +20,10 @@ export class Tracker {
     const followed = await this.finder.follow(picture, this.#faces);
     const sure = followed.filter(({ isDoubtful }) => !isDoubtful);
     if (sure.length < this.#faces.length || sure.length === 0) this.#searching = DETECT_EVERY;
-    const isDue = this.#frame++ % DETECT_EVERY === 0 || this.#searching-- > 0;
-    const fresh = isDue ? await this.finder.findNew(picture, sure) : [];
+    const turn = this.#frame++;
+    const isDue = turn % DETECT_EVERY === 0 || this.#searching-- > 0;
+    const isDoubted = followed.length > sure.length; // a tile may not show that face
+    const fresh = isDue ? await this.finder.findNew(picture, sure, isDoubted ? 0 : turn) : [];
     if (fresh.length) this.#searching = 0;
     this.#number(fresh, sure, followed);
     this.#faces = [...sure, ...fresh].sort((a, b) => a.number - b.number);

@@ -12,7 +12,7 @@ export function viewOfBox({ left, top, right, bottom }, kind, roll) {
   return { x: (left + right) / 2 + cos * dx + sin * dy, y: (top + bottom) / 2 - sin * dx + cos * dy, side, roll };
 }
 
-/** The view around the points of a face, by the box that they fill where it stands upright. */
+/** The view around the points of a face, by the box that they fill once it stands upright. */
 export function viewOfPoints(points, kind, roll) {
   const [cos, sin] = [Math.cos(roll), Math.sin(roll)];
   const upright = boxOf(points.map(([x, y]) => [cos * x - sin * y, sin * x + cos * y]));
@@ -78,9 +78,9 @@ export function distinct(items, most) {
   return kept;
 }
 
-/** Pixels of square views of pictures, on black, as the network's training saw what lies beside a picture. */
+/** Pixels of square views of pictures, on black, as in the network's training for what lies outside of a picture. */
 export class Cutter {
-  #contexts = new Map(); // one canvas a size: a new one for each view would be most of the work
+  #contexts = new Map(); // one canvas per size: a new one for each view would be most of the work
 
   /** The view as size * size * 4 bytes. */
   cut(picture, { x, y, side, roll }, size) {

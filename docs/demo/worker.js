@@ -1,4 +1,4 @@
-// Runs the networks beside the page's own thread. Takes { id, task, picture, ... } of `tasks`, answers { id, result,
+// Runs the networks in a thread of their own. Takes { id, task, picture, ... } of `tasks`, answers { id, result,
 // times, picture } or { id, error }.
 import * as ort from "./vendor/ort.wasm.min.mjs";
 import { Detector } from "./detector.js";
