@@ -102,7 +102,7 @@ web: docs/demo/model.onnx docs/demo/detector.onnx
 web-lock:
 	npm install --prefix docs/demo --package-lock-only --no-audit --no-fund
 
-docs/demo/model.onnx: $(if $(MODEL),$(MODEL),best.pth.tar $(READY))
+docs/demo/model.onnx: $(if $(MODEL),$(MODEL),best.pth.tar $(wildcard src/export/*.py src/predict/*.py) $(READY))
 	$(if $(MODEL),cp $(MODEL) $@,$(PY) -m src.export --out $@)
 
 docs/demo/detector.onnx: $(if $(DETECTOR_MODEL),$(DETECTOR_MODEL),$(DETECTOR))
