@@ -1,7 +1,7 @@
 """Draw points, head pose and eye openness on pictures and videos: python3 -m src.demo SOURCE...
 
-Faces are detected in whole pictures, or given by boxes. A video's faces are followed. Beside the drawings go faces.csv
-and faces.json: one row or entry a face and picture or frame.
+Faces are detected in whole pictures, or given by boxes. A video's faces are followed. Next to the drawings go faces.csv
+and faces.json: one row or entry per face in each picture or frame.
 """
 
 import argparse
@@ -23,6 +23,7 @@ from src.demo.video import Video, is_animated, open_camera, open_video, write_vi
 from src.errors import InputError, about
 from src.files import alone_in, check_writable
 from src.predict.drawing import draw_faces
+from src.predict.face import DOUBTFUL_BELOW
 from src.predict.picture_input import read_picture
 from src.predict.predictor import Predictor
 from src.predict.shipped import MODEL_PATH
@@ -42,7 +43,7 @@ def parse_arguments() -> tuple[argparse.Namespace, list[Source]]:
     parser.add_argument("--crops", action="store_true", help="pictures are crops around one face; detect nothing")
     parser.add_argument("--tiles", action="store_true", help="look for small faces in every picture and detection")
     parser.add_argument("--frames", action="store_true", help="the folder holds the frames of one video")
-    parser.add_argument("--fps", type=float, default=25.0, help="frames a second of --frames")
+    parser.add_argument("--fps", type=float, default=25.0, help="frames per second of --frames")
     parser.add_argument("--every", type=int, default=12, help="frames from one detection in a video to the next")
     parser.add_argument("--raw", action="store_true", help="no smoothing over the frames of a video")
     parser.add_argument("--model_path", type=Path, default=MODEL_PATH, help=".pth.tar, .onnx or .tflite")
@@ -56,7 +57,7 @@ def parse_arguments() -> tuple[argparse.Namespace, list[Source]]:
     else:
         parser.refuse(["box_kind"], "goes with --boxes CSV")
     if arguments.boxes or arguments.crops:
-        parser.refuse(["detector", "tiles", "every"], "goes without --boxes and --crops, where nothing is detected")
+        parser.refuse(["detector", "tiles", "every"], "goes without --boxes and --crops: then nothing is detected")
     if not arguments.frames:
         parser.refuse(["fps"], "goes with --frames, for a folder of them; a video tells its own rate")
     sources = find_sources(arguments.sources, frames=arguments.frames)
@@ -102,11 +103,11 @@ def main() -> None:
             _follow(predictor, source, boxes, arguments, records)
     found = f"{_number(records.found, 'face')} found{' in pictures and single frames' if videos else ''}"
     without = f"; none in {_some(records.empty)}" if records.empty else ""
-    print(f"{found}, {records.doubtful} of them doubtful (score below 0.5){without}")
+    print(f"{found}, {records.doubtful} of them doubtful (score below {DOUBTFUL_BELOW}){without}")
     others = left_out(arguments.sources)
     if others:
         print(f"not read, for their format or their place in a subfolder: {_some(others)}")
-    print(f"{out / 'faces.csv'}, faces.json: one row or entry a face; the drawings lie beside them")
+    print(f"{out / 'faces.csv'}, faces.json: one row or entry per face; the drawings lie next to them")
     if unreadable:
         raise InputError(f"{len(unreadable)} of {_number(len(sources), 'source')} not drawn: {_some(unreadable)}")
 

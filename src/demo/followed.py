@@ -27,7 +27,7 @@ class Followed:
     start: Region | None = None
     points: np.ndarray | None = None
     before: np.ndarray | None = None  # the points of the frame before
-    velocity: np.ndarray = field(default_factory=lambda: np.zeros(2))  # pixels a frame
+    velocity: np.ndarray = field(default_factory=lambda: np.zeros(2))  # pixels per frame
     surprise: float = 0.0  # pixels between the last points and where they were expected
     roll: float = 0.0  # degrees, of its view
     score: float = 0.0
@@ -87,7 +87,7 @@ def is_same(first: np.ndarray, second: np.ndarray) -> bool:
 
 
 def distance(expected: np.ndarray, points: np.ndarray) -> float:
-    """Between two faces' centers, in sizes of the larger one; infinite where one is more than twice as large."""
+    """Between two faces' centers, in sizes of the larger one; infinite if one is more than twice as large."""
     sizes = [np.sqrt(np.ptp(each, axis=0).prod()) for each in (expected, points)]
     if max(sizes) > 2 * min(sizes):
         return np.inf

@@ -1,4 +1,4 @@
-"""faces.csv and faces.json: what was found, one row or entry a face, written while it is found."""
+"""faces.csv and faces.json: what was found, one row or entry per face, written while it is found."""
 
 import contextlib
 import csv

@@ -8,7 +8,7 @@ from src.datasets.listing import is_picture, is_unreadable, left_out_pictures, l
 from src.demo.video import is_animated
 from src.errors import InputError
 
-_VIDEOS = (".mp4", ".mov", ".avi", ".mkv", ".webm", ".m4v", ".mpg", ".mpeg")  # what a folder may hold beside pictures
+_VIDEOS = (".mp4", ".mov", ".avi", ".mkv", ".webm", ".m4v", ".mpg", ".mpeg")  # what a folder may hold besides pictures
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,7 @@ def _expand(name: str, frames: bool) -> list[Source]:
 
 
 def _list_folder(folder: Path) -> list[str]:
-    """Sorted names of the pictures and videos in a folder. Raises InputError where there is none."""
+    """Sorted names of the pictures and videos in a folder. Raises InputError if there is none."""
     names = [file.name for file in folder.iterdir() if not file.name.startswith(".")]
     videos = [name for name in names if Path(name).suffix.lower() in _VIDEOS]
     has_pictures = any(map(is_picture, names))

@@ -51,7 +51,7 @@ def open_video(path: str | Path, *, frames_per_second: float = 25.0) -> Iterator
     """Open a video file, an animated GIF, WebP, PNG or AVIF, or a folder of frames in the order of their names.
 
     frames_per_second: of a folder, which does not tell. Raises InputError for a file that is no video, for one without
-    frames or with frames of different sizes, and where a video file needs PyAV and it is not installed.
+    frames or with frames of different sizes, and if a video file needs PyAV, which is not installed.
     """
     path = Path(path)
     if path.is_dir():
@@ -70,7 +70,7 @@ def open_video(path: str | Path, *, frames_per_second: float = 25.0) -> Iterator
 
 @contextlib.contextmanager
 def open_camera(number: int) -> Iterator[Video]:
-    """A camera of this computer, until the program is interrupted. Raises InputError where there is none."""
+    """A camera of this computer, until the program is interrupted. Raises InputError if there is none."""
     av = _av()
     device, form = _CAMERAS.get(sys.platform, _CAMERAS["linux"])
     try:
