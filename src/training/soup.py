@@ -33,23 +33,24 @@ from src.network.stored import differences, read_config
 _RELATED = 0.3
 
 
-def average(paths: list[Path]) -> tuple[LandmarkNet, TrainingConfig]:
-    """A model with the mean of the models' weights, and the training configuration of the first.
+def average(paths: list[Path]) -> tuple[LandmarkNet, list[dict]]:
+    """A model with the mean of the models' weights, and the content of each file (`src.network.checkpoint.load`).
 
     Raises InputError for fewer than two files and for models of different configurations.
     """
     if len(paths) < 2:
         raise InputError(f"expected at least two models to average, found {len(paths)}")
-    soup, content = checkpoint.load_model(paths[0], points=None)
-    mean = {name: value.double() for name, value in content["weights"].items()}
+    soup, first = checkpoint.load_model(paths[0], points=None)
+    mean, contents = {name: value.double() for name, value in first["weights"].items()}, [first]
     for count, path in enumerate(paths[1:], start=2):
         model, other = checkpoint.load_model(path, points=None)
+        contents.append(other)
         if model.config != soup.config:
             found = differences(soup.config, model.config, vars(soup.config))
             raise InputError(f"{path}: expected the configuration of {paths[0]}, found {found}")
         mean = {name: value + (other["weights"][name].double() - value) / count for name, value in mean.items()}
-    soup.load_state_dict({name: value.to(content["weights"][name].dtype) for name, value in mean.items()})
-    return soup, read_config(TrainingConfig, content["training"])
+    soup.load_state_dict({name: value.to(first["weights"][name].dtype) for name, value in mean.items()})
+    return soup, contents
 
 
 def is_related(weights: dict[str, Tensor], others: dict[str, Tensor]) -> bool:
@@ -107,7 +108,8 @@ def parse_arguments() -> argparse.Namespace:
 def main() -> None:
     arguments = parse_arguments()
     check_target(arguments.out)  # before the work, not after it
-    model, training = average(arguments.models)
+    model, contents = average(arguments.models)
+    training = read_config(TrainingConfig, contents[0]["training"])
     if arguments.dataroot:
         measure_statistics(model, load_prepared(arguments.dataroot), training, batches=arguments.batches)
     score, suffix = float("nan"), ""
@@ -115,7 +117,6 @@ def main() -> None:
         score = nme(evaluate(model, load_prepared(arguments.val_dataroot)))
         suffix = f", validation NME {score:.3f} %"
     checkpoint.save(arguments.out, checkpoint.model_content(model, nme=score, training=training))
-    contents = [checkpoint.load(path) for path in arguments.models]
     for path, content in zip(arguments.models, contents, strict=True):
         print_left_out(content)
         if not is_related(contents[0]["weights"], content["weights"]):
