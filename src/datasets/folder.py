@@ -2,7 +2,7 @@
 
 import os
 from collections import defaultdict, deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple, TypeVar
 
@@ -10,9 +10,11 @@ from src.command_line import in_threads
 from src.datasets.listing import is_picture
 from src.datasets.names import part_words
 from src.errors import InputError
+from src.reading import encoding_of, read_head
 
 Parsed = TypeVar("Parsed")
 _ODD = (ValueError, LookupError, TypeError, AttributeError, OverflowError)  # what parsers raise for odd content
+_PEEKED, _HEAD = 10, 65536  # files, and bytes of each: enough to tell the kind of most
 
 
 class _Broken(NamedTuple):
@@ -50,6 +52,15 @@ class Folder:
             for name in candidates
             if name.lower().endswith(ending.lower()) and (not inside or inside in PurePosixPath(name).parts[:-1])
         ]
+
+    def peek(self, ending: str) -> Iterator[tuple[str, str]]:
+        """Names and beginnings of the first files with an ending; a file that cannot be read begins with ""."""
+        for name in self.ending(ending)[:_PEEKED]:
+            try:
+                head = read_head(self.root / name, _HEAD)
+            except (InputError, OSError):
+                head = b""
+            yield name, head.decode(encoding_of(head), errors="replace")
 
     def picture(self, stem: str) -> str:
         """The picture with this path apart from its extension. An absent one is called .jpg and found missing later.

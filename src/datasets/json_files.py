@@ -7,7 +7,6 @@ from typing import TypeVar
 import numpy as np
 
 from src.datasets.folder import Folder
-from src.datasets.peeking import peek
 from src.errors import InputError
 from src.reading import read_json
 
@@ -19,7 +18,7 @@ _COCO_KEYS = ("images", "annotations", "categories")
 
 def has_kind(folder: Folder, kind: str) -> bool:
     """Whether any of the folder's first files is of a kind; a damaged file is judged by its beginning."""
-    return any(_kind_of_file(folder.root / name, head) == kind for name, head in peek(folder, ".json"))
+    return any(_kind_of_file(folder.root / name, head) == kind for name, head in folder.peek(".json"))
 
 
 def read_kind(

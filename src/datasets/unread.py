@@ -1,14 +1,13 @@
 """Labels of tools whose files are not read, told by a word in them, so that their user knows what to convert."""
 
 from src.datasets.folder import Folder
-from src.datasets.peeking import peek
 
 _TOOLS = {"shape_attributes": "VIA", "keypointlabels": "Label Studio"}
 
 
 def describe_unread(folder: Folder) -> str:
     """Which tool a folder's labels come from, and what to do; "" if none is known."""
-    for name, head in (*peek(folder, ".json"), *peek(folder, ".csv")):
+    for name, head in (*folder.peek(".json"), *folder.peek(".csv")):
         for word, tool in _TOOLS.items():
             if word in head:
                 return f"labels of {tool} ({name}); convert them to coco, dlib or another of these"

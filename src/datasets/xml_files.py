@@ -8,7 +8,6 @@ from xml.etree import ElementTree
 from xml.etree.ElementTree import Element
 
 from src.datasets.folder import Folder
-from src.datasets.peeking import peek
 from src.errors import InputError
 from src.reading import read_text
 
@@ -21,7 +20,7 @@ _MOST_MEMORY = 2_500_000_000
 
 def has_root(folder: Folder, root: str) -> bool:
     """Whether any of the folder's first files has this root element; a damaged file is judged by its beginning."""
-    firsts = [_ELEMENT.search(head) for _, head in peek(folder, ".xml")]
+    firsts = [_ELEMENT.search(head) for _, head in folder.peek(".xml")]
     return any(first and first.group(1) == root for first in firsts)
 
 
