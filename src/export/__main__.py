@@ -27,7 +27,7 @@ def main() -> None:
     model, content = load_model(arguments.model_path, convention=arguments.convention)
     takes = arguments.input
     looks = arguments.looks if arguments.looks is not None else MOST_LOOKS[takes]
-    difference = export_onnx(model, arguments.out, takes=takes, looks=looks, nme=content.get("nme", float("nan")))
+    difference = export_onnx(model, arguments.out, takes=takes, looks=looks, nme=content["nme"])
     size, points = model.config.input_size, model.config.points
     shape = f"images (B, 3, {size}, {size})" if takes == "crop" else "pictures (B, H, W, 3)"
     score = ", score (B,)" if looks == 2 else ""

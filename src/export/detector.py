@@ -12,8 +12,9 @@ import numpy as np
 from src.command_line import Parser, run_command, title
 from src.errors import InputError
 from src.files import atomic_path, check_target
-from src.predict.detector_file import DETECTOR_PATH, open_detector
+from src.predict.detector_file import open_detector
 from src.predict.exported_files import needed
+from src.predict.shipped import DETECTOR_PATH
 
 OPSET = 18
 TOLERANCE = 0.01  # pixels of the input, and log-odds

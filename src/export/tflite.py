@@ -171,9 +171,7 @@ def main() -> None:
     crops = None
     if arguments.form == "int8":
         crops = calibration_crops(model, arguments.calibration, arguments.calibration_faces)
-    difference = export_tflite(
-        model, arguments.out, form=arguments.form, crops=crops, nme=content.get("nme", float("nan"))
-    )
+    difference = export_tflite(model, arguments.out, form=arguments.form, crops=crops, nme=content["nme"])
     size, points = model.config.input_size, model.config.points
     print(
         f"{arguments.out}: {arguments.out.stat().st_size / 1e6:.2f} MB, {arguments.form}, images (1, {size}, {size}, 3)"

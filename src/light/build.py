@@ -70,7 +70,7 @@ def build_wheel(model_path: Path, out: Path, *, detector: Path | None) -> Path:
         models = staged / PACKAGE / "models"
         models.mkdir()
         model, content = load_model(model_path)
-        export_onnx(model, models / PACKED_MODEL, nme=content.get("nme", float("nan")))
+        export_onnx(model, models / PACKED_MODEL, nme=content["nme"])
         if detector is not None:
             export_detector(detector, models / PACKED_DETECTOR)
         name = PACKAGE.replace("_", "-")

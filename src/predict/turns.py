@@ -3,7 +3,7 @@
 The network knows heads that are tilted by up to about 60 degrees. A face that is sideways or upside down scores low, so
 it is looked at once more, tilted (`src.predict.looks.look_tilted`). Where its looks then disagree, the view is turned
 by 90, 180 and 270 degrees (if they nearly agree, only where the opposite view scores higher), and the least `doubt`
-wins: looks at a true face agree, the tilted one included, and the views beside its own, in which it lies on its side,
+wins: looks at a true face agree, the tilted one included, and the views next to its own, in which it lies on its side,
 show it at the same place more often than they share an imagined one. A view is (center x, center y, side, roll): a
 square of the picture in pixels, and by how many degrees the head in it is turned counterclockwise, as in `src.pose`.
 """

@@ -58,15 +58,14 @@ def read(folder: Folder) -> Faces:
     faults = [face.fault or one or other for face, one, other in zip(parsed, shared, mirrored, strict=True)]
     names = [folder.picture(name[: -len(".mat")]) for name in files]
     unsure = sum(not face.is_certain and not fault for face, fault in zip(parsed, faults, strict=True))
+    remark = f"{unsure} faces by pt2d, which 300W-LP has of the photograph before it was turned"
     return Faces(
         folder.root,
         np.array(names),
         points,
         euler=euler,
         faults=np.array(faults),
-        remarks=(f"{unsure} faces by pt2d, which 300W-LP has of the photograph before it was turned",)
-        if unsure
-        else (),
+        remarks=(remark,) if unsure else (),
         coordinates=Coordinates(MATLAB_ORIGIN),
     )
 
