@@ -80,14 +80,14 @@ def test_the_page_finds_pythons_faces(
 ) -> None:
     broken = tmp_path / "face.png"
     broken.write_bytes(b"no picture")
-    hanging_picture = tmp_path / "hanging.png"
+    upside_down_picture = tmp_path / "upside_down.png"
     with Image.open(large_picture) as upright:
-        upright.transpose(Image.Transpose.ROTATE_180).save(hanging_picture)
-    shown, saved, hanging, failed = drive(
+        upright.transpose(Image.Transpose.ROTATE_180).save(upside_down_picture)
+    shown, saved, upside_down, failed = drive(
         address,
         ["choose", str(large_picture)],
         ["save", "#png"],
-        ["choose", str(hanging_picture)],
+        ["choose", str(upside_down_picture)],
         ["choose", str(broken)],
         width=width,
         height=height,
@@ -101,7 +101,7 @@ def test_the_page_finds_pythons_faces(
     assert shown["drawn"]["sure"] > 200
     assert shown["widest"] <= width
     predictor = Predictor(PAGE.parents[1] / "best.pth.tar", detector=PAGE / "detector.onnx")
-    for text, path in ((shown["points"], large_picture), (hanging["points"], hanging_picture)):
+    for text, path in ((shown["points"], large_picture), (upside_down["points"], upside_down_picture)):
         found = read_points(text)
         expected = sorted((face.points for face in predictor.faces(path)), key=lambda points: points[:, 0].min())
         assert np.linalg.norm(found - expected, axis=2).mean(axis=1).max() < 4  # pixels of crops of 500

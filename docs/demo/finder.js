@@ -29,8 +29,8 @@ export class Finder {
     if (!this.detector) return this.#search(picture, [(roll) => ({ ...wholeView(picture), roll })]);
     let faces = await this.#facesOf(picture, 0, isThorough);
     if (faces.every(({ isDoubtful }) => isDoubtful) || faces.some((face) => this.#isUpsideDown(face))) {
-      const hanging = await this.#facesOf(picture, HALF, isThorough); // the detector knows none
-      faces = this.#distinct([...faces, ...hanging.filter((face) => this.#isUpsideDown(face))]);
+      const upsideDown = await this.#facesOf(picture, HALF, isThorough); // the detector knows none
+      faces = this.#distinct([...faces, ...upsideDown.filter((face) => this.#isUpsideDown(face))]);
     }
     return faces.sort((a, b) => a.box.left - b.box.left);
   }
@@ -45,7 +45,7 @@ export class Finder {
   async findNew(picture, known, turn) {
     if (!this.detector) return known.length ? [] : this.find(picture);
     const isNew = ({ box }) => known.every((face) => overlap(face.box, box) <= SAME);
-    const closer = tiles(picture, this.rules.smallest_tile).flat();
+    const closer = tiles(picture, this.rules).flat();
     const isCloser = turn % 2 === 1 && closer.length > 0;
     const view = isCloser ? closer[((turn - 1) / 2) % closer.length] : wholeView(picture);
     const fresh = (await this.#detect(picture, [view])).filter(isNew);
@@ -67,7 +67,7 @@ export class Finder {
    */
   async #facesOf(picture, roll, isThorough) {
     let faces = [];
-    for (const views of [[wholeView(picture)], ...tiles(picture, this.rules.smallest_tile)]) {
+    for (const views of [[wholeView(picture)], ...tiles(picture, this.rules)]) {
       const found = await this.#detect(picture, views.map((view) => ({ ...view, roll })));
       const known = faces.filter(({ score }) => score >= this.rules.retry_below);
       const fresh = found.filter(({ box }) => known.every((face) => overlap(face.box, box) <= this.rules.same_detection));
@@ -100,14 +100,14 @@ export class Finder {
 
   /** Faces that are any, each once. */
   #distinct(faces) {
-    const { nothing_below: least, hanging_above: leastUpsideDown, same_face: same } = this.rules;
+    const { nothing_below: least, upside_down_score: leastUpsideDown, same_face: same } = this.rules;
     return distinct(faces.filter((face) => face.score >= (this.#isUpsideDown(face) ? leastUpsideDown : least)), same);
   }
 
   #isUpsideDown({ points, roll }) {
     const [cos, sin] = [Math.cos(roll), Math.sin(roll)];
     const whole = roll + this.looks.roll(points.map(([x, y]) => [cos * x - sin * y, sin * x + cos * y]));
-    return Math.cos(whole) < Math.cos((this.rules.hanging / 180) * Math.PI);
+    return Math.cos(whole) < Math.cos((this.rules.upside_down_above / 180) * Math.PI);
   }
 
   /** The faces of places, functions from a turn to a view; if its looks disagree, in the least doubtful quarter turn. */

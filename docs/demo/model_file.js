@@ -10,7 +10,7 @@ export async function fetchModel(path) {
   const bytes = new Uint8Array(await answer.arrayBuffer());
   const properties = readProperties(bytes);
   const rules = JSON.parse(properties.rules ?? "{}");
-  if (properties.input !== "crop" || !("sure_detection" in rules)) // the newest rule
+  if (properties.input !== "crop" || !("levels" in rules)) // the newest rule
     throw new Error(`${path}: expected a file that today's python3 -m src.export wrote for crops; run make web again`);
   return { bytes, config: JSON.parse(properties.model_config), rules };
 }

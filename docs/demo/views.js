@@ -26,10 +26,10 @@ export function viewOfPoints(points, kind, roll) {
 /** The view of a whole picture. */
 export const wholeView = ({ width, height }) => ({ x: width / 2, y: height / 2, side: Math.max(width, height), roll: 0 });
 
-/** For small faces, views that overlap by half: those with half of the picture's longer side, those with a quarter. */
-export function tiles({ width, height }, smallest) {
-  const longer = Math.max(width, height);
-  const sides = [longer / 2, longer / 4].filter((side) => side >= smallest);
+/** For small faces, views that overlap by half: those with half of the picture's longer side, then with a quarter... */
+export function tiles({ width, height }, { levels, smallest_tile: smallest }) {
+  const halved = Array.from({ length: levels - 1 }, (_, i) => Math.max(width, height) / 2 ** (i + 1));
+  const sides = halved.filter((side) => side >= smallest);
   return sides.map((side) =>
     middles(height, side).flatMap((y) => middles(width, side).map((x) => ({ x, y, side, roll: 0 }))),
   );

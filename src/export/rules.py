@@ -40,8 +40,8 @@ def rules_text(points: int, convention: str) -> str:
             "clearly": turns.CLEARLY,
             "believable": turns.BELIEVABLE,
         },
-        "hanging": UPSIDE_DOWN_ABOVE,
-        "hanging_above": UPSIDE_DOWN_SCORE,
+        "upside_down_above": UPSIDE_DOWN_ABOVE,
+        "upside_down_score": UPSIDE_DOWN_SCORE,
         "same_face": SAME_FACE,
         "kinds": {name: _kind(kind) for name, kind in (KINDS | {"blazeface": detector.BlazeFace.kind}).items()},
         "least_detection": detector.LEAST_SCORE,
@@ -49,6 +49,7 @@ def rules_text(points: int, convention: str) -> str:
         "sure_detection": detector.SURE,
         "same_detection": detector.OVERLAP,
         "tilted": detector.TILTED,
+        "levels": detector.LEVELS,
         "smallest_tile": detector.SMALLEST_TILE,
         "small_face": detector.SMALL_FACE,
     }
