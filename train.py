@@ -16,7 +16,7 @@ from src.network import checkpoint
 from src.network.conventions import print_left_out
 from src.network.model import LandmarkNet, build_model
 from src.network.profiling import Profile, profile
-from src.training.loop import RunFiles, fit
+from src.training.loop import BEST_MODEL, RunFiles, fit
 from src.training.options import configurations, parse, resume_command
 from src.training.processes import run_in_processes
 
@@ -68,7 +68,7 @@ def main() -> None:
     if result.interrupted:
         print(f"stopped and saved; go on with: {resume_command(flags)}")
         sys.exit(130)
-    print(f"best validation NME {result.best_nme:.3f} % in {result.epochs} epochs: {flags.best_model / 'best.pth.tar'}")
+    print(f"best validation NME {result.best_nme:.3f} % in {result.epochs} epochs: {flags.best_model / BEST_MODEL}")
 
 
 def build_network(flags: argparse.Namespace, config: ModelConfig) -> tuple[LandmarkNet, Profile, str]:
@@ -94,7 +94,7 @@ def check_files(flags: argparse.Namespace) -> None:
     """
     for folder in (flags.snapshot, flags.best_model):
         check_writable(folder)
-    best = (flags.best_model / "best.pth.tar").resolve()
+    best = (flags.best_model / BEST_MODEL).resolve()
     written = [best, flags.log_file.resolve(), flags.summary.resolve()]
     for file in (flags.log_file, flags.summary):
         check_target(file)

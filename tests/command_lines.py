@@ -1,4 +1,4 @@
-"""Command lines of tests that go wrong, and a pickle that would run code."""
+"""Command lines for tests of wrong input, and a pickle that would run code."""
 
 import os
 from pathlib import Path

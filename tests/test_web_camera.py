@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 from web_page import PAGE, drive, serve_page
 
-SLOWEST = 1000 / 15  # milliseconds per frame: 15 frames a second
+SLOWEST = 1000 / 15  # milliseconds per frame: 15 frames per second
 
 
 @pytest.fixture(scope="module")

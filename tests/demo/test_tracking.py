@@ -71,7 +71,7 @@ def test_a_still_face_in_a_noisy_video_rests() -> None:
 
 
 def test_a_moving_point_hardly_lags() -> None:
-    speed = 0.5  # crop sides a second
+    speed = 0.5  # crop sides per second
     values = (np.arange(60) * SECONDS * speed)[:, None]
     lag = values - _filtered(values, Smoothing())
     assert 0 < lag[-1, 0] < 0.012

@@ -50,7 +50,7 @@ class Installed:
 
 @pytest.fixture(scope="module")
 def installed(tmp_path_factory: pytest.TempPathFactory) -> Installed:
-    """The wheel in an environment that holds NumPy, Pillow and ONNX Runtime beside it, and nothing else."""
+    """The wheel in an environment that holds NumPy, Pillow and ONNX Runtime besides it, and nothing else."""
     missing = [name for name in BUILDS if importlib.util.find_spec(name) is None]
     if missing:
         pytest.skip(f"building the wheel needs {', '.join(missing)}")

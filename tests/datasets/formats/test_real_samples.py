@@ -16,7 +16,7 @@ from src.datasets.pictures import picture_sizes
 def samples(real_data: Path) -> Path:
     folder = real_data.parent.parent
     if not (folder / "300W_sample").is_dir() or not (folder / "facesynthetics_sample").is_dir():
-        pytest.skip("needs 300W_sample and facesynthetics_sample beside AFLW/data")
+        pytest.skip("needs 300W_sample and facesynthetics_sample next to AFLW/data")
     return folder
 
 
