@@ -42,8 +42,10 @@ class Findings:
     problems: list[str]
 
 
-def run(names: list[str], *, seed: int, seconds: float = math.inf, files: float = math.inf, keep: Path | None = None):
-    """Damaged files of every target in turn, for so many seconds or until there are so many. Returns the Findings."""
+def run(
+    names: list[str], *, seed: int, seconds: float = math.inf, files: float = math.inf, keep: Path | None = None
+) -> Findings:
+    """Damaged files of every target in turn, for so many seconds or until there are so many."""
     end, found = time.monotonic() + seconds, Findings(collections.Counter(), [])
     with tempfile.TemporaryDirectory() as place:
         for name in names:
@@ -90,7 +92,7 @@ def _try_cases(name: str, numbers: range, place: Path, keep: Path | None, writin
     files = sorted(path.relative_to(work) for path in work.glob(TARGETS[name].files) if path.is_file())
     noise = os.open(place / "noise", os.O_RDWR | os.O_CREAT | os.O_TRUNC)
     for stream in (1, 2):
-        os.dup2(noise, stream)  # nothing may stand beside the one line of an error
+        os.dup2(noise, stream)  # nothing may stand next to the one line of an error
     if problem := _read_whole(name, work):
         os.write(writing, f"whole {problem}\n".encode())
     for number in numbers:

@@ -67,6 +67,9 @@ def _command(*argv: object, one_by_one: bool = False) -> Callable[[Path], None]:
 _TRAIN = ("--dataroot", "@train", "--val_dataroot", "@validation", "--snapshot", "@out/snapshot")
 _FILES = ("--best_model", "@out/best", "--log_file", "@out/train.logs", "--summary", "@out/summary.csv")
 _WITH_MODEL = ("--model_path", "@model.pth.tar")
+_TEST = ("test.py", *_WITH_MODEL, "--test_dataroot", "@pictures", "--out_dir", "@out", "--looks", 1)
+_PREDICT = ("src/predict/__main__.py", "@list.txt", "@out", "--model", "@model.onnx", "--boxes", "@boxes.csv")
+_CLEAN = ("--clean", "@out/clean", "--sheet", "@out/sheet.png", "--pairs", 0)
 
 COMMANDS = {
     "command_prepare": Target(
@@ -84,29 +87,11 @@ COMMANDS = {
     "command_train": Target(
         _prepared, "*/*[!t]", _command("train.py", *SMALL, "--end_epoch", 1, *_TRAIN, *_FILES), cases=1
     ),
-    "command_test": Target(
-        _model_and_pictures,
-        "**/*",
-        _command("test.py", *_WITH_MODEL, "--test_dataroot", "@pictures", "--out_dir", "@out", "--looks", 1),
-        cases=4,
-    ),
+    "command_test": Target(_model_and_pictures, "**/*", _command(*_TEST), cases=4),
     "command_score": Target(
         _model_and_pictures,
         "pictures/annot.pkl",
-        _command(
-            "test.py",
-            *_WITH_MODEL,
-            "--test_dataroot",
-            "@pictures",
-            "--annotations",
-            "@pictures/annot.pkl",
-            "--out_dir",
-            "@out",
-            "--looks",
-            1,
-            "--preview",
-            0,
-        ),
+        _command(*_TEST, "--annotations", "@pictures/annot.pkl", "--preview", 0),
         cases=3,
     ),
     "command_check": Target(
@@ -115,18 +100,7 @@ COMMANDS = {
     "command_duplicates": Target(
         _faces,
         "*/*",
-        _command(
-            "src/hygiene/__main__.py",
-            "--root",
-            "@synthetics_train",
-            "@aflw_val",
-            "--clean",
-            "@out/clean",
-            "--sheet",
-            "@out/sheet.png",
-            "--pairs",
-            0,
-        ),
+        _command("src/hygiene/__main__.py", "--root", "@synthetics_train", "@aflw_val", *_CLEAN),
         cases=5,
     ),
     "command_demo": Target(
@@ -138,16 +112,7 @@ COMMANDS = {
     "command_predict": Target(
         _onnx_and_list,
         "**/*",
-        _command(
-            "src/predict/__main__.py",
-            "@list.txt",
-            "@out",
-            "--model",
-            "@model.onnx",
-            "--boxes",
-            "@boxes.csv",
-            one_by_one=True,
-        ),
+        _command(*_PREDICT, one_by_one=True),
         cases=10,
     ),
     "command_export": Target(

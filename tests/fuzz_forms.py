@@ -63,10 +63,7 @@ def zip_entries(path: Path, draw: random.Random) -> None:
     entries[place : place + 1] = {"lost": [], "twice": [(name, content, method)] * 2}.get(
         kind, [(name, content, method)]
     )
-    with (
-        zipfile.ZipFile(path, "w") as archive,
-        warnings.catch_warnings(action="ignore"),
-    ):  # of a name that is twice there
+    with zipfile.ZipFile(path, "w") as archive, warnings.catch_warnings(action="ignore"):  # that a name is there twice
         for name, content, method in entries:
             archive.writestr(zipfile.ZipInfo(name), content, compress_type=method)
 

@@ -55,7 +55,7 @@ _VARIES = ("solution.zip", "summary.csv", "train.logs", "meta.json", "result.jso
 
 
 def kill(job: Job, work: Path, kills: int, moments: random.Random) -> list[str]:
-    """Kill a command so often. Returns what was damaged, left behind or different, a line each."""
+    """Kill a command so many times. Returns what was damaged, left behind or different, a line each."""
     whole, folder, problems = work / f"{job.name} whole", work / job.name, []
     began = time.monotonic()
     code = _finish(job, whole)

@@ -213,6 +213,6 @@ def test_an_animated_pictures_orientation_counts(extension: str, tmp_path: Path)
     frames = [Image.new("RGB", (64, 48), (i, 0, 0)) for i in (10, 200)]
     path = tmp_path / f"a.{extension}"
     frames[0].save(path, save_all=True, append_images=frames[1:], exif=exif)
-    if is_animated(path):
-        with open_video(path) as video:
-            assert [frame.size for frame in video.frames] == [(48, 64)] * 2
+    assert is_animated(path)
+    with open_video(path) as video:
+        assert [frame.size for frame in video.frames] == [(48, 64)] * 2
