@@ -18,7 +18,8 @@ ROOT = Path(__file__).resolve().parent.parent
 
 # The smallest network and pictures: a step takes hundredths of a second.
 SMALL = ("--backbone", "shufflenet_v2_x0_5", "--input_size", "64", "--train_batchsize", "8", "-j", "1")
-_WITHOUT_FLAGS = {"src/light/__main__.py", "src/benchmark/baselines.py", "src/__init__.py"}
+_WITHOUT_FLAGS = {"src/light/__main__.py", "src/benchmark/baselines.py"}
+_START = 'if __name__ == "__main__":'
 
 
 @dataclass(frozen=True)
@@ -63,7 +64,7 @@ def load(script: str) -> ModuleType:
 
 def scripts() -> list[str]:
     """Every script that has flags of its own."""
-    paths = [path for path in (*ROOT.glob("*.py"), *(ROOT / "src").rglob("*.py")) if "__main__" in path.read_text()]
+    paths = [path for path in (*ROOT.glob("*.py"), *(ROOT / "src").rglob("*.py")) if _START in path.read_text()]
     return sorted({str(path.relative_to(ROOT)) for path in paths} - _WITHOUT_FLAGS)
 
 
