@@ -139,6 +139,10 @@ def run_command(main: Callable[[], None]) -> None:
     except OSError as error:
         place = error.filename or ("standard output" if isinstance(error, BrokenPipeError) else "")
         sys.exit(_report(f"{place}{': ' if place else ''}{error.strerror or error}"))
+    except UnicodeEncodeError as error:
+        if sys.getfilesystemencoding() == "utf-8":
+            raise
+        sys.exit(_report(f"the locale's {error.encoding} lacks letters of {error.object!r}; set PYTHONUTF8=1"))
     except (MemoryError, RuntimeError) as error:
         if any(words in str(error) for words in _PEER_IS_GONE):
             sys.exit(_report("another process of this run has ended; its own line, if it left one, says why"))

@@ -61,6 +61,17 @@ def test_a_link_to_itself_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixt
     assert str(loop) in err
 
 
+def test_names_beyond_the_locale_are_one_line_and_other_defects_stay(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+) -> None:
+    with pytest.raises(UnicodeEncodeError):
+        run_command(lambda: "\u00e9".encode("ascii"))
+    monkeypatch.setattr(sys, "getfilesystemencoding", lambda: "ascii")
+    code, err = _outcome(lambda: "\u00e9".encode("ascii"), capsys)
+    assert (code, err.count("\n")) == (2, 1)
+    assert "set PYTHONUTF8=1" in err
+
+
 def test_a_name_does_not_command_the_terminal() -> None:
     assert one_line("\x1b[2J\x07 \u202e \udcff é 写") == r"\x1b[2J\x07 \u202e \udcff é 写"
 

@@ -31,8 +31,8 @@ def odd_shapes(points: np.ndarray) -> dict[str, np.ndarray]:
 
 def report_odd_shapes(faces: Faces) -> None:
     """Print which of the faces of a data set, apart from the broken ones, have odd shapes."""
-    sound = faces.take(faces.faults == "")
-    report_odd(odd_shapes(sound.points_image), sound.names)
+    is_sound = faces.faults == ""  # all of them may be broken, which a table of faces cannot say
+    report_odd(odd_shapes(faces.points_image[is_sound]), faces.names[is_sound])
 
 
 def report_odd(odd: dict[str, np.ndarray], names: np.ndarray) -> None:

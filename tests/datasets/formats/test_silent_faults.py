@@ -107,6 +107,7 @@ def test_a_coco_part_without_its_pictures_takes_no_others(tmp_path: Path) -> Non
     command = ("preparation.py", "--root", tmp_path / "set", "--out", tmp_path / "out", "--image_size", 32)
     assert_refused(run(*command), "1 of 2 pictures", "val/1.jpg: no such picture")
     assert_refused(run(*command, "--subset", "val"), "val/1.jpg: no such picture")
+    assert_refused(run(*command[:-2], "--subset", "val", "--to", "pts"), "val/1.jpg: no such picture")
     outcome = run(*command, "--skip_broken")
     assert "1 faces, 1 broken pictures left out" in outcome.out
     assert "val/1.jpg: no such picture" in outcome.out
