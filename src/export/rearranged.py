@@ -11,14 +11,16 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torchvision.models.shufflenetv2 import InvertedResidual
 
-from src.export.unshuffled import LANES, UnshuffledStage, fold_normalization, reorder_inputs, zero_padded
+from src.export.unshuffled import LANES, UnshuffledStage, reorder_inputs, zero_padded
 from src.network.backbones.staged import STRIDES, StagedBackbone
+from src.network.folding import fold_normalizations
 from src.network.heads.pyramid import Pyramid, grid_side
 from src.network.model import LandmarkNet
 
 
 def rearrange(model: LandmarkNet) -> None:
     """Rearrange a network in evaluation mode, in place, for inputs of its own size."""
+    fold_normalizations(model)
     if _is_shufflenet(model.backbone):
         model.backbone = UnshuffledBackbone(model.backbone)
     has_pyramid = False
@@ -34,14 +36,14 @@ def rearrange(model: LandmarkNet) -> None:
 
 
 class UnshuffledBackbone(StagedBackbone):
-    """A ShuffleNetV2 whose maps have their channels in another order, with channels of zeros among them.
+    """A ShuffleNetV2 without normalizations whose maps have their channels in another order, with zeros among them.
 
     orders: for each map, which original channel each of its channels is; -1 is a channel of zeros.
     """
 
     def __init__(self, backbone: StagedBackbone) -> None:
         (first, pool), *stages = backbone.stages
-        conv, activation = fold_normalization(first)
+        conv, activation = first
         width = -(-conv.out_channels // LANES) * LANES
         made: list[nn.Module] = [nn.Sequential(zero_padded(conv, conv.in_channels, width), activation, pool)]
         orders = [[*range(conv.out_channels), *[-1] * (width - conv.out_channels)]]

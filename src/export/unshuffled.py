@@ -11,7 +11,6 @@ every layer.
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 GROUP = 4  # ONNX Runtime blocks the channels of a convolution only if this divides the number of its inputs
 LANES = 16  # channels in a block of ONNX Runtime's layout on AVX-512; 8 on AVX2, which divides it
@@ -26,9 +25,9 @@ class UnshuffledStage(nn.Module):
     """
 
     def __init__(self, stage: nn.Sequential, order: list[int]) -> None:
-        """stage: the original units, in evaluation mode. order: of the input's channels, as in `reorder_inputs`."""
+        """stage: the original units, without normalizations. order: of the input's channels, as in `reorder_inputs`."""
         super().__init__()
-        layers = [fold_normalization(stage[0].branch1), *(fold_normalization(unit.branch2) for unit in stage)]
+        layers = [list(stage[0].branch1), *(list(unit.branch2) for unit in stage)]
         half = layers[0][-2].out_channels
         made, reads = _trace_channels(len(layers), half)
         parts = [_by_reader(channels, reads) for channels in made]
@@ -95,17 +94,6 @@ def _places(found: list[int], expected: list[int]) -> list[int]:
 def _shuffle(channels: list[int]) -> list[int]:
     half = len(channels) // 2
     return [channel for pair in zip(channels[:half], channels[half:], strict=True) for channel in pair]
-
-
-def fold_normalization(branch: nn.Sequential) -> list[nn.Module]:
-    """Layers with batch normalizations folded into copies of the preceding convolutions."""
-    layers: list[nn.Module] = []
-    for layer in branch:
-        if isinstance(layer, nn.BatchNorm2d):
-            layers[-1] = fuse_conv_bn_eval(layers[-1], layer)
-        else:
-            layers.append(layer)
-    return layers
 
 
 def _aligned(branch: list[nn.Module]) -> list[nn.Module]:

@@ -8,6 +8,7 @@ import torch
 
 from src.devices import choose_device, thread_limit
 from src.network.checkpoint import load_model
+from src.network.folding import fold_normalizations
 from src.network.model import LandmarkNet
 from src.predict.inference import predict_unit
 
@@ -27,4 +28,6 @@ class TorchRuntime:
 
 def open_checkpoint(path: Path, *, threads: int | None, device: str, convention: str | None) -> TorchRuntime:
     """Open a model file. Raises InputError as `load_model` does, and for a missing device."""
-    return TorchRuntime(load_model(path, choose_device(device), convention=convention)[0], threads=threads)
+    model, _ = load_model(path, choose_device(device), convention=convention)
+    fold_normalizations(model)  # a quarter of the network's time
+    return TorchRuntime(model, threads=threads)
