@@ -70,6 +70,22 @@ class History:
     def best_nme(self) -> float:
         return min((row["validation_nme"] for row in self.rows[self.since :]), default=float("inf"))
 
+    def match(self, stored_nme: float) -> None:
+        """Count from the epoch of the stored best model, whose NME is given, if better ones went to another folder.
+
+        One that is better than all epochs is of an epoch after the snapshot. Raises InputError for another run's.
+        """
+        if not stored_nme > self.best_nme:  # NaN, of an old file, is not
+            return
+        found = [row["validation_nme"] for row in self.rows]
+        since = found.index(stored_nme) if stored_nme in found else len(found)
+        if min(found[since:], default=None) != stored_nme:
+            raise InputError(
+                f"expected the best model of the snapshot's run, of NME {self.best_nme:.3f} %, found one of "
+                f"{stored_nme:.3f}; name that run's folder"
+            )
+        self.since = since
+
     def add(self, totals: Totals, *, step: int, seconds: float, validation_nme: float) -> bool:
         """Append the epoch's row; returns whether it is the best so far."""
         is_best = validation_nme < self.best_nme

@@ -11,7 +11,7 @@ from src.config import TrainingConfig
 from src.datasets.loader import TrainingBatches
 from src.datasets.prepared import PreparedFaces, shared_faces
 from src.devices import World
-from src.errors import InputError
+from src.errors import InputError, about
 from src.evaluation.evaluate import evaluate
 from src.files import write_text
 from src.metrics import nme
@@ -113,12 +113,17 @@ def _resume(trainer: Trainer, snapshot: dict, files: RunFiles) -> tuple[History,
     trainer.restore(snapshot)
     history = History.restored(files.header, snapshot.get("history"))
     totals = Totals.restored(snapshot.get("totals"))
-    if history.rows and not (files.best_model / BEST_MODEL).is_file():
+    best = files.best_model / BEST_MODEL
+    if history.rows and not best.is_file():
         if trainer.progress() >= 1:
             raise InputError(f"{files.best_model}: expected {BEST_MODEL} of the finished run; name its folder")
         history.since = len(history.rows)
         if trainer.world.is_first:
             tqdm.write(f"note: {files.best_model} lacks {BEST_MODEL} of earlier epochs; the next ones write theirs")
+    elif history.rows:
+        stored_nme = checkpoint.load(best)["nme"]
+        with about(best):
+            history.match(stored_nme)
     return history, totals
 
 
