@@ -200,6 +200,8 @@ def _degrees_apart(first: np.ndarray, second: np.ndarray) -> np.ndarray:
 
 
 def _our_pose(radians: np.ndarray) -> np.ndarray:
-    """Our euler (3) in degrees from Pose_Para's pitch, yaw, roll."""
+    """Our euler (3) in degrees from Pose_Para's pitch, yaw, roll; NaN if these are no numbers."""
+    if not np.isfinite(radians).all():  # NumPy would warn about an infinite one
+        return np.full(3, np.nan)
     pitch, yaw, roll = (rotation_matrix(turn) for turn in np.diag(-np.degrees(radians)))
     return euler_angles(pitch @ yaw @ roll)

@@ -64,6 +64,7 @@ def test_wrong_content_is_named(content: dict, words: str, tmp_path: Path) -> No
         _read(tmp_path, **content)
 
 
+@pytest.mark.filterwarnings("error")
 @pytest.mark.parametrize("angle", [np.nan, np.inf])
 def test_a_pose_that_is_no_number_is_said_to_be_none(angle: float, tmp_path: Path) -> None:
     faces = _read(tmp_path, pt3d_68=np.vstack([POINTS.T, np.zeros(68)]), Pose_Para=[[0, angle, 0, 0, 0, 0, 1]])
