@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-GROUP = 4  # ONNX Runtime blocks the channels of a convolution only if this divides the number of its inputs
+_GROUP = 4  # ONNX Runtime blocks the channels of a convolution only if this divides the number of its inputs
 LANES = 16  # channels in a block of ONNX Runtime's layout on AVX-512; 8 on AVX2, which divides it
 
 
@@ -32,7 +32,7 @@ class UnshuffledStage(nn.Module):
         made, reads = _trace_channels(len(layers), half)
         parts = [_by_reader(channels, reads) for channels in made]
         for index, read in enumerate(reads):
-            parts[index + 1][index] += [-1] * (-len(read) % GROUP)  # by the last maker before this reader
+            parts[index + 1][index] += [-1] * (-len(read) % _GROUP)  # by the last maker before this reader
         arriving = [[c for part in parts for c in part.get(index, [])] for index in range(len(reads))]
         for maker, part in enumerate(parts):
             rows = [max(channel - maker * half, -1) for channels in part.values() for channel in channels]

@@ -29,5 +29,5 @@ class TorchRuntime:
 def open_checkpoint(path: Path, *, threads: int | None, device: str, convention: str | None) -> TorchRuntime:
     """Open a model file. Raises InputError as `load_model` does, and for a missing device."""
     model, _ = load_model(path, choose_device(device), convention=convention)
-    fold_normalizations(model)  # a quarter of the network's time
+    fold_normalizations(model)  # saves a quarter of the network's time
     return TorchRuntime(model, threads=threads)
