@@ -150,7 +150,7 @@ def _read_film(folder: Path) -> None:
     is_animated(path)
     with open_video(path) as video:
         for frame in video.frames:
-            np.asarray(frame)
+            np.asarray(frame.picture)
 
 
 def _write_boxes(folder: Path) -> None:

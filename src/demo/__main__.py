@@ -19,7 +19,8 @@ from src.demo.records import Records, open_records
 from src.demo.smoothing import Smoothing
 from src.demo.sources import Source, find_sources, left_out
 from src.demo.tracking import Tracker
-from src.demo.video import Video, is_animated, open_camera, open_video, write_video
+from src.demo.video import Frame, Video, is_animated, open_camera, open_video
+from src.demo.written_video import write_video
 from src.errors import InputError, about
 from src.files import alone_in, check_writable
 from src.predict.drawing import draw_faces
@@ -30,7 +31,7 @@ from src.predict.shipped import MODEL_PATH
 from src.visualization.sheet import save_picture
 
 _LONGEST_LIST = 5  # frames or pictures that a message names
-_ENOUGH = 0.8  # of the frames that a video's file tells of: with fewer it may be cut short
+_ENOUGH = 0.8  # of the seconds that a video's file tells of: with fewer it may be cut short
 _Boxes = dict[str, list[np.ndarray]]
 
 
@@ -151,23 +152,26 @@ def _follow(
         smoothing=None if arguments.raw else Smoothing(),
     )
     lost: dict[int, list[int]] = {}  # the frames in which each face was lost
-    count = 0
+    count, before = 0, 0.0
     file_names = natural_order(list_pictures(source.path)) if source.path.is_dir() else []
-    with _open(source, arguments) as video, write_video(_drawn(source, arguments.out), video.seconds) as append:
+    with _open(source, arguments) as video, write_video(_drawn(source, arguments.out), video.step) as append:
         frames = progress(video.frames, total=video.count or None, desc="following", unit="frame")
         with contextlib.suppress(KeyboardInterrupt) if source.is_camera else contextlib.nullcontext():
-            for picture in frames:
-                tracks = tracker.update(picture, video.seconds)
+            for picture, seconds in frames:
+                tracks = tracker.update(picture, seconds - before)
                 seen = [track for track in tracks if not track.is_lost]
                 missing = [track.number for track in tracks if track.is_lost]
                 for track in tracks:
                     lost.setdefault(track.number, []).extend([count] if track.is_lost else [])
                 note = f"lost: face {', '.join(map(str, missing))}" if missing else ""
                 numbers, faces = [track.number for track in seen], [track.face for track in seen]
-                append(draw_faces(picture, faces, names=[f"face {number}" for number in numbers], note=note))
-                records.add(file_names[count] if file_names else source.name, faces, frame=count, numbers=numbers)
-                count += 1
-    missing = f"; the file tells of {video.count} and may be cut short" if count < _ENOUGH * video.count else ""
+                drawn = draw_faces(picture, faces, names=[f"face {number}" for number in numbers], note=note)
+                append(Frame(drawn, seconds))
+                name = file_names[count] if file_names else source.name
+                records.add(name, faces, frame=count, seconds=seconds, numbers=numbers)
+                count, before = count + 1, seconds
+    is_short = before + video.step < _ENOUGH * video.duration
+    missing = f"; the file tells of {video.duration:.1f} s and may be cut short" if is_short else ""
     cuts = f", cuts at frames {_some(tracker.cuts)}" if tracker.cuts else ""
     print(f"{source.name}: {_number(len(lost), 'face')} in {_number(count, 'frame')}{missing}{cuts}")
     for number, missed in lost.items():

@@ -12,7 +12,7 @@ from src.markup import NUM_POINTS
 from src.predict.face import Face
 
 FACE_COLUMNS = (
-    *("picture", "frame", "face", "score", "pitch", "yaw", "roll", "eye_left", "eye_right"),
+    *("picture", "frame", "seconds", "face", "score", "pitch", "yaw", "roll", "eye_left", "eye_right"),
     *("left", "top", "right", "bottom"),
     *(f"{axis}{i}" for i in range(1, NUM_POINTS + 1) for axis in "xy"),
 )
@@ -29,9 +29,15 @@ class Records:
         self._separator = "[\n"
 
     def add(
-        self, picture: str, faces: Sequence[Face], *, frame: int | None = None, numbers: Sequence[int] = ()
+        self,
+        picture: str,
+        faces: Sequence[Face],
+        *,
+        frame: int | None = None,
+        seconds: float = 0.0,
+        numbers: Sequence[int] = (),
     ) -> None:
-        """Append the faces of a picture, or those of a video's frame with their numbers."""
+        """Append the faces of a picture, or those of a video's frame, `seconds` after the first, with their numbers."""
         numbers = numbers or range(len(faces))
         self.found += len(faces)
         self.doubtful += sum(face.is_doubtful for face in faces)
@@ -39,11 +45,11 @@ class Records:
             self.empty.append(picture)
         for number, face in zip(numbers, faces, strict=True):
             measures = (face.score, *face.pose, *face.eyes, *face.box, *face.points.ravel())
-            where = ["" if frame is None else frame, number]
-            self._rows.writerow([picture, *where, *(f"{value:.3f}" for value in measures)])
-        entry = {"picture": picture} if frame is None else {"picture": picture, "frame": frame}
+            where = ["", ""] if frame is None else [frame, f"{seconds:.3f}"]
+            self._rows.writerow([picture, *where, number, *(f"{value:.3f}" for value in measures)])
+        when = {} if frame is None else {"frame": frame, "seconds": round(seconds, 3)}
         found = [{"face": number, **face.to_dict()} for number, face in zip(numbers, faces, strict=True)]
-        self._entries.write(self._separator + json.dumps(entry | {"faces": found}))
+        self._entries.write(self._separator + json.dumps({"picture": picture, **when, "faces": found}))
         self._separator = ",\n"
 
     def close(self) -> None:

@@ -1,15 +1,16 @@
-"""Frames of a video, of an animated picture, or of a folder of frames, one at a time; and the same forms written.
+"""Frames of a video, of an animated picture, or of a folder of frames, one at a time, each with its own time.
 
 Animated pictures and folders need Pillow alone; video files need the optional PyAV (FFmpeg's libraries in a wheel).
 """
 
 import contextlib
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 from types import ModuleType
+from typing import NamedTuple
 
 import numpy as np
 from PIL import Image, ImageSequence
@@ -18,7 +19,6 @@ from src.datasets.listing import list_pictures
 from src.datasets.names import natural_order
 from src.datasets.pictures import DAMAGED, MAX_PIXELS, PICTURE_FORMATS, open_picture, upright
 from src.errors import InputError, about
-from src.files import atomic_path
 from src.predict.picture_input import read_picture
 from src.reading import check_regular
 
@@ -33,17 +33,29 @@ _FILES_ALONE = {"format_whitelist": "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,m
                 "protocol_whitelist": "file"}  # fmt: skip
 _ANIMATED = (".gif", ".webp", ".png", ".avif")
 _FRAME_SECONDS = 0.1  # of an animated picture that names no duration
+_POSSIBLE = 1e-4, 3600.0  # seconds between two frames; others are a fault in the file
 MAX_ANIMATED = 500  # frames of an animated picture, all of which Pillow holds in memory when it writes one
 MAX_ANIMATED_PIXELS = 250_000_000  # of all its frames together
 
 
+class Frame(NamedTuple):
+    """An upright RGB picture of a video, shown `seconds` after the first one."""
+
+    picture: Image.Image
+    seconds: float
+
+
 @dataclass(frozen=True)
 class Video:
-    """frames: upright RGB pictures of one size, to be read once. count: about how many, 0 if the file does not say."""
+    """frames: pictures of one size, one after the other, to be read once. step: seconds between two, on average.
 
-    frames: Iterator[Image.Image]
-    seconds: float  # between two frames
-    count: int
+    count, duration: about how many frames and seconds there are, 0 if the file does not say.
+    """
+
+    frames: Iterator[Frame]
+    step: float
+    count: int = 0
+    duration: float = 0.0
 
 
 @contextlib.contextmanager
@@ -56,8 +68,9 @@ def open_video(path: str | Path, *, frames_per_second: float = 25.0) -> Iterator
     path = Path(path)
     if path.is_dir():
         names = natural_order(list_pictures(path))
-        frames = (read_picture(path / name) for name in names)
-        yield Video(_of_one_size(frames, path), 1 / frames_per_second, len(names))
+        step = 1 / frames_per_second
+        frames = ((read_picture(path / name), step * number) for number, name in enumerate(names))
+        yield Video(_of_one_size(_timed(frames, step), path), step, count=len(names))
     elif not path.is_file():
         raise InputError(f"{path}: no such video")
     elif path.suffix.lower() in _ANIMATED:
@@ -71,7 +84,7 @@ def open_video(path: str | Path, *, frames_per_second: float = 25.0) -> Iterator
 @contextlib.contextmanager
 def open_camera(number: int) -> Iterator[Video]:
     """A camera of this computer, until the program is interrupted. Raises InputError if there is none."""
-    av = _av()
+    av = import_av()
     device, form = _CAMERAS.get(sys.platform, _CAMERAS["linux"])
     try:
         container = av.open(device.format(number), format=form)
@@ -79,8 +92,8 @@ def open_camera(number: int) -> Iterator[Video]:
         raise InputError(f"camera {number}: it cannot be opened ({error})") from None
     with container:
         stream = container.streams.video[0]
-        frames = (_upright(frame) for frame in container.decode(stream))
-        yield Video(frames, float(1 / (stream.average_rate or Fraction(25))), 0)
+        step = float(1 / (stream.average_rate or Fraction(25)))
+        yield Video(_timed(((_upright(frame), frame.time) for frame in container.decode(stream)), step), step)
 
 
 def is_animated(path: Path) -> bool:
@@ -95,38 +108,33 @@ def is_animated(path: Path) -> bool:
 
 
 @contextlib.contextmanager
-def write_video(path: str | Path, seconds: float) -> Iterator[Callable[[Image.Image], None]]:
-    """Yield a function that appends RGB frames of one size to a new .gif or .mp4 file; the file appears when whole."""
-    path = Path(path)
-    with atomic_path(path) as temporary:
-        if path.suffix == ".gif":
-            frames: list[Image.Image] = []
-            yield lambda frame: _append(frames, frame, path)
-            first, *others = frames
-            first.save(
-                temporary, format="GIF", save_all=True, append_images=others, duration=round(1000 * seconds), loop=0
-            )
-        else:
-            with _encoder(temporary, seconds) as append:
-                yield append
-
-
-@contextlib.contextmanager
 def _open_animated(path: Path) -> Iterator[Video]:
     with about(path), open_picture(path) as image:
         count = getattr(image, "n_frames", 1)
-        _check_length(count, count * image.width * image.height)
+        check_length(count, count * image.width * image.height)
         image.load()  # WebP and AVIF tell a frame's duration only then
-        seconds = image.info.get("duration", 0) / 1000 or _FRAME_SECONDS
+        step = _shown_for(image)
     with Image.open(path, formats=PICTURE_FORMATS) as image:
-        frames = (upright(frame) for frame in ImageSequence.Iterator(image))
-        frames = _readable(frames, path, (*DAMAGED, Image.DecompressionBombError))
-        yield Video(_of_one_size(frames, path), seconds, count)
+        frames = _readable(_animation(image), path, (*DAMAGED, Image.DecompressionBombError))
+        yield Video(_of_one_size(_timed(frames, step), path), step, count)
+
+
+def _animation(image: Image.Image) -> Iterator[tuple[Image.Image, float]]:
+    """The frames of an animated picture with their times."""
+    seconds = 0.0
+    for frame in ImageSequence.Iterator(image):
+        yield upright(frame), seconds
+        seconds += _shown_for(image)
+
+
+def _shown_for(image: Image.Image) -> float:
+    """Seconds for which the decoded frame of an animated picture is shown."""
+    return image.info.get("duration", 0) / 1000 or _FRAME_SECONDS
 
 
 @contextlib.contextmanager
 def _open_container(path: Path) -> Iterator[Video]:
-    av = _av()
+    av = import_av()
     try:
         check_regular(path)
         container = av.open(str(path), options=_FILES_ALONE)
@@ -141,10 +149,13 @@ def _open_container(path: Path) -> Iterator[Video]:
                 f"{path}: expected frames of at most {MAX_PIXELS // 1_000_000} megapixels, found {stream.width} x "
                 f"{stream.height}"
             )
-        frames = (_upright(frame) for frame in container.decode(stream))
         rate = stream.average_rate or Fraction(25)
-        count = stream.frames or round((container.duration or 0) / av.time_base * rate)
-        yield Video(_of_one_size(_readable(frames, path, (av.FFmpegError,)), path), float(1 / rate), count)
+        step = float(1 / rate)
+        frames = ((_upright(frame), frame.time) for frame in container.decode(stream))
+        frames = _timed(_readable(frames, path, (av.FFmpegError,)), step)
+        duration = (stream.duration or 0) * stream.time_base or Fraction(container.duration or 0, av.time_base)
+        count = stream.frames or round(duration * rate)
+        yield Video(_of_one_size(frames, path), step, count, float(duration))
 
 
 def _upright(frame: object) -> Image.Image:
@@ -162,7 +173,9 @@ def display(pixels: np.ndarray, matrix: np.ndarray) -> np.ndarray:
     return np.ascontiguousarray(pixels[:: int(d) or 1, :: int(a) or 1])
 
 
-def _readable(frames: Iterator[Image.Image], path: Path, errors: tuple[type[Exception], ...]) -> Iterator[Image.Image]:
+def _readable(
+    frames: Iterator[tuple[Image.Image, float | None]], path: Path, errors: tuple[type[Exception], ...]
+) -> Iterator[tuple[Image.Image, float | None]]:
     """The same frames; the decoder's errors, and the lack of any frame, become an InputError."""
     number = 0
     try:
@@ -174,20 +187,33 @@ def _readable(frames: Iterator[Image.Image], path: Path, errors: tuple[type[Exce
         raise InputError(f"{path}: expected a video, found no frames in it")
 
 
-def _of_one_size(frames: Iterator[Image.Image], path: Path) -> Iterator[Image.Image]:
+def _timed(frames: Iterator[tuple[Image.Image, float | None]], step: float) -> Iterator[Frame]:
+    """The frames at their own times. One without a time, or not after the one before, comes `step` after it."""
+    seconds, before = 0.0, None
+    for number, (picture, time) in enumerate(frames):
+        passed = time - before if None not in (time, before) else 0.0
+        if number:
+            seconds += passed if _POSSIBLE[0] <= passed <= _POSSIBLE[1] else step
+        before = time
+        yield Frame(picture, seconds)
+
+
+def _of_one_size(frames: Iterator[Frame], path: Path) -> Iterator[Frame]:
     """The same frames. Raises InputError at one of another size than the first: its points would be in other pixels."""
     size = None
     for number, frame in enumerate(frames):
-        size = size or frame.size
-        if frame.size != size:
+        width, height = frame.picture.size
+        size = size or (width, height)
+        if (width, height) != size:
             raise InputError(
-                f"{path}: expected frames of {size[0]} x {size[1]} pixels, as the first one is, found {frame.width} x "
-                f"{frame.height} in frame {number}; scale them to one size"
+                f"{path}: expected frames of {size[0]} x {size[1]} pixels, as the first one is, found {width} x "
+                f"{height} in frame {number}; scale them to one size"
             )
         yield frame
 
 
-def _check_length(count: int, pixels: int) -> None:
+def check_length(count: int, pixels: int) -> None:
+    """Raise InputError for an animated picture that is too long. pixels: of all its frames together."""
     if count > MAX_ANIMATED or pixels > MAX_ANIMATED_PIXELS:
         raise InputError(
             f"expected at most {MAX_ANIMATED} frames and {MAX_ANIMATED_PIXELS // 1_000_000} megapixels in an "
@@ -195,34 +221,8 @@ def _check_length(count: int, pixels: int) -> None:
         )
 
 
-def _append(frames: list[Image.Image], frame: Image.Image, path: Path) -> None:
-    count = len(frames) + 1
-    with about(path):
-        _check_length(count, count * frame.width * frame.height)
-    frames.append(frame.quantize())  # a third of the memory, and a palette of each frame's own
-
-
-@contextlib.contextmanager
-def _encoder(path: Path, seconds: float) -> Iterator[Callable[[Image.Image], None]]:
-    av = _av()
-    with av.open(str(path), "w", format="mp4") as container:
-        codec = "libx264" if "libx264" in av.codecs_available else "mpeg4"
-        stream = container.add_stream(codec, rate=Fraction(1 / seconds).limit_denominator(1001))
-        stream.pix_fmt = "yuv420p"  # what browsers play; it wants even sides
-        size: tuple[int, int] | None = None  # of the first frame
-
-        def append(frame: Image.Image) -> None:
-            nonlocal size
-            if size is None:
-                size = stream.width, stream.height = frame.width // 2 * 2, frame.height // 2 * 2
-            picture = av.VideoFrame.from_image(frame.crop((0, 0, *size)))
-            container.mux(stream.encode(picture))
-
-        yield append
-        container.mux(stream.encode())
-
-
-def _av() -> ModuleType:
+def import_av() -> ModuleType:
+    """PyAV. Raises InputError with the command that installs it."""
     try:
         import av
     except ModuleNotFoundError as error:

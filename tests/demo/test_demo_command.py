@@ -2,6 +2,9 @@
 
 import csv
 import json
+import re
+from collections.abc import Sequence
+from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +14,7 @@ from PIL import Image
 from rectangle_face import RectangleDetector, RectangleFinder, rectangle_picture, rectangle_points
 
 from src.demo.records import FACE_COLUMNS
+from src.demo.video import open_video
 from src.predict import predictor as predict
 from src.predict.drawing import PREDICTED, draw_faces
 from src.predict.face import make_face
@@ -183,19 +187,40 @@ def test_wrong_boxes_are_refused_and_leave_no_table(tmp_path: Path, table: str, 
     assert not (tmp_path / "out").exists() or list((tmp_path / "out").iterdir()) == []
 
 
-def test_a_video_cut_short_is_told(tmp_path: Path) -> None:
+def _noise(path: Path, times: Sequence[float]) -> Path:
+    """A video file of dark noise whose frames are shown at these seconds."""
     av = pytest.importorskip("av")
-    with av.open(str(tmp_path / "whole.mkv"), "w") as container:
+    with av.open(str(path), "w") as container:
         stream = container.add_stream("mpeg4", rate=10)
         stream.width, stream.height, stream.pix_fmt = 160, 120, "yuv420p"
-        for i in range(20):
+        stream.codec_context.time_base = Fraction(1, 1000)
+        for i, seconds in enumerate(times):
             noise = Image.effect_noise((160, 120), 40 + i).point(lambda value: value // 3).convert("RGB")
-            container.mux(stream.encode(av.VideoFrame.from_image(noise)))
+            frame = av.VideoFrame.from_image(noise)
+            frame.pts, frame.time_base = round(1000 * seconds), Fraction(1, 1000)
+            container.mux(stream.encode(frame))
         container.mux(stream.encode())
+    return path
+
+
+def test_a_video_cut_short_is_told(tmp_path: Path) -> None:
+    _noise(tmp_path / "whole.mkv", [0.1 * i for i in range(20)])
     content = (tmp_path / "whole.mkv").read_bytes()
     (tmp_path / "cut.mkv").write_bytes(content[: len(content) // 2])
     assert "may be cut short" not in _demo(tmp_path / "whole.mkv", tmp_path / "out").out
-    assert "; the file tells of 20 and may be cut short" in _demo(tmp_path / "cut.mkv", tmp_path / "out").out
+    cut = _demo(tmp_path / "cut.mkv", tmp_path / "out").out
+    assert re.search(r"; the file tells of [12]\.\d s and may be cut short", cut)
+
+
+def test_a_videos_frames_keep_their_times(tmp_path: Path) -> None:
+    times = [0, 0.02, 0.04, 0.06, 0.08, 0.1, 0.6, 1.6]  # an average rate would tell of many more frames
+    path = _noise(tmp_path / "phone.mkv", times)
+    outcome = _demo(path, tmp_path / "out", "--crops", "--raw")
+    assert "may be cut short" not in outcome.out
+    with open_video(tmp_path / "out" / "phone.mkv.mp4") as found:
+        assert [frame.seconds for frame in found.frames] == pytest.approx(times, abs=1e-3)
+    entries = json.loads((tmp_path / "out" / "faces.json").read_text(encoding="utf-8"))
+    assert [entry["seconds"] for entry in entries] == pytest.approx(times)
 
 
 def test_a_broken_picture_does_not_stop_the_others(tmp_path: Path) -> None:

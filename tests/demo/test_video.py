@@ -2,6 +2,7 @@
 
 import struct
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +10,8 @@ import pytest
 from PIL import Image
 
 from src.demo import video
-from src.demo.video import display, is_animated, open_video, write_video
+from src.demo.video import Frame, display, is_animated, open_video
+from src.demo.written_video import write_video
 from src.errors import InputError
 
 COLORS = [(200, 30, 30), (30, 200, 30), (30, 30, 200), (200, 200, 30)]
@@ -21,14 +23,19 @@ def _frames() -> list[Image.Image]:
 
 def _colors(path: Path) -> tuple[np.ndarray, float, int]:
     with open_video(path) as found:
-        pixels = [np.asarray(frame)[24, 32].astype(int) for frame in found.frames]
-        return np.array(pixels), found.seconds, found.count
+        pixels = [np.asarray(frame.picture)[24, 32].astype(int) for frame in found.frames]
+        return np.array(pixels), found.step, found.count
 
 
-def _write(path: Path) -> Path:
-    with write_video(path, 0.08) as append:
-        for frame in _frames():
-            append(frame)
+def _times(path: Path) -> list[float]:
+    with open_video(path) as found:
+        return [frame.seconds for frame in found.frames]
+
+
+def _write(path: Path, times: Sequence[float] = (0.0, 0.08, 0.16, 0.24), step: float = 0.08) -> Path:
+    with write_video(path, step) as append:
+        for picture, seconds in zip(_frames(), times, strict=True):
+            append(Frame(picture, seconds))
     return path
 
 
@@ -37,9 +44,9 @@ def test_what_is_written_is_read_again(tmp_path: Path, ending: str) -> None:
     if ending == "mp4":
         pytest.importorskip("av")
     path = _write(tmp_path / f"film.{ending}")
-    colors, seconds, count = _colors(path)
+    colors, step, count = _colors(path)
     np.testing.assert_allclose(colors, COLORS, atol=12)
-    assert seconds == pytest.approx(0.08, rel=0.01)
+    assert step == pytest.approx(0.08, rel=0.01)
     assert count == len(COLORS)
     assert [file.name for file in tmp_path.iterdir()] == [path.name]
     assert is_animated(path) == (ending == "gif")
@@ -48,9 +55,10 @@ def test_what_is_written_is_read_again(tmp_path: Path, ending: str) -> None:
 def test_a_folder_holds_frames_in_the_order_of_their_names(tmp_path: Path) -> None:
     for i, frame in enumerate(_frames()):
         frame.save(tmp_path / f"{i:03d}.png")
-    colors, seconds, count = _colors(tmp_path)
+    colors, step, count = _colors(tmp_path)
     np.testing.assert_array_equal(colors, COLORS)
-    assert (seconds, count) == (0.04, 4)
+    assert (step, count) == (0.04, 4)
+    assert _times(tmp_path) == pytest.approx([0, 0.04, 0.08, 0.12])
 
 
 @pytest.mark.parametrize("ending", ["gif", "webp", "png", "avif"])
@@ -58,10 +66,44 @@ def test_every_frame_of_an_animated_picture_is_read_at_its_rate(tmp_path: Path, 
     path = tmp_path / f"film.{ending}"
     first, *others = _frames()
     first.save(path, save_all=True, append_images=others, duration=40)
-    colors, seconds, count = _colors(path)
+    colors, step, count = _colors(path)
     np.testing.assert_allclose(colors, COLORS, atol=12)
-    assert (seconds, count) == (0.04, 4)
+    assert (step, count) == (0.04, 4)
     assert is_animated(path)
+
+
+UNEVEN = [0.0, 0.1, 0.5, 0.54]  # seconds
+
+
+@pytest.mark.parametrize("ending", ["gif", "webp", "png", "avif"])
+def test_an_animated_pictures_frames_have_their_own_times(tmp_path: Path, ending: str) -> None:
+    path = tmp_path / f"film.{ending}"
+    first, *others = _frames()
+    first.save(path, save_all=True, append_images=others, duration=[100, 400, 40, 40])
+    assert _times(path) == pytest.approx(UNEVEN)
+
+
+@pytest.mark.parametrize("ending", ["gif", "mp4"])
+def test_frames_are_written_at_their_own_times(tmp_path: Path, ending: str) -> None:
+    if ending == "mp4":
+        pytest.importorskip("av")
+    path = _write(tmp_path / f"film.{ending}", UNEVEN, 0.2)
+    assert _times(path) == pytest.approx(UNEVEN, abs=1e-4)
+    if ending == "mp4":
+        with open_video(path) as found:
+            assert found.duration == pytest.approx(0.74, abs=1e-3)  # the last frame is shown for 0.2 s
+
+
+def test_a_gif_of_any_rate_does_not_drift(tmp_path: Path) -> None:
+    times = _times(_write(tmp_path / "film.gif", [i * 0.034 for i in range(4)], 0.034))
+    assert times == pytest.approx([0, 0.03, 0.07, 0.1])  # each within half a hundredth; 0.03 thrice would be 0.09
+
+
+def test_times_that_do_not_go_on_are_replaced() -> None:
+    picture = Image.new("RGB", (4, 4))
+    stated = [5.0, 5.5, None, 6.0, 5.0, 5.25, 1e9]
+    times = [frame.seconds for frame in video._timed(((picture, time) for time in stated), 0.1)]
+    assert times == pytest.approx([0, 0.5, 0.6, 0.7, 0.8, 1.05, 1.15])
 
 
 def test_frames_of_different_sizes_are_refused(tmp_path: Path) -> None:
@@ -81,9 +123,9 @@ def test_of_two_streams_the_film_is_read_not_the_still(tmp_path: Path) -> None:
             for frame in frames:
                 container.mux(stream.encode(av.VideoFrame.from_image(frame)))
             container.mux(stream.encode())
-    colors, seconds, _ = _colors(path)
+    colors, step, _ = _colors(path)
     np.testing.assert_allclose(colors, COLORS, atol=12)
-    assert seconds == pytest.approx(0.1)
+    assert step == pytest.approx(0.1)
 
 
 def test_a_still_picture_is_not_animated(tmp_path: Path) -> None:
@@ -215,4 +257,4 @@ def test_an_animated_pictures_orientation_counts(extension: str, tmp_path: Path)
     frames[0].save(path, save_all=True, append_images=frames[1:], exif=exif)
     assert is_animated(path)
     with open_video(path) as video:
-        assert [frame.size for frame in video.frames] == [(48, 64)] * 2
+        assert [frame.picture.size for frame in video.frames] == [(48, 64)] * 2
