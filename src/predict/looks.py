@@ -21,7 +21,7 @@ from src.errors import InputError
 from src.geometry import apply_affine, compose_affine, invert_affine, turn_matrix
 from src.markup import INNER_51, NUM_POINTS, flip_permutation
 from src.pose import fit_pose, in_plane_rotation
-from src.predict.resampling import warp_squares
+from src.predict.resampling import WHOLE, Crop, warp_squares
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -37,19 +37,25 @@ Predict = Callable[[Squares], np.ndarray]  # -> points_unit (B, K, 2) float64
 
 
 def look(
-    predict: Predict, squares: Squares, looks: int, *, second_look: SecondLook = ModelConfig.second_look
+    predict: Predict,
+    squares: Squares,
+    looks: int,
+    *,
+    second_look: SecondLook = ModelConfig.second_look,
+    crop: Crop = WHOLE,
 ) -> np.ndarray:
     """What each of 1, 2 or 3 looks at squares (B, S, S, 3) uint8 finds: points_unit (looks, B, K, 2) for `combine`.
 
     The second look is at the mirror image of the upright, enlarged face, the third at that face as it is; each is
-    framed by the points of the look before it. second_look: the model's. Raises InputError for another number of looks,
-    and for points that do not show a head's tilt (K = 12).
+    framed by the points of the look before it. second_look: the model's. crop: what `predict` sees of a square; only
+    that is warped. Raises InputError for another number of looks, and for points that do not show a head's tilt
+    (K = 12).
     """
     if not 1 <= looks <= MOST_LOOKS:
         raise InputError(f"expected 1 to {MOST_LOOKS} looks, found {looks}")
     found = [predict(squares)]
     for predict_upright in (partial(look_mirrored, predict), predict)[: looks - 1]:
-        upright, affine = warp_upright(squares, found[-1], second_look)
+        upright, affine = warp_upright(squares, found[-1], second_look, crop=crop)
         found.append(apply_affine(invert_affine(affine), predict_upright(upright)))
     return np.stack(found)
 
@@ -85,19 +91,27 @@ def look_mirrored(predict: Predict, squares: Squares) -> np.ndarray:
     return found[:, flip_permutation(found.shape[1])] * [-1, 1] + [1, 0]
 
 
-def look_tilted(predict: Predict, squares: Squares, points_unit: np.ndarray, second_look: SecondLook) -> np.ndarray:
+def look_tilted(
+    predict: Predict, squares: Squares, points_unit: np.ndarray, second_look: SecondLook, *, crop: Crop = WHOLE
+) -> np.ndarray:
     """points_unit (B, K, 2) of squares (B, S, S, 3), found where `warp_upright` shows them tilted by TILT."""
-    tilted, affine = warp_upright(squares, points_unit, second_look, tilt=TILT)
+    tilted, affine = warp_upright(squares, points_unit, second_look, tilt=TILT, crop=crop)
     return apply_affine(invert_affine(affine), predict(tilted))
 
 
 def warp_upright(
-    squares: Squares, points_unit: np.ndarray, second_look: SecondLook, *, tilt: float = 0.0
+    squares: Squares,
+    points_unit: np.ndarray,
+    second_look: SecondLook,
+    *,
+    tilt: float = 0.0,
+    crop: Crop = WHOLE,
 ) -> tuple[Squares, np.ndarray]:
     """Squares warped to show the same faces upright, centered and larger, and the maps to them from the given squares.
 
     squares: (B, S, S, 3) uint8. points_unit: (B, 68 or 51, 2). tilt: clockwise from upright about the faces' middle, in
-    degrees. Returns (B, S, S, 3) uint8 and affine (B, 2, 3).
+    degrees. crop: the part that is needed, mirrored or not; the rest may stay black. Returns (B, S, S, 3) uint8 and
+    affine (B, 2, 3).
     """
     check_points(points_unit.shape[1])
     affine = upright_affine(points_unit, second_look)
@@ -105,7 +119,7 @@ def warp_upright(
         turn, middle = turn_matrix(tilt), np.array(second_look[:2])
         affine = compose_affine(np.column_stack([turn, middle - turn @ middle]), affine)
     if isinstance(squares, np.ndarray):
-        return warp_squares(squares, affine), affine
+        return warp_squares(squares, affine, crop), affine
     from src.transforms import warp_squares as warp_tensors  # PyTorch is there where a tensor is
 
     return warp_tensors(squares, affine), affine

@@ -192,11 +192,11 @@ class Predictor:
 
     def _look(self, squares: np.ndarray) -> Seen:
         found = look_repeatedly(self.runtime, squares, self.looks)
-        second_look = self.runtime.config.second_look
-        points_unit = combine(found, second_look)
+        predict, config = self.runtime.predict_unit, self.runtime.config
+        points_unit = combine(found, config.second_look)
 
         def tilted_disagreement_of(rows: np.ndarray) -> np.ndarray:
-            tilted = look_tilted(self.runtime.predict_unit, squares[rows], points_unit[rows], second_look)
+            tilted = look_tilted(predict, squares[rows], points_unit[rows], config.second_look, crop=config.crop)
             return tilted_disagreement(found[:, rows], points_unit[rows], tilted)
 
         return Seen(points_unit, disagreement(found), tilted_disagreement_of)

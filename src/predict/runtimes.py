@@ -76,7 +76,8 @@ def _open_checkpoint(path: Path, threads: int | None, device: str, convention: s
 
 def look_repeatedly(runtime: Runtime, squares: np.ndarray, looks: int) -> np.ndarray:
     """points_unit (looks, B, 68, 2) of each look (`src.predict.looks`) at squares (B, S, S, 3) uint8."""
-    return look(runtime.predict_unit, squares, looks, second_look=runtime.config.second_look)
+    config = runtime.config
+    return look(runtime.predict_unit, squares, looks, second_look=config.second_look, crop=config.crop)
 
 
 class _OnnxModel:
