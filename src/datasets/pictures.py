@@ -167,12 +167,13 @@ def open_picture(source: str | Path | BinaryIO) -> Iterator[Image.Image]:
 def upright(image: Image.Image) -> Image.Image:
     """Any open PIL image as RGB and as viewers show it: EXIF orientation applied, 16 bits scaled, transparency black.
 
-    An image that was turned before but still carries the orientation is turned again; `ImageOps.exif_transpose` removes
-    it. Raises one of `DAMAGED` if the file behind the image is damaged.
+    The result states no orientation any more, so that it can be read again; an image that was turned elsewhere may, and
+    is turned again (`ImageOps.exif_transpose` removes it). Raises one of `DAMAGED` if the image's file is damaged.
     """
     _load(image)  # Pillow itself turns a TIFF while loading it
     orientation = _orientation(image)
     rgb = _to_rgb(image)
+    rgb.info = {}
     return rgb.transpose(_TURNS[orientation]) if orientation in _TURNS else rgb
 
 
@@ -262,9 +263,9 @@ def _to_rgb(image: Image.Image) -> Image.Image:
             raise InputError(f"expected gray values from 0 to {white:g}, found {found}; save it with 8 bits")
         image = Image.fromarray(np.clip(values * (255 / white), 0, 255).astype(np.uint8))
     if image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info:
-        rgba = image.convert("RGBA")
-        black = Image.new("RGBA", rgba.size, (0, 0, 0, 255))
-        image = Image.alpha_composite(black, rgba)
+        image = image.convert("RGBA")
+        if image.getextrema()[3][1] > 0:  # screen captures and BMP files have an alpha of 0 everywhere: unused
+            image = Image.alpha_composite(Image.new("RGBA", image.size, (0, 0, 0, 255)), image)
     return image.convert("RGB")
 
 

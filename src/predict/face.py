@@ -9,6 +9,7 @@ from src.boxes import box_of_points
 from src.eyes import eye_openness
 from src.pose import fit_pose, in_plane_rotation
 from src.predict.drawing import draw_faces
+from src.predict.picture_input import Picture, read_picture
 from src.predict.search import Region
 from src.predict.turns import turned
 
@@ -48,9 +49,12 @@ class Face:
         """Whether the head is rotated by more than `UPSIDE_DOWN_ABOVE` in the picture's plane."""
         return bool(abs(in_plane_rotation(self.pose)) > UPSIDE_DOWN_ABOVE)
 
-    def plot(self, picture: Image.Image | None = None) -> Image.Image:
-        """A copy of `picture`, by default its own, with this face drawn on it; to draw several, pass the last plot."""
-        return draw_faces(self.picture if picture is None else picture, [self])
+    def plot(self, picture: Picture | None = None) -> Image.Image:
+        """A copy of `picture`, by default its own, with this face drawn on it; to draw several, pass the last plot.
+
+        picture: anything that `src.predict.picture_input.read_picture` takes, such as an image that EXIF turns.
+        """
+        return draw_faces(self.picture if picture is None else read_picture(picture), [self])
 
     def to_dict(self) -> dict:
         """Plain numbers and lists, ready for JSON; a hidden eye is None."""

@@ -112,5 +112,4 @@ def _from_array(picture: np.ndarray, channels: Channels) -> Image.Image:
         picture = np.concatenate([picture[..., 2::-1], picture[..., 3:]], axis=-1)
     if picture.shape[2] == 3:
         return Image.fromarray(picture)
-    image = Image.fromarray(picture)  # (H, W, 4) is RGBA
-    return Image.alpha_composite(Image.new("RGBA", image.size, (0, 0, 0, 255)), image).convert("RGB")
+    return upright(Image.fromarray(picture))  # (H, W, 4) is RGBA

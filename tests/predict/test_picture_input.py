@@ -45,3 +45,23 @@ def test_an_open_file_is_one_picture(tmp_path: Path) -> None:
 def test_an_address_is_not_taken_for_a_path() -> None:
     with pytest.raises(InputError, match=r"found the address https://example\.org/a\.jpg; download it first"):
         read_picture("https://example.org/a.jpg")
+
+
+def test_a_picture_that_was_read_is_not_turned_again() -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    file = io.BytesIO()
+    Image.fromarray(PIXELS).save(file, "PNG", exif=exif)
+    for picture in (file.getvalue(), Image.open(file)):
+        read = read_picture(picture)
+        np.testing.assert_array_equal(np.asarray(read), np.rot90(PIXELS, -1))
+        np.testing.assert_array_equal(np.asarray(read_picture(read)), np.asarray(read))
+
+
+def test_an_alpha_of_0_everywhere_is_unused(tmp_path: Path) -> None:
+    captured = np.dstack([PIXELS, np.zeros(PIXELS.shape[:2], np.uint8)])  # as screen captures are
+    Image.fromarray(captured).save(tmp_path / "captured.png")
+    for picture in (captured, tmp_path / "captured.png"):
+        np.testing.assert_array_equal(np.asarray(read_picture(picture)), PIXELS)
+    captured[0, 0, 3] = 255
+    assert np.asarray(read_picture(captured))[1:].max() == 0
