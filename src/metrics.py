@@ -9,13 +9,17 @@ from src.markup import OUTER_EYE_CORNERS, REGIONS, as_68
 
 FAILURE = 5.0  # percent: a face with a larger NME has failed
 _DRAWS = 2000  # of a bootstrap
-_YAW_BINS = ((0, 30), (30, 60), (60, 180))  # degrees of |yaw|; the last one is shown as 60-90
+_YAW_BINS = ((0, 30), (30, 60), (60, np.inf))  # degrees of |yaw|; the last one is shown as 60-90
 
 
 def point_errors(prediction_image: np.ndarray, target_image: np.ndarray, size: np.ndarray) -> np.ndarray:
     """Error of every point in percent of sqrt(H * W). Points (N, K, 2) in pixels, size (N, 2). Returns (N, K)."""
-    distance = np.linalg.norm(prediction_image - target_image, axis=-1)
-    return 100 * distance / np.sqrt(size.prod(axis=-1, dtype=np.float64))[:, None]
+    return 100 * _distances(prediction_image, target_image) / np.sqrt(size.prod(axis=-1, dtype=np.float64))[:, None]
+
+
+def _distances(prediction: np.ndarray, target: np.ndarray) -> np.ndarray:
+    """(N, K) between points (N, K, 2) of any type: of small integers, a difference may not be one."""
+    return np.linalg.norm(np.subtract(prediction, target, dtype=np.float64), axis=-1)
 
 
 def nme(errors: np.ndarray) -> float:
@@ -33,7 +37,7 @@ def interocular_errors(prediction: np.ndarray, target: np.ndarray) -> np.ndarray
     eyes = np.linalg.norm(left - right, axis=-1)
     if not eyes.all():
         raise InputError(f"expected outer eye corners apart, found {(eyes == 0).sum()} faces whose corners coincide")
-    return 100 * np.linalg.norm(prediction - target, axis=-1) / eyes[:, None]
+    return 100 * _distances(prediction, target) / eyes[:, None]
 
 
 def box_errors(prediction: np.ndarray, target: np.ndarray) -> np.ndarray:
@@ -41,10 +45,10 @@ def box_errors(prediction: np.ndarray, target: np.ndarray) -> np.ndarray:
 
     Points (N, K, 2). Returns (N, K). Raises InputError if a face's points span no box.
     """
-    side = np.sqrt(np.ptp(target, axis=1).prod(axis=-1))
+    side = np.sqrt(np.ptp(target, axis=1).prod(axis=-1, dtype=np.float64))
     if not side.all():
         raise InputError(f"expected points that span a box, found {(side == 0).sum()} faces that do not")
-    return 100 * np.linalg.norm(prediction - target, axis=-1) / side[:, None]
+    return 100 * _distances(prediction, target) / side[:, None]
 
 
 def mean_of_bins(errors: np.ndarray, yaw: np.ndarray) -> float:
@@ -82,8 +86,8 @@ def auc(errors: np.ndarray, limit: float) -> float:
 
 
 def failure_rate(errors: np.ndarray, limit: float) -> float:
-    """Share of the pictures whose NME exceeds `limit` percent."""
-    return float((errors.mean(axis=1) > limit).mean())
+    """Share of the pictures whose NME exceeds `limit` percent, or is NaN."""
+    return float((~(errors.mean(axis=1) <= limit)).mean())
 
 
 def bootstrap_interval(errors: np.ndarray, *, seed: int = 0) -> tuple[float, float]:

@@ -87,6 +87,24 @@ def test_auc_is_the_area_under_the_ced() -> None:
 
 def test_failure_rate_is_the_share_above_the_limit() -> None:
     assert metrics.failure_rate(_constant([1, 5, 5.1, 10]), 5) == 0.5
+    unknown = _constant([1, 5, np.nan, 10])  # no success, in the CED as well
+    assert metrics.failure_rate(unknown, 5) == 1 - metrics.cumulative_errors(unknown, np.array([5.0]))[0] == 0.5
+
+
+def test_points_of_small_numbers_do_not_wrap_around() -> None:
+    target = np.random.default_rng(0).integers(50, 250, (3, NUM_POINTS, 2)).astype(np.uint8)
+    size = np.full((3, 2), 384, np.uint16)
+    exact = target.astype(float)
+    np.testing.assert_array_equal(metrics.point_errors(target - 4, target, size), 100 * 32**0.5 / 384)
+    np.testing.assert_array_equal(
+        metrics.interocular_errors(target, target + 4), metrics.interocular_errors(exact, exact + 4)
+    )
+    wide = (4 * exact).astype(np.float16)  # the area of its box is beyond its type
+    np.testing.assert_allclose(metrics.box_errors(wide, wide + 8), metrics.box_errors(4 * exact, 4 * exact + 8))
+
+
+def test_no_face_falls_out_of_the_bins_of_yaw() -> None:
+    assert metrics.nme_by_yaw(_constant([1, 3]), np.array([-180.0, 0.0])) == {"0-30": (3, 1), "60-90": (1, 1)}
 
 
 def test_bootstrap_interval_holds_the_mean_and_is_the_same_each_time() -> None:
