@@ -18,7 +18,8 @@ from src.devices import choose_device
 from src.errors import InputError, about
 from src.evaluation.report import describe_errors
 from src.files import alone_in, check_writable
-from src.hygiene.solutions import check_places, compare_with
+from src.hygiene.shapes import report_odd_shapes
+from src.hygiene.solutions import check_places, compare_with, describe_unrelated
 from src.metrics import box_errors, interocular_errors, point_errors
 from src.network import conventions
 from src.network.checkpoint import load_model, locate, stores_float32
@@ -124,6 +125,7 @@ def read_truth(annotations: Path | None, folder: Path, frame: str | None) -> dic
         if fault:
             raise InputError(f"{annotations}: {name}: {fault}")
     print("".join(f"{remark}\n" for remark in truth.remarks), end="")
+    report_odd_shapes(truth)
     return dict(zip(truth.names.tolist(), truth.points_image, strict=True))
 
 
@@ -182,6 +184,8 @@ def predict(
         true_image = np.stack([true_points[name] for name in names])
         errors = normalized_errors(points_image, true_image, size, by=arguments.normalize)
         print(describe_errors(errors, fit_pose(true_image)[:, 1]))
+        if unrelated := describe_unrelated(points_image, true_image):
+            print(unrelated)
     if arguments.preview:
         shown = np.linspace(0, len(names) - 1, min(arguments.preview, len(names))).round().astype(int)
         sheet = contact_sheet(

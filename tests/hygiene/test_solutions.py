@@ -1,5 +1,6 @@
 """Submissions of the right form whose points are no faces in their pictures, and those that are."""
 
+from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -12,7 +13,7 @@ from stand_in import project, random_euler
 from src.config import ModelConfig
 from src.errors import InputError
 from src.hygiene import labels
-from src.hygiene.solutions import check_places, compare_with
+from src.hygiene.solutions import check_places, compare_with, describe_unrelated
 from src.markup import FLIP_PERMUTATION
 
 COUNT, SIDE = 12, 384
@@ -59,6 +60,14 @@ def test_right_points_and_a_few_odd_ones_pass() -> None:
     odd, repeated = check_places(NAMES, points_image, size=SIZE)
     assert odd == "1 of 12 faces: no head's shape (02.jpg)"
     assert repeated == "1 of 12 rows repeat the points of another row"
+
+
+@pytest.mark.parametrize("change", [lambda p: np.roll(p, 1, axis=0), lambda p: p * 256 / SIDE, lambda p: p[..., ::-1]])
+def test_labels_of_other_pictures_or_frames_lie_far_from_the_points(change: Callable) -> None:
+    predicted = POINTS + np.random.default_rng(0).normal(0, 0.02 * SIDE, POINTS.shape)
+    assert describe_unrelated(predicted, POINTS) == ""
+    assert describe_unrelated(predicted, change(POINTS)).startswith("the points lie hardly nearer to these labels")
+    assert describe_unrelated(predicted[:9], change(POINTS)[:9]) == ""  # too few to tell
 
 
 def test_points_of_other_pictures_are_found_by_a_network(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
