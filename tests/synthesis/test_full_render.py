@@ -122,6 +122,10 @@ def test_adapted_labels_follow_the_convention(tmp_path: Path) -> None:
     before, after = (np.linalg.norm(p - wanted[rows], axis=-1)[:, moved].mean() for p in (given[rows], adapted))
     assert after < 0.6 * before
     assert adapt_folder(folder, tmp_path / "out", **arguments) == counts  # finished, so kept
+    write_annotations(folder, names[:70], given[:70])  # 10 of them turned
+    assert "of sources too small to learn where they place points" not in counts
+    counts = adapt_folder(folder, tmp_path / "few", **arguments)
+    assert counts["of sources too small to learn where they place points"] == 70
 
 
 def test_an_outline_is_told_from_a_jaw_line() -> None:

@@ -152,7 +152,8 @@ def test_folders_are_complete_repeatable_and_ours_alone(tmp_path: Path) -> None:
     options = ReposeOptions(per_photo=2, seed=1, image_size=64)
     arguments = {"options": options, "face_model": face_model, "workers": 1}
     counts = repose_folder(photos, tmp_path / "a", **arguments)
-    assert counts == {"photographs": 5, "rejected": 0, "relabeled": 5, "reposed": 10}
+    few = {"of sources too small to learn where they place points": 5}
+    assert counts == {"photographs": 5, "rejected": 0, "relabeled": 5, "reposed": 10, **few}
     names, points = read_annotations(tmp_path / "a" / FOLDERS[1])
     assert len(names) == 10
     assert points.shape == (10, NUM_POINTS, 2)
@@ -174,6 +175,9 @@ def test_folders_are_complete_repeatable_and_ours_alone(tmp_path: Path) -> None:
     assert (foreign / "holiday.jpg").exists()
     with pytest.raises(InputError, match=r"annot\.pkl"):
         repose_folder(face_model, tmp_path / "d", **arguments)
+    Image.new("RGB", Image.open(photos / "some_002.png").size, "red").save(photos / "some_002.png")
+    repose_folder(photos, tmp_path / "a", **arguments)  # another picture with the same labels
+    assert np.asarray(Image.open(tmp_path / "a" / FOLDERS[0] / "photo_some_002.jpg"))[..., 1:].max() < 10
     (photos / "some_002.png").unlink()
     with pytest.raises(InputError, match="some_002"):
         repose_folder(photos, tmp_path / "e", **arguments)

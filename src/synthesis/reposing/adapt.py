@@ -16,7 +16,7 @@ from src.errors import InputError
 from src.files import alone_in
 from src.synthesis.owned_folder import claim, finished_counts, mark_finished
 from src.synthesis.reposing.face_model import FaceModel, load_face_model
-from src.synthesis.reposing.relabel import infer_convention, relabel_with_offsets
+from src.synthesis.reposing.relabel import count_unlearned, infer_convention, relabel_with_offsets
 
 PICTURES = "pictures"  # a link to the source, so that a hundred thousand pictures need no copy
 _MADE_BY = "src.synthesis.adapt"  # as in every folder so far, whatever this module is called
@@ -71,5 +71,6 @@ def _adapt(
     kept = np.flatnonzero(good)
     write_annotations(out, [f"{PICTURES}/{names[i]}" for i in kept], adapted[kept])
     counts = {"faces": len(names), "rejected": len(names) - len(kept), "adapted": len(kept)}
+    counts |= count_unlearned(0 if convention.is_learned else len(names))
     mark_finished(out, marker, counts)
     return counts

@@ -4,7 +4,7 @@ The points of the mesh also carry the annotation's own residual, so that they fo
 annotators drew along the visible outline comes from the mesh alone.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -31,10 +31,14 @@ _MIN_OUTLINE = 0.02
 
 @dataclass(frozen=True)
 class SourceConvention:
-    """Where a source places points: offsets (68, 3) cm from the landmark vertices; whether its jaw is an outline."""
+    """Where a source places points: offsets (68, 3) cm from the landmark vertices; whether its jaw is an outline.
+
+    is_learned: whether its faces were enough to tell; otherwise only the jaw is moved.
+    """
 
     offsets: np.ndarray
     outline: bool
+    is_learned: bool = True
 
 
 @dataclass(frozen=True)
@@ -42,11 +46,13 @@ class Relabeled:
     """Fitted faces and their labels.
 
     points_camera: (N, 68, 3) pixels, y down, z towards the viewer. good: (N,) bool, which fits are close enough.
+    unlearned: how many faces are of sources too small to learn their convention from.
     """
 
     fits: Fits
     points_camera: np.ndarray
     good: np.ndarray
+    unlearned: int = 0
 
 
 def relabel(
@@ -68,7 +74,7 @@ def relabel(
         return relabel_with_offsets(model, points_image, AFLW_OFFSETS, outline=False)
     offsets = np.empty((len(names), *AFLW_OFFSETS.shape))
     outline = np.empty(len(names), bool)
-    sources = photo_sources(names)
+    sources, unlearned = photo_sources(names), 0
     for source in np.unique(sources):
         members = sources == source
         convention = infer_convention(model, points_image[members], rng)
@@ -78,7 +84,13 @@ def relabel(
                 'lies; say labels = "learned"'
             )
         offsets[members], outline[members] = convention.offsets, convention.outline
-    return relabel_with_offsets(model, points_image, offsets, outline=outline)
+        unlearned += 0 if convention.is_learned else int(members.sum())
+    return replace(relabel_with_offsets(model, points_image, offsets, outline=outline), unlearned=unlearned)
+
+
+def count_unlearned(faces: int) -> dict[str, int]:
+    """A count for the output, if there are such faces: of their points only the jaw is moved."""
+    return {"of sources too small to learn where they place points": faces} if faces else {}
 
 
 def relabel_with_offsets(
@@ -97,7 +109,7 @@ def infer_convention(model: FaceModel, points_image: np.ndarray, rng: np.random.
     yaw = np.abs(fit_pose(points_image)[:, 1])
     shown = [np.flatnonzero((yaw >= low) & (yaw < high)) for low, high in (_FRONTAL, _TURNED)]
     if min(map(len, shown)) < _MIN_FACES:
-        return SourceConvention(AFLW_OFFSETS, outline=True)
+        return SourceConvention(AFLW_OFFSETS, outline=True, is_learned=False)
     chosen = points_image[np.concatenate([rng.permutation(faces)[:_MAX_FACES] for faces in shown])]
     offsets = learn_offsets(model, chosen, JAW_ENDS_OFFSETS)
     if _outward(model, chosen, offsets) > _MIN_OUTLINE:

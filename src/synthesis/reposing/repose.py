@@ -6,7 +6,6 @@ request, turned faces in new expressions, in front of other backgrounds, partly 
 challenge crops its faces.
 """
 
-import hashlib
 import os
 import zlib
 from collections.abc import Iterable, Iterator
@@ -18,8 +17,9 @@ import numpy as np
 from PIL import Image
 
 from src.command_line import progress
-from src.datasets.challenge import ANNOTATIONS, read_annotations, write_annotations
+from src.datasets.challenge import read_annotations, write_annotations
 from src.datasets.conversion import crop_names
+from src.datasets.faces import Faces, fingerprint_of
 from src.datasets.names import photo_sources
 from src.datasets.pictures import open_picture, upright
 from src.devices import end_with_parent, process_pool, signals_blocked
@@ -38,7 +38,7 @@ from src.synthesis.reposing.expressions import (
 from src.synthesis.reposing.face_model import FaceModel, load_face_model
 from src.synthesis.reposing.framing import cut_photo, sample_crop
 from src.synthesis.reposing.occluders import cover_face, replace_background
-from src.synthesis.reposing.relabel import Relabeled, relabel
+from src.synthesis.reposing.relabel import Relabeled, count_unlearned, relabel
 from src.synthesis.reposing.turning import PhotoHead, build_photo_head, sample_pose, turn_head
 
 FOLDERS = RELABELED, REPOSED, RENDERED = ("relabeled", "reposed", "rendered")
@@ -90,12 +90,8 @@ def repose_folder(
     """
     model = load_face_model(face_model)
     names, points_image = read_annotations(source)
-    marker = {
-        "made_by": _MADE_BY,
-        "version": _VERSION,
-        "annotations": hashlib.sha256((source / ANNOTATIONS).read_bytes()).hexdigest(),
-        **asdict(options),
-    }
+    photographs = fingerprint_of([Faces(source, np.array(names), points_image)], "")
+    marker = {"made_by": _MADE_BY, "version": _VERSION, "photographs": photographs, **asdict(options)}
     counts = finished_counts([out / folder for folder in options.folders], marker)
     if counts:
         return counts
@@ -142,8 +138,9 @@ def _repose(
     for folder, (files, points) in written.items():
         if files:
             write_annotations(out / folder, files, np.array(points))
-    counts = {folder: len(files) for folder, (files, _) in written.items()}
-    return {"photographs": len(names), "rejected": len(names) - len(good), **counts}
+    counts = {"photographs": len(names), "rejected": len(names) - len(good)}
+    counts |= {folder: len(files) for folder, (files, _) in written.items()}
+    return counts | count_unlearned(relabeled.unlearned)
 
 
 def turns_per_photo(names: list[str], per_photo: int) -> np.ndarray:
