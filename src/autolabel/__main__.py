@@ -16,6 +16,8 @@ from src.devices import choose_device, set_threads
 from src.errors import InputError
 from src.files import alone_in, check_writable
 from src.markup import NUM_POINTS
+from src.network import checkpoint
+from src.network.conventions import print_left_out
 from src.training.options import configurations, parse
 
 DEFAULTS = Settings()
@@ -88,6 +90,7 @@ def main() -> None:
     task = choose_task(own, seed=train.seed)
     if own.report_dir:
         read_folder(own.report_dir)  # refused before the rounds, not after them
+    print_left_out(checkpoint.load(train.init) if train.init else None)
     print(f"{len(task.human)} labeled, {len(task.held_out)} held-out, {len(task.names)} unlabeled faces")
     for remark in dict.fromkeys(task.human.remarks + task.held_out.remarks):
         print(remark)

@@ -18,7 +18,7 @@ from src.datasets.prepared import PreparedFaces, load_prepared
 from src.errors import InputError
 from src.evaluation.evaluate import unit_errors
 from src.geometry import apply_affine, invert_affine
-from src.markup import INNER_51
+from src.markup import INNER_51, NUM_POINTS
 from src.metrics import bootstrap_interval, interocular_errors, nme
 from src.predict.looks import MOST_LOOKS, combine
 from src.predict.runtimes import Runtime, look_repeatedly, open_model
@@ -31,13 +31,14 @@ _BATCH = 64
 def of_sources(faces: PreparedFaces, only: list[str]) -> PreparedFaces:
     """The faces whose source, the name up to its first underscore, is one of `only`; all faces if `only` is empty.
 
-    Raises InputError for a source that no face has.
+    Raises InputError for a source that no face has, and for faces without a jaw.
     """
     sources = photo_sources(faces.names)
     absent = set(only) - set(sources)
     if absent:
         found = ", ".join(sorted(set(sources)))
         raise InputError(f"expected faces of {', '.join(sorted(absent))}, found those of {found}")
+    faces = faces.with_points(NUM_POINTS)
     chosen = faces.take(np.isin(sources, only)) if only else faces
     return replace(chosen, shares=np.empty(0))  # shares belong to folders, not to sources of photographs
 

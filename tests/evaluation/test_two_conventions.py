@@ -41,6 +41,8 @@ def test_faces_are_chosen_by_how_their_names_begin(faces: PreparedFaces) -> None
     assert len(of_sources(named, [])) == 4
     with pytest.raises(InputError, match="expected faces of lfpw, found those of afw, helen, ytf"):
         of_sources(named, ["lfpw", "afw"])
+    with pytest.raises(InputError, match="expected faces with the 68 points of the model, found 51"):
+        of_sources(named.with_points(51), [])
 
 
 def test_errors_and_their_difference_by_hand(faces: PreparedFaces) -> None:

@@ -7,6 +7,7 @@ import torch
 from commands import SMALL as SMALL_FLAGS
 from commands import assert_refused, run
 from conftest import Run
+from stand_in import write_faces
 
 from src.config import ModelConfig, TrainingConfig, to_dict
 from src.errors import InputError
@@ -144,3 +145,9 @@ def test_training_from_a_model_says_that_its_conventions_are_left_out(trained: R
     assert "left out, as the features change: the convention 300w" in outcome.out
     assert "conventions" not in checkpoint.load(tuned.best)
     assert_refused(run("test.py", "--model_path", tuned.best, "--convention", "300w"), "aflw, found '300w'")
+    write_faces(tmp_path / "labeled", 12, seed=1)
+    write_faces(tmp_path / "unlabeled", 2, seed=2, annotated=False)
+    folders = ("--labeled", tmp_path / "labeled", "--unlabeled", tmp_path / "unlabeled", "--out", tmp_path / "out")
+    outcome = run("src/autolabel/__main__.py", *folders, *SMALL_FLAGS, "--init", start, "--end_epoch", 1, "--rounds", 0)
+    assert outcome.code == 0, outcome
+    assert "left out, as the features change: the convention 300w" in outcome.out

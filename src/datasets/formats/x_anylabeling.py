@@ -109,7 +109,11 @@ def _find_pictures(folder: Folder, files: dict[str, _Content]) -> tuple[dict[str
     for file, picture in pictures.items():
         files_of[picture].append(file)
     several = {picture: found for picture, found in files_of.items() if len(found) > 1}
-    _check_renamed(folder, several)
+    neighbors = _neighbors(folder, pictures)
+    _check_renamed(folder, several, neighbors)
+    if neighbors:
+        others = [f"{file} -> {pictures[file]}" for file in neighbors]
+        remarks = (*remarks, f"{len(others)} files state another picture than that of their name ({spell_out(others)})")
     taken = [
         f"{files[file].path} -> {pictures[file]}"
         for file, stem in stems.items()
@@ -123,18 +127,28 @@ def _find_pictures(folder: Folder, files: dict[str, _Content]) -> tuple[dict[str
     return pictures, remarks
 
 
-def _check_renamed(folder: Folder, several: dict[str, list[str]]) -> None:
-    """Raise InputError for a file that states another file's picture and lies next to one of its own name: renamed with
-    its picture, but not inside. several: the label files of each picture that has more than one."""
+def _neighbors(folder: Folder, pictures: dict[str, str]) -> dict[str, str]:
+    """The picture of its own name that lies next to a label file, for each file whose picture has another name."""
     known = {os.path.splitext(name)[0]: name for name in folder.pictures}
+    neighbors = {file: known.get(os.path.splitext(file)[0], picture) for file, picture in pictures.items()}
+    return {
+        file: neighbor
+        for file, neighbor in neighbors.items()
+        if os.path.splitext(neighbor)[0] != os.path.splitext(pictures[file])[0]
+    }
+
+
+def _check_renamed(folder: Folder, several: dict[str, list[str]], neighbors: dict[str, str]) -> None:
+    """Raise InputError for a file that states another file's picture and has a neighbor (`_neighbors`): renamed with
+    its picture, but not inside. several: the label files of each picture that has more than one."""
     for picture, files in several.items():
         for file in files:
-            neighbor = known.get(os.path.splitext(file)[0], picture)
-            if os.path.splitext(neighbor)[0] != os.path.splitext(picture)[0]:
+            if file in neighbors:
                 other = next(name for name in files if name != file)
                 raise InputError(
-                    f"{folder.root}: expected a picture for each file, found {picture} for {other} and {file}, "
-                    f"next to which lies {neighbor}; correct its imagePath, such as to {PurePosixPath(neighbor).name}"
+                    f"{folder.root}: expected a picture for each file, found {picture} for {other} and {file}, next to "
+                    f"which lies {neighbors[file]}; correct its imagePath, such as to "
+                    f"{PurePosixPath(neighbors[file]).name}"
                 )
 
 

@@ -155,6 +155,16 @@ def test_a_file_that_was_renamed_with_its_picture_but_not_inside_is_refused(tmp_
     assert _read(tmp_path, "x_anylabeling").names.tolist() == ["0.jpg", "1.jpg", "0.jpg"]
 
 
+def test_files_that_state_each_others_picture_are_said(tmp_path: Path) -> None:
+    tmp_path = tmp_path / "set"
+    sample("x_anylabeling", tmp_path)
+    for i, name in enumerate(("1.jpg", "0.jpg", "2.jpg")):
+        content = json.loads((tmp_path / f"{i}.json").read_text())
+        (tmp_path / f"{i}.json").write_text(json.dumps({**content, "imagePath": name}))
+    swapped = "2 files state another picture than that of their name (0.json -> 1.jpg, 1.json -> 0.jpg)"
+    assert swapped in _read(tmp_path, "x_anylabeling").remarks
+
+
 @pytest.mark.parametrize("row", ["{x:.3f} {y:.3f} 1.0", "{x:.3f}", "{x:.3f} {y:.3f} 0 0"])
 def test_pts_rows_have_two_columns(row: str, tmp_path: Path) -> None:
     picture(tmp_path / "a.jpg")
