@@ -9,7 +9,7 @@ from src.datasets.challenge import find_annotations, read_folder
 from src.datasets.cropping import WHOLE
 from src.datasets.decoding import refuse_broken
 from src.datasets.frames import FRAMES
-from src.datasets.names import spell_out
+from src.datasets.names import counted, spell_out
 from src.datasets.pictures import SQUARE_SIZE
 from src.datasets.prepared import is_checked, load_prepared, note_checked, prepare, shared_faces
 from src.errors import InputError
@@ -243,9 +243,9 @@ def prepare_data_set(arguments: argparse.Namespace, network: "Runtime | None") -
 
 def report_faces(out: Path, report: dict[str, int | str | bool]) -> None:
     """Print one line about a folder that was written."""
-    parts = [f"{report['faces']} faces"]
+    parts = [counted(report["faces"], "faces")]
     if report["broken"]:
-        parts.append(f"{report['broken']} broken pictures left out ({report['left_out']})")
+        parts.append(f"{counted(report['broken'], 'broken pictures')} left out ({report['left_out']})")
     if report["outside"]:
         parts.append(f"{report['outside']} with points outside their picture")
     print(f"{out}: " + ", ".join(parts) + ("" if report["redone"] else " (unchanged, kept)"))

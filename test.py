@@ -12,7 +12,7 @@ from src.datasets.challenge import load_annotations
 from src.datasets.faces import Faces
 from src.datasets.frames import FRAMES, settle
 from src.datasets.listing import describe_left_out, list_pictures
-from src.datasets.names import compare_names
+from src.datasets.names import compare_names, counted
 from src.datasets.pictures import picture_sizes
 from src.devices import choose_device
 from src.errors import InputError, about
@@ -140,7 +140,7 @@ def check(solution: Path, folder: Path | None, model_path: Path) -> None:
     if folder is not None and model_path.is_file():
         remarks += compare_with(open_model(model_path), found, points_image, folder)
     against = f", every picture of {folder}" if folder is not None else ""
-    print("\n".join([f"{solution}: {len(found)} rows, correct{against}", *remarks]))
+    print("\n".join([f"{solution}: {counted(len(found), 'rows')}, correct{against}", *remarks]))
 
 
 def describe_model(model: LandmarkNet, content: dict) -> str:

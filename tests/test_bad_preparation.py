@@ -111,7 +111,7 @@ def test_a_bad_picture_stops_the_preparation_or_is_skipped_and_counted(kind: str
     outcome = run(*preparation(root, "--skip_broken"))
     assert outcome.code == 0, outcome
     assert outcome.err == ""
-    assert "AFLW_train_data: 3 faces, 1 broken pictures left out (" in outcome.out
+    assert "AFLW_train_data: 3 faces, 1 broken picture left out (" in outcome.out
 
 
 @pytest.mark.parametrize(
@@ -176,7 +176,7 @@ def test_a_face_with_nan_stops_the_preparation_or_is_skipped_and_named(root: Pat
     words = "face003.png: expected finite numbers, found NaN or infinity"
     assert_refused(run(*preparation(root)), words, "1 of 4 pictures")
     outcome = run(*preparation(root, "--skip_broken"))
-    assert f"AFLW_train_data: 3 faces, 1 broken pictures left out ({root / 'synthetics_train' / words})" in outcome.out
+    assert f"AFLW_train_data: 3 faces, 1 broken picture left out ({root / 'synthetics_train' / words})" in outcome.out
 
 
 @pytest.mark.parametrize("size", [0, 31, 1025, -5])

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from src.datasets.names import spell_out
+from src.datasets.names import counted, counted_names
 from src.errors import InputError
 
 
@@ -93,10 +93,11 @@ class Faces:
 
     def describe(self) -> str:
         """How many faces were read, what was left out and the remarks, as text."""
-        return ", ".join([f"{len(self)} faces of {self.num_points} points", *self._describe_left_out(), *self.remarks])
+        faces = counted(len(self), f"faces of {self.num_points} points")
+        return ", ".join([faces, *self._describe_left_out(), *self.remarks])
 
     def _describe_left_out(self) -> list[str]:
-        return [f"{len(names)} {what} left out ({spell_out(names)})" for what, names in self.left_out.items() if names]
+        return [counted_names(names, f"{what} left out") for what, names in self.left_out.items() if names]
 
     def take(self, rows: np.ndarray) -> "Faces":
         """Some of the faces. rows: their indices, or a mask (N,)."""

@@ -24,7 +24,7 @@ from src.datasets.faults import (
     pixel_faults,
 )
 from src.datasets.listing import is_picture, is_unreadable
-from src.datasets.names import folded, spell_out
+from src.datasets.names import counted, folded, spell_out
 from src.datasets.pictures import Shape, picture_shapes
 from src.datasets.repeats import repeat_remarks
 from src.errors import InputError
@@ -233,16 +233,15 @@ def _without_unmarked(faces: Faces, is_unmarked: np.ndarray) -> Faces:
 def _remarks(counts: Counter, frame: str | None) -> list[str]:
     words = []
     if counts[_TURNED]:
-        words.append(
-            f"{counts[_TURNED]} faces labeled in the stored pixels of turned pictures (EXIF), turned with them"
-        )
+        what = "faces labeled in the stored pixels of turned pictures (EXIF), turned with them"
+        words.append(counted(counts[_TURNED], what))
     if counts[_UNSAID]:
         chosen = frame or f"{SHOWN}, the default"
-        words.append(
-            f"{counts[_UNSAID]} faces on pictures turned by EXIF whose labels do not tell their frame, read as {chosen}"
-        )
+        what = f"faces on pictures turned by EXIF whose labels do not tell their frame, read as {chosen}"
+        words.append(counted(counts[_UNSAID], what))
     if counts[_RESCALED]:
-        words.append(f"{counts[_RESCALED]} faces scaled from the size that their labels state to the picture's own")
+        what = "faces scaled from the size that their labels state to the picture's own"
+        words.append(counted(counts[_RESCALED], what))
     return words
 
 

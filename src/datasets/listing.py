@@ -3,7 +3,7 @@
 import os
 from pathlib import Path
 
-from src.datasets.names import spell_out
+from src.datasets.names import counted, spell_out
 from src.errors import InputError
 
 EXTENSIONS = frozenset(
@@ -64,4 +64,5 @@ def describe_left_out(folder: str | Path) -> str:
     names = left_out_pictures(folder)
     if not names:
         return ""
-    return f"{len(names)} pictures left out, in formats that cannot be read or in subfolders: {spell_out(names)}"
+    left_out = counted(len(names), "pictures left out, in formats that cannot be read or in subfolders")
+    return f"{left_out}: {spell_out(names)}"

@@ -17,6 +17,7 @@ _PARTS = {"train": "train", "training": "train", "trainset": "train", "val": "va
           "validation": "val", "valset": "val", "test": "test", "testing": "test", "testset": "test"}  # fmt: skip
 _WORDS = re.compile(r"[a-z]+")
 _NUMBER = re.compile(r"(\d+)")
+_PLURAL = re.compile(r"s\b")
 
 
 def natural_order(names: Iterable[str]) -> list[str]:
@@ -28,6 +29,16 @@ def spell_out(names: Sequence[str]) -> str:
     """The first few of some names, and how many more there are."""
     more = len(names) - _MOST_SPELLED_OUT
     return ", ".join(names[:_MOST_SPELLED_OUT]) + (f" and {more} more" if more > 0 else "")
+
+
+def counted(count: int, plural: str) -> str:
+    """A number with what it counts: 2 broken pictures, 1 broken picture. plural: its first word in -s is the plural."""
+    return f"{count} {plural if count != 1 else _PLURAL.sub('', plural, count=1)}"
+
+
+def counted_names(names: Sequence[str], plural: str) -> str:
+    """How many names there are, of what, and the first few: 2 pictures of two parts (1.jpg, 2.jpg)."""
+    return f"{counted(len(names), plural)} ({spell_out(names)})"
 
 
 def folded(name: str) -> str:
@@ -99,7 +110,7 @@ def compare_names(names: Sequence[str], labels: Sequence[str]) -> str:
         if some:
             near = next(((name, match) for name in some if (match := near_match(name, others))), None)
             hint = f"; is {near[0]} the same as {near[1]}?" if near else ""
-            words.append(f"{len(some)} {what} ({spell_out(some)}{hint})")
+            words.append(f"{counted(len(some), what)} ({spell_out(some)}{hint})")
     return ", ".join(words)
 
 

@@ -6,7 +6,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from src.datasets.names import natural_order, spell_out
+from src.datasets.names import counted, natural_order, spell_out
 from src.errors import InputError
 from src.markup import INNER_51, NUM_POINTS
 
@@ -73,5 +73,5 @@ def first_number_remarks(names: Sequence[str], firsts: Sequence[int]) -> tuple[s
     remarks = []
     for first in sorted(set(firsts) - {0}):
         found = list(dict.fromkeys(name for name, one in zip(names, firsts, strict=True) if one == first))
-        remarks.append(f"points of {len(found)} pictures are numbered from {first} ({spell_out(found)})")
+        remarks.append(f"points of {counted(len(found), 'pictures')} are numbered from {first} ({spell_out(found)})")
     return tuple(remarks)

@@ -8,7 +8,7 @@ import numpy as np
 
 from src.boxes import box_of_points
 from src.datasets.faces import Faces
-from src.datasets.names import part_words, spell_out
+from src.datasets.names import counted, counted_names, part_words
 
 _TRAIN = "train"
 _COPIED = 0.1  # share of a face's points that are, to the last digit, those of the face before it
@@ -27,7 +27,7 @@ def without_repeats(faces: Faces) -> Faces:
     kept = np.unique(kept_of)
     remarks = list(faces.remarks)
     if len(kept) < len(faces):
-        remarks.append(f"{len(faces) - len(kept)} faces are stated again, word for word, and count once")
+        remarks.append(counted(len(faces) - len(kept), "faces stated again, word for word, and counted once"))
         subsets = {}
         for name, mask in faces.subsets.items():
             merged = np.zeros(len(faces), bool)
@@ -36,7 +36,7 @@ def without_repeats(faces: Faces) -> Faces:
         faces = replace(faces, subsets=subsets).take(kept)
     shared = _shared_pictures(faces)
     if shared:
-        remarks.append(f"{len(shared)} pictures are of two parts, train and another ({spell_out(shared)})")
+        remarks.append(counted_names(shared, "pictures of two parts, train and another"))
     return replace(faces, remarks=tuple(remarks))
 
 
@@ -45,9 +45,9 @@ def repeat_remarks(names: np.ndarray, points_image: np.ndarray) -> list[str]:
     of the picture before, and on faces that lie on another one of their picture, as two annotators make them."""
     remarks = []
     if copied := _copied(names, points_image):
-        remarks.append(f"{len(copied)} faces have points of a face in another picture: copied? ({spell_out(copied)})")
+        remarks.append(counted_names(copied, "faces with points of a face in another picture: copied?"))
     if twice := _labeled_twice(names, points_image):
-        remarks.append(f"{len(twice)} faces lie on another face of their picture: labeled twice? ({spell_out(twice)})")
+        remarks.append(counted_names(twice, "faces on another face of the same picture: labeled twice?"))
     return remarks
 
 

@@ -21,7 +21,7 @@ from typing import NamedTuple
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from src.datasets.folder import Folder
-from src.datasets.names import common_ending, is_ending, part_words, spell_out
+from src.datasets.names import common_ending, counted_names, is_ending, part_words
 from src.errors import InputError
 
 _DIGITS = re.compile(r"\d+")
@@ -78,13 +78,13 @@ class PictureFinder:
             "pictures found by their file name alone, in another folder": [
                 f"{statement.path} -> {name}" for statement, name in renamed.items()
             ],
-            "stated pictures are absent, those of that name lie elsewhere": [
+            "stated pictures absent, others of that name elsewhere": [
                 f"{path}, not {self._by_file[_split(path)[-1]][0]}" for path in absent if self.is_known(path)
             ],
         }
         return (
             [self._exact.get(name, name) for name in names],
-            tuple(f"{len(paths)} {what} ({spell_out(paths)})" for what, paths in remarks.items() if paths),
+            tuple(counted_names(paths, what) for what, paths in remarks.items() if paths),
         )
 
     def is_known(self, path: str) -> bool:

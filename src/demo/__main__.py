@@ -14,7 +14,7 @@ from PIL import Image
 from src.boxes import BOX_COLUMNS, KINDS, read_boxes
 from src.command_line import Parser, progress, run_command
 from src.datasets.listing import list_pictures
-from src.datasets.names import match_names, natural_order
+from src.datasets.names import counted, match_names, natural_order
 from src.demo.records import Records, open_records
 from src.demo.smoothing import Smoothing
 from src.demo.sources import Source, find_sources, left_out
@@ -102,7 +102,7 @@ def main() -> None:
             raise unreadable[0]
         for source in videos:
             _follow(predictor, source, boxes, arguments, records)
-    found = f"{_number(records.found, 'face')} found{' in pictures and single frames' if videos else ''}"
+    found = f"{counted(records.found, 'faces')} found{' in pictures and single frames' if videos else ''}"
     without = f"; none in {_some(records.empty)}" if records.empty else ""
     print(f"{found}, {records.doubtful} of them doubtful (score below {DOUBTFUL_BELOW}){without}")
     others = left_out(arguments.sources)
@@ -110,7 +110,7 @@ def main() -> None:
         print(f"not read, for their format or their place in a subfolder: {_some(others)}")
     print(f"{out / 'faces.csv'}, faces.json: one row or entry per face; the drawings lie next to them")
     if unreadable:
-        raise InputError(f"{len(unreadable)} of {_number(len(sources), 'source')} not drawn: {_some(unreadable)}")
+        raise InputError(f"{len(unreadable)} of {counted(len(sources), 'sources')} not drawn: {_some(unreadable)}")
 
 
 def _by_source(boxes: _Boxes, sources: list[Source]) -> _Boxes:
@@ -173,7 +173,7 @@ def _follow(
     is_short = before + video.step < _ENOUGH * video.duration
     missing = f"; the file tells of {video.duration:.1f} s and may be cut short" if is_short else ""
     cuts = f", cuts at frames {_some(tracker.cuts)}" if tracker.cuts else ""
-    print(f"{source.name}: {_number(len(lost), 'face')} in {_number(count, 'frame')}{missing}{cuts}")
+    print(f"{source.name}: {counted(len(lost), 'faces')} in {counted(count, 'frames')}{missing}{cuts}")
     for number, missed in lost.items():
         if missed:
             print(f"face {number}: lost in {len(missed)} of {count} frames ({_some(missed)})")
@@ -189,10 +189,6 @@ def _drawn(source: Source, out: Path) -> Path:
     """Where the drawn video goes: GIFs and folders of frames need no video library, neither to read nor to write."""
     needs_library = source.is_camera or (source.path.is_file() and not is_animated(source.path))
     return out / f"{source.name}{'.mp4' if needs_library else '.gif'}"
-
-
-def _number(count: int, noun: str) -> str:
-    return f"{count} {noun}{'' if count == 1 else 's'}"
 
 
 def _some(values: list) -> str:

@@ -21,6 +21,7 @@ from src.datasets.folder import Folder
 from src.datasets.formats import FORMATS, detect_format, read_faces
 from src.datasets.frames import FRAMES
 from src.datasets.listing import is_picture
+from src.datasets.names import counted
 from src.errors import InputError
 from src.files import check_target, check_writable, write_text
 from src.hygiene.duplicates import (
@@ -69,8 +70,9 @@ class _Labels:
             crop_rule=self.crop_rule,
             skip_broken=self.skip_broken,
         )
-        broken = f", {counts['broken']} broken pictures left out ({counts['left_out']})" if counts["broken"] else ""
-        print(f"{out}: {counts['faces']} faces{broken}{'' if counts['redone'] else ' (unchanged, kept)'}")
+        left_out = counted(counts["broken"], "broken pictures left out")
+        broken = f", {left_out} ({counts['left_out']})" if counts["broken"] else ""
+        print(f"{out}: {counted(counts['faces'], 'faces')}{broken}{'' if counts['redone'] else ' (unchanged, kept)'}")
 
 
 def parse_arguments() -> argparse.Namespace:
@@ -113,7 +115,7 @@ def main() -> None:
     extra = redundant(pictures.folder, groups)
     if arguments.remove:
         write_text(arguments.remove, "".join(f"{pictures.path(row)}\n" for row in np.flatnonzero(extra)))
-        print(f"{arguments.remove}: {extra.sum()} pictures, so that one of each group stays")
+        print(f"{arguments.remove}: {counted(extra.sum(), 'pictures')}, so that one of each group stays")
     if arguments.clean:
         left_out = set(pictures.names[extra & (pictures.folder == 0)])
         labels.write(np.array([name not in left_out for name in labels.faces.names]), arguments.clean)
@@ -130,7 +132,7 @@ def report(pictures: Pictures, groups: np.ndarray, name_groups: np.ndarray) -> N
         sizes = np.unique(groups[rows], return_counts=True)[1]
         doubled = sizes[sizes > 1]
         print(
-            f"{root}: {len(rows)} pictures, {same_file} exact copies of another; "
+            f"{root}: {counted(len(rows), 'pictures')}, {same_file} exact copies of another; "
             f"{doubled.sum()} look alike in {len(doubled)} groups, largest {sizes.max()}"
         )
     for one, other in combinations(range(len(pictures.roots)), 2):
@@ -142,7 +144,7 @@ def report(pictures: Pictures, groups: np.ndarray, name_groups: np.ndarray) -> N
         )
     if pictures.broken:
         path, error = pictures.broken[0]
-        print(f"{len(pictures.broken)} pictures could not be read, the first: {path}: {error}")
+        print(f"{counted(len(pictures.broken), 'pictures')} could not be read, the first: {path}: {error}")
 
 
 def _check(arguments: argparse.Namespace) -> None:

@@ -16,7 +16,7 @@ from src.boxes import read_boxes
 from src.command_line import Parser, progress, run_command
 from src.datasets.formats.ivslab import right_to_left
 from src.datasets.formats.pts import face_block
-from src.datasets.names import folded, match_names, spell_out
+from src.datasets.names import counted, folded, match_names, spell_out
 from src.errors import InputError, about
 from src.files import alone_in, check_writable, write_text
 from src.markup import INNER_51, NUM_POINTS, select_points
@@ -73,12 +73,12 @@ def main() -> None:
                 without.append(name)
             found, doubtful = found + len(score), doubtful + sum(value < DOUBTFUL_BELOW for value in score)
             write_text(text, format_faces(select_points(points_image, arguments.points)))
-    print(f"{arguments.out_dir}: {len(pictures)} files, {arguments.points} points per face")
-    print(f"{found} faces, {doubtful} of them doubtful (score below {DOUBTFUL_BELOW})")
+    print(f"{arguments.out_dir}: {counted(len(pictures), 'files')}, {arguments.points} points per face")
+    print(f"{counted(found, 'faces')}, {doubtful} of them doubtful (score below {DOUBTFUL_BELOW})")
     if not (boxes or arguments.crops or is_detected):
         print("the face detector is missing, so each picture was taken as a crop around one face; run make detector")
     if without:
-        print(f"{len(without)} pictures without a face: {spell_out(without)}")
+        print(f"{counted(len(without), 'pictures')} without a face: {spell_out(without)}")
 
 
 def read_list(path: Path) -> list[Path]:

@@ -35,4 +35,4 @@ def test_the_frame_of_human_labels_on_turned_pictures_is_said(tmp_path: Path) ->
     flags = ("--labeled_count", 12, "--held_out", 6, "--rounds", 0, "--end_epoch", 1, "--out", tmp_path / "run")
     outcome = run("src/autolabel/__main__.py", "--labeled", tmp_path / "labeled", *flags, *SMALL)
     assert outcome.code == 0, outcome
-    assert "1 faces on pictures turned by EXIF whose labels do not tell their frame, read as shown" in outcome.out
+    assert "1 face on pictures turned by EXIF whose labels do not tell their frame, read as shown" in outcome.out

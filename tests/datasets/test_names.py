@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from src.datasets.names import compare_names, distinct_names, match_names, natural_order, plain
+from src.datasets.names import compare_names, counted, counted_names, distinct_names, match_names, natural_order, plain
 from src.errors import InputError
 
 
@@ -13,6 +13,16 @@ def test_frames_come_as_people_count() -> None:
     frames = [f"frame{i}.jpg" for i in range(1, 13)]
     assert natural_order(sorted(frames)) == frames
     assert natural_order(["b1", "B02", "a10", "a9", "10", "9"]) == ["9", "10", "a9", "a10", "b1", "B02"]
+
+
+def test_one_is_counted_in_the_singular() -> None:
+    assert [counted(count, "broken pictures left out") for count in (0, 1, 2)] == [
+        "0 broken pictures left out",
+        "1 broken picture left out",
+        "2 broken pictures left out",
+    ]
+    assert counted_names(["a.jpg"], "faces with points of others") == "1 face with points of others (a.jpg)"
+    assert counted_names([f"{i}.jpg" for i in range(7)], "pictures").endswith("4.jpg and 2 more)")
 
 
 @pytest.mark.parametrize(

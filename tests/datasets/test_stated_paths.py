@@ -102,9 +102,7 @@ def test_a_path_that_goes_up_and_down_again_takes_no_picture_on_its_way(tmp_path
     finder, stated = _finder(tmp_path, "helen/old/faces/1.jpg"), "helen/old/../faces/1.jpg"
     names, remarks = finder.locate_all([Statement("faces.json", stated)])
     assert names == ["helen/faces/1.jpg"]
-    assert (
-        f"1 stated pictures are absent, those of that name lie elsewhere ({stated}, not helen/old/faces" in remarks[0]
-    )
+    assert f"1 stated picture absent, others of that name elsewhere ({stated}, not helen/old/faces" in remarks[0]
     assert _locate(_finder(tmp_path, "helen/faces/1.jpg"), stated) == ["helen/faces/1.jpg"]
 
 

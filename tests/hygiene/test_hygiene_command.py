@@ -60,7 +60,7 @@ def test_broken_faces_stop_the_cleaning_or_are_left_out_and_named(folders: tuple
     command = ("src/hygiene/__main__.py", "--root", train, "--clean", tmp_path / "clean", "--pairs", 0)
     assert_refused(run(*command), "1 of 19 pictures are broken", "face_7_0.png: the file is empty", "set skip_broken")
     outcome = run(*command, "--skip_broken")
-    assert "18 faces, 1 broken pictures left out (" in outcome.out
+    assert "18 faces, 1 broken picture left out (" in outcome.out
     assert len(read_annotations(tmp_path / "clean")[0]) == 18
 
 
@@ -74,9 +74,7 @@ def test_the_frame_of_turned_pictures_is_said_and_chosen(folders: tuple[Path, Pa
     for frame, expected in (("shown", stated), ("stored", 128 - stated)):
         command = ("--root", train, "--clean", tmp_path / frame, "--pairs", 0, "--frame", frame)
         outcome = run("src/hygiene/__main__.py", *command)
-        assert (
-            f"1 faces on pictures turned by EXIF whose labels do not tell their frame, read as {frame}" in outcome.out
-        )
+        assert f"1 face on pictures turned by EXIF whose labels do not tell their frame, read as {frame}" in outcome.out
         written = dict(zip(*load_annotations(tmp_path / frame / "annot.pkl"), strict=True))["face_7_0.png"]
         np.testing.assert_allclose(written, expected, atol=1e-3)
 

@@ -63,7 +63,7 @@ def test_faces_of_whole_pictures_are_detected(monkeypatch: pytest.MonkeyPatch, g
     outcome = run("src/predict/__main__.py", group, tmp_path / "out")
     assert outcome.code == 0, outcome
     assert "2 faces, 0 of them doubtful" in outcome.out
-    assert "1 pictures without a face" in outcome.out
+    assert "1 picture without a face" in outcome.out
     expected = [rectangle_points(box) for box in ((250, 100, 310, 160), (40, 60, 100, 120))]  # from right to left
     lines = (tmp_path / "out" / "group.txt").read_text().splitlines()
     found = np.array([line.split(" ") for line in lines if line[0].isdigit()], float).reshape(2, 68, 2)
@@ -79,8 +79,8 @@ def test_pictures_without_a_row_of_boxes_have_no_face(
     monkeypatch.setattr(predict, "open_model", lambda path, **options: RectangleFinder())
     outcome = _run_with_boxes(group, name.format(folder=tmp_path.name), encoding=encoding)
     assert outcome.code == 0, outcome
-    assert "1 faces, 0 of them doubtful" in outcome.out
-    assert "1 pictures without a face" in outcome.out
+    assert "1 face, 0 of them doubtful" in outcome.out
+    assert "1 picture without a face" in outcome.out
     assert np.abs(read_points(tmp_path / "out" / "group.txt") - rectangle_points((40, 60, 100, 120))).max() < 1
     assert (tmp_path / "out" / "nobody.txt").read_text() == ""
 

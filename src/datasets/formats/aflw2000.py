@@ -16,6 +16,7 @@ from src.datasets.faults import find_placeholders
 from src.datasets.folder import Folder
 from src.datasets.formats.mat import read_mat
 from src.datasets.formats.pts import MATLAB_ORIGIN
+from src.datasets.names import counted
 from src.errors import InputError
 from src.markup import FLIP_PERMUTATION, NUM_POINTS
 from src.pose import euler_angles, fit_pose, rotation_matrix
@@ -58,7 +59,7 @@ def read(folder: Folder) -> Faces:
     faults = [face.fault or one or other for face, one, other in zip(parsed, shared, mirrored, strict=True)]
     names = [folder.picture(name[: -len(".mat")]) for name in files]
     unsure = sum(not face.is_certain and not fault for face, fault in zip(parsed, faults, strict=True))
-    remark = f"{unsure} faces by pt2d, which 300W-LP has of the photograph before it was turned"
+    remark = f"{counted(unsure, 'faces')} by pt2d, which 300W-LP has of the photograph before it was turned"
     return Faces(
         folder.root,
         np.array(names),

@@ -16,7 +16,7 @@ from src.datasets.faces import Faces
 from src.datasets.folder import Folder
 from src.datasets.json_files import COCO, has_kind, read_kind, stated_path, stated_size
 from src.datasets.listed import ListedFace, Listing, as_table
-from src.datasets.names import spell_out
+from src.datasets.names import counted_names, spell_out
 from src.datasets.pictures import picture_sizes
 from src.datasets.point_names import order_by_names
 from src.errors import InputError
@@ -53,7 +53,7 @@ def read(folder: Folder) -> Faces:
         remarks = (*remarks, f"points of {spell_out(reordered)} put into the order of the numbers in their names")
     repeated = [path for content in files.values() for path in content.repeated]
     if repeated:
-        remarks = (*remarks, f"{len(repeated)} pictures stand under several ids each ({spell_out(repeated)})")
+        remarks = (*remarks, counted_names(repeated, "pictures under several ids"))
     return replace(faces, remarks=remarks)
 
 

@@ -17,7 +17,7 @@ from src.datasets.cropping import face_boxes, nearest_box
 from src.datasets.faces import Coordinates, Faces, stack_points
 from src.datasets.folder import Folder
 from src.datasets.json_files import SHAPES, has_kind, read_kind, stated_path, stated_size
-from src.datasets.names import spell_out
+from src.datasets.names import counted_names
 from src.datasets.pictures import open_picture, picture_sizes
 from src.datasets.point_names import first_number_remarks, order_numbered
 from src.datasets.stated_paths import PictureFinder, Statement
@@ -113,17 +113,17 @@ def _find_pictures(folder: Folder, files: dict[str, _Content]) -> tuple[dict[str
     _check_renamed(folder, several, neighbors)
     if neighbors:
         others = [f"{file} -> {pictures[file]}" for file in neighbors]
-        remarks = (*remarks, f"{len(others)} files state another picture than that of their name ({spell_out(others)})")
+        remarks = (*remarks, counted_names(others, "files with another picture than that of their name"))
     taken = [
         f"{files[file].path} -> {pictures[file]}"
         for file, stem in stems.items()
         if files[file].path and folder.has_picture(stem)
     ]
     if taken:
-        remarks = (*remarks, f"{len(taken)} absent pictures taken to be those at their labels ({spell_out(taken)})")
+        remarks = (*remarks, counted_names(taken, "absent pictures taken to be those at their labels"))
     if several:
         shared = [f"{picture}: {' and '.join(found)}" for picture, found in several.items()]
-        remarks = (*remarks, f"{len(shared)} pictures have several label files, all of them read ({spell_out(shared)})")
+        remarks = (*remarks, counted_names(shared, "pictures with several label files, all of them read"))
     return pictures, remarks
 
 

@@ -97,9 +97,9 @@ def test_a_face_that_several_files_state_counts_once(tmp_path: Path) -> None:
     assert len(faces) == 3
     assert {name: int(mask.sum()) for name, mask in faces.subsets.items()} == {"all": 2, "train": 1, "val": 1}
     doubled, repeated, shared = faces.remarks
-    assert "1 faces lie on another face of their picture: labeled twice? (images/0.jpg)" in doubled
-    assert "1 faces are stated again" in repeated
-    assert "1 pictures are of two parts, train and another (images/0.jpg)" in shared
+    assert "1 face on another face of the same picture: labeled twice? (images/0.jpg)" in doubled
+    assert "1 face stated again" in repeated
+    assert "1 picture of two parts, train and another (images/0.jpg)" in shared
 
 
 def test_files_of_one_name_are_subsets_by_their_folders(tmp_path: Path) -> None:
@@ -215,4 +215,4 @@ def test_flipped_faces_of_300w_lp_whose_pose_tells_nothing_are_said(tmp_path: Pa
     _lp(tmp_path, FACE)
     assert not _read(tmp_path).remarks
     _lp(tmp_path, FACE, part="AFW_Flip")
-    assert "1 faces by pt2d" in _read(tmp_path).remarks[0]
+    assert "1 face by pt2d" in _read(tmp_path).remarks[0]

@@ -132,7 +132,7 @@ def test_a_label_file_of_one_picture_stops_or_is_left_out_and_named(name: str, d
     assert_refused(_prepare(tmp_path), path.name)
     outcome = _prepare(tmp_path, "--skip_broken")
     assert outcome.code == 0, outcome
-    assert f"1 label files that cannot be read left out ({path.relative_to(tmp_path / 'set')}: " in outcome.out
+    assert f"1 label file that cannot be read left out ({path.relative_to(tmp_path / 'set')}: " in outcome.out
     assert len(load_prepared(tmp_path / "out")) == COUNT - 1
 
 
@@ -152,7 +152,7 @@ def test_an_absurd_box_is_refused_or_left_out(tmp_path: Path) -> None:
         "images/1.jpg: its box [900.0, 900.0, 895.0, 903.0] does not fit its points",
     )
     outcome = _prepare(tmp_path, "--crop", "box", "--skip_broken")
-    assert f"{COUNT - 1} faces, 1 broken pictures left out" in outcome.out
+    assert f"{COUNT - 1} faces, 1 broken picture left out" in outcome.out
     assert _prepare(tmp_path).code == 0  # the challenge's crop asks the points
 
 
@@ -183,8 +183,8 @@ def test_faces_with_unmarked_points_and_pictures_without_a_face_are_counted(tmp_
     (labels / "1.txt").write_text("\n")
     outcome = _prepare(tmp_path)
     assert (
-        "1 faces of 51 points, 1 faces with unmarked points left out (images/train/0.jpg), "
-        "1 pictures without a face left out (images/train/1.jpg)\n" in outcome.out
+        "1 face of 51 points, 1 face with unmarked points left out (images/train/0.jpg), "
+        "1 picture without a face left out (images/train/1.jpg)\n" in outcome.out
     )
 
 

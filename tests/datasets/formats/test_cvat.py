@@ -48,7 +48,7 @@ def test_shapes_are_in_order_and_skeletons_are_put_into_order(tmp_path: Path) ->
     names = [str(i) for i in range(68, 0, -1)]
     faces = _read(tmp_path, _shape(), _skeleton(FACE[::-1] + 60, names))
     np.testing.assert_allclose(faces.points_image, [FACE, FACE + 60])
-    assert faces.remarks == ("points of 1 pictures are numbered from 1 (images/1.jpg)",)
+    assert faces.remarks == ("points of 1 picture are numbered from 1 (images/1.jpg)",)
 
 
 def test_a_box_is_that_of_its_group(tmp_path: Path) -> None:
@@ -70,7 +70,7 @@ def test_what_is_no_face_is_left_out_and_named(tmp_path: Path) -> None:
     assert len(faces) == 1
     assert faces.left_out["faces with unmarked points"] == ["images/1.jpg"]
     assert faces.left_out["single points, in pictures"] == ["images/1.jpg"]
-    with pytest.raises(InputError, match=r"found none, 1 single points, in pictures left out \(images/1.jpg\); check"):
+    with pytest.raises(InputError, match=r"found none, 1 single point, in pictures left out \(images/1.jpg\); check"):
         _read(tmp_path, _shape(FACE[:1], "pupil"))
 
 

@@ -71,7 +71,7 @@ def test_a_face_with_odd_parts_stops_or_is_left_out(box: str, words: str, tmp_pa
     assert [words in fault for fault in faces.faults] == [False, False, True]
     command = ("preparation.py", "--root", root, "--out", tmp_path / "out", "--image_size", 64)
     assert_refused(run(*command), "2.jpg", words)
-    assert "2 faces, 1 broken pictures left out (" in run(*command, "--skip_broken").out
+    assert "2 faces, 1 broken picture left out (" in run(*command, "--skip_broken").out
 
 
 def test_a_file_whose_faces_all_have_odd_parts_says_why(tmp_path: Path) -> None:
@@ -87,7 +87,7 @@ def test_files_of_five_points_are_read_alone(tmp_path: Path) -> None:
 def test_parts_may_be_numbered_from_1(tmp_path: Path) -> None:
     faces = _read(tmp_path, a=_xml(("1.jpg", _box(FACE, [str(i) for i in range(1, 69)]))))
     np.testing.assert_array_equal(faces.points_image, FACE[None] + 0.5)
-    assert faces.remarks == ("points of 1 pictures are numbered from 1 (1.jpg)",)
+    assert faces.remarks == ("points of 1 picture are numbered from 1 (1.jpg)",)
 
 
 def test_what_is_no_face_is_left_out_and_named(tmp_path: Path) -> None:
@@ -112,9 +112,9 @@ def test_a_picture_listed_twice_counts_once_unless_its_faces_differ(tmp_path: Pa
         "labels": [True, True],
         "labels_train": [True, False],
     }
-    assert "2 faces are stated again, word for word, and count once" in faces.remarks
+    assert "2 faces stated again, word for word, and counted once" in faces.remarks
     faces = _read(tmp_path, labels=whole, labels_train=_xml(("1.jpg", _box(FACE + 2))))
-    assert "1 faces lie on another face of their picture: labeled twice? (1.jpg)" in faces.remarks
+    assert "1 face on another face of the same picture: labeled twice? (1.jpg)" in faces.remarks
 
 
 def test_names_are_utf_8_whatever_the_file_declares(tmp_path: Path) -> None:

@@ -109,7 +109,7 @@ def test_a_coco_part_without_its_pictures_takes_no_others(tmp_path: Path) -> Non
     assert_refused(run(*command, "--subset", "val"), "val/1.jpg: no such picture")
     assert_refused(run(*command[:-2], "--subset", "val", "--to", "pts"), "val/1.jpg: no such picture")
     outcome = run(*command, "--skip_broken")
-    assert "1 faces, 1 broken pictures left out" in outcome.out
+    assert "1 face, 1 broken picture left out" in outcome.out
     assert "val/1.jpg: no such picture" in outcome.out
 
 
@@ -161,7 +161,7 @@ def test_files_that_state_each_others_picture_are_said(tmp_path: Path) -> None:
     for i, name in enumerate(("1.jpg", "0.jpg", "2.jpg")):
         content = json.loads((tmp_path / f"{i}.json").read_text())
         (tmp_path / f"{i}.json").write_text(json.dumps({**content, "imagePath": name}))
-    swapped = "2 files state another picture than that of their name (0.json -> 1.jpg, 1.json -> 0.jpg)"
+    swapped = "2 files with another picture than that of their name (0.json -> 1.jpg, 1.json -> 0.jpg)"
     assert swapped in _read(tmp_path, "x_anylabeling").remarks
 
 
@@ -212,7 +212,7 @@ def test_an_empty_picture_is_left_out_and_named_in_every_format(name: str, to: s
     assert_refused(run(*command), empty.name, "the file is empty")
     outcome = run(*command, "--skip_broken")
     assert outcome.code == 0, outcome
-    assert f"{COUNT - 1} faces, 1 broken pictures left out (" in outcome.out
+    assert f"{COUNT - 1} faces, 1 broken picture left out (" in outcome.out
     assert f"{empty.name}: the file is empty" in outcome.out
 
 

@@ -120,7 +120,7 @@ def test_an_id_of_two_categories_is_refused(tmp_path: Path) -> None:
 def test_a_picture_under_two_ids_is_said(tmp_path: Path) -> None:
     images = [{"id": number, "file_name": "1.jpg"} for number in (1, 2)]
     faces = _coco(tmp_path, [_annotation(), _annotation(FACE - (40, 0), image=2)], images=images)
-    assert "1 pictures stand under several ids each (1.jpg)" in faces.remarks
+    assert "1 picture under several ids (1.jpg)" in faces.remarks
 
 
 def test_a_face_of_coco_wholebody_that_is_not_valid_is_left_out(tmp_path: Path) -> None:
@@ -143,7 +143,7 @@ def test_points_of_labelme_are_numbered_from_0_or_1(name: str, first: int, tmp_p
     labels = [name.format(first + i) for i in range(68)]
     faces = _label(tmp_path, {"1": _points(labels=labels)[::-1]})
     np.testing.assert_allclose(faces.points_image, FACE[None])
-    assert ("points of 1 pictures are numbered from 1 (1.jpg)" in faces.remarks) == (first == 1)
+    assert ("points of 1 picture are numbered from 1 (1.jpg)" in faces.remarks) == (first == 1)
     with pytest.raises(InputError, match=r"expected points 0 to \d+ of group None, found 67 of them"):
         _label(tmp_path, {"1": _points(FACE[1:], labels[1:])})
 
@@ -157,7 +157,7 @@ def test_51_points_may_have_their_numbers_among_the_68(first: int, is_known: boo
         return
     faces = _label(tmp_path, {"1": shapes})
     np.testing.assert_allclose(faces.points_image, FACE[None, 17:])
-    assert faces.remarks == ((f"points of 1 pictures are numbered from {first} (1.jpg)",) if first else ())
+    assert faces.remarks == ((f"points of 1 picture are numbered from {first} (1.jpg)",) if first else ())
 
 
 def test_groups_of_points_without_numbers_are_named(tmp_path: Path) -> None:
@@ -186,8 +186,8 @@ def test_the_picture_inside_a_file_is_the_labeled_one(size: tuple[int, int] | No
 
 def test_two_files_of_one_picture_are_said(tmp_path: Path) -> None:
     faces = _label(tmp_path, {"1": _points(), "1_backup": _points(FACE + 4)})
-    assert any("1 pictures have several label files" in remark for remark in faces.remarks)
-    assert any("1 faces lie on another face of their picture: labeled twice?" in remark for remark in faces.remarks)
+    assert any("1 picture with several label files" in remark for remark in faces.remarks)
+    assert any("1 face on another face of the same picture: labeled twice?" in remark for remark in faces.remarks)
 
 
 @pytest.mark.parametrize(("count", "is_said"), [(68, True), (20, True), (3, False)])
@@ -195,7 +195,7 @@ def test_points_kept_from_the_picture_before_are_said(count: int, is_said: bool,
     other = np.add(FACE, (3.5, 2.5))
     other[:count] = FACE[:count]
     faces = _label(tmp_path, {"1": _points(), "2": _points(other)})
-    words = "1 faces have points of a face in another picture: copied? (2.jpg)"
+    words = "1 face with points of a face in another picture: copied? (2.jpg)"
     assert (words in faces.remarks) == is_said
 
 
