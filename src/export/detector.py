@@ -105,8 +105,9 @@ class _Translation:
         )
 
     def _pad(self, operator: Any, inputs: list[int], output: int) -> None:
-        amounts = self._constant(inputs[1])[_TO_CHANNELS_FIRST]  # (4, 2): before and after each axis
-        self._node("Pad", [f"t{inputs[0]}", self._weight(f"p{output}", amounts.T.ravel().astype(np.int64))], output)
+        """Channels of zeros, by a convolution: ONNX Runtime keeps its blocked layout there, but converts it for Pad."""
+        identity = np.eye(self._shape(output)[-1], self._shape(inputs[0])[-1], dtype=np.float32)
+        self._node("Conv", [f"t{inputs[0]}", self._weight(f"w{output}", identity[..., None, None])], output)
 
     def _add(self, operator: Any, inputs: list[int], output: int) -> None:
         self._node("Add", [f"t{i}" for i in inputs], output)
