@@ -25,7 +25,7 @@ from src.predict.turns import (
     view_of_box,
 )
 
-_BATCH = 32  # views that are looked at together
+_BATCH = 32  # regions that are looked at together
 _WHOLE = BoxKind(1.0, (0.5, 0.5))  # a box that is the crop itself
 
 
@@ -101,14 +101,12 @@ class Search:
         rows, first = self._perhaps_turned(regions, found, seen)
         if len(rows) == 0:
             return found
-        views, disagreements = [found.points_image[rows]], [first]
-        for turn in QUARTERS:
-            turned, seen = self._see(_turned(regions, rows, turn))
-            views.append(turned.points_image)
-            disagreements.append(seen.tilted_disagreement(np.arange(len(rows))))
+        turned, seen = self._see([region for turn in QUARTERS for region in _turned(regions, rows, turn)])
+        disagreements = np.concatenate([first, seen.tilted_disagreement(np.arange(len(turned.score)))])
+        points_image = np.concatenate([found.points_image[rows], turned.points_image])
+        points_image = points_image.reshape(-1, len(rows), NUM_POINTS, 2)  # (4, M, 68, 2)
         side = np.array([view_of_box(regions[i].box, regions[i].kind)[2] for i in rows])
-        points_image = np.stack(views)  # (4, M, 68, 2)
-        doubts = doubt(np.stack(disagreements), points_image, side)  # (4, M)
+        doubts = doubt(disagreements.reshape(-1, len(rows)), points_image, side)  # (4, M)
         best, columns = best_quarter(doubts), np.arange(len(rows))
         found.points_image[rows] = points_image[best, columns]
         found.score[rows] = self.score(doubts[best, columns])
