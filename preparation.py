@@ -9,7 +9,7 @@ from src.datasets.challenge import find_annotations, read_folder
 from src.datasets.cropping import WHOLE
 from src.datasets.decoding import refuse_broken
 from src.datasets.frames import FRAMES
-from src.datasets.names import counted, spell_out
+from src.datasets.names import spell_out
 from src.datasets.pictures import SQUARE_SIZE
 from src.datasets.prepared import is_checked, load_prepared, note_checked, prepare, shared_faces
 from src.errors import InputError
@@ -169,9 +169,9 @@ def prepare_challenge(arguments: argparse.Namespace, network: "Runtime | None") 
             shares=weights,
             frame=arguments.frame,
         )
-        if report["remarks"]:
-            print(report["remarks"])
-        report_faces(out, report)
+        if report.remarks:
+            print(report.remarks)
+        print(f"{out}: {report.describe()}")
         run_label_check(out, network)
     report_shared(train_out, validation_out)
 
@@ -228,7 +228,7 @@ def prepare_data_set(arguments: argparse.Namespace, network: "Runtime | None") -
             crop_rule=arguments.crop or WHOLE,
             skip_broken=arguments.skip_broken,
         )
-        report_faces(arguments.out, report)
+        print(f"{arguments.out}: {report.describe()}")
         return
     report = prepare(
         [faces],
@@ -237,18 +237,8 @@ def prepare_data_set(arguments: argparse.Namespace, network: "Runtime | None") -
         skip_broken=arguments.skip_broken,
         crop_rule=arguments.crop or FORMATS[name].crop_rule,
     )
-    report_faces(arguments.out, report)
+    print(f"{arguments.out}: {report.describe()}")
     run_label_check(arguments.out, network)
-
-
-def report_faces(out: Path, report: dict[str, int | str | bool]) -> None:
-    """Print one line about a folder that was written."""
-    parts = [counted(report["faces"], "faces")]
-    if report["broken"]:
-        parts.append(f"{counted(report['broken'], 'broken pictures')} left out ({report['left_out']})")
-    if report["outside"]:
-        parts.append(f"{report['outside']} with points outside their picture")
-    print(f"{out}: " + ", ".join(parts) + ("" if report["redone"] else " (unchanged, kept)"))
 
 
 def run_label_check(out: Path, network: "Runtime | None") -> None:

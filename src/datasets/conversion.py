@@ -18,6 +18,7 @@ from src.datasets.formats import FORMATS, WRITABLE
 from src.datasets.names import folded
 from src.datasets.new_folder import made_before, new_folder, note_made
 from src.datasets.pictures import picture_shape
+from src.datasets.report import FolderReport
 from src.errors import InputError
 from src.geometry import apply_affine
 
@@ -28,14 +29,12 @@ _Broken = list[tuple[Path, InputError]]
 
 def convert(
     faces: Faces, out: str | Path, *, to: str, image_size: int, crop_rule: str = WHOLE, skip_broken: bool = False
-) -> dict[str, int | str | bool]:
+) -> FolderReport:
     """Write `faces` into the new folder `out` in the format `to`, or nothing at all; a no-op if that has been done.
 
     crop_rule: `whole` copies the pictures as they are; any other rule of `src.datasets.cropping` writes one JPEG of
-    image_size pixels per face. Returns {"faces", "broken", "outside", "left_out", "redone"}; outside counts the faces
-    with a point beyond their picture, which are kept, and left_out says which are broken. Raises InputError for a
-    folder that already holds something else or lies inside that of the faces, for pictures or labels that would
-    overwrite each other and, unless `skip_broken`, for broken pictures.
+    image_size pixels per face. Raises InputError for a folder that already holds something else or lies inside that of
+    the faces, for pictures or labels that would overwrite each other and, unless `skip_broken`, for broken pictures.
     """
     if to not in WRITABLE:
         raise InputError(f"expected a format that can be written ({', '.join(WRITABLE)}), found {to!r}")
@@ -51,7 +50,7 @@ def convert(
     out, fingerprint = Path(out), fingerprint_of([faces], f"{to} {crop_rule} {image_size}")
     before = made_before(out, fingerprint)
     if before and (skip_broken or before["broken"] == 0):
-        return before | {"redone": False}
+        return FolderReport(**before, redone=False)
     with new_folder(out) as folder:
         if crop_rule == WHOLE:
             placed, outside, broken = _copy_pictures(sound, folder, form.pictures)
@@ -68,7 +67,7 @@ def convert(
             "left_out": list_broken(broken),
         }
         note_made(folder, fingerprint, counts)
-    return counts | {"redone": True}
+    return FolderReport(**counts, redone=True)
 
 
 def _check_names(faces: Faces, *, to: str, by_stem: bool) -> None:

@@ -24,6 +24,7 @@ from src.datasets.decoding import SquaresFile, decode_faces, describe_broken, li
 from src.datasets.faces import Faces, fingerprint_of
 from src.datasets.names import distinct_names
 from src.datasets.prepared_check import check_prepared, content_digest
+from src.datasets.report import FolderReport
 from src.errors import InputError
 from src.files import alone_in, atomic_path, write_text
 from src.geometry import apply_affine, invert_affine
@@ -78,16 +79,13 @@ def prepare(
     crop_rule: str = WHOLE,
     shares: tuple[float, ...] = (),
     frame: str | None = None,
-) -> dict[str, int | str | bool]:
+) -> FolderReport:
     """Decode annotated pictures into one prepared folder; a no-op if nothing has changed.
 
     sources: tables of faces, or folders in the challenge's format. crop_rule: one of `src.datasets.cropping`.
     shares: of each source in a training batch, kept with the faces. frame: of the labels in those folders, as in
-    `src.datasets.frames.settle`.
-    Returns {"faces", "broken", "outside", "left_out", "remarks", "redone"}; outside counts the faces with a point
-    beyond their picture, which are kept, left_out says which are broken, and remarks tell what was decided while
-    reading. Raises InputError for bad annotations and, unless `skip_broken`, for broken pictures, before anything in
-    `out` is replaced.
+    `src.datasets.frames.settle`. Raises InputError for bad annotations and, unless `skip_broken`, for broken pictures,
+    before anything in `out` is replaced.
     """
     out = Path(out)
     tables = [source if isinstance(source, Faces) else read_folder(source, frame=frame) for source in sources]
@@ -107,7 +105,7 @@ def prepare(
         unchanged = meta is not None and meta.get("fingerprint") == fingerprint
         if unchanged and (skip_broken or meta.get("broken") == 0) and _is_whole(out):
             counts = {name: meta[name] for name in ("faces", "broken", "outside")}
-            return {**counts, "left_out": meta.get("left_out", ""), "remarks": remarks, "redone": False}
+            return FolderReport(**counts, left_out=meta.get("left_out", ""), remarks=remarks, redone=False)
         with atomic_path(out / "images.npy") as temporary:
             written = _write_squares(temporary, tables, image_size, crop_rule=crop_rule, description=out.name)
             if written.broken and not (skip_broken and written.kept.any()):
@@ -126,7 +124,7 @@ def prepare(
             "content": content,
         }
         write_text(out / "meta.json", json.dumps(meta, indent=2) + "\n")
-    return {**counts, "remarks": remarks, "redone": True}
+    return FolderReport(**counts, remarks=remarks, redone=True)
 
 
 @dataclass(frozen=True)

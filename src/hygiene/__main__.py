@@ -62,7 +62,7 @@ class _Labels:
         """Write the chosen faces (N,) bool into a new folder in the challenge's format."""
         if not chosen.any():
             raise InputError(f"{out}: expected faces to write, found none left")
-        counts = convert(
+        report = convert(
             self.faces.take(chosen),
             out,
             to="challenge",
@@ -70,9 +70,7 @@ class _Labels:
             crop_rule=self.crop_rule,
             skip_broken=self.skip_broken,
         )
-        left_out = counted(counts["broken"], "broken pictures left out")
-        broken = f", {left_out} ({counts['left_out']})" if counts["broken"] else ""
-        print(f"{out}: {counted(counts['faces'], 'faces')}{broken}{'' if counts['redone'] else ' (unchanged, kept)'}")
+        print(f"{out}: {report.describe()}")
 
 
 def parse_arguments() -> argparse.Namespace:

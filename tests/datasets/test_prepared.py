@@ -13,6 +13,7 @@ from stand_in import project, random_euler, write_faces
 
 from src.datasets.challenge import write_annotations
 from src.datasets.prepared import load_prepared, prepare
+from src.datasets.report import FolderReport
 from src.errors import InputError
 
 COUNT = 6
@@ -54,7 +55,7 @@ def test_angles_are_those_that_the_faces_were_projected_with(faces: Path, out: P
 
 def test_the_folder_holds_what_its_docstring_says(faces: Path, out: Path) -> None:
     report = prepare([faces], out, image_size=64)
-    assert report == {"faces": COUNT, "broken": 0, "outside": 0, "left_out": "", "remarks": "", "redone": True}
+    assert report == FolderReport(faces=COUNT, broken=0, outside=0, left_out="", redone=True)
     assert _files(out) == ["images.npy", "labels.npz", "list.txt", "meta.json"]
     prepared = load_prepared(out)
     assert len(prepared) == COUNT
@@ -83,7 +84,7 @@ def test_several_sources_keep_their_order_and_index(tmp_path: Path, out: Path) -
 def test_a_second_run_keeps_everything(faces: Path, out: Path) -> None:
     prepare([faces], out, image_size=64)
     before = {path: path.stat().st_mtime_ns for path in out.iterdir()}
-    assert not prepare([faces], out, image_size=64)["redone"]
+    assert not prepare([faces], out, image_size=64).redone
     assert {path: path.stat().st_mtime_ns for path in out.iterdir()} == before
 
 
@@ -103,13 +104,13 @@ def _unfinished(_: Path, out: Path) -> None:
 def test_a_change_makes_the_folder_again(change: object, faces: Path, out: Path) -> None:
     prepare([faces], out, image_size=64)
     change(faces, out)
-    assert prepare([faces], out, image_size=64)["redone"]
+    assert prepare([faces], out, image_size=64).redone
     assert len(load_prepared(out)) == COUNT
 
 
 def test_another_size_makes_the_folder_again(faces: Path, out: Path) -> None:
     prepare([faces], out, image_size=64)
-    assert prepare([faces], out, image_size=48)["redone"]
+    assert prepare([faces], out, image_size=48).redone
     assert load_prepared(out).images.shape[1:] == (48, 48, 3)
 
 
@@ -126,14 +127,14 @@ def test_a_broken_picture_stops_before_anything_is_replaced(faces: Path, out: Pa
 def test_skipping_broken_pictures_leaves_them_out_and_counts_them(faces: Path, out: Path) -> None:
     _break(faces / "face002.png")
     report = prepare([faces], out, image_size=64, skip_broken=True)
-    assert (report["faces"], report["broken"], report["outside"]) == (COUNT - 1, 1, 0)
-    assert "face002.png: the picture cannot be decoded" in report["left_out"]
+    assert (report.faces, report.broken, report.outside) == (COUNT - 1, 1, 0)
+    assert "face002.png: the picture cannot be decoded" in report.left_out
     prepared = load_prepared(out)
     assert [name[-7:-4] for name in prepared.names] == ["000", "001", "003", "004", "005"]
     np.testing.assert_allclose(prepared.points_image[2], project(random_euler(COUNT))[3] * 96, atol=1e-4)
     prepare([faces], out.with_name("whole"), image_size=64, skip_broken=True)
     assert _files(out) == ["images.npy", "labels.npz", "list.txt", "meta.json"]
-    assert not prepare([faces], out, image_size=64, skip_broken=True)["redone"]
+    assert not prepare([faces], out, image_size=64, skip_broken=True).redone
     with pytest.raises(InputError, match="1 of 6"):
         prepare([faces], out, image_size=64)
 
@@ -252,7 +253,7 @@ def test_a_damaged_folder_is_refused_with_the_command_that_mends_it(damage: obje
     damage(out)
     with pytest.raises(InputError, match=f"{DAMAGES[damage]}.*preparation.py"):
         load_prepared(out)
-    assert prepare([faces], out, image_size=64)["redone"]
+    assert prepare([faces], out, image_size=64).redone
     assert len(load_prepared(out)) == COUNT
 
 

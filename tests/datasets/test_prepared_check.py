@@ -107,7 +107,7 @@ def test_a_file_of_another_preparation_with_as_many_faces_is_refused(name: str, 
     load_prepared(tmp_path / "other")
     shutil.copy(tmp_path / "other" / name, folder / name)
     _assert_refused(folder, "of one preparation, found another's")
-    assert prepare([tmp_path / "faces"], folder, image_size=64)["redone"]
+    assert prepare([tmp_path / "faces"], folder, image_size=64).redone
     load_prepared(folder)
 
 

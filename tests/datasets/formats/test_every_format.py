@@ -115,9 +115,9 @@ def test_readers_leave_out_and_name_a_face_of_nan(name: str, tmp_path: Path) -> 
     assert [bool(fault) for fault in faces.faults] == is_broken.tolist()
     assert faces.faults[is_broken].tolist() == ["expected finite numbers, found NaN or infinity"]
     report = prepare([faces], tmp_path / "out", image_size=32, skip_broken=True, crop_rule=FORMATS[name].crop_rule)
-    assert (report["faces"], report["broken"]) == (COUNT - 1, 1)
+    assert (report.faces, report.broken) == (COUNT - 1, 1)
     report = convert(faces, tmp_path / "tsv", to="tsv", image_size=32, skip_broken=True)
-    assert (report["faces"], report["broken"]) == (COUNT - 1, 1)
+    assert (report.faces, report.broken) == (COUNT - 1, 1)
 
 
 @EVERY_READER
@@ -242,7 +242,7 @@ def test_writers_leave_out_and_name_what_is_broken(to: str, tmp_path: Path) -> N
         convert(faces, tmp_path / "out", to=to, image_size=64)
     assert not (tmp_path / "out").exists()
     report = convert(faces, tmp_path / "out", to=to, image_size=64, skip_broken=True)
-    assert (report["faces"], report["broken"]) == (1, 2)
-    assert "the file is empty" in report["left_out"]
-    assert "its labels are wrong" in report["left_out"]
+    assert (report.faces, report.broken) == (1, 2)
+    assert "the file is empty" in report.left_out
+    assert "its labels are wrong" in report.left_out
     assert len(_read(tmp_path / "out", to)) == 1

@@ -12,6 +12,7 @@ from src.datasets.faces import Faces
 from src.datasets.folder import Folder
 from src.datasets.formats import FORMATS, WRITABLE, detect_format, read_faces
 from src.datasets.prepared import load_prepared
+from src.datasets.report import FolderReport
 from src.errors import InputError
 
 
@@ -54,7 +55,7 @@ def test_what_is_written_is_read_again(name: str, crop: str, tmp_path: Path) -> 
     sample("ivslab" if name == "ivslab" else "x_anylabeling", tmp_path / "set")
     faces = read_faces(Folder(tmp_path / "set"), "ivslab" if name == "ivslab" else "x_anylabeling")
     report = convert(faces, tmp_path / "out", to=name, crop_rule=crop, image_size=96)
-    assert report == {"faces": COUNT, "broken": 0, "outside": 0, "left_out": "", "redone": True}
+    assert report == FolderReport(faces=COUNT, broken=0, outside=0, left_out="", redone=True)
     assert detect_format(Folder(tmp_path / "out")) == name
     again = _read(tmp_path / "out", name)
     expected = faces.points_image
