@@ -68,7 +68,7 @@ _TRAIN = ("--dataroot", "@train", "--val_dataroot", "@validation", "--snapshot",
 _FILES = ("--best_model", "@out/best", "--log_file", "@out/train.logs", "--summary", "@out/summary.csv")
 _WITH_MODEL = ("--model_path", "@model.pth.tar")
 _TEST = ("test.py", *_WITH_MODEL, "--test_dataroot", "@pictures", "--out_dir", "@out", "--looks", 1)
-_PREDICT = ("src/predict/__main__.py", "@list.txt", "@out", "--model", "@model.onnx", "--boxes", "@boxes.csv")
+_PREDICT = ("src/predict/__main__.py", "@list.txt", "@out", "--model_path", "@model.onnx", "--boxes", "@boxes.csv")
 _CLEAN = ("--clean", "@out/clean", "--sheet", "@out/sheet.png", "--pairs", 0)
 
 COMMANDS = {

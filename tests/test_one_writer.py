@@ -44,7 +44,7 @@ def test_drawings_and_lists_of_points_have_one_writer(trained: Run, challenge: P
     with alone_in(out):
         drawn = run("src/demo/__main__.py", picture, "--crops", "--model_path", trained.best, "--out", out)
         assert_refused(drawn, _BUSY)
-        assert_refused(run("src/predict/__main__.py", tmp_path / "list.txt", out, "--model", trained.best), _BUSY)
+        assert_refused(run("src/predict/__main__.py", tmp_path / "list.txt", out, "--model_path", trained.best), _BUSY)
         assert not list(out.iterdir())
 
 

@@ -157,8 +157,8 @@ COMMANDS = (
     ),
     Command(
         "src/predict/__main__.py",
-        ("image_list", "out_dir", "--model", MODEL),
-        {"image_list": IN_FILE, "out_dir": OUT_FOLDER, "--model": IN_FILE, "--boxes": IN_FILE},
+        ("image_list", "out_dir", "--model_path", MODEL),
+        {"image_list": IN_FILE, "out_dir": OUT_FOLDER, "--model_path": IN_FILE, "--boxes": IN_FILE},
     ),
     Command(
         "src/demo/__main__.py",

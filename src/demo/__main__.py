@@ -48,7 +48,7 @@ def parse_arguments() -> tuple[argparse.Namespace, list[Source]]:
     parser.add_argument("--every", type=int, default=12, help="frames from one detection in a video to the next")
     parser.add_argument("--raw", action="store_true", help="no smoothing over the frames of a video")
     parser.add_argument("--model_path", type=Path, default=MODEL_PATH, help=".pth.tar, .onnx or .tflite")
-    parser.add_argument("--convention", metavar="NAME", help="of the points, one that the model has (its own)")
+    parser.add_argument("--convention", metavar="NAME", help="annotation scheme, one that the model holds (its own)")
     parser.add_argument("--detector", type=Path, help=".tflite or .onnx (make detector's, or the package's)")
     parser.add_argument("--threads", type=int, default=1, help="of all computing")
     parser.add_argument("--out", type=Path, default="output/demo", help="folder of the drawings")

@@ -1,4 +1,4 @@
-"""Points of a list of pictures as text: python3 -m src.predict image_list.txt out_dir --model best.tflite.
+"""Points of a list of pictures as text: python3 -m src.predict image_list.txt out_dir --model_path best.tflite.
 
 The list has one picture's path per line, relative to the working directory or to the list's own folder. Each picture
 gets one `.pts`-like file named after it, `<stem>.txt`, with a block for each of its faces from the picture's right to
@@ -32,7 +32,7 @@ def parse_arguments() -> argparse.Namespace:
     parser = Parser(description=__doc__)
     parser.add_argument("image_list", type=Path, help="a text file with one picture's path per line")
     parser.add_argument("out_dir", type=Path, help="where the text files go")
-    parser.add_argument("--model", type=Path, default="best.pth.tar", help=".pth.tar, .onnx or .tflite")
+    parser.add_argument("--model_path", type=Path, default="best.pth.tar", help=".pth.tar, .onnx or .tflite")
     parser.add_argument("--convention", metavar="NAME", help="annotation scheme, one that the model holds (its own)")
     parser.add_argument("--boxes", type=Path, metavar="CSV", help="face boxes as src.demo takes them")
     parser.add_argument("--crops", action="store_true", help="pictures are crops around one face; nothing is detected")
@@ -57,7 +57,7 @@ def main() -> None:
     boxes_of: dict[str, list[np.ndarray]] = defaultdict(list)
     for key, name in matched.items():
         boxes_of[name] += boxes[key]
-    predictor = Predictor(arguments.model, convention=arguments.convention)
+    predictor = Predictor(arguments.model_path, convention=arguments.convention)
     is_detected = not boxes and not arguments.crops and DETECTOR_PATH.is_file()
     found, doubtful, without = 0, 0, []
     with alone_in(arguments.out_dir):

@@ -91,7 +91,9 @@ def build_parser() -> Parser:
     run.add_argument("--augmentation", choices=AUGMENTATIONS, default="full", help="of the training faces")
     run.add_argument("--loss", choices=(*CRITERIA, *MAP_CRITERIA), default=TRAINING.criterion, help="for the points")
     run.add_argument("--end_epoch", type=int, default=TRAINING.epochs, help="number of epochs")
-    run.add_argument("--minutes", type=float, default=TRAINING.minutes, help="budget instead of --end_epoch; 0 is none")
+    run.add_argument(
+        "--minutes", type=float, default=TRAINING.minutes, help="of steps, instead of --end_epoch; 0: none"
+    )
     run.add_argument("--base_lr", type=float, default=TRAINING.learning_rate, help="peak learning rate")
     run.add_argument("--hold", type=float, default=TRAINING.hold, help="share of the run at the peak rate")
     run.add_argument("--weight-decay", "--wd", type=float, default=TRAINING.weight_decay, help="of AdamW")

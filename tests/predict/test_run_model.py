@@ -31,7 +31,7 @@ def read_points(path: Path) -> np.ndarray:
 def test_every_picture_gets_its_points(trained: Run, challenge: Path, tmp_path: Path, count: int) -> None:
     folder, out = challenge / "aflw_test", tmp_path / "out"
     listed = write_list(tmp_path / "image_list.txt", folder / "face000.png", folder / "face001.png")
-    outcome = run("src/predict/__main__.py", listed, out, "--model", trained.best, "--points", count, "--crops")
+    outcome = run("src/predict/__main__.py", listed, out, "--model_path", trained.best, "--points", count, "--crops")
     assert outcome.code == 0, outcome
     assert sorted(path.name for path in out.iterdir()) == ["face000.txt", "face001.txt"]
     expected, _ = Predictor(trained.best)(folder / "face001.png")
@@ -43,7 +43,7 @@ def test_paths_may_start_at_the_list(trained: Run, challenge: Path, tmp_path: Pa
     (tmp_path / "face.png").write_bytes((challenge / "aflw_test" / "face000.png").read_bytes())
     path = tmp_path / "list.txt"
     path.write_text("face.png\r\n", encoding=encoding)  # as Windows' editors and its shell write it
-    outcome = run("src/predict/__main__.py", path, tmp_path, "--model", trained.best)
+    outcome = run("src/predict/__main__.py", path, tmp_path, "--model_path", trained.best)
     assert outcome.code == 0, outcome
     assert (tmp_path / "face.txt").is_file()
 
@@ -103,7 +103,7 @@ def _run_with_boxes(pictures: Path, name: str, *, encoding: str = "utf-8") -> Ou
 
 def test_a_missing_detector_is_said(monkeypatch: pytest.MonkeyPatch, trained: Run, group: Path, tmp_path: Path) -> None:
     monkeypatch.setattr(load("src/predict/__main__.py"), "DETECTOR_PATH", tmp_path / "none.tflite")
-    outcome = run("src/predict/__main__.py", group, tmp_path / "out", "--model", trained.best)
+    outcome = run("src/predict/__main__.py", group, tmp_path / "out", "--model_path", trained.best)
     assert outcome.code == 0, outcome
     assert "the face detector is missing, so each picture was taken as a crop around one face" in outcome.out
     assert "2 faces" in outcome.out
@@ -123,7 +123,7 @@ def test_faces_go_from_right_to_left() -> None:
 
 def test_bad_lists_are_refused_before_anything_is_written(trained: Run, challenge: Path, tmp_path: Path) -> None:
     face, out = challenge / "aflw_test" / "face000.png", tmp_path / "out"
-    model = ("--model", trained.best)
+    model = ("--model_path", trained.best)
     missing = write_list(tmp_path / "missing.txt", face, "nowhere.png")
     twice = write_list(tmp_path / "twice.txt", face, face)
     empty = write_list(tmp_path / "empty.txt")
@@ -132,7 +132,8 @@ def test_bad_lists_are_refused_before_anything_is_written(trained: Run, challeng
     assert_refused(run("src/predict/__main__.py", twice, out, *model), "different names")
     assert_refused(run("src/predict/__main__.py", empty, out, *model), "empty")
     assert_refused(
-        run("src/predict/__main__.py", write_list(empty, face), out, "--model", tmp_path / "none.onnx"), "none.onnx"
+        run("src/predict/__main__.py", write_list(empty, face), out, "--model_path", tmp_path / "none.onnx"),
+        "none.onnx",
     )
     own = write_list(tmp_path / "face000.txt", face)
     assert_refused(run("src/predict/__main__.py", own, tmp_path, *model), "face000.txt: a picture's text would take")
