@@ -16,13 +16,12 @@ import io
 import json
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import ExitStack, contextmanager, redirect_stdout
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass, fields, replace
 from functools import cache, cached_property
-from itertools import repeat, starmap
+from itertools import repeat
 from pathlib import Path
-from typing import TypeVar
 
 import numpy as np
 import pandas as pd
@@ -31,20 +30,19 @@ import torch
 from src.command_line import progress
 from src.config import ModelConfig, TrainingConfig, to_dict
 from src.datasets.prepared import PreparedFaces, load_prepared
-from src.devices import choose_device, device_name, end_with_parent, process_pool, signals_blocked
+from src.devices import choose_device, device_name
 from src.errors import InputError
 from src.evaluation.evaluate import evaluate
 from src.files import alone_in
 from src.network import checkpoint
 from src.network.model import AUXILIARY, LandmarkNet, build_model
 from src.notebook.data import ROOT
-from src.training.interruption import stop_on_interrupt
 from src.training.loop import BEST_MODEL
+from src.training.pool import spread
 from src.training.runs import load_record, load_snapshot, remove_snapshots, save_record, train_in
 
 RUNS = ROOT / "checkpoint" / "runs"
 COST = "Cost: "  # beginning of the line of `cost`
-Result = TypeVar("Result")
 _RESULT, _MODEL, _SPENT = "result.json", "model.pth.tar", "cpu_seconds.json"
 
 
@@ -156,20 +154,6 @@ def train_all(runs: Iterable[Run]) -> list[Trained]:
     return [read(run) for run in runs]
 
 
-def spread(function: Callable[..., Result], *arguments: Iterable, device: torch.device) -> Iterator[Result]:
-    """Like `map`, for functions that train: on a GPU one call after another, on a CPU as many at once as PyTorch has
-    threads, with one thread each. The function must be importable; Ctrl-C reaches it as `stop_on_interrupt` says.
-    """
-    calls, threads = list(zip(*arguments, strict=False)), torch.get_num_threads()
-    if device.type == "cuda" or threads == 1:
-        yield from starmap(function, calls)
-        return
-    with process_pool(min(threads, len(calls)), initializer=_start_process) as pool:
-        with signals_blocked():
-            done = pool.map(function, *zip(*calls, strict=True))
-        yield from done
-
-
 def train(run: Run) -> Trained:
     """Train a run in this process, resume it if it was interrupted, or read it if it is finished.
 
@@ -212,15 +196,6 @@ def draw_faces(faces: PreparedFaces, count: int, *, seed: int) -> PreparedFaces:
 
 def _is_finished(folder: Path) -> bool:
     return (folder / _RESULT).is_file()
-
-
-_until_the_end = ExitStack()  # of a worker process
-
-
-def _start_process() -> None:
-    end_with_parent()
-    _until_the_end.enter_context(stop_on_interrupt())  # so that Ctrl-C also stops runs not yet begun
-    torch.set_num_threads(1)
 
 
 def _train(run: Run, folder: Path, device: torch.device) -> None:
