@@ -12,9 +12,10 @@ from src.markup import NUM_POINTS
 from src.predict.face import Face
 
 FACE_COLUMNS = (
-    *("picture", "frame", "seconds", "face", "score", "pitch", "yaw", "roll", "eye_left", "eye_right"),
+    *("picture", "frame", "face", "score", "pitch", "yaw", "roll", "eye_left", "eye_right"),
     *("left", "top", "right", "bottom"),
     *(f"{axis}{i}" for i in range(1, NUM_POINTS + 1) for axis in "xy"),
+    "seconds",  # last, so that the columns before it keep their places
 )
 
 
@@ -45,11 +46,11 @@ class Records:
             self.empty.append(picture)
         for number, face in zip(numbers, faces, strict=True):
             measures = (face.score, *face.pose, *face.eyes, *face.box, *face.points.ravel())
-            where = ["", ""] if frame is None else [frame, f"{seconds:.3f}"]
-            self._rows.writerow([picture, *where, number, *(f"{value:.3f}" for value in measures)])
-        when = {} if frame is None else {"frame": frame, "seconds": round(seconds, 3)}
+            where, when = ("", "") if frame is None else (frame, f"{seconds:.3f}")
+            self._rows.writerow([picture, where, number, *(f"{value:.3f}" for value in measures), when])
+        place = {} if frame is None else {"frame": frame, "seconds": round(seconds, 3)}
         found = [{"face": number, **face.to_dict()} for number, face in zip(numbers, faces, strict=True)]
-        self._entries.write(self._separator + json.dumps({"picture": picture, **when, "faces": found}))
+        self._entries.write(self._separator + json.dumps({"picture": picture, **place, "faces": found}))
         self._separator = ",\n"
 
     def close(self) -> None:

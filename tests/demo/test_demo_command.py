@@ -40,7 +40,7 @@ def _rows(out: Path) -> list[dict[str, str]]:
 
 
 def _points(row: dict[str, str]) -> np.ndarray:
-    return np.array([float(row[column]) for column in FACE_COLUMNS[-136:]]).reshape(68, 2)
+    return np.array([float(row[column]) for column in FACE_COLUMNS[-137:-1]]).reshape(68, 2)
 
 
 def _boxes(path: Path, *rows: tuple) -> Path:
