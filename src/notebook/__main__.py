@@ -67,6 +67,8 @@ def main() -> None:
     given = {name: _value(text) for name, text in arguments.parameter}
     shared = read_parameters(arguments.file) if arguments.file else {}
     chosen = [choose_parameters(path, given, shared) for path in paths]  # all are checked before the first one runs
+    if arguments.file and not any(parameters.keys() & shared.keys() for parameters in chosen):
+        raise InputError(f"{arguments.file}: expected parameters of {paths[0].stem}, found {', '.join(shared)}")
     jobs = list(zip(paths, chosen, strict=True))
     with progress(jobs, desc="notebooks", unit="notebook", disable=len(paths) == 1) as bar:
         for path, parameters in bar:

@@ -21,6 +21,7 @@ from src.errors import InputError, about
 from src.files import alone_in, check_writable, write_text
 from src.markup import INNER_51, NUM_POINTS, select_points
 from src.predict.face import DOUBTFUL_BELOW
+from src.predict.picture_input import read_picture
 from src.predict.predictor import Predictor
 from src.predict.shipped import DETECTOR_PATH
 from src.reading import as_text, encoding_of, read_bytes
@@ -63,11 +64,13 @@ def main() -> None:
     with alone_in(arguments.out_dir):
         bar = progress(pictures, desc="predicting", unit="picture")
         for name, picture, text in zip(names, bar, texts, strict=True):
+            image = read_picture(picture)
             if is_detected:
-                faces = predictor.faces(picture)
+                faces = predictor.faces(image)
                 points_image, score = np.array([face.points for face in faces]), [face.score for face in faces]
             else:
-                points_image, score = predictor(picture, boxes_of[name] if boxes else None)
+                with about(name):  # a box may be wrong
+                    points_image, score = predictor(image, boxes_of[name] if boxes else None)
             if len(points_image) == 0:
                 points_image = np.empty((0, NUM_POINTS, 2))
                 without.append(name)

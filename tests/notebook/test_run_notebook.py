@@ -106,7 +106,15 @@ def test_wrong_arguments_are_refused(arguments: tuple[object, ...], words: tuple
     assert_refused(_run(*arguments), *words)
 
 
-@pytest.mark.parametrize(("text", "word"), [("fases: 3", "fases"), ("- 3", "name: value"), ("a: [", "YAML")])
+@pytest.mark.parametrize(
+    ("text", "word"),
+    [
+        ("fases: 3", "fases"),
+        ("- 3", "name: value"),
+        ("a: [", "YAML"),
+        ("other: 7", "expected parameters of 01_prints, found other"),  # those of another notebook
+    ],
+)
 def test_wrong_parameter_files_are_refused(module: ModuleType, text: str, word: str) -> None:
     file = module.NOTEBOOKS.parent / "wrong.yaml"
     file.write_text(text, encoding="utf-8")

@@ -94,10 +94,15 @@ def test_boxes_of_unknown_pictures_are_refused(group: Path, tmp_path: Path, name
     assert not (tmp_path / "out").exists()
 
 
-def _run_with_boxes(pictures: Path, name: str, *, encoding: str = "utf-8") -> Outcome:
+def test_a_wrong_box_names_its_picture(monkeypatch: pytest.MonkeyPatch, group: Path) -> None:
+    monkeypatch.setattr(predict, "open_model", lambda path, **options: RectangleFinder())
+    assert_refused(_run_with_boxes(group, "group.png", box="0,0,0,0"), "group.png: expected a box at least 4 pixels")
+
+
+def _run_with_boxes(pictures: Path, name: str, *, box: str = "40,60,100,120", encoding: str = "utf-8") -> Outcome:
     """Run on a list of pictures with one box, of the picture called `name`."""
     boxes, out = pictures.with_name("boxes.csv"), pictures.with_name("out")
-    boxes.write_text(f"picture,left,top,right,bottom\n{name},40,60,100,120\n", encoding=encoding)
+    boxes.write_text(f"picture,left,top,right,bottom\n{name},{box}\n", encoding=encoding)
     return run("src/predict/__main__.py", pictures, out, "--boxes", boxes)
 
 
