@@ -5,13 +5,14 @@ from dataclasses import replace
 from pathlib import Path
 
 from src.autolabel.experiment import compare
-from src.autolabel.output import write_output
+from src.autolabel.output import count_pseudo, write_output
 from src.autolabel.rounds import Settings, best_round, run_rounds
 from src.autolabel.task import Task, hide_labels, open_task
 from src.autolabel.training import Setup
 from src.command_line import Parser, at_least, run_command
 from src.datasets.challenge import read_folder
 from src.datasets.listing import describe_left_out, list_pictures
+from src.datasets.names import counted
 from src.devices import choose_device, set_threads
 from src.errors import InputError
 from src.files import alone_in, check_writable
@@ -94,6 +95,9 @@ def main() -> None:
     print(f"{len(task.human)} labeled, {len(task.held_out)} held-out, {len(task.names)} unlabeled faces")
     for remark in dict.fromkeys(task.human.remarks + task.held_out.remarks):
         print(remark)
+    deciding = own.val_dir or own.labeled
+    if count := count_pseudo(deciding):
+        print(f"{deciding}: {counted(count, 'labels')} made by an earlier run, so that the held-out NME is too low")
     if own.unlabeled is not None:
         if copies := len(list_pictures(own.unlabeled)) - len(task.names):
             print(f"{copies} unlabeled pictures left out, copies of others or of labeled ones")

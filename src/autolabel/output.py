@@ -13,10 +13,12 @@ from src.autolabel.task import Task, picture_paths
 from src.datasets.challenge import write_annotations
 from src.datasets.names import folded
 from src.files import atomic_path, write_text
+from src.reading import read_bytes
 from src.training.loop import BEST_MODEL
 from src.visualization.sheet import contact_sheet, save_picture
 
 _SHEET_COLUMNS = 6
+_LIST, _PSEUDO = "labels.csv", "pseudo"
 
 
 def write_output(task: Task, rounds: list[Round], out: Path, *, review: int) -> None:
@@ -52,15 +54,21 @@ def write_merged(folder: Path, task: Task, labels: Labels, *, number: int, since
     table = pd.DataFrame(
         {
             "picture": names,
-            "label": ["human"] * of_human + ["pseudo"] * of_pseudo,
+            "label": ["human"] * of_human + [_PSEUDO] * of_pseudo,
             "round": [""] * of_human + [number] * of_pseudo,
             "since_round": [""] * of_human + since[labels.is_certain].tolist(),
             "certainty": np.concatenate([np.ones(of_human), labels.certainty[labels.is_certain]]),
             "original": [path.name for path in originals],
         }
     )
-    write_text(folder / "labels.csv", table.to_csv(index=False, float_format="%.4f"))
+    write_text(folder / _LIST, table.to_csv(index=False, float_format="%.4f"))
     write_annotations(folder, names, np.concatenate([faces.points_image for faces in parts]))
+
+
+def count_pseudo(folder: Path) -> int:
+    """How many labels of an annotated folder are pseudo-labels of an earlier run, which `write_merged` wrote."""
+    file = folder / _LIST
+    return read_bytes(file).count(f",{_PSEUDO},".encode()) if file.is_file() else 0
 
 
 def write_review(out: Path, task: Task, labels: Labels, *, count: int) -> None:

@@ -17,7 +17,7 @@ from src.network.stored import differences, read_config
 
 # If one of these changed, a resumed run would mix two trainings: it is refused.
 _REFUSED = {
-    "training_faces": "the training faces (names, labels or their number)",
+    "training_faces": "the training faces (names, labels, their number or the size of their pictures)",
     "teacher": "the teacher's file",
     "batch_size": "the batch size",
     "processes": "the number of processes",

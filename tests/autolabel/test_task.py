@@ -28,11 +28,13 @@ def test_other_pictures_of_the_same_names_are_another_run(tmp_path: Path, change
 
 
 @pytest.mark.slow
-def test_the_frame_of_human_labels_on_turned_pictures_is_said(tmp_path: Path) -> None:
+def test_the_frame_and_the_makers_of_labels_are_said(tmp_path: Path) -> None:
     write_faces(tmp_path / "labeled", 24, seed=1)
+    (tmp_path / "labeled" / "labels.csv").write_text("picture,label,round\na.png,human,\nb.png,pseudo,1\n")
     path = tmp_path / "labeled" / "face000.png"
     store(path, Image.open(path), 6)
     flags = ("--labeled_count", 12, "--held_out", 6, "--rounds", 0, "--end_epoch", 1, "--out", tmp_path / "run")
     outcome = run("src/autolabel/__main__.py", "--labeled", tmp_path / "labeled", *flags, *SMALL)
     assert outcome.code == 0, outcome
     assert "1 face on pictures turned by EXIF whose labels do not tell their frame, read as shown" in outcome.out
+    assert "labeled: 1 label made by an earlier run" in outcome.out
