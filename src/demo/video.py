@@ -144,23 +144,26 @@ def _open_container(path: Path) -> Iterator[Video]:
         stream = container.streams.best("video")  # not its cover picture or a small preview
         if stream is None:
             raise InputError(f"{path}: expected a video, found a file without pictures")
-        if stream.width * stream.height > MAX_PIXELS:
+        stretch = float(stream.sample_aspect_ratio or 1)  # of pixels that are not square
+        width = round(stretch * stream.width)
+        if not 0 < width * stream.height <= MAX_PIXELS:
             raise InputError(
-                f"{path}: expected frames of at most {MAX_PIXELS // 1_000_000} megapixels, found {stream.width} x "
+                f"{path}: expected frames of at most {MAX_PIXELS // 1_000_000} megapixels, found {width} x "
                 f"{stream.height}"
             )
         rate = stream.average_rate or Fraction(25)
         step = float(1 / rate)
-        frames = ((_upright(frame), frame.time) for frame in container.decode(stream))
+        frames = ((_upright(frame, stretch), frame.time) for frame in container.decode(stream))
         frames = _timed(_readable(frames, path, (av.FFmpegError,)), step)
         duration = (stream.duration or 0) * stream.time_base or Fraction(container.duration or 0, av.time_base)
         count = stream.frames or round(duration * rate)
         yield Video(_of_one_size(frames, path), step, count, float(duration))
 
 
-def _upright(frame: object) -> Image.Image:
-    """A decoded frame as RGB, turned and mirrored as its display matrix says (telephones record on their side)."""
-    pixels = frame.to_ndarray(format="rgb24")
+def _upright(frame: object, stretch: float = 1.0) -> Image.Image:
+    """A decoded frame as RGB, stretched in width, then turned and mirrored as its display matrix says (telephones
+    record on their side)."""
+    pixels = frame.to_ndarray(format="rgb24", width=round(stretch * frame.width))
     matrix = next((data for data in frame.side_data if data.type.name == "DISPLAYMATRIX"), None)
     return Image.fromarray(pixels if matrix is None else display(pixels, np.frombuffer(bytes(matrix), np.int32)))
 

@@ -3,6 +3,7 @@
 import struct
 import sys
 from collections.abc import Sequence
+from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
@@ -126,6 +127,20 @@ def test_of_two_streams_the_film_is_read_not_the_still(tmp_path: Path) -> None:
     colors, step, _ = _colors(path)
     np.testing.assert_allclose(colors, COLORS, atol=12)
     assert step == pytest.approx(0.1)
+
+
+@pytest.mark.parametrize(("size", "ratio"), [((32, 48), 2), ((64, 24), Fraction(1, 2))])
+def test_pixels_that_are_not_square_become_so(tmp_path: Path, size: tuple[int, int], ratio: Fraction) -> None:
+    av = pytest.importorskip("av")
+    path = tmp_path / "film.mp4"
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("mpeg4", rate=10, width=size[0], height=size[1], pix_fmt="yuv420p")
+        stream.codec_context.sample_aspect_ratio = ratio
+        container.mux(stream.encode(av.VideoFrame.from_image(_frames()[0].resize(size))))
+        container.mux(stream.encode())
+    with open_video(path) as film:
+        (frame,) = film.frames
+    assert frame.picture.size == (round(size[0] * ratio), size[1])
 
 
 def test_a_still_picture_is_not_animated(tmp_path: Path) -> None:
