@@ -99,7 +99,8 @@ def open_described(arguments: argparse.Namespace) -> tuple[LandmarkNet | Runtime
     path, device, convention = arguments.model_path, arguments.device, arguments.convention
     if path.suffix in EXPORTED:
         runtime = open_model(path, device=device, convention=convention)
-        return runtime, f"an exported file, {path.stat().st_size / 1e6:.2f} MB", MOST_LOOKS
+        megabytes, own = path.stat().st_size / 1e6, runtime.config.convention
+        return runtime, f"an exported file, {megabytes:.2f} MB, with points as in {own}", MOST_LOOKS
     model, content = load_model(path, choose_device(device), convention=convention)
     knows_sizes = read_config(TrainingConfig, content["training"]).augmentation.scale > 0
     return model, describe_model(model, content), MOST_LOOKS if knows_sizes else 1

@@ -1,6 +1,7 @@
 """solution.txt: what is written is read, and every mistake in one is named."""
 
 import os
+import re
 import zipfile
 from pathlib import Path
 
@@ -280,6 +281,6 @@ def test_an_exported_file_predicts_a_folder_as_its_checkpoint_does(
             outcome = run("test.py", "--model_path", path, "--looks", looks, *flags)
             assert outcome.code == 0, outcome
             solutions.append(read_solution(tmp_path / path.suffix / "solution.txt"))
-        assert "model.onnx: an exported file, " in outcome.out
+        assert re.search(r"model\.onnx: an exported file, [\d.]+ MB, with points as in aflw\n", outcome.out)
         assert solutions[0][0] == solutions[1][0]
         np.testing.assert_allclose(solutions[0][1], solutions[1][1], atol=0.05)  # pixels of 96
