@@ -69,7 +69,7 @@ def open_video(path: str | Path, *, frames_per_second: float = 25.0) -> Iterator
     if path.is_dir():
         names = natural_order(list_pictures(path))
         step = 1 / frames_per_second
-        frames = ((read_picture(path / name), step * number) for number, name in enumerate(names))
+        frames = ((read_picture(path / name), None) for name in names)  # they tell no times
         yield Video(_of_one_size(_timed(frames, step), path), step, count=len(names))
     elif not path.is_file():
         raise InputError(f"{path}: no such video")
