@@ -14,7 +14,7 @@ import os
 import re
 import unicodedata
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from itertools import dropwhile
 from pathlib import PurePosixPath
 from typing import NamedTuple
@@ -25,11 +25,19 @@ from src.datasets.names import common_ending, counted_names, is_ending, part_wor
 from src.errors import InputError
 
 _DIGITS = re.compile(r"\d+")
+_SEPARATOR = re.compile(r"[_.\- ]")
 # Names of folders that do not tell which pictures they hold.
 _GENERIC = {"image", "images", "img", "imgs", "picture", "pictures", "pic", "pics", "photo", "photos", "jpg",
             "jpeg", "jpegs", "jpegimages", "png", "pngs", "face", "faces", "crop", "crops", "frame", "frames",
             "file", "files", "data", "default", "dataset", "set", "upload", "uploads", "export", "raw",
             "input"}  # fmt: skip
+
+
+class _Labels(NamedTuple):
+    """What label files tell of folders: `_words_of` all of them, `_folders_by_name`."""
+
+    words: set[str]
+    folders: dict[str, tuple[set[str], set[str]]]
 
 
 class Statement(NamedTuple):
@@ -99,17 +107,18 @@ class PictureFinder:
 
     def _apply_rules(self, statements: list[Statement]) -> tuple[dict[Statement, str], ...]:
         """What each of the three rules finds."""
-        label_stems = {PurePosixPath(statement.file).stem for statement in statements}
+        files = {statement.file for statement in statements}
+        labels = _Labels(set().union(*map(_words_of, files)), _folders_by_name(files))
         as_stated, by_ending = {}, {}
         for statement in statements:
             if name := self._as_stated(statement):
                 as_stated[statement] = name
-            elif name := self._best_match(statement, is_ending, label_stems):
+            elif name := self._best_match(statement, is_ending, labels):
                 by_ending[statement] = name
         by_ending = _without_strays(by_ending, as_stated)
         if as_stated or by_ending:
             return as_stated, by_ending, {}
-        renamed = {statement: self._best_match(statement, _may_be_renamed, label_stems) for statement in statements}
+        renamed = {statement: self._best_match(statement, _may_be_renamed, labels) for statement in statements}
         return {}, {}, {statement: name for statement, name in renamed.items() if name}
 
     def _as_stated(self, statement: Statement) -> str | None:
@@ -118,7 +127,7 @@ class PictureFinder:
         beside_file = PurePosixPath(statement.file).parent / stated
         return next((name for name in map(os.path.normpath, (beside_file, stated)) if name in self._exact), None)
 
-    def _best_match(self, statement: Statement, fits: Callable[..., bool], label_stems: set[str]) -> str | None:
+    def _best_match(self, statement: Statement, fits: Callable[..., bool], labels: _Labels) -> str | None:
         """The fitting picture with most folders in common with the stated path.
 
         Among equals, it is the one whose folders name the statement's part, then the one whose folders are called like
@@ -128,8 +137,12 @@ class PictureFinder:
         ranks = {}
         for name in self._by_file.get(stated[-1], []):
             picture = PurePosixPath(name).parts
-            named_parts = part_words(os.path.dirname(name)) | label_stems.intersection(picture[:-1])
-            is_other = _is_of_another_part(statement, named_parts) or _is_numbered_otherwise(statement, picture)
+            named_parts = part_words(os.path.dirname(name)) | labels.words.intersection(picture[:-1])
+            is_other = (
+                _is_of_another_part(statement, named_parts)
+                or _is_numbered_otherwise(statement, picture)
+                or _is_of_namesake(statement, picture, labels.folders)
+            )
             if not is_other and fits(stated, picture):
                 own_folder = PurePosixPath(statement.file).parts[:-1]
                 ranks[name] = (
@@ -171,11 +184,40 @@ def _may_be_renamed(stated: tuple[str, ...], picture: tuple[str, ...]) -> bool:
 
 
 def _is_of_another_part(statement: Statement, named_parts: set[str]) -> bool:
-    """val/1.jpg is not that of train.json or train/1.jpg; if there is a one.json, one/1.jpg is not two.json's (but
-    /data/one/1.jpg in two.json is)."""
-    stated_parts = {PurePosixPath(statement.file).stem, *_split(statement.path)[:-1]}
+    """val/1.jpg is not that of train.json or train/1.jpg; if there is a one.json or faces_one.json, one/1.jpg is not
+    two.json's (but /data/one/1.jpg in two.json is)."""
+    stated_parts = {*_words_of(statement.file), *_split(statement.path)[:-1]}
     stated_parts |= part_words(f"{statement.file}/{statement.path}")
     return bool(named_parts) and not named_parts & stated_parts
+
+
+def _words_of(file: str) -> set[str]:
+    """Folders that a label file's name may tell: one of person_keypoints_one.json, as CVAT calls that of images/one."""
+    stem = PurePosixPath(file).stem
+    endings = (stem[match.end() :] for match in _SEPARATOR.finditer(stem))
+    return {stem, *(ending for ending in endings if not (ending.isdecimal() or _is_generic(ending)))}
+
+
+def _folders_by_name(files: Iterable[str]) -> dict[str, tuple[set[str], set[str]]]:
+    """The folders around label files of each name: all of them, and those around each of these files."""
+    found: dict[str, tuple[set[str], set[str]]] = {}
+    for file in files:
+        path = PurePosixPath(file)
+        every, common = found.setdefault(path.name, (set(), set(path.parts[:-1])))
+        every.update(path.parts[:-1])
+        common.intersection_update(path.parts[:-1])
+    return found
+
+
+def _is_of_namesake(
+    statement: Statement, picture: tuple[str, ...], folders: dict[str, tuple[set[str], set[str]]]
+) -> bool:
+    """one/1.jpg and images/one/1.jpg are not those of two/faces.json if there is a one/faces.json (but /data/one/1.jpg
+    in two/faces.json is)."""
+    path = PurePosixPath(statement.file)
+    own, (every, common) = set(path.parts[:-1]), folders[path.name]
+    others = every.intersection(picture[:-1]) - own - {*_split(statement.path)[:-1]}
+    return not own <= common and not all(map(_is_generic, others))
 
 
 def _is_numbered_otherwise(statement: Statement, picture: tuple[str, ...]) -> bool:

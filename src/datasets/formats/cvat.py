@@ -40,8 +40,12 @@ def _parse(annotations: Element) -> Listing:
         raise InputError("expected CVAT's pictures, found tracks of a video; export it as 'CVAT for images 1.1'")
     faces: list[ListedFace] = []
     left_out: dict[str, list[str]] = defaultdict(list)
+    tasks: dict[str, str | None] = {}
     for image in annotations.iterfind("image"):
-        path, size = image.attrib["name"], stated_size(image.get("width"), image.get("height"))
+        path, task = _path(image), image.get("task_id")
+        if tasks.setdefault(path, task) != task:  # one of the two pictures took the other's place
+            raise InputError(f"expected one task for {path}, found {tasks[path]} and {task}; export each by itself")
+        size = stated_size(image.get("width"), image.get("height"))
         boxes: dict[str | None, list[np.ndarray]] = defaultdict(list)
         for box in image.iterfind("box"):
             boxes[box.get("group_id")].append(np.array([box.attrib[name] for name in _CORNERS], np.float64))
@@ -57,6 +61,12 @@ def _parse(annotations: Element) -> Listing:
             else:
                 faces.append(_face(path, size, shape, boxes[shape.get("group_id")]))
     return Listing(faces, left_out)
+
+
+def _path(image: Element) -> str:
+    """A picture's path; projects, unlike tasks, keep those of each subset in a folder of its own."""
+    subset = image.get("subset")
+    return f"{subset}/{image.attrib['name']}" if subset else image.attrib["name"]
 
 
 def _face(path: str, size: np.ndarray, shape: Element, boxes: Sequence[np.ndarray]) -> ListedFace:

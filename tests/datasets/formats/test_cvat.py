@@ -51,6 +51,22 @@ def test_shapes_are_in_order_and_skeletons_are_put_into_order(tmp_path: Path) ->
     assert faces.remarks == ("points of 1 picture are numbered from 1 (images/1.jpg)",)
 
 
+def test_a_projects_pictures_lie_in_the_folders_of_their_subsets(tmp_path: Path) -> None:
+    for subset in ("Train", "Validation"):
+        picture(tmp_path / "images" / subset / "1.jpg")
+    images = "".join(
+        f"<image name='1.jpg' subset='{subset}' task_id='{task}'>{_shape(FACE + task)}</image>"
+        for task, subset in enumerate(("Validation", "Train"))
+    )
+    (tmp_path / "a.xml").write_text(f"<annotations>{images}</annotations>")
+    faces = read_faces(Folder(tmp_path), "cvat")
+    assert faces.names.tolist() == ["images/Validation/1.jpg", "images/Train/1.jpg"]
+    np.testing.assert_allclose(faces.points_image, [FACE, FACE + 1])
+    (tmp_path / "a.xml").write_text(f"<annotations>{images.replace('Train', 'Validation')}</annotations>")
+    with pytest.raises(InputError, match=r"expected one task for Validation/1\.jpg, found 0 and 1"):
+        read_faces(Folder(tmp_path), "cvat")
+
+
 def test_a_box_is_that_of_its_group(tmp_path: Path) -> None:
     faces = _read(tmp_path, _box(1, 2), _box(9, 1), _shape(group=1), _shape(FACE + 9, group=2), _shape(FACE + 20))
     np.testing.assert_allclose(faces.boxes_image, [[9, 20, 109, 110], [1, 20, 101, 110], [np.nan] * 4])
