@@ -124,4 +124,4 @@ def _describe(points: np.ndarray, words: Callable[[str], str]) -> list[str]:
     """points: (N, K) bool. Returns N faults, "" for faces without such points."""
     if not points.any():
         return [""] * len(points)
-    return [words(spell_out(np.flatnonzero(row).astype(str))) if row.any() else "" for row in points]
+    return [words(spell_out(np.flatnonzero(row))) if row.any() else "" for row in points]

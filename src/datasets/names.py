@@ -22,13 +22,18 @@ _PLURAL = re.compile(r"s\b")
 
 def natural_order(names: Iterable[str]) -> list[str]:
     """Names in natural order: frame2 before frame10."""
-    return sorted(names, key=lambda name: ([(int(p), "") if p.isdecimal() else (-1, p) for p in _split(name)], name))
+
+    def key(name: str) -> tuple[list[tuple[int, str]], str]:
+        parts = _NUMBER.split(folded(name))
+        return [(int(part), "") if part.isdecimal() else (-1, part) for part in parts], name
+
+    return sorted(names, key=key)
 
 
-def spell_out(names: Sequence[str]) -> str:
-    """The first few of some names, and how many more there are."""
+def spell_out(names: Sequence[object]) -> str:
+    """The first few of some names, numbers or errors, and how many more there are."""
     more = len(names) - _MOST_SPELLED_OUT
-    return ", ".join(names[:_MOST_SPELLED_OUT]) + (f" and {more} more" if more > 0 else "")
+    return ", ".join(map(str, names[:_MOST_SPELLED_OUT])) + (f" and {more} more" if more > 0 else "")
 
 
 def counted(count: int, plural: str) -> str:
@@ -161,10 +166,6 @@ def distinct_stems(files: Sequence[str]) -> list[str]:
         stem if stems.count(stem) == 1 else str(PurePosixPath(file).with_suffix(""))
         for file, stem in zip(files, stems, strict=True)
     ]
-
-
-def _split(name: str) -> list[str]:
-    return _NUMBER.split(folded(name))
 
 
 def _bare(name: str) -> str:

@@ -14,7 +14,7 @@ from PIL import Image
 from src.boxes import BOX_COLUMNS, KINDS, read_boxes
 from src.command_line import Parser, progress, run_command
 from src.datasets.listing import list_pictures
-from src.datasets.names import counted, match_names, natural_order
+from src.datasets.names import counted, match_names, natural_order, spell_out
 from src.demo.records import Records, open_records
 from src.demo.smoothing import Smoothing
 from src.demo.sources import Source, find_sources, left_out
@@ -30,7 +30,6 @@ from src.predict.predictor import Predictor
 from src.predict.shipped import MODEL_PATH
 from src.visualization.sheet import save_picture
 
-_LONGEST_LIST = 5  # frames or pictures that a message names
 _ENOUGH = 0.8  # of the seconds that a video's file tells of: with fewer it may be cut short
 _Boxes = dict[str, list[np.ndarray]]
 
@@ -103,14 +102,14 @@ def main() -> None:
         for source in videos:
             _follow(predictor, source, boxes, arguments, records)
     found = f"{counted(records.found, 'faces')} found{' in pictures and single frames' if videos else ''}"
-    without = f"; none in {_some(records.empty)}" if records.empty else ""
+    without = f"; none in {spell_out(records.empty)}" if records.empty else ""
     print(f"{found}, {records.doubtful} of them doubtful (score below {DOUBTFUL_BELOW}){without}")
     others = left_out(arguments.sources)
     if others:
-        print(f"not read, for their format or their place in a subfolder: {_some(others)}")
+        print(f"not read, for their format or their place in a subfolder: {spell_out(others)}")
     print(f"{out / 'faces.csv'}, faces.json: one row or entry per face; the drawings lie next to them")
     if unreadable:
-        raise InputError(f"{len(unreadable)} of {counted(len(sources), 'sources')} not drawn: {_some(unreadable)}")
+        raise InputError(f"{len(unreadable)} of {counted(len(sources), 'sources')} not drawn: {spell_out(unreadable)}")
 
 
 def _by_source(boxes: _Boxes, sources: list[Source]) -> _Boxes:
@@ -172,11 +171,11 @@ def _follow(
                 count, before = count + 1, seconds
     is_short = before + video.step < _ENOUGH * video.duration
     missing = f"; the file tells of {video.duration:.1f} s and may be cut short" if is_short else ""
-    cuts = f", cuts at frames {_some(tracker.cuts)}" if tracker.cuts else ""
+    cuts = f", cuts at frames {spell_out(tracker.cuts)}" if tracker.cuts else ""
     print(f"{source.name}: {counted(len(lost), 'faces')} in {counted(count, 'frames')}{missing}{cuts}")
     for number, missed in lost.items():
         if missed:
-            print(f"face {number}: lost in {len(missed)} of {count} frames ({_some(missed)})")
+            print(f"face {number}: lost in {len(missed)} of {count} frames ({spell_out(missed)})")
 
 
 def _open(source: Source, arguments: argparse.Namespace) -> contextlib.AbstractContextManager[Video]:
@@ -189,10 +188,6 @@ def _drawn(source: Source, out: Path) -> Path:
     """Where the drawn video goes: GIFs and folders of frames need no video library, neither to read nor to write."""
     needs_library = source.is_camera or (source.path.is_file() and not is_animated(source.path))
     return out / f"{source.name}{'.mp4' if needs_library else '.gif'}"
-
-
-def _some(values: list) -> str:
-    return ", ".join(map(str, values[:_LONGEST_LIST])) + (", ..." if len(values) > _LONGEST_LIST else "")
 
 
 if __name__ == "__main__":
