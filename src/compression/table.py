@@ -15,7 +15,6 @@ import numpy as np
 import pandas as pd
 import torch
 from matplotlib.figure import Figure
-from torch import Tensor
 
 from src.benchmark.baselines import SIDE, mobilenet_v3_large
 from src.benchmark.measurements import onnx_milliseconds
@@ -70,8 +69,7 @@ def compare(files: list[File], validation: PreparedFaces, folder: Path, *, turns
     file's NME), megabytes, ms_1 and ms_2 (on one and two threads), times_faster (than the baseline, on one thread).
     """
     baseline = folder / "baseline.onnx"
-    example: Tensor = torch.rand(2, 3, SIDE, SIDE)
-    onnx_program(mobilenet_v3_large(), example).save(baseline, external_data=False)
+    onnx_program(mobilenet_v3_large(), torch.rand(2, 3, SIDE, SIDE)).save(baseline, external_data=False)
     timed = [*(file.path for file in files), baseline]
     times = np.array(
         [[[onnx_milliseconds(path, threads=n, repeats=50) for n in (1, 2)] for path in timed] for _ in range(turns)]

@@ -27,6 +27,7 @@ from src.geometry import apply_affine, orientation_affine
 from src.metrics import calibration_error, reliability
 from src.predict.confidence import LIMIT, Calibration, disagreement, log_disagreement
 from src.predict.looks import combine
+from src.predict.resampling import WHOLE
 from src.predict.runtimes import Runtime, look_repeatedly, open_model
 from src.synthesis.renderer.folder import render_faces
 from src.visualization.confidence import reliability_diagram
@@ -35,7 +36,6 @@ _BATCH = 64
 _PRIOR = 1e-3  # weight of the squared parameters: keeps a fit to separable faces finite
 _NEWTON_STEPS = 50
 _SEED = 9101  # of the rendered faces: no training set of the project has it
-_WHOLE = (0.5, 0.5, 1.0)  # the crop that is the whole square
 _ORIENTATIONS = {1: 8, 2: 3}  # EXIF's, by quarters of a turn counterclockwise
 
 
@@ -67,7 +67,7 @@ def measure_faces(
                 torch.from_numpy(squares),
                 torch.from_numpy(points_unit),
                 torch.from_numpy(faces.euler[part]),
-                crop=_WHOLE,
+                crop=WHOLE,
                 size=SQUARE_SIZE,
                 config=augmentation,
                 generator=generator,

@@ -19,6 +19,7 @@ DATA = ROOT / "data" / "notebooks"
 TABLES = ROOT / "output" / "notebooks"
 VALIDATION_FACES = 100  # rendered
 _VALIDATION_SEED = 10_000  # far from every training seed
+_IMAGE_SIZE = 128  # pixels of the prepared squares
 
 
 def describe_machine(seeds: int | list[int]) -> str:
@@ -28,23 +29,18 @@ def describe_machine(seeds: int | list[int]) -> str:
     return f"{versions}, pandas {pd.__version__}; device: {device_name(choose_device('auto'))}; seed: {listed}"
 
 
-def open_data(
-    training_data: str, validation_data: str, *, faces: int, seed: int = 0, image_size: int = 128
-) -> tuple[Path, Path]:
+def open_data(training_data: str, validation_data: str, *, faces: int) -> tuple[Path, Path]:
     """The prepared training and validation folders of a notebook's parameters.
 
     Names are relative to the repository. If both are empty, the project renders `faces` training faces and 100
-    validation faces, once: a second call with the same numbers finds them in `data/notebooks`. image_size: pixels of
-    the prepared squares. Raises InputError if only one is empty, or if `faces` is not positive.
+    validation faces, once: a second call with the same number finds them in `data/notebooks`. Raises InputError if
+    only one is empty, or if `faces` is not positive.
     """
     if bool(training_data) != bool(validation_data):
         raise InputError("expected both of training_data and validation_data, or none of them to render faces")
     if training_data:
         return ROOT / training_data, ROOT / validation_data
-    return (
-        _rendered(faces, seed=seed, image_size=image_size),
-        _rendered(VALIDATION_FACES, seed=_VALIDATION_SEED + seed, image_size=image_size),
-    )
+    return _rendered(faces, seed=0), _rendered(VALIDATION_FACES, seed=_VALIDATION_SEED)
 
 
 def rendered_faces(count: int, *, seed: int = 0) -> Path:
@@ -84,9 +80,9 @@ def mean_and_spread(table: pd.DataFrame, by: str | list[str], value: str = "nme"
     return pd.DataFrame(columns).reset_index()
 
 
-def _rendered(count: int, *, seed: int, image_size: int) -> Path:
+def _rendered(count: int, *, seed: int) -> Path:
     folder = rendered_faces(count, seed=seed)
-    out = folder.with_name(f"{folder.name}_{image_size}px")
+    out = folder.with_name(f"{folder.name}_{_IMAGE_SIZE}px")
     with alone_in(DATA, wait=True):
-        prepare([folder], out, image_size=image_size)
+        prepare([folder], out, image_size=_IMAGE_SIZE)
     return out

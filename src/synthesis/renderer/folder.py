@@ -34,11 +34,11 @@ def render_faces(
 
     Face i depends on (seed, i) only. pose.npz holds euler (count, 3): pitch, yaw, roll in degrees, as in `src.pose`.
     A finished folder with the same marker stays as it is; an unfinished one, or one with other settings, is made again.
-    workers: threads, all cores by default. Raises InputError if the folder holds anything that we did
-    not make, another run is writing there, or count is not positive.
+    workers: threads, all cores by default. Raises InputError if the folder holds anything that we did not make,
+    another run is writing there, or count is not positive.
     """
     if count < 1:
-        raise InputError(f"expected at least one face to render, got {count}")
+        raise InputError(f"expected at least one face to render, found {count}")
     marker = _marker(count, seed, image_size)
     if finished_counts([folder], marker) and (folder / ANNOTATIONS).is_file():
         return

@@ -27,7 +27,7 @@ class Head:
     neutral: (V, 3) float32 cm, all parts one after the other. modes: (M, V * 3) float32, identity modes first, then
     expression modes. triangles: part -> (T, 3) int32 into the vertices. vertices: part -> slice. uv: (V, 2).
     Landmark k is `landmark_weights[k] @ vertices[landmark_vertices[k]]`, (68, 4) each. elevations: (NUM_ROWS,
-    NUM_COLUMNS) degrees, of the skin's grid. lower: (V,) how much a vertex moves with the jaw.
+    NUM_COLUMNS) degrees, of the skin's grid.
     """
 
     neutral: np.ndarray
@@ -38,7 +38,6 @@ class Head:
     landmark_vertices: np.ndarray
     landmark_weights: np.ndarray
     elevations: np.ndarray
-    lower: np.ndarray
 
     def landmarks(self, vertices: np.ndarray) -> np.ndarray:
         """The 68 points (68, 3) of a deformed head (V, 3)."""
@@ -81,7 +80,6 @@ def build_head() -> Head:
         landmark_vertices=landmark_vertices,
         landmark_weights=landmark_weights,
         elevations=elevations,
-        lower=lower,
     )
 
 
@@ -187,13 +185,13 @@ def _skin_follows_jaw(points: np.ndarray) -> np.ndarray:
 
 
 def _modes(neutral: np.ndarray, lower: np.ndarray, slices: dict[str, slice]) -> np.ndarray:
-    """All modes (M, V, 3) float32; eyeballs only shift, the body stays."""
-    at, below = neutral.copy(), lower
+    """All modes (M, V, 3) float32; eyeballs only shift, the body stays. lower: (V,) how far each moves with the jaw."""
+    at = neutral.copy()
     for part, center in (("eye_right", EYE_CENTER), ("eye_left", EYE_CENTER * [-1, 1, 1])):
         at[slices[part]] = center
-    identity = [displacement(fields, at, below) for fields in IDENTITY.values()]
-    expression = [jaw_drop(at, below), _blink(neutral, slices, 1), _blink(neutral, slices, -1)]
-    expression += [displacement(fields, at, below) for fields in EXPRESSION.values()]
+    identity = [displacement(fields, at, lower) for fields in IDENTITY.values()]
+    expression = [jaw_drop(at, lower), _blink(neutral, slices, 1), _blink(neutral, slices, -1)]
+    expression += [displacement(fields, at, lower) for fields in EXPRESSION.values()]
     modes = np.stack(identity + expression).astype(np.float32)
     modes[:, slices["body"]] = 0
     stiff = slice(slices["eye_right"].start, slices["lenses_square"].stop)
