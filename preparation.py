@@ -6,8 +6,11 @@ from typing import TYPE_CHECKING
 
 from src.command_line import Parser, at_least, run_command
 from src.datasets.challenge import find_annotations, read_folder
+from src.datasets.conversion import convert
 from src.datasets.cropping import WHOLE
 from src.datasets.decoding import refuse_broken
+from src.datasets.folder import Folder
+from src.datasets.formats import FORMATS, detect_format, read_faces
 from src.datasets.frames import FRAMES
 from src.datasets.names import spell_out
 from src.datasets.pictures import SQUARE_SIZE
@@ -208,10 +211,6 @@ def report_shared(train: Path, validation: Path) -> None:
 
 def prepare_data_set(arguments: argparse.Namespace, network: "Runtime | None") -> None:
     """Prepare a data set of any known format for training, or write it in another format."""
-    from src.datasets.conversion import convert
-    from src.datasets.folder import Folder
-    from src.datasets.formats import FORMATS, detect_format, read_faces
-
     folder = Folder(arguments.root, skip_broken=arguments.skip_broken)
     name = arguments.format or detect_format(folder)
     faces = read_faces(folder, name, frame=arguments.frame, rescale=arguments.rescale)

@@ -42,9 +42,9 @@ def open_model(
 
     threads: of the runtime; None is one for exported files, and the process's own setting for PyTorch. device: cpu, or
     for checkpoints anything that `src.devices.choose_device` takes. points: the number that the caller expects, None
-    for any in an exported file. convention: one of the file's
-    (`src.network.conventions`), None for its own. Raises InputError for another ending, a damaged file, one without
-    this project's metadata, another number of points, a convention that the file lacks, and a missing device.
+    for any in an exported file. convention: one of the file's (`src.network.conventions`), None for its own. Raises
+    InputError for another ending, a damaged file, one without this project's metadata, another number of points, a
+    convention that the file lacks, and a missing device.
     """
     path = Path(path)
     if path.suffix in (".tar", ".pth", ".pt"):

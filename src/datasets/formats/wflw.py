@@ -27,7 +27,7 @@ def detect(folder: Folder) -> bool:
 
 
 def read(folder: Folder) -> Faces:
-    """Faces in 68 points with their boxes and the subsets train, test and those of `SUBSETS`."""
+    """Faces in 68 points with their boxes and the subsets train, val, test and those of `SUBSETS`."""
     lists = _lists(folder)
     rows: dict[tuple, int] = {}  # (picture, first coordinates) -> row: one face stands in several lists
     statements, points, boxes, parts = [], [], [], []
