@@ -30,6 +30,7 @@ BOX_COLUMNS = ("picture", "left", "top", "right", "bottom")
 _MOST_BYTES = 64_000_000  # of a table of boxes: a million rows
 _SMALLEST = 4.0  # pixels: a smaller box shows no face
 _LARGEST = 4.0  # of the picture's longer side: a larger box is a mistake in its unit
+_SHARES = (0.05, 5.0)  # of a crop's side that a box may take: others have another unit
 _LARGEST_CUT = 8192.0  # pixels: a larger square around a panorama would take more memory than any picture
 
 
@@ -39,6 +40,10 @@ class BoxKind:
 
     share: float  # sqrt(width * height)
     center: tuple[float, float]
+
+    def __post_init__(self) -> None:
+        if not (_SHARES[0] <= self.share <= _SHARES[1] and np.isfinite(self.center).all()):  # NaN is not
+            raise InputError(f"expected a share of the crop from {_SHARES[0]:g} to {_SHARES[1]:g}, found {self}")
 
 
 KINDS: dict[str, BoxKind] = {
@@ -85,6 +90,7 @@ def read_boxes(path: Path) -> dict[str, list[np.ndarray]]:
         raise InputError(f"{path}: no such file; expected a CSV with the header {','.join(BOX_COLUMNS)}")
     boxes: dict[str, list[np.ndarray]] = {}
     frames: dict[str, str | None] = {}
+    seen: set[tuple] = set()
     try:
         with about(path):
             check_regular(path, most=_MOST_BYTES)
@@ -103,6 +109,9 @@ def read_boxes(path: Path) -> dict[str, list[np.ndarray]]:
                 except (TypeError, ValueError):
                     raise InputError(f"{path}: line {rows.line_num}: expected four numbers after the name") from None
                 if frames.setdefault(row["picture"], row.get("frame")) == row.get("frame"):
+                    if (key := (row["picture"], *box.tolist())) in seen:  # it would be counted as another face
+                        raise InputError(f"{path}: line {rows.line_num}: expected each box once, found it again")
+                    seen.add(key)
                     boxes.setdefault(row["picture"], []).append(box)
     except (UnicodeError, csv.Error) as error:
         raise InputError(f"{path}: expected rows of UTF-8 text ({error})") from None

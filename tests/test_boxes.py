@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from rectangle_face import rectangle_picture
 
-from src.boxes import affine_of_crop, box_of_points, check_boxes, crop_of_picture, cut_crop, read_boxes
+from src.boxes import BoxKind, affine_of_crop, box_of_points, check_boxes, crop_of_picture, cut_crop, read_boxes
 from src.errors import InputError
 from src.geometry import apply_affine
 
@@ -77,6 +77,21 @@ def test_one_box_and_several_are_taken() -> None:
 def test_a_table_is_read_in_any_encoding_that_its_first_bytes_tell(encoding: str, tmp_path: Path) -> None:
     (tmp_path / "boxes.csv").write_text("picture,left,top,right,bottom\né.png,1,2,30,40\n", encoding=encoding)
     assert list(read_boxes(tmp_path / "boxes.csv")) == ["é.png"]
+
+
+def test_a_row_that_stands_twice_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "boxes.csv").write_text("picture,left,top,right,bottom\na.png,1,2,30,40\nb.png,1,2,30,40\n")
+    assert len(read_boxes(tmp_path / "boxes.csv")) == 2
+    with open(tmp_path / "boxes.csv", "a") as file:
+        file.write("a.png,1.0,2,30,40\n")
+    with pytest.raises(InputError, match="line 4: expected each box once"):
+        read_boxes(tmp_path / "boxes.csv")
+
+
+@pytest.mark.parametrize("share", [0.0, -0.5, float("nan"), 63.0])
+def test_a_kind_of_box_states_shares(share: float) -> None:
+    with pytest.raises(InputError, match=r"expected a share of the crop from 0\.05 to 5"):
+        BoxKind(share, (0.5, 0.5))
 
 
 def test_of_a_table_of_frames_each_source_has_the_boxes_of_its_first(tmp_path: Path) -> None:

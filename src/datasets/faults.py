@@ -79,22 +79,26 @@ def describe_rescaled(points_image: np.ndarray, sizes: np.ndarray) -> str:
 
 
 def describe_boxes(points_image: np.ndarray, boxes_image: np.ndarray, sizes: np.ndarray) -> str:
-    """Why the boxes (N, 4) of faces (N, K, 2) do not fit the points, if they would when read in another way: as right
-    and bottom, or the points as relative to the box; "" otherwise. Boxes may be NaN; sizes: (N, 2) width and height."""
+    """Why the boxes (N, 4) of faces (N, K, 2) do not fit the points, if they would when read in another way: right and
+    bottom as width and height or the other way round, or the points as relative to the box; "" otherwise. Boxes may be
+    NaN; sizes: (N, 2) width and height."""
     has_box = np.isfinite(boxes_image).all(axis=1)
     if not has_box.any():
         return ""
     boxes, around = boxes_image[has_box], box_of_points(points_image[has_box])
     corner, sides = np.tile(boxes[:, :2], 2), boxes[:, 2:] - boxes[:, :2]
     corners = "the boxes seem to hold right and bottom where width and height belong; mend them, or crop by the points"
+    extents = "the boxes seem to hold width and height where right and bottom belong; mend them, or crop by the points"
     shares = "the points seem to be shares of their boxes, where shares or pixels of the picture belong; convert them"
     offsets = "the points seem to be counted from their boxes' corners, not from the pictures'; add the corners"
     readings = {
         corners: (np.concatenate([boxes[:, :2], sides], axis=1), around),
+        extents: (np.concatenate([boxes[:, :2], boxes[:, :2] + boxes[:, 2:]], axis=1), around),
         shares: (boxes, corner + around * np.tile(sides / sizes[has_box], 2)),
         offsets: (boxes, corner + around),
     }
-    limit = min(_CLEARLY_NEARER * np.median(np.abs(boxes - around).max(axis=1)), _NEAR * np.median(sides.max(axis=1)))
+    apart, side = (np.median(np.abs(lengths).max(axis=1)) for lengths in (boxes - around, sides))
+    limit = min(_CLEARLY_NEARER * apart, _NEAR * side)
     nearer = {words: np.median(np.abs(box - face).max(axis=1)) for words, (box, face) in readings.items()}
     best = min(nearer, key=nearer.get)
     return best if nearer[best] < limit else ""

@@ -4,6 +4,7 @@ Animated pictures and folders need Pillow alone; video files need the optional P
 """
 
 import contextlib
+import itertools
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -112,17 +113,24 @@ def _open_animated(path: Path) -> Iterator[Video]:
     with about(path), open_picture(path) as image:
         count = getattr(image, "n_frames", 1)
         check_length(count, count * image.width * image.height)
+        first = _first(image)
+        image.seek(first)
         image.load()  # WebP and AVIF tell a frame's duration only then
         step = _shown_for(image)
     with Image.open(path, formats=PICTURE_FORMATS) as image:
         frames = _readable(_animation(image), path, (*DAMAGED, Image.DecompressionBombError))
-        yield Video(_of_one_size(_timed(frames, step), path), step, count)
+        yield Video(_of_one_size(_timed(frames, step), path), step, count - first)
+
+
+def _first(image: Image.Image) -> int:
+    """The number of an animated picture's first frame: before it, PNG may hold a picture for viewers without motion."""
+    return int(getattr(image, "default_image", False))
 
 
 def _animation(image: Image.Image) -> Iterator[tuple[Image.Image, float]]:
     """The frames of an animated picture with their times."""
     seconds = 0.0
-    for frame in ImageSequence.Iterator(image):
+    for frame in itertools.islice(ImageSequence.Iterator(image), _first(image), None):
         yield upright(frame), seconds
         seconds += _shown_for(image)
 

@@ -1,9 +1,10 @@
 """Points of a list of pictures as text: python3 -m src.predict image_list.txt out_dir --model_path best.tflite.
 
-The list has one picture's path per line, relative to the working directory or to the list's own folder. Each picture
-gets one `.pts`-like file named after it, `<stem>.txt`, with a block for each of its faces from the picture's right to
-its left, as challenges for embedded systems expect. Coordinates are those of `src.geometry`. Faces are detected in
-whole pictures, unless boxes say where they are or every picture is a crop around one face.
+The list has one picture's path per line, relative to the working directory or to the list's own folder; a path that
+means one picture here and another one there is refused. Each picture gets one `.pts`-like file named after it,
+`<stem>.txt`, with a block for each of its faces from the picture's right to its left, as challenges for embedded
+systems expect. Coordinates are those of `src.geometry`. Faces are detected in whole pictures, unless boxes say where
+they are or every picture is a crop around one face.
 """
 
 import argparse
@@ -109,10 +110,12 @@ def format_faces(points_image: np.ndarray) -> str:
 
 
 def _locate(picture: Path, folder: Path) -> Path:
-    for candidate in (picture, folder / picture):
-        if candidate.is_file():
-            return candidate
-    raise InputError(f"{picture}: no such picture; expected a path from here or from {folder}")
+    found = [candidate for candidate in (picture, folder / picture) if candidate.is_file()]
+    if not found:
+        raise InputError(f"{picture}: no such picture; expected a path from here or from {folder}")
+    if not found[0].samefile(found[-1]):
+        raise InputError(f"{picture}: expected one such picture, found one here and one in {folder}; give whole paths")
+    return found[0]
 
 
 if __name__ == "__main__":

@@ -65,10 +65,12 @@ def _read_file(path: Path) -> Image.Image:
 
 
 def _from_image(picture: Image.Image) -> Image.Image:
+    if 0 in picture.size:
+        raise InputError(f"expected a picture, found one of {picture.width} x {picture.height} pixels")
     try:
         return upright(picture)
-    except DAMAGED as error:  # the image was opened but not decoded before
-        raise InputError(f"the picture cannot be decoded ({error})") from None
+    except (*DAMAGED, AssertionError) as error:  # the image was opened but not decoded before
+        raise InputError(f"the picture cannot be decoded ({str(error) or 'it was closed before'})") from None
 
 
 def _is_tensor(picture: object) -> bool:

@@ -73,6 +73,15 @@ def test_every_frame_of_an_animated_picture_is_read_at_its_rate(tmp_path: Path, 
     assert is_animated(path)
 
 
+def test_a_pngs_picture_for_viewers_without_motion_is_no_frame(tmp_path: Path) -> None:
+    path = tmp_path / "film.png"
+    first, *others = _frames()
+    first.save(path, save_all=True, default_image=True, append_images=others, duration=40)
+    colors, step, count = _colors(path)
+    np.testing.assert_array_equal(colors, COLORS[1:])
+    assert (step, count) == (0.04, 3)
+
+
 UNEVEN = [0.0, 0.1, 0.5, 0.54]  # seconds
 
 

@@ -47,6 +47,16 @@ def test_an_address_is_not_taken_for_a_path() -> None:
         read_picture("https://example.org/a.jpg")
 
 
+def test_images_without_pixels_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="expected a picture, found one of 0 x 9 pixels"):
+        read_picture(Image.new("RGB", (0, 9)))
+    Image.fromarray(PIXELS).save(tmp_path / "a.png")
+    with Image.open(tmp_path / "a.png") as image:
+        pass
+    with pytest.raises(InputError, match="it was closed before"):
+        read_picture(image)
+
+
 def test_a_picture_that_was_read_is_not_turned_again() -> None:
     exif = Image.Exif()
     exif[0x0112] = 6

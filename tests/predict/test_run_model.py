@@ -56,6 +56,18 @@ def group(tmp_path: Path) -> Path:
     return write_list(tmp_path / "list.txt", tmp_path / "group.png", tmp_path / "nobody.png")
 
 
+def test_a_path_that_means_two_pictures_is_refused(
+    monkeypatch: pytest.MonkeyPatch, challenge: Path, tmp_path: Path
+) -> None:
+    for number, folder in enumerate(("here", "there")):
+        (tmp_path / folder).mkdir()
+        face = challenge / "aflw_test" / f"face00{number}.png"
+        (tmp_path / folder / "face.png").write_bytes(face.read_bytes())
+    monkeypatch.chdir(tmp_path / "here")
+    listed = write_list(tmp_path / "there" / "list.txt", "face.png")
+    assert_refused(run("src/predict/__main__.py", listed, tmp_path), "face.png: expected one such picture")
+
+
 def test_faces_of_whole_pictures_are_detected(monkeypatch: pytest.MonkeyPatch, group: Path, tmp_path: Path) -> None:
     monkeypatch.setattr(predict, "open_model", lambda path, **options: RectangleFinder())
     monkeypatch.setattr(predict, "open_detector", lambda path, **options: RectangleDetector())

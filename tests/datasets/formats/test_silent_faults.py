@@ -12,6 +12,7 @@ from scipy.io import savemat
 from stand_in import project, random_euler
 
 from src.datasets.faces import Faces
+from src.datasets.faults import describe_boxes
 from src.datasets.folder import Folder
 from src.datasets.formats import detect_format, read_faces
 from src.errors import InputError
@@ -285,3 +286,12 @@ def test_boxes_of_corners_instead_of_sizes_are_noticed(are_corners: bool, tmp_pa
     (tmp_path / "faces.json").write_text(json.dumps(content))
     words = "the boxes seem to hold right and bottom"
     assert [remark[: len(words)] for remark in _read(tmp_path, "coco").remarks] == [words] * are_corners
+
+
+@pytest.mark.parametrize("corner", [(10, 20), (300, 10)])  # right of it, a width looks like a negative one
+def test_boxes_of_sizes_instead_of_corners_are_noticed(corner: tuple[float, float]) -> None:
+    points = FACE[None] - FACE.min(axis=0) + corner
+    boxes = np.array([[*corner, *np.ptp(FACE, axis=0)]])
+    assert describe_boxes(points, boxes, np.array([[640, 480]])).startswith("the boxes seem to hold width and height")
+    boxes[:, 2:] += corner
+    assert describe_boxes(points, boxes, np.array([[640, 480]])) == ""
