@@ -10,6 +10,7 @@ from src.command_line import Parser, at_least, run_command
 from src.config import MAX_MODEL_MB, TrainingConfig
 from src.datasets.challenge import load_annotations
 from src.datasets.faces import Faces
+from src.datasets.folder import own_spellings
 from src.datasets.frames import FRAMES, settle
 from src.datasets.listing import describe_left_out, list_pictures
 from src.datasets.names import compare_names, counted
@@ -114,6 +115,7 @@ def read_truth(annotations: Path | None, folder: Path, frame: str | None) -> dic
     if annotations is None:
         return None
     labeled, points = load_annotations(annotations)
+    labeled = own_spellings(folder, labeled)
     pictures = list_pictures(folder)
     difference = compare_names(pictures, labeled)
     rows = np.flatnonzero(np.isin(labeled, pictures))

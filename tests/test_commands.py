@@ -6,12 +6,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from commands import ROOT, SMALL, parser_of, run, run_process, scripts
+from commands import ROOT, SMALL, load, parser_of, run, run_process, scripts
 from conftest import Run, data_flags, file_flags
 from PIL import Image
 from stand_in import write_faces
 
-from src.datasets.challenge import load_annotations
+from src.datasets.challenge import load_annotations, write_annotations
 from src.datasets.prepared import load_prepared
 from src.markup import FLIP_PERMUTATION
 from src.network import checkpoint
@@ -134,6 +134,14 @@ def test_annotations_give_the_nme_that_the_solution_has(trained: Run, challenge:
     assert f"NME {nme:.3f} % of 7 faces" in outcome.out
     for words in ("by region: jaw", "by |yaw|:  0-30", "failures above 5 %", "AUC"):
         assert words in outcome.out
+
+
+def test_true_points_are_found_by_names_in_another_unicode_form(tmp_path: Path) -> None:
+    (first, second), points_image = write_faces(tmp_path, 2)
+    (tmp_path / first).rename(tmp_path / "e\u0301.png")
+    write_annotations(tmp_path, ["\u00e9.png", second], points_image)
+    truth = load("test.py").read_truth(tmp_path / "annot.pkl", tmp_path, None)
+    assert truth.keys() == {"e\u0301.png", second}
 
 
 def test_the_nme_can_be_in_percent_of_the_eyes_distance(trained: Run, tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ import numpy as np
 from src.datasets import numbers_pickle
 from src.datasets.faces import Faces
 from src.datasets.faults import describe_placeholders, find_placeholders, join_faults
-from src.datasets.folder import Folder
+from src.datasets.folder import Folder, own_spellings
 from src.datasets.frames import settle
 from src.datasets.names import plain
 from src.errors import InputError, about
@@ -32,7 +32,8 @@ def read_annotations(folder: str | Path) -> tuple[list[str], np.ndarray]:
     EXIF turns.
     """
     names, points_image = load_annotations(find_annotations(folder))
-    return names, settle(Faces(Path(folder), np.array(names), points_image)).points_image
+    faces = settle(_table(folder, names, points_image))
+    return faces.names.tolist(), faces.points_image
 
 
 def load_annotations(path: str | Path) -> tuple[list[str], np.ndarray]:
@@ -77,14 +78,16 @@ def detect(folder: Folder) -> bool:
 
 
 def read(folder: Folder) -> Faces:
-    names, points_image = _load(find_annotations(folder.root))
-    return Faces(folder.root, np.array(names), points_image)
+    return _table(folder.root, *_load(find_annotations(folder.root)))
 
 
 def read_folder(folder: str | Path, *, frame: str | None = None) -> Faces:
     """The faces of a folder in the challenge's format, in the frame of `Faces`. frame, errors: as in `settle`."""
-    names, points_image = _load(find_annotations(folder))
-    return settle(Faces(Path(folder), np.array(names), points_image), frame=frame)
+    return settle(_table(folder, *_load(find_annotations(folder))), frame=frame)
+
+
+def _table(folder: str | Path, names: list[str], points_image: np.ndarray) -> Faces:
+    return Faces(Path(folder), np.array(own_spellings(Path(folder), names)), points_image)
 
 
 def write(faces: Faces, out: Path) -> None:

@@ -2,13 +2,13 @@
 
 import os
 from collections import defaultdict, deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple, TypeVar
 
 from src.command_line import in_threads
 from src.datasets.listing import is_picture
-from src.datasets.names import part_words
+from src.datasets.names import composed, part_words
 from src.errors import InputError
 from src.reading import encoding_of, read_head
 
@@ -41,7 +41,7 @@ class Folder:
             self._by_extension[os.path.splitext(name)[1].lower()].append(name)
         for name in self.pictures:
             stem = os.path.splitext(name)[0]
-            self._by_stem[stem].append(name)
+            self._by_stem[composed(stem)].append(name)
             self._by_bare_stem[PurePosixPath(stem).name].append(name)
 
     def ending(self, ending: str, *, inside: str = "") -> list[str]:
@@ -63,14 +63,17 @@ class Folder:
             yield name, head.decode(encoding_of(head), errors="replace")
 
     def picture(self, stem: str) -> str:
-        """The picture with this path apart from its extension. An absent one is called .jpg and found missing later.
+        """The picture with this path apart from its extension and the form of its accents (`composed`).
 
-        Raises InputError if two pictures differ only in their extension.
+        An absent one is called .jpg and found missing later. Raises InputError if two pictures differ only in their
+        extension.
         """
-        return self._only(self._by_stem.get(stem, []), stem)
+        candidates = self._by_stem.get(composed(stem), [])
+        exact = [name for name in candidates if os.path.splitext(name)[0] == stem]
+        return self._only(exact or candidates, stem)
 
     def has_picture(self, stem: str) -> bool:
-        return stem in self._by_stem
+        return composed(stem) in self._by_stem
 
     def locate_stem(self, stem: str, *, part: str) -> str:
         """The picture with the file name `stem` apart from its extension, in any folder except those of another part of
@@ -129,6 +132,14 @@ class Folder:
         parsed = dict(zip(names, contents, strict=True))
         own = {name: content for name, content in parsed.items() if content is not None}
         return own, [name for name in parsed if name not in own]
+
+
+def own_spellings(root: Path, names: Sequence[str]) -> list[str]:
+    """The names as the folder's pictures have them, if these differ in the form of their accents (`composed`) alone."""
+    absent = {name for name in names if not (name.isascii() or (root / name).exists())}
+    free = set(Folder(root).pictures).difference(names) if absent else ()
+    pictures = {composed(name): name for name in free}
+    return [pictures.get(composed(name), name) if name in absent else name for name in names]
 
 
 def swap_folder(stem: str, folder: str, other: str) -> str:

@@ -5,7 +5,6 @@ stored pixels of a picture turned by EXIF are turned with it, and placeholders f
 """
 
 import os
-import unicodedata
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -129,9 +128,7 @@ def _with_near_names(root: Path, names: Sequence[str], shapes: list[Shape | Inpu
             others = [other for other in sorted(os.listdir(path.parent)) if is_picture(other) or is_unreadable(other)]
             folders[path.parent] = {folded(os.path.splitext(other)[0]): other for other in others}
         if (near := folders[path.parent].get(folded(path.stem), path.name)) != path.name:
-            is_twin = unicodedata.normalize("NFC", near) == unicodedata.normalize("NFC", path.name)
-            spelling = ", its accents in another Unicode form" if is_twin else ""
-            hinted[i] = InputError(f"{shapes[i]}; is it {near}{spelling}?")
+            hinted[i] = InputError(f"{shapes[i]}; is it {near}?")
     return hinted
 
 

@@ -46,9 +46,14 @@ def counted_names(names: Sequence[str], plural: str) -> str:
     return f"{counted(len(names), plural)} ({spell_out(names)})"
 
 
+def composed(name: str) -> str:
+    """A name with each letter and its accent as one character (NFC); macOS and some tools write them as two (NFD)."""
+    return unicodedata.normalize("NFC", name)
+
+
 def folded(name: str) -> str:
     """A name as case-insensitive file systems compare it."""
-    return unicodedata.normalize("NFC", name).casefold()
+    return composed(name).casefold()
 
 
 def near_match(name: str, known: Iterable[str]) -> str | None:
@@ -84,7 +89,7 @@ def match_names(stated: Iterable[str], names: Sequence[str]) -> dict[str, str]:
 
 
 def _parts(name: str) -> tuple[str, ...]:
-    return PurePosixPath(unicodedata.normalize("NFC", name).replace("\\", "/")).parts
+    return PurePosixPath(composed(name).replace("\\", "/")).parts
 
 
 def is_ending(first: tuple[str, ...], second: tuple[str, ...]) -> bool:

@@ -12,7 +12,6 @@ data set, and `_check_claims` refuses a picture that they find for one path whil
 
 import os
 import re
-import unicodedata
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from itertools import dropwhile
@@ -21,7 +20,7 @@ from typing import NamedTuple
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from src.datasets.folder import Folder
-from src.datasets.names import common_ending, counted_names, is_ending, part_words
+from src.datasets.names import common_ending, composed, counted_names, is_ending, part_words
 from src.errors import InputError
 
 _DIGITS = re.compile(r"\d+")
@@ -59,7 +58,7 @@ class PictureFinder:
         self.root = folder.root
         self._exact: dict[str, str] = {}
         for name in folder.pictures:
-            other = self._exact.setdefault(unicodedata.normalize("NFC", name), name)
+            other = self._exact.setdefault(composed(name), name)
             if other != name:
                 raise InputError(f"{self.root}: expected names that differ to the eye, found {name!a} and {other!a}")
         self._by_file: dict[str, list[str]] = defaultdict(list)
@@ -242,7 +241,7 @@ def _is_guess(statement: Statement, name: str) -> bool:
 
 def _split(path: str) -> tuple[str, ...]:
     """A stated path's folders and file name: a, 1.jpg of b/../a/1.jpg."""
-    path = unicodedata.normalize("NFC", path).replace("\\", "/")
+    path = composed(path).replace("\\", "/")
     return PurePosixPath(os.path.normpath(path)).parts or (path,)
 
 

@@ -54,6 +54,17 @@ def test_labels_with_placeholders_stop_but_where_they_are_settled(value: float, 
     assert "placeholders" in read_folder(tmp_path).faults[1]
 
 
+def test_names_in_another_unicode_form_are_the_pictures_own(tmp_path: Path) -> None:
+    names, on_disk = ["a.jpg", "\u00e9/\u00e8.jpg"], ["a.jpg", "e\u0301/e\u0300.jpg"]  # as macOS stores them
+    write_annotations(tmp_path, names, POINTS[:2])
+    for name in on_disk:
+        picture(tmp_path / name)
+    assert read_annotations(tmp_path)[0] == on_disk
+    assert read_folder(tmp_path).names.tolist() == on_disk
+    write_annotations(tmp_path, names + on_disk[1:], POINTS)  # one picture is not that of two names
+    assert read_annotations(tmp_path)[0] == names + on_disk[1:]
+
+
 def test_names_of_older_numpy_are_read(tmp_path: Path) -> None:
     """NumPy 1 called its core numpy.core; the challenge's file was written by it."""
     written = pickle.dumps((NAMES, _scalars(np.float32)), protocol=2).replace(b"numpy._core.", b"numpy.core.")
