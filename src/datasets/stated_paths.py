@@ -13,7 +13,7 @@ data set, and `_check_claims` refuses a picture that they find for one path whil
 import os
 import re
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from itertools import dropwhile
 from pathlib import PurePosixPath
 from typing import NamedTuple
@@ -30,13 +30,17 @@ _GENERIC = {"image", "images", "img", "imgs", "picture", "pictures", "pic", "pic
             "jpeg", "jpegs", "jpegimages", "png", "pngs", "face", "faces", "crop", "crops", "frame", "frames",
             "file", "files", "data", "default", "dataset", "set", "upload", "uploads", "export", "raw",
             "input"}  # fmt: skip
+# Names of folders for label files, which do not tell of which pictures either.
+_OF_LABELS = {"annotation", "annotations", "anno", "annos", "ann", "anns", "annot", "annots", "label", "labels", "json",
+              "jsons", "xml", "xmls", "tsv", "landmark", "landmarks", "keypoint", "keypoints", "points", "pts", "coco",
+              "cvat", "dlib", "labelme", "gt", "all", "full", "merged"}  # fmt: skip
 
 
 class _Labels(NamedTuple):
-    """What label files tell of folders: `_words_of` all of them, `_folders_by_name`."""
+    """Of all label files: `_words_of` their names, and the names of the folders around them."""
 
     words: set[str]
-    folders: dict[str, tuple[set[str], set[str]]]
+    folders: set[str]
 
 
 class Statement(NamedTuple):
@@ -107,7 +111,9 @@ class PictureFinder:
     def _apply_rules(self, statements: list[Statement]) -> tuple[dict[Statement, str], ...]:
         """What each of the three rules finds."""
         files = {statement.file for statement in statements}
-        labels = _Labels(set().union(*map(_words_of, files)), _folders_by_name(files))
+        labels = _Labels(
+            set().union(*map(_words_of, files)), {part for file in files for part in PurePosixPath(file).parts[:-1]}
+        )
         as_stated, by_ending = {}, {}
         for statement in statements:
             if name := self._as_stated(statement):
@@ -140,7 +146,7 @@ class PictureFinder:
             is_other = (
                 _is_of_another_part(statement, named_parts)
                 or _is_numbered_otherwise(statement, picture)
-                or _is_of_namesake(statement, picture, labels.folders)
+                or _is_of_another_folder(statement, picture, labels.folders)
             )
             if not is_other and fits(stated, picture):
                 own_folder = PurePosixPath(statement.file).parts[:-1]
@@ -197,26 +203,13 @@ def _words_of(file: str) -> set[str]:
     return {stem, *(ending for ending in endings if not (ending.isdecimal() or _is_generic(ending)))}
 
 
-def _folders_by_name(files: Iterable[str]) -> dict[str, tuple[set[str], set[str]]]:
-    """The folders around label files of each name: all of them, and those around each of these files."""
-    found: dict[str, tuple[set[str], set[str]]] = {}
-    for file in files:
-        path = PurePosixPath(file)
-        every, common = found.setdefault(path.name, (set(), set(path.parts[:-1])))
-        every.update(path.parts[:-1])
-        common.intersection_update(path.parts[:-1])
-    return found
-
-
-def _is_of_namesake(
-    statement: Statement, picture: tuple[str, ...], folders: dict[str, tuple[set[str], set[str]]]
-) -> bool:
-    """one/1.jpg and images/one/1.jpg are not those of two/faces.json if there is a one/faces.json (but /data/one/1.jpg
-    in two/faces.json is)."""
-    path = PurePosixPath(statement.file)
-    own, (every, common) = set(path.parts[:-1]), folders[path.name]
-    others = every.intersection(picture[:-1]) - own - {*_split(statement.path)[:-1]}
-    return not own <= common and not all(map(_is_generic, others))
+def _is_of_another_folder(statement: Statement, picture: tuple[str, ...], folders: set[str]) -> bool:
+    """one/1.jpg and images/one/1.jpg are not those of two/faces.json if label files lie in a folder one (but
+    /data/one/1.jpg in two/faces.json is, and annotations/faces.json may list both folders' pictures)."""
+    own, around = PurePosixPath(statement.file).parts[:-1], set(picture[:-1])
+    others = (folders & around).difference(own, _split(statement.path)[:-1])
+    is_below = picture[: len(own)] == own
+    return not is_below and any(map(_is_telling, others)) and any(map(_is_telling, set(own) - around))
 
 
 def _is_numbered_otherwise(statement: Statement, picture: tuple[str, ...]) -> bool:
@@ -266,7 +259,16 @@ def _is_root(part: str) -> bool:
 
 def _is_generic(folder: str) -> bool:
     """Whether a folder's name does not tell which pictures it holds: images, Pics_2."""
-    return _DIGITS.sub("", folder.lower()).strip("_- ") in _GENERIC
+    return _word_of(folder) in _GENERIC
+
+
+def _is_telling(folder: str) -> bool:
+    """Whether a folder of label files tells by its name which pictures these are of: not annotations."""
+    return _word_of(folder) not in _GENERIC | _OF_LABELS
+
+
+def _word_of(folder: str) -> str:
+    return _DIGITS.sub("", folder.lower()).strip("_- ")
 
 
 def _differ_in_number(first: str, second: str) -> bool:

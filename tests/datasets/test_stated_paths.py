@@ -119,6 +119,7 @@ def test_a_part_called_like_another_file_is_not_this_ones(tmp_path: Path) -> Non
     [
         ("annotations/person_keypoints_one.json", "annotations/person_keypoints_two.json"),  # as CVAT exports subsets
         ("one/faces.json", "two/faces.json"),
+        ("one/a.json", "two/b.json"),
         ("json/one/1.json", "json/two/1.json"),
     ],
 )
@@ -129,12 +130,14 @@ def test_two_label_files_that_name_their_folders_never_share_a_picture(file: str
     assert both == ["images/one/1.jpg", "images/two/1.jpg"]
 
 
-def test_label_files_of_one_name_may_share_a_picture_that_names_none_of_them(tmp_path: Path) -> None:
+def test_label_files_may_share_a_picture_that_is_no_other_ones(tmp_path: Path) -> None:
     finder = _finder(tmp_path, "images/1.jpg", "helen/2.jpg")
     statements = [Statement(f"json/{annotator}/1.json", "1.jpg") for annotator in ("anna", "bela")]
     assert finder.locate_all(statements)[0] == ["images/1.jpg"] * 2
-    statements = [Statement(file, "helen/2.jpg") for file in ("helen/faces.json", "all/faces.json", "faces.json")]
-    assert finder.locate_all(statements)[0] == ["helen/2.jpg"] * 3
+    files = ("helen/faces.json", "annotations/faces.json", "faces.json")
+    for stated, count in (("2.jpg", 3), ("helen/2.jpg", 4)):
+        statements = [Statement(file, stated) for file in (*files, "afw/faces.json")]
+        assert finder.locate_all(statements)[0] == ["helen/2.jpg"] * count + ["2.jpg"] * (4 - count)
 
 
 def test_the_files_part_decides_between_two_pictures(tmp_path: Path) -> None:
