@@ -70,9 +70,10 @@ def near_match(name: str, known: Iterable[str]) -> str | None:
 def match_names(stated: Iterable[str], names: Sequence[str]) -> dict[str, str]:
     """Which of `names` each stated name means: the same one, or the one whose path it ends, or that ends it.
 
-    Raises InputError for a stated name that is unknown, with one that nearly agrees, or that fits several.
+    Raises InputError for a stated name that is unknown, with one that nearly agrees, or that fits several, and for two
+    that mean the same.
     """
-    matched, by_last = {}, defaultdict(list)  # comparing tens of thousands with each other would take hours
+    stated_as, by_last = {}, defaultdict(list)  # comparing tens of thousands with each other would take hours
     for name in names:
         parts = _parts(name)
         by_last[parts[-1:]].append((name, parts))
@@ -84,8 +85,9 @@ def match_names(stated: Iterable[str], names: Sequence[str]) -> dict[str, str]:
             near = near_match(one, names)
             hint = f"{found[0]} and {found[1]}" if found else f"the picture {near}" if near else "no such picture"
             raise InputError(f"expected names of the {len(names)} sources, found {one}; there is {hint}")
-        matched[one] = found[0]
-    return matched
+        if (other := stated_as.setdefault(found[0], one)) != one:
+            raise InputError(f"expected one name for {found[0]}, found {other} and {one}")
+    return {one: name for name, one in stated_as.items()}
 
 
 def _parts(name: str) -> tuple[str, ...]:

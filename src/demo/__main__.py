@@ -116,9 +116,7 @@ def _by_source(boxes: _Boxes, sources: list[Source]) -> _Boxes:
     """The boxes by their source's name. Raises InputError for a name that is no source's, in any spelling."""
     with about("--boxes"):
         name_of = match_names(boxes, [source.name for source in sources])
-    return {
-        name: [box for key, rows in boxes.items() if name_of[key] == name for box in rows] for name in name_of.values()
-    }
+    return {name_of[key]: rows for key, rows in boxes.items()}
 
 
 def _draw_picture(

@@ -8,7 +8,6 @@ they are or every picture is a crop around one face.
 """
 
 import argparse
-from collections import defaultdict
 from pathlib import Path
 
 import numpy as np
@@ -56,9 +55,7 @@ def main() -> None:
     names = [picture.as_posix() for picture in pictures]
     with about(arguments.boxes):
         matched = match_names(boxes, names)
-    boxes_of: dict[str, list[np.ndarray]] = defaultdict(list)
-    for key, name in matched.items():
-        boxes_of[name] += boxes[key]
+    boxes_of = {name: boxes[key] for key, name in matched.items()}
     predictor = Predictor(arguments.model_path, convention=arguments.convention)
     is_detected = not boxes and not arguments.crops and DETECTOR_PATH.is_file()
     found, doubtful, without = 0, 0, []
@@ -71,7 +68,7 @@ def main() -> None:
                 points_image, score = np.array([face.points for face in faces]), [face.score for face in faces]
             else:
                 with about(name):  # a box may be wrong
-                    points_image, score = predictor(image, boxes_of[name] if boxes else None)
+                    points_image, score = predictor(image, boxes_of.get(name, []) if boxes else None)
             if len(points_image) == 0:
                 points_image = np.empty((0, NUM_POINTS, 2))
                 without.append(name)

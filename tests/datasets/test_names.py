@@ -52,6 +52,11 @@ def test_an_unknown_name_is_refused_with_its_near_match(stated: str, words: str)
         match_names([stated], ["pics/a.jpg", "b.jpg", "1/x.jpg", "2/x.jpg"])
 
 
+def test_two_names_of_one_source_are_refused() -> None:  # such as the tables of two detectors in one
+    with pytest.raises(InputError, match=r"one name for a/1\.jpg, found 1\.jpg and a/1\.jpg"):
+        match_names(["1.jpg", "a/1.jpg"], ["a/1.jpg", "2.jpg"])
+
+
 def test_tens_of_thousands_of_names_are_matched_at_once() -> None:
     names = [f"data/{i}/face.jpg" if i < 9 else f"data/face{i}.jpg" for i in range(20_000)]
     start = time.process_time()
