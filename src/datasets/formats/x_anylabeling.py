@@ -99,8 +99,12 @@ class _Content(NamedTuple):
 
 def _find_pictures(folder: Folder, files: dict[str, _Content]) -> tuple[dict[str, str], tuple[str, ...]]:
     """The picture of each file: the stated one, else the one next to it; and what to remark."""
-    finder = PictureFinder(folder)
-    stated = {file: content.path for file, content in files.items() if content.path and finder.is_known(content.path)}
+    finder, known = PictureFinder(folder), set(folder.pictures)
+    stated = {
+        file: content.path
+        for file, content in files.items()
+        if finder.is_known(content.path) and not _is_converted(folder, file, content.path, known)
+    }
     names, remarks = finder.locate_all([Statement(file, path) for file, path in stated.items()])
     pictures = dict(zip(stated, names, strict=True))
     stems = {file: str(PurePosixPath(file).with_suffix("")) for file in files if file not in stated}
@@ -125,6 +129,13 @@ def _find_pictures(folder: Folder, files: dict[str, _Content]) -> tuple[dict[str
         shared = [f"{picture}: {' and '.join(found)}" for picture, found in several.items()]
         remarks = (*remarks, counted_names(shared, "pictures with several label files, all of them read"))
     return pictures, remarks
+
+
+def _is_converted(folder: Folder, file: str, path: str, known: set[str]) -> bool:
+    """Whether a picture stated as 1.jpg lies next to its labels as 1.png; another 1.jpg elsewhere is not meant then."""
+    own = PurePosixPath(file)
+    is_namesake = path == PurePosixPath(path).name and PurePosixPath(path).stem == own.stem
+    return is_namesake and str(own.with_name(path)) not in known and folder.has_picture(str(own.with_suffix("")))
 
 
 def _neighbors(folder: Folder, pictures: dict[str, str]) -> dict[str, str]:

@@ -216,3 +216,17 @@ def test_flipped_faces_of_300w_lp_whose_pose_tells_nothing_are_said(tmp_path: Pa
     assert not _read(tmp_path).remarks
     _lp(tmp_path, FACE, part="AFW_Flip")
     assert "1 face by pt2d" in _read(tmp_path).remarks[0]
+
+
+def test_a_picture_converted_after_labeling_is_the_one_at_its_labels(tmp_path: Path) -> None:
+    tmp_path = tmp_path / "set"
+    sample("x_anylabeling", tmp_path)
+    content = json.loads((tmp_path / "0.json").read_text())
+    (tmp_path / "0.json").write_text(json.dumps({**content, "imagePath": "0.jpg"}))
+    (tmp_path / "others").mkdir()
+    (tmp_path / "0.jpg").rename(tmp_path / "others" / "0.jpg")
+    assert _read(tmp_path).names[0] == "others/0.jpg"
+    picture(tmp_path / "0.png")
+    faces = _read(tmp_path)
+    assert faces.names[0] == "0.png"
+    assert "0.jpg -> 0.png" in faces.remarks[0]
