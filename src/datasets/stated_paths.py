@@ -30,7 +30,7 @@ _GENERIC = {"image", "images", "img", "imgs", "picture", "pictures", "pic", "pic
             "jpeg", "jpegs", "jpegimages", "png", "pngs", "face", "faces", "crop", "crops", "frame", "frames",
             "file", "files", "data", "default", "dataset", "set", "upload", "uploads", "export", "raw",
             "input"}  # fmt: skip
-# Names of folders for label files, which do not tell of which pictures either.
+# Names of folders and files of labels, which do not tell of which pictures either.
 _OF_LABELS = {"annotation", "annotations", "anno", "annos", "ann", "anns", "annot", "annots", "label", "labels", "json",
               "jsons", "xml", "xmls", "tsv", "landmark", "landmarks", "keypoint", "keypoints", "points", "pts", "coco",
               "cvat", "dlib", "labelme", "gt", "all", "full", "merged"}  # fmt: skip
@@ -112,7 +112,8 @@ class PictureFinder:
         """What each of the three rules finds."""
         files = {statement.file for statement in statements}
         labels = _Labels(
-            set().union(*map(_words_of, files)), {part for file in files for part in PurePosixPath(file).parts[:-1]}
+            set().union(*map(_words_of, statements)),
+            {part for file in files for part in PurePosixPath(file).parts[:-1]},
         )
         as_stated, by_ending = {}, {}
         for statement in statements:
@@ -191,16 +192,19 @@ def _may_be_renamed(stated: tuple[str, ...], picture: tuple[str, ...]) -> bool:
 def _is_of_another_part(statement: Statement, named_parts: set[str]) -> bool:
     """val/1.jpg is not that of train.json or train/1.jpg; if there is a one.json or faces_one.json, one/1.jpg is not
     two.json's (but /data/one/1.jpg in two.json is)."""
-    stated_parts = {*_words_of(statement.file), *_split(statement.path)[:-1]}
+    stated_parts = {*_words_of(statement), *_split(statement.path)[:-1]}
     stated_parts |= part_words(f"{statement.file}/{statement.path}")
     return bool(named_parts) and not named_parts & stated_parts
 
 
-def _words_of(file: str) -> set[str]:
-    """Folders that a label file's name may tell: one of person_keypoints_one.json, as CVAT calls that of images/one."""
-    stem = PurePosixPath(file).stem
-    endings = (stem[match.end() :] for match in _SEPARATOR.finditer(stem))
-    return {stem, *(ending for ending in endings if not (ending.isdecimal() or _is_generic(ending)))}
+def _words_of(statement: Statement) -> set[str]:
+    """Folders that a label file's name may tell: one of one_faces.json and of person_keypoints_one.json, as CVAT calls
+    that of images/one. A file called like its picture tells no others."""
+    stem = PurePosixPath(statement.file).stem
+    if stem == PurePosixPath(statement.path).stem:
+        return {stem}
+    parts = [part for match in _SEPARATOR.finditer(stem) for part in (stem[: match.start()], stem[match.end() :])]
+    return {stem, *(part for part in parts if _is_telling(part) and not part.isdecimal())}
 
 
 def _is_of_another_folder(statement: Statement, picture: tuple[str, ...], folders: set[str]) -> bool:
@@ -263,7 +267,7 @@ def _is_generic(folder: str) -> bool:
 
 
 def _is_telling(folder: str) -> bool:
-    """Whether a folder of label files tells by its name which pictures these are of: not annotations."""
+    """Whether the name of a folder or file of labels tells which pictures these are of: not annotations."""
     return _word_of(folder) not in _GENERIC | _OF_LABELS
 
 

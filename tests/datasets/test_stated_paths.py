@@ -118,6 +118,7 @@ def test_a_part_called_like_another_file_is_not_this_ones(tmp_path: Path) -> Non
     ("file", "other"),
     [
         ("annotations/person_keypoints_one.json", "annotations/person_keypoints_two.json"),  # as CVAT exports subsets
+        ("one_faces.json", "two_faces.json"),
         ("one/faces.json", "two/faces.json"),
         ("one/a.json", "two/b.json"),
         ("json/one/1.json", "json/two/1.json"),
@@ -138,6 +139,12 @@ def test_label_files_may_share_a_picture_that_is_no_other_ones(tmp_path: Path) -
     for stated, count in (("2.jpg", 3), ("helen/2.jpg", 4)):
         statements = [Statement(file, stated) for file in (*files, "afw/faces.json")]
         assert finder.locate_all(statements)[0] == ["helen/2.jpg"] * count + ["2.jpg"] * (4 - count)
+
+
+def test_a_file_called_like_its_picture_tells_of_no_other_pictures(tmp_path: Path) -> None:
+    names = ["anna/anna_1.jpg", "anna/bela_2.jpg"]
+    statements = [Statement(f"json/{name[5:-4]}.json", name[5:]) for name in names]
+    assert _finder(tmp_path, *names).locate_all(statements)[0] == names
 
 
 def test_the_files_part_decides_between_two_pictures(tmp_path: Path) -> None:
