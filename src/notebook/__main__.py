@@ -119,12 +119,14 @@ def execute(path: Path, target: Path, parameters: Parameters, *, show_cells: boo
 
     with TemporaryDirectory() as folder, ThreadPoolExecutor(1) as thread:
         executed = Path(folder) / path.name
-        cells = len(json.loads(path.read_text(encoding="utf-8"))["cells"])
+        cells = len(json.loads(path.read_text(encoding="utf-8"))["cells"]) + bool(parameters)  # they become a cell
         run = thread.submit(  # in the main thread papermill would handle Ctrl-C itself
             papermill.execute_notebook,
             path,
             executed,
             parameters,
+            kernel_name="python3",  # also of a notebook without metadata, as tools that strip it leave one
+            language="python",
             cwd=ROOT,
             progress_bar=show_cells,
             log_output=not show_cells,
