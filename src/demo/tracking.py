@@ -17,6 +17,7 @@ from src.errors import InputError
 from src.geometry import apply_affine
 from src.predict.detector import LEVELS, SMALL_FACE, needs_closer_look, overlaps, tile_starts
 from src.predict.face import Face
+from src.predict.picture_input import Channels, Picture, read_picture
 from src.predict.predictor import Predictor
 from src.predict.search import Region, crop_region
 from src.predict.turns import affine_of_view, cut_view, view_of_points
@@ -85,8 +86,13 @@ class Tracker:
         self._faces: list[Followed] = []
         self._small: np.ndarray | None = None
 
-    def update(self, picture: Image.Image, seconds: float) -> list[Track]:
-        """The faces of the next RGB frame, `seconds` after the one before (of no meaning in the first frame)."""
+    def update(self, picture: Picture, seconds: float, *, channels: Channels = "RGB") -> list[Track]:
+        """The faces of the next frame, `seconds` after the one before (of no meaning in the first frame).
+
+        picture, channels: as for the Predictor. Raises InputError for a picture that cannot be read, and for a first
+        frame that the given boxes do not fit.
+        """
+        picture = read_picture(picture, channels=channels)
         self._frame += 1
         is_first, is_cut = self._frame == 0, self._is_cut(picture)
         if is_first:

@@ -93,6 +93,14 @@ def test_a_face_is_followed_across_the_picture_from_its_first_box(exact: Predict
         np.testing.assert_allclose(track.face.points, rectangle_points((x, 80, x + 60, 140)), atol=0.5)
 
 
+def test_frames_are_any_pictures_that_the_predictor_takes(exact: Predictor) -> None:
+    tracker = _tracker(exact, (20, 80, 80, 140))
+    (track,) = tracker.update(np.asarray(_frame(20))[..., ::-1], SECONDS, channels="BGR")
+    np.testing.assert_allclose(track.face.points, rectangle_points((20, 80, 80, 140)), atol=0.5)
+    with pytest.raises(InputError, match="expected an array"):
+        tracker.update(np.zeros((2, 3, 4, 5), np.uint8), SECONDS)
+
+
 def test_smoothed_points_stay_near_the_face(exact: Predictor) -> None:
     tracker = _tracker(exact, (20, 80, 80, 140), smoothing=Smoothing())
     for x in range(20, 200, 3):

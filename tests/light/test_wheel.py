@@ -29,7 +29,7 @@ NEEDED = ("numpy", "PIL", "onnxruntime")
 SHEET = ROOT / "docs/preview.png"  # rendered faces
 SCRIPT = """
 import importlib.util, json, sys
-from light_landmarks import Face, Predictor
+from light_landmarks import Face, Predictor, Tracker
 
 assert not any(importlib.util.find_spec(name) for name in ("torch", "scipy", "tqdm", "src"))
 crops, pictures = sys.argv[1:5], sys.argv[5:]
