@@ -6,6 +6,7 @@ import numpy as np
 from PIL import Image
 
 from src.boxes import KINDS, box_of_points
+from src.demo.appearance import appearance
 from src.demo.smoothing import OneEuroFilter, Smoothing
 from src.pose import in_plane_rotation
 from src.predict.detector import overlaps
@@ -30,8 +31,10 @@ class Followed:
     velocity: np.ndarray = field(default_factory=lambda: np.zeros(2))  # pixels per frame
     surprise: float = 0.0  # pixels between the last points and where they were expected
     roll: float = 0.0  # degrees, of its view
+    head_roll: float = 0.0  # degrees, of the head itself
     score: float = 0.0
     lost_for: int = 1  # frames, 0 while it is seen
+    looks: np.ndarray | None = None  # its appearance in the frame before
     smooth: OneEuroFilter | None = None
     unit: float = 1.0  # pixels of the filter's unit
 
@@ -51,7 +54,7 @@ class Followed:
 
     def begin(self, points: np.ndarray, score: float, roll: float, smoothing: Smoothing | None) -> None:
         """Take the points (68, 2) of a face that was not seen in the frame before."""
-        self.points, self.velocity = None, np.zeros(2)
+        self.points, self.velocity, self.looks = None, np.zeros(2), None
         self.smooth = OneEuroFilter(smoothing) if smoothing is not None else None
         self.unit = float(np.sqrt(np.ptp(points, axis=0).prod())) / KINDS["landmarks"].share
         self.go_on(points, score, roll)
@@ -63,9 +66,16 @@ class Followed:
             step = (points - self.points).mean(axis=0)
             self.velocity = _KEPT * self.velocity + (1 - _KEPT) * step
         self.before, self.points, self.score, self.lost_for = self.points, points, score, 0
-        whole = in_plane_rotation(pose_of_points(points, roll))
+        self.head_roll = whole = float(in_plane_rotation(pose_of_points(points, roll)))
         is_off = abs((whole - roll + 180) % 360 - 180) > _TILTED
         self.roll = (whole if abs(whole) > _TILTED else 0.0) if is_off else roll
+
+    def likeness(self, picture: Image.Image) -> float:
+        """The correlation of how it looks in this frame and in the frame before; NaN if either shows only a part of it,
+        and in the frame after it was found."""
+        is_whole = ((self.points >= 0) & (self.points <= picture.size)).all()
+        before, self.looks = self.looks, appearance(picture, self.points, self.head_roll) if is_whole else None
+        return np.nan if before is None or self.looks is None else float((before * self.looks).sum())
 
     def region(self, picture: Image.Image) -> Region:
         """The crop around its place: the expected one while it is seen, the last one afterwards."""

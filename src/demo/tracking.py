@@ -1,7 +1,8 @@
 """Faces tracked through a video: from their own last landmarks, and by a detector where they appear.
 
 A face keeps its number while it can be tracked, and when it comes back near the place where it should be. After a cut
-landmarks alone cannot say who is who: with a detector, every face gets a new number there.
+landmarks alone cannot say who is who: with a detector, every face gets a new number there, unless it is in its place
+and looks as before, as after a flash.
 """
 
 from collections.abc import Sequence
@@ -11,6 +12,7 @@ import numpy as np
 from PIL import Image
 
 from src.boxes import KINDS, box_of_points, check_boxes, crop_of_picture
+from src.demo.appearance import SAME_PERSON
 from src.demo.followed import SAME_FACE, Followed, distance, is_inside, is_same
 from src.demo.smoothing import Smoothing
 from src.errors import InputError
@@ -97,10 +99,14 @@ class Tracker:
         is_first, is_cut = self._frame == 0, self._is_cut(picture)
         if is_first:
             self._faces = [Followed(self._next_number(), region) for region in self._given(picture)]
+        if is_cut and self.detector is None:  # every face is looked for where it was
+            for face in self._faces:
+                face.lost_for = max(face.lost_for, 1)
+        self._follow(picture)
+        if self.detector is not None:
+            is_cut = self._end_shot(picture, is_cut)
         if is_cut:
             self.cuts.append(self._frame)
-            self._end_shot()
-        self._follow(picture)
         if self.detector is None or is_first:
             self._look_around(picture)
         lost_for = [face.lost_for for face in self._faces]
@@ -130,11 +136,16 @@ class Tracker:
         before, self._small = self._small, small
         return before is not None and bool(np.abs(small - before).mean() > _CUT)
 
-    def _end_shot(self) -> None:
-        if self.detector is not None:
-            self._faces = []
-        for face in self._faces:
-            face.lost_for = max(face.lost_for, 1)
+    def _end_shot(self, picture: Image.Image, is_cut: bool) -> bool:
+        """Whether another shot begins: the frame is_cut, or all followed faces have become other people's, as where
+        the next speaker stands before the same wall. Then only faces that are surely the same are kept."""
+        seen = [face for face in self._faces if face.is_seen]
+        likeness = np.array([face.likeness(picture) for face in seen])
+        is_sure = np.array([face.score >= self.found_above for face in seen], bool)
+        is_cut = is_cut or (len(seen) > 0 and bool((is_sure & (likeness < SAME_PERSON)).all()))
+        if is_cut:
+            self._faces = [seen[i] for i in np.flatnonzero(is_sure & (likeness >= SAME_PERSON))]
+        return is_cut
 
     def _follow(self, picture: Image.Image) -> None:
         """Find the seen faces where they should be now; of two that land on one face, the less expected one is lost."""
