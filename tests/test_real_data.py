@@ -18,8 +18,8 @@ from src.predict.submission import read_solution
 pytestmark = pytest.mark.slow
 
 SHIPPED = ROOT / "best.pth.tar"
-# Percent, three looks: README's 1.38, 1.44 and 1.37, and what another version of PyTorch may change.
-PROMISED_NME = {"best.pth.tar": 1.43, "small.pth.tar": 1.49, "large.pth.tar": 1.42}
+# Percent, three looks: README's 1.38, 1.42 and 1.35, and what another version of PyTorch may change.
+PROMISED_NME = {"best.pth.tar": 1.43, "small.pth.tar": 1.47, "large.pth.tar": 1.40}
 
 
 def test_the_validation_annotations_are_read(real_data: Path) -> None:
