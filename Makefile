@@ -13,7 +13,9 @@ DETECTOR := data/detector/face_detection_back.tflite
 DETECTOR_SHA := e376cf6b168d5ece8a3cedb94acc4eb168a136aede125ccc3d903ef38f5beda8
 FETCH_PY := $(if $(MODEL),$(WEB_VENV)/bin/python,$(PY))
 FETCH_READY := $(if $(MODEL),$(WEB_VENV)/.installed,$(READY))
-NOTEBOOKS := $(sort $(notdir $(basename $(wildcard notebooks/*.ipynb))))
+# The longest begin first, so that no worker is left alone with one at the end.
+LONGEST := 11_eyes 13_steps 09_teacher_student 10_autolabel
+NOTEBOOKS := $(LONGEST) $(filter-out $(LONGEST),$(sort $(notdir $(basename $(wildcard notebooks/*.ipynb)))))
 WEB_RUNTIME := ort.wasm.min.mjs ort-wasm-simd-threaded.mjs ort-wasm-simd-threaded.wasm
 
 .PHONY: setup constraints demo test quick fuzz kills lint bench lab notebooks export-env detector wheel web web-lock \
