@@ -154,7 +154,7 @@ def _read_film(folder: Path) -> None:
 
 
 def _write_boxes(folder: Path) -> None:
-    (folder / "boxes.csv").write_text("picture,left,top,right,bottom\n" + "a.jpg,10,20,110.5,130\n" * 2)
+    (folder / "boxes.csv").write_text("picture,left,top,right,bottom\na.jpg,10,20,110.5,130\na.jpg,99,20,180,130\n")
 
 
 def _read_boxes(folder: Path) -> None:

@@ -87,13 +87,15 @@ def describe_boxes(points_image: np.ndarray, boxes_image: np.ndarray, sizes: np.
         return ""
     boxes, around = boxes_image[has_box], box_of_points(points_image[has_box])
     corner, sides = np.tile(boxes[:, :2], 2), boxes[:, 2:] - boxes[:, :2]
+    with np.errstate(over="ignore"):  # of absurd numbers, whose boxes fit in no way
+        ends = boxes[:, :2] + boxes[:, 2:]
     corners = "the boxes seem to hold right and bottom where width and height belong; mend them, or crop by the points"
     extents = "the boxes seem to hold width and height where right and bottom belong; mend them, or crop by the points"
     shares = "the points seem to be shares of their boxes, where shares or pixels of the picture belong; convert them"
     offsets = "the points seem to be counted from their boxes' corners, not from the pictures'; add the corners"
     readings = {
         corners: (np.concatenate([boxes[:, :2], sides], axis=1), around),
-        extents: (np.concatenate([boxes[:, :2], boxes[:, :2] + boxes[:, 2:]], axis=1), around),
+        extents: (np.concatenate([boxes[:, :2], ends], axis=1), around),
         shares: (boxes, corner + around * np.tile(sides / sizes[has_box], 2)),
         offsets: (boxes, corner + around),
     }
