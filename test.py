@@ -13,8 +13,8 @@ from src.datasets.faces import Faces
 from src.datasets.folder import own_spellings
 from src.datasets.frames import FRAMES, settle
 from src.datasets.listing import describe_left_out, list_pictures
-from src.datasets.names import compare_names, counted
-from src.datasets.pictures import picture_sizes
+from src.datasets.names import compare_names, counted, plain
+from src.datasets.picture_files import picture_sizes
 from src.devices import choose_device
 from src.errors import InputError, about
 from src.evaluation.report import describe_errors
@@ -63,12 +63,17 @@ def parse_arguments() -> argparse.Namespace:
         "--check",
         type=Path,
         metavar="FILE",
-        help="only check this solution.txt or zip; with --test_dataroot, against its pictures and the model's points",
+        help="only check this solution.txt or zip; with --test_dataroot, against its pictures, the model's points and "
+        "any annotations",
     )
     arguments = parser.parse_args()
     if arguments.check:
-        used = {"check", "test_dataroot"} | ({"model_path"} if arguments.test_dataroot else set())
-        parser.refuse(sorted(parser.given - used), "goes without --check, which reads a solution alone")
+        with_pictures = {"model_path", "annotations", "frame", "normalize"}
+        unused = parser.given - {"check", "test_dataroot"} - with_pictures
+        parser.refuse(sorted(unused), "goes without --check, which reads a solution alone")
+        if not arguments.test_dataroot:
+            unused = parser.given & with_pictures
+            parser.refuse(sorted(unused), "goes with --test_dataroot: without pictures, --check reads a solution alone")
     if not arguments.annotations:
         parser.refuse(["frame"], "goes with --annotations: it says which pixels they mean")
         parser.refuse(["normalize"], "goes with --annotations: it says what their error is relative to")
@@ -78,7 +83,7 @@ def parse_arguments() -> argparse.Namespace:
 def main() -> None:
     arguments = parse_arguments()
     if arguments.check:
-        check(arguments.check, arguments.test_dataroot, locate(arguments.model_path))
+        check(arguments)
         return
     arguments.test_dataroot = arguments.test_dataroot or Path(TEST_DATA)
     if arguments.out_dir.resolve() == arguments.test_dataroot.resolve():
@@ -132,10 +137,11 @@ def read_truth(annotations: Path | None, folder: Path, frame: str | None) -> dic
     return dict(zip(truth.names.tolist(), truth.points_image, strict=True))
 
 
-def check(solution: Path, folder: Path | None, model_path: Path) -> None:
+def check(arguments: argparse.Namespace) -> None:
     """Check a solution and, if a folder is given, whether it fits the folder's pictures and their sizes, and the points
-    of the model, if there is one."""
-    names = None if folder is None else list_pictures(folder)
+    of the model, if there is one; print its errors if there are annotations."""
+    solution, folder, model_path = arguments.check, arguments.test_dataroot, locate(arguments.model_path)
+    names = None if folder is None else sorted(list_pictures(folder), key=plain)  # the order of a solution's rows
     size = None if folder is None else picture_sizes([folder / name for name in names])[:, ::-1]
     found, points_image = check_solution(solution, names=names, size=size)
     with about(solution):
@@ -144,6 +150,9 @@ def check(solution: Path, folder: Path | None, model_path: Path) -> None:
         remarks += compare_with(open_model(model_path), found, points_image, folder)
     against = f", every picture of {folder}" if folder is not None else ""
     print("\n".join([f"{solution}: {counted(len(found), 'rows')}, correct{against}", *remarks]))
+    true_points = read_truth(arguments.annotations, folder, arguments.frame)
+    if true_points is not None:
+        print_errors(names, points_image, size, true_points=true_points, by=arguments.normalize)
 
 
 def describe_model(model: LandmarkNet, content: dict) -> str:
@@ -180,27 +189,36 @@ def predict(
         f"{len(names)} pictures, looks at each: {looks}, {len(names) / seconds:.0f} pictures/s; read back and correct:"
     )
     print(f"  {solution}  {solution.with_suffix('.zip')}")
-    true_image = errors = None
+    rows, true_image, errors = list(range(len(names))), None, None
     if true_points is not None:
-        known = [i for i, name in enumerate(names) if name in true_points]
-        names, points_image, size = [names[i] for i in known], points_image[known], size[known]
-        true_image = np.stack([true_points[name] for name in names])
-        errors = normalized_errors(points_image, true_image, size, by=arguments.normalize)
-        print(describe_errors(errors, fit_pose(true_image)[:, 1]))
-        if unrelated := describe_unrelated(points_image, true_image):
-            print(unrelated)
+        rows, true_image, errors = print_errors(
+            names, points_image, size, true_points=true_points, by=arguments.normalize
+        )
     if arguments.preview:
-        shown = np.linspace(0, len(names) - 1, min(arguments.preview, len(names))).round().astype(int)
+        shown = np.linspace(0, len(rows) - 1, min(arguments.preview, len(rows))).round().astype(int)
         sheet = contact_sheet(
             arguments.test_dataroot,
-            [names[i] for i in shown],
-            points_image[shown],
+            [names[rows[i]] for i in shown],
+            points_image[rows][shown],
             true_points_image=None if true_image is None else true_image[shown],
             captions=None if errors is None else [f"{errors[i].mean():.2f} %" for i in shown],
         )
         save_picture(sheet, arguments.out_dir / "preview.png")
         colors = "predicted points green" if true_image is None else "predicted points green, true white"
         print(f"  {arguments.out_dir / 'preview.png'}: {colors}")
+
+
+def print_errors(
+    names: list[str], points_image: np.ndarray, size: np.ndarray, *, true_points: dict[str, np.ndarray], by: str
+) -> tuple[list[int], np.ndarray, np.ndarray]:
+    """Print the errors of the pictures with known true points. Returns their rows, true points and errors (M, 68)."""
+    rows = [row for row, name in enumerate(names) if name in true_points]
+    true_image = np.stack([true_points[names[row]] for row in rows])
+    errors = normalized_errors(points_image[rows], true_image, size[rows], by=by)
+    print(describe_errors(errors, fit_pose(true_image)[:, 1]))
+    if unrelated := describe_unrelated(points_image[rows], true_image):
+        print(unrelated)
+    return rows, true_image, errors
 
 
 def normalized_errors(points_image: np.ndarray, true_image: np.ndarray, size: np.ndarray, *, by: str) -> np.ndarray:

@@ -9,7 +9,7 @@ from stand_in import centroid, gaussian_dot
 
 from src.datasets.decoding import Square, decode_faces
 from src.datasets.faces import Faces
-from src.datasets.pictures import picture_shape
+from src.datasets.picture_files import picture_shape
 
 ORIENTATIONS = range(1, 9)
 CONTAINERS = ("JPEG", "PNG", "WEBP", "TIFF", "AVIF")

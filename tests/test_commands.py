@@ -175,6 +175,27 @@ def test_check_accepts_what_test_wrote(name: str, trained: Run, challenge: Path,
     assert outcome.out == f"{tmp_path / name}: 10 rows, correct\n"
 
 
+def test_check_measures_a_solution_as_test_did(trained: Run, challenge: Path, tmp_path: Path) -> None:
+    """Also one in which the pictures' natural order, 2 before 10, is not that of the rows."""
+    pictures = tmp_path / "pictures"
+    pictures.mkdir()
+    names, points = load_annotations(challenge / "aflw_val" / "annot.pkl")
+    points = np.array(points)
+    numbered = {name: f"{2 + 2 * row}{Path(name).suffix}" for row, name in enumerate(names)}
+    for name, other in numbered.items():
+        shutil.copy(challenge / "aflw_val" / name, pictures / other)
+    with Image.open(pictures / "2.jpg") as picture:
+        picture.resize((picture.width * 2, picture.height * 2)).save(pictures / "2.jpg")
+    points[0] *= 2
+    write_annotations(pictures, list(numbered.values()), points)
+    known = ("--test_dataroot", pictures, "--annotations", pictures / "annot.pkl", "--normalize", "box")
+    tested = run("test.py", "--model_path", trained.best, *known, "--out_dir", tmp_path, "--preview", 0)
+    checked = run("test.py", "--check", tmp_path / "solution.zip", "--model_path", trained.best, *known)
+    measured = [line for line in tested.out.splitlines() if "NME" in line]
+    assert len(measured) == 1
+    assert measured[0] in checked.out.splitlines(), checked
+
+
 def test_a_run_is_prepared_from_several_folders(challenge: Path, tmp_path: Path) -> None:
     write_faces(tmp_path / "more", 5)
     outcome = run(

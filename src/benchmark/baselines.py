@@ -17,7 +17,7 @@ from torchvision.io import ImageReadMode, decode_image
 from torchvision.transforms import InterpolationMode, v2
 
 from src.config import AugmentationConfig
-from src.datasets.pictures import PICTURE_FORMATS
+from src.datasets.picture_files import PICTURE_FORMATS
 from src.markup import NUM_POINTS
 
 SIDE = 384  # pixels: the challenge's pictures, unreduced

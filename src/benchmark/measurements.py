@@ -25,7 +25,8 @@ from src.benchmark.table import Row
 from src.config import ModelConfig, TrainingConfig
 from src.datasets.challenge import ANNOTATIONS, read_annotations, write_annotations
 from src.datasets.loader import TrainingBatches
-from src.datasets.pictures import PICTURE_FORMATS, SQUARE_SIZE
+from src.datasets.picture_files import PICTURE_FORMATS
+from src.datasets.pictures import SQUARE_SIZE
 from src.datasets.prepared import PreparedFaces, prepare
 from src.devices import World
 from src.export.onnx_file import export_onnx, onnx_program

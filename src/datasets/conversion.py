@@ -17,7 +17,7 @@ from src.datasets.faces import Faces, fingerprint_of
 from src.datasets.formats import FORMATS, WRITABLE
 from src.datasets.names import folded
 from src.datasets.new_folder import made_before, new_folder, note_made
-from src.datasets.pictures import picture_shape
+from src.datasets.picture_files import picture_shape
 from src.datasets.report import FolderReport
 from src.errors import InputError
 from src.geometry import apply_affine

@@ -24,7 +24,7 @@ from src.datasets.faults import (
 )
 from src.datasets.listing import is_picture, is_unreadable
 from src.datasets.names import counted, folded, spell_out
-from src.datasets.pictures import Shape, picture_shapes
+from src.datasets.picture_files import Shape, picture_shapes
 from src.datasets.repeats import repeat_remarks
 from src.errors import InputError
 from src.geometry import apply_affine, compose_affine, orientation_affine

@@ -9,8 +9,9 @@ import numpy as np
 from src.datasets.faces import Coordinates, Faces
 from src.datasets.folder import Folder
 from src.datasets.names import distinct_stems, spell_out
+from src.datasets.path_rules import Statement
 from src.datasets.point_names import first_number_remarks, order_numbered
-from src.datasets.stated_paths import PictureFinder, Statement
+from src.datasets.stated_paths import PictureFinder
 from src.errors import InputError
 from src.markup import INNER_51, NUM_POINTS
 

@@ -18,7 +18,7 @@ from PIL import Image, ImageSequence
 
 from src.datasets.listing import list_pictures
 from src.datasets.names import natural_order
-from src.datasets.pictures import DAMAGED, MAX_PIXELS, PICTURE_FORMATS, open_picture, upright
+from src.datasets.picture_files import DAMAGED, MAX_PIXELS, PICTURE_FORMATS, open_picture, upright
 from src.errors import InputError, about
 from src.predict.picture_input import read_picture
 from src.reading import check_regular

@@ -14,7 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from src.datasets.pictures import MIN_SIDE
+from src.datasets.picture_files import MIN_SIDE
 from src.errors import InputError
 from src.export.networks import CropNetwork, PictureNetwork
 from src.export.properties import properties, seal

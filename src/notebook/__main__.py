@@ -23,9 +23,10 @@ from tqdm import tqdm
 from src.command_line import Parser, progress, run_command
 from src.errors import InputError
 from src.files import check_writable, write_text
-from src.notebook.data import ROOT, TABLES
 from src.notebook.parameters import (
     NOTEBOOKS,
+    ROOT,
+    TABLES,
     Parameters,
     choose_parameters,
     find_notebook,
@@ -130,6 +131,7 @@ def execute(path: Path, target: Path, parameters: Parameters, *, show_cells: boo
             cwd=ROOT,
             progress_bar=show_cells,
             log_output=not show_cells,
+            autosave_cell_every=0,  # validating all outputs every half minute takes 6 % of a core
             kernel_manager_class=ThisPython,
         )
         try:

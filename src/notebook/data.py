@@ -13,10 +13,9 @@ from src.errors import InputError
 from src.evaluation.evaluate import unit_errors
 from src.files import alone_in, write_text
 from src.metrics import nme
+from src.notebook.parameters import ROOT, TABLES
 
-ROOT = Path(__file__).resolve().parents[2]
 DATA = ROOT / "data" / "notebooks"
-TABLES = ROOT / "output" / "notebooks"
 VALIDATION_FACES = 100  # rendered
 _VALIDATION_SEED = 10_000  # far from every training seed
 _IMAGE_SIZE = 128  # pixels of the prepared squares

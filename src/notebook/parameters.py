@@ -1,14 +1,15 @@
-"""The notebooks, the parameters of each, and the values that a command line or a file gives them."""
+"""The notebooks, their folders and parameters, and the values that a command line or a file gives these."""
 
 import ast
 from itertools import accumulate
 from pathlib import Path
 
 from src.errors import InputError, about
-from src.notebook.data import ROOT
 from src.reading import read_json, read_text
 
+ROOT = Path(__file__).resolve().parents[2]
 NOTEBOOKS = ROOT / "notebooks"
+TABLES = ROOT / "output" / "notebooks"
 _MOST_BYTES, _MOST_LEVELS = 64_000, 20  # of a file of parameters
 Parameters = dict[str, object]
 

@@ -36,7 +36,7 @@ from src.evaluation.evaluate import evaluate
 from src.files import alone_in
 from src.network import checkpoint
 from src.network.model import AUXILIARY, LandmarkNet, build_model
-from src.notebook.data import ROOT
+from src.notebook.parameters import ROOT
 from src.training.loop import BEST_MODEL
 from src.training.pool import spread
 from src.training.runs import load_record, load_snapshot, remove_snapshots, save_record, train_in

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, BinaryIO, Literal, Union
 import numpy as np
 from PIL import Image
 
-from src.datasets.pictures import DAMAGED, open_picture, picture_shape, read_square, upright
+from src.datasets.picture_files import DAMAGED, open_picture, picture_shape, upright
+from src.datasets.pictures import read_square
 from src.errors import InputError, about
 from src.geometry import letterbox
 

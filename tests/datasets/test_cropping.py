@@ -9,7 +9,8 @@ from stand_in import centroid, gaussian_dot, project, random_euler
 
 from src.datasets.cropping import crop_squares
 from src.datasets.faces import Faces
-from src.datasets.pictures import picture_shape, read_crop
+from src.datasets.picture_files import picture_shape
+from src.datasets.pictures import read_crop
 from src.errors import InputError
 from src.geometry import apply_affine
 

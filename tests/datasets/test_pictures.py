@@ -12,7 +12,8 @@ from PIL import Image
 from stand_in import centroid, gaussian_dot
 
 from src.datasets.listing import list_pictures
-from src.datasets.pictures import read_square, upright
+from src.datasets.picture_files import upright
+from src.datasets.pictures import read_square
 from src.errors import InputError
 from src.geometry import apply_affine
 

@@ -6,7 +6,8 @@ import pytest
 from sample_folders import picture
 
 from src.datasets.folder import Folder
-from src.datasets.stated_paths import PictureFinder, Statement
+from src.datasets.path_rules import Statement
+from src.datasets.stated_paths import PictureFinder
 from src.errors import InputError
 
 

@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from src.datasets.pictures import picture_shape, read_square
+from src.datasets.picture_files import picture_shape
+from src.datasets.pictures import read_square
 from src.errors import InputError
 
 SIZE, RED = (64, 48), (200, 0, 0)

@@ -17,7 +17,7 @@ from src.datasets.folder import Folder
 from src.datasets.json_files import COCO, has_kind, read_kind, stated_path, stated_size
 from src.datasets.listed import ListedFace, Listing, as_table
 from src.datasets.names import counted_names, spell_out
-from src.datasets.pictures import picture_sizes
+from src.datasets.picture_files import picture_sizes
 from src.datasets.point_names import order_by_names
 from src.errors import InputError
 from src.files import atomic_path

@@ -12,7 +12,8 @@ from src.datasets.cropping import face_boxes
 from src.datasets.faces import Faces, stack_points
 from src.datasets.folder import Folder
 from src.datasets.names import distinct_stems
-from src.datasets.stated_paths import PictureFinder, Statement
+from src.datasets.path_rules import Statement
+from src.datasets.stated_paths import PictureFinder
 from src.errors import InputError
 from src.files import write_text
 from src.markup import NUM_POINTS

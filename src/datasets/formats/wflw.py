@@ -13,7 +13,8 @@ from src.datasets.faces import Faces
 from src.datasets.folder import Folder
 from src.datasets.formats.point_maps import WFLW_98, dense_faults, to_68
 from src.datasets.names import part_words
-from src.datasets.stated_paths import PictureFinder, Statement
+from src.datasets.path_rules import Statement
+from src.datasets.stated_paths import PictureFinder
 from src.errors import InputError
 from src.reading import read_lines
 

@@ -18,9 +18,10 @@ from src.datasets.faces import Coordinates, Faces, stack_points
 from src.datasets.folder import Folder
 from src.datasets.json_files import SHAPES, has_kind, read_kind, stated_path, stated_size
 from src.datasets.names import counted_names
-from src.datasets.pictures import open_picture, picture_sizes
+from src.datasets.path_rules import Statement
+from src.datasets.picture_files import open_picture, picture_sizes
 from src.datasets.point_names import first_number_remarks, order_numbered
-from src.datasets.stated_paths import PictureFinder, Statement
+from src.datasets.stated_paths import PictureFinder
 from src.errors import InputError
 
 _VERSION = "2.3.1"

@@ -15,7 +15,7 @@ from src.datasets.cropping import face_boxes
 from src.datasets.faces import Coordinates, Faces, stack_points
 from src.datasets.folder import Folder, swap_folder
 from src.datasets.names import spell_out
-from src.datasets.pictures import picture_sizes
+from src.datasets.picture_files import picture_sizes
 from src.errors import InputError, about
 from src.files import write_text
 from src.markup import INNER_51, NUM_POINTS, flip_permutation

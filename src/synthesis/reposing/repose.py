@@ -21,7 +21,7 @@ from src.datasets.challenge import read_annotations, write_annotations
 from src.datasets.conversion import crop_names
 from src.datasets.faces import Faces, fingerprint_of
 from src.datasets.names import photo_sources
-from src.datasets.pictures import open_picture, upright
+from src.datasets.picture_files import open_picture, upright
 from src.devices import end_with_parent, process_pool, signals_blocked
 from src.errors import InputError, about
 from src.files import alone_in, naming

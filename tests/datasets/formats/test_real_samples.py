@@ -9,7 +9,7 @@ from src.datasets.challenge import read_annotations
 from src.datasets.faces import Faces
 from src.datasets.folder import Folder
 from src.datasets.formats import detect_format, read_faces
-from src.datasets.pictures import picture_sizes
+from src.datasets.picture_files import picture_sizes
 
 
 @pytest.fixture
