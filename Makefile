@@ -12,8 +12,6 @@ PACKAGES := import sysconfig; print(sysconfig.get_path('purelib'))
 DETECTOR := data/detector/face_detection_back.tflite
 DETECTOR_SHA := e376cf6b168d5ece8a3cedb94acc4eb168a136aede125ccc3d903ef38f5beda8
 FETCH_PY := $(if $(MODEL),$(WEB_VENV)/bin/python,$(PY))
-# On Linux, memory in huge pages: a short training step takes a fifth less time (docs/speed.md).
-HUGE_PAGES := glibc.malloc.hugetlb=1:glibc.malloc.mmap_threshold=33554432:glibc.malloc.trim_threshold=4000000000
 FETCH_READY := $(if $(MODEL),$(WEB_VENV)/.installed,$(READY))
 # The longest begin first, so that no worker is left alone with one at the end.
 LONGEST := 11_eyes 13_steps 09_teacher_student 10_autolabel
@@ -39,6 +37,9 @@ constraints:
 	.venv-newest/bin/python -m pip freeze --all --exclude pip >> .venv-newest/constraints.txt
 	mv .venv-newest/constraints.txt constraints.txt
 	rm -rf .venv-newest
+
+# Memory in huge pages, on Linux: a short training step takes a sixth less time (docs/speed.md).
+notebooks lab demo: export GLIBC_TUNABLES := glibc.malloc.hugetlb=1
 
 # The whole path on faces that the project renders itself: data/demo, checkpoint/demo, output.
 demo: setup
@@ -123,8 +124,6 @@ lab: setup
 	$(PY) -m jupyterlab notebooks/01_data.ipynb
 
 # All notebooks at their default size, on rendered faces, WORKERS at a time: output/notebooks. Trained runs are kept.
-notebooks lab demo: export GLIBC_TUNABLES := $(HUGE_PAGES)
-
 notebooks: setup
 	$(MAKE) -j $(WORKERS) $(NOTEBOOKS)
 

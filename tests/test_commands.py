@@ -184,8 +184,9 @@ def test_check_measures_a_solution_as_test_did(trained: Run, challenge: Path, tm
     numbered = {name: f"{2 + 2 * row}{Path(name).suffix}" for row, name in enumerate(names)}
     for name, other in numbered.items():
         shutil.copy(challenge / "aflw_val" / name, pictures / other)
-    with Image.open(pictures / "2.jpg") as picture:
-        picture.resize((picture.width * 2, picture.height * 2)).save(pictures / "2.jpg")
+    first = pictures / numbered[names[0]]
+    with Image.open(first) as picture:
+        picture.resize((picture.width * 2, picture.height * 2)).save(first)
     points[0] *= 2
     write_annotations(pictures, list(numbered.values()), points)
     known = ("--test_dataroot", pictures, "--annotations", pictures / "annot.pkl", "--normalize", "box")

@@ -140,6 +140,7 @@ def train_one_epoch(trainer: Trainer, batches: TrainingBatches, totals: Totals, 
         disable=not trainer.world.is_first,
         leave=False,
         mininterval=1,
+        delay=5,  # a notebook's runner takes 10 ms for each change of a bar
     ) as bar:
         for squares, points_unit, euler in bar:
             start = time.perf_counter()
