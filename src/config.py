@@ -29,7 +29,7 @@ class ModelConfig:
     # Options of heads; a head refuses those that it does not have (src/network/heads).
     attention: str = "none"  # none, se or coordinate, on the pyramid's sum
     coord_conv: bool = False  # the pyramid is given the position of each cell
-    map_stride: int = 4  # input pixels per cell of the heatmap head; at 8 the head costs a third and is no worse
+    map_stride: int = 4  # input pixels per cell of the heatmap head; at 8 the head costs a third
     shape_layer: bool = False  # a linear shape model corrects the heatmap head's points (src/network/heads)
     pip_neighbors: int = 10  # other points that a cell of the pip head votes for
     pip_score_weight: float = 10.0  # the paper's: of a score's squared error, relative to a vote's error in cells
