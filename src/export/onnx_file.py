@@ -55,6 +55,7 @@ def export_onnx(
     with torch.inference_mode():
         expected = [_tuple(network(example)) for example in examples]
     program = onnx_program(network, examples[-1], names=(_INPUTS[takes], *outputs))
+    program.model.doc_string = f"{model.config.points} facial landmarks: {_INPUTS[takes]} -> {', '.join(outputs)}"
     program.model.metadata_props.update(properties(model.config, nme=nme, takes=takes, looks=looks))
     if takes == "crop" and model.config.points in LOOKED_AT:
         program.model.metadata_props["rules"] = rules_text(model.config.points, model.config.convention)

@@ -74,6 +74,7 @@ def test_the_file_gives_pytorchs_points(tmp_path: Path, backbone: str, head: str
     assert metadata.config == ModelConfig(backbone, head, SIZE, model.config.crop, auxiliary=False)
     assert metadata.mean_face.shape == (68, 2)
     assert (metadata.nme, metadata.license, metadata.input) == (2.5, LICENSE, "crop")
+    assert session.get_modelmeta().description == "68 facial landmarks: images -> points_input"
     assert session.get_modelmeta().custom_metadata_map["rules"] == rules_text(68, metadata.config.convention)
 
 
