@@ -8,6 +8,7 @@ import stat
 import struct
 import zipfile
 import zlib
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -136,8 +137,7 @@ def read_json(path: str | os.PathLike, *, most: int = MOST_LABELS) -> object:
 def _distinct(pairs: list[tuple[str, object]]) -> dict[str, object]:
     content = dict(pairs)
     if len(content) < len(pairs):
-        keys = [key for key, _ in pairs]
-        twice = next(key for key in keys if keys.count(key) > 1)
+        ((twice, _),) = Counter(key for key, _ in pairs).most_common(1)
         raise InputError(f"not readable JSON: expected each key once, found {twice[:60]!r} more than once")
     return content
 

@@ -5,6 +5,7 @@ import json
 import os
 import shutil
 import signal
+import time
 import tracemalloc
 from collections.abc import Iterator
 from pathlib import Path
@@ -142,6 +143,14 @@ def test_json_of_too_many_values_is_refused_before_it_is_parsed(tmp_path: Path) 
         file.write(b'{"images": [' + b"[]," * 25_000_000 + b"[]]}")
     with pytest.raises(InputError, match=r"expected JSON that takes at most 2\.5 GB, found 2\.7"):
         read_json(tmp_path / "a.json")
+
+
+def test_json_whose_last_key_of_many_stands_twice_is_refused_at_once(tmp_path: Path) -> None:
+    (tmp_path / "a.json").write_text("{" + ", ".join(f'"{i}": 0' for i in range(50_000)) + ', "49999": 1}')
+    start = time.process_time()
+    with pytest.raises(InputError, match="each key once, found '49999'"):
+        read_json(tmp_path / "a.json")
+    assert time.process_time() - start < 5
 
 
 @pytest.mark.parametrize("text", ["<a>" * DEEP + "</a>" * DEEP, f"<a{' b{}=``' * DEEP}/>".format(*range(DEEP))])

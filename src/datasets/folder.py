@@ -15,6 +15,7 @@ from src.reading import encoding_of, read_head
 Parsed = TypeVar("Parsed")
 _ODD = (ValueError, LookupError, TypeError, AttributeError, OverflowError)  # what parsers raise for odd content
 _PEEKED, _HEAD = 10, 65536  # files, and bytes of each: enough to tell the kind of most
+_MOST_LINKED = 100_000  # folders
 
 
 class _Broken(NamedTuple):
@@ -169,7 +170,7 @@ def _is_folder(entry: os.DirEntry) -> bool:
 
 def _walk(root: Path) -> list[str]:
     """Names of all files below a folder. Links are followed unless they lead back to an enclosing folder."""
-    names, visited = [], set()
+    names, visited, linked = [], set(), 0
     # Linked folders come last, so that labels reached twice keep the name without a link.
     pending = deque([(root, "", frozenset())])
     while pending:
@@ -177,6 +178,8 @@ def _walk(root: Path) -> list[str]:
         real = os.path.realpath(place)
         if real in around:
             continue
+        if linked > _MOST_LINKED:  # each of n folders may link to all others: n! ways through them
+            raise InputError(f"{root}: expected at most {_MOST_LINKED:,} linked folders, found more; unlink some")
         is_new = real not in visited
         visited.add(real)
         with os.scandir(place) as entries:
@@ -187,6 +190,7 @@ def _walk(root: Path) -> list[str]:
                     inner = (Path(entry.path), f"{prefix}{entry.name}/", around | {real})
                     if entry.is_symlink():
                         pending.append(inner)
+                        linked += 1
                     else:
                         pending.appendleft(inner)
                 elif is_new or is_picture(entry.name):

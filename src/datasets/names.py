@@ -1,10 +1,11 @@
 """Names of files and folders: their natural order, names that nearly agree, and distinct names."""
 
+import contextlib
 import os
 import re
 import unicodedata
-from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import takewhile
 from pathlib import Path, PurePosixPath
 
@@ -58,13 +59,20 @@ def folded(name: str) -> str:
 
 def near_match(name: str, known: Iterable[str]) -> str | None:
     """The known name that differs from `name` only in case, folder or ending, if there is just one."""
+    return next((match for _, match in _near_matches([name], known)), None)
+
+
+def _near_matches(names: Iterable[str], known: Iterable[str]) -> Iterator[tuple[str, str]]:
+    """Those of some names that have a `near_match`, with it. Comparing all pairs would take hours for thousands."""
     keys = (folded, lambda other: folded(_bare(other)), lambda other: folded(os.path.splitext(_bare(other))[0]))
-    known = list(known)
-    for key in keys:
-        found = [other for other in known if key(other) == key(name)]
-        if len(found) == 1:
-            return found[0]
-    return None
+    tables = [defaultdict(list) for _ in keys]
+    for other in known:
+        for key, table in zip(keys, tables, strict=True):
+            table[key(other)].append(other)
+    for name in names:
+        found = (table.get(key(name), []) for key, table in zip(keys, tables, strict=True))
+        if match := next((alike[0] for alike in found if len(alike) == 1), None):
+            yield name, match
 
 
 def match_names(stated: Iterable[str], names: Sequence[str]) -> dict[str, str]:
@@ -120,7 +128,7 @@ def compare_names(names: Sequence[str], labels: Sequence[str]) -> str:
         (unused, without, "labels without a picture"),
     ):
         if some:
-            near = next(((name, match) for name in some if (match := near_match(name, others))), None)
+            near = next(_near_matches(some, others), None)
             hint = f"; is {near[0]} the same as {near[1]}?" if near else ""
             words.append(f"{counted(len(some), what)} ({spell_out(some)}{hint})")
     return ", ".join(words)
@@ -128,7 +136,9 @@ def compare_names(names: Sequence[str], labels: Sequence[str]) -> str:
 
 def plain(name: str) -> str:
     """A file's name as text, even if this process was told that file names are ASCII."""
-    return name.encode("utf-8", "surrogateescape").decode("utf-8", "surrogateescape")
+    with contextlib.suppress(UnicodeEncodeError):  # of half a surrogate pair, as JSON and pickles may hold
+        return name.encode("utf-8", "surrogateescape").decode("utf-8", "surrogateescape")
+    return name
 
 
 def distinct_names(folders: Sequence[Path]) -> list[str]:
@@ -169,8 +179,9 @@ def part_words(path: str) -> set[str]:
 def distinct_stems(files: Sequence[str]) -> list[str]:
     """The name of each file without its ending, with its folder in front if two would be equal."""
     stems = [PurePosixPath(file).stem for file in files]
+    counts = Counter(stems)
     return [
-        stem if stems.count(stem) == 1 else str(PurePosixPath(file).with_suffix(""))
+        stem if counts[stem] == 1 else str(PurePosixPath(file).with_suffix(""))
         for file, stem in zip(files, stems, strict=True)
     ]
 

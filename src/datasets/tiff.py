@@ -26,11 +26,11 @@ def check_samples(tiff: Image.Image) -> None:
 
 def check_pages(tiff: Image.Image) -> None:
     """Raise InputError for a file whose second page is another picture, not a thumbnail or mask of the first."""
-    if tiff.n_frames == 1:
+    if not tiff.is_animated:  # n_frames would walk through all pages, of which a small file may have millions
         return
     side = max(tiff.size)
     tiff.seek(1)
     is_another = max(tiff.size) > side / 2 and not tiff.tag_v2.get(_TIFF_KIND, 0) & _REDUCED_OR_MASK
     tiff.seek(0)
     if is_another:
-        raise InputError(f"expected one picture, found {tiff.n_frames} pages; save each as a file of its own")
+        raise InputError("expected one picture, found several pages; save each as a file of its own")

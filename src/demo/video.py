@@ -103,7 +103,7 @@ def is_animated(path: Path) -> bool:
         return False
     try:
         with open_picture(path) as image:
-            return getattr(image, "n_frames", 1) > 1
+            return getattr(image, "is_animated", False)
     except InputError:
         return False  # reading it as a picture says what is wrong
 

@@ -42,6 +42,16 @@ def test_a_link_to_itself_is_no_folder_and_stops_nobody(tmp_path: Path) -> None:
     assert Folder(tmp_path).names == ["1.jpg", "a.jpg", "x"]
 
 
+def test_folders_that_link_to_each_other_come_to_an_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("src.datasets.folder._MOST_LINKED", 1_000)
+    for i in range(9):
+        (tmp_path / str(i)).mkdir()
+        for j in range(9):
+            (tmp_path / str(i) / f"to{j}").symlink_to(tmp_path / str(j))
+    with pytest.raises(InputError, match="at most 1,000 linked folders"):
+        Folder(tmp_path)
+
+
 def test_links_are_followed_but_not_in_circles(tmp_path: Path) -> None:
     for name in ("disk/helen/1.jpg", "set/afw/2.jpg"):
         picture(tmp_path / name)

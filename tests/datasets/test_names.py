@@ -72,6 +72,13 @@ def test_both_losses_are_told_in_numbers() -> None:
     assert compare_names(["a"], ["a"]) == ""
 
 
+def test_thousands_of_names_without_any_in_common_are_compared_at_once() -> None:
+    start = time.process_time()
+    words = compare_names([f"a{i}.jpg" for i in range(5_000)], [f"b{i}.jpg" for i in range(5_000)])
+    assert words.startswith("0 of 5000 pictures have a label")
+    assert time.process_time() - start < 5
+
+
 def test_folders_of_one_name_get_names_of_their_own(tmp_path: Path) -> None:
     folders = [tmp_path / name for name in ("helen/trainset", "lfpw/trainset", "afw")]
     assert distinct_names(folders) == ["helen_trainset", "lfpw_trainset", "afw"]
@@ -83,3 +90,4 @@ def test_folders_of_one_name_get_names_of_their_own(tmp_path: Path) -> None:
 def test_names_that_the_system_decoded_as_ascii_are_text_again() -> None:
     assert plain("größe.jpg".encode().decode("ascii", "surrogateescape")) == "größe.jpg"
     assert plain("顔.jpg") == "顔.jpg"
+    assert plain("\ud800.jpg") == "\ud800.jpg"  # half a surrogate pair is no text at all

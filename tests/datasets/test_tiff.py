@@ -19,7 +19,7 @@ def _write(path: Path, second: Image.Image) -> None:
 def test_a_second_picture_is_refused(tmp_path: Path) -> None:
     _write(tmp_path / "pages.tif", Image.new("RGB", SIZE))
     for read in (picture_shape, lambda path: read_square(path, 64)):
-        with pytest.raises(InputError, match="expected one picture, found 2 pages"):
+        with pytest.raises(InputError, match="expected one picture, found several pages"):
             read(tmp_path / "pages.tif")
 
 
@@ -33,3 +33,14 @@ def test_a_thumbnail_a_reduced_copy_and_a_mask_leave_the_first_page_as_it_is(
     square, _, shape = read_square(tmp_path / "pages.tif", 64)
     assert shape == SIZE[::-1]
     assert tuple(square[32, 32]) == RED
+
+
+def test_pages_after_the_second_are_not_looked_at(tmp_path: Path) -> None:
+    """A small file may have a million of them."""
+    path = tmp_path / "pages.tif"
+    Image.new("RGB", SIZE, RED).save(path, save_all=True, append_images=[Image.new("RGB", (16, 12))] * 2)
+    with Image.open(path) as tiff:
+        tiff.seek(1)
+        third = tiff.tag_v2.next
+    path.write_bytes(path.read_bytes()[:third])
+    assert tuple(read_square(path, 64)[0][32, 32]) == RED

@@ -51,6 +51,7 @@ def test_sources_are_read_in_order_and_relative_to_their_file(tmp_path: Path) ->
         ("[[source]]\nfolder = 'a'\nshare = 'much'", "share: expected float or int, found 'much'"),
         ("[[source]]\nfolder = 3\nshare = 1", "folder: expected str, found 3"),
         ("[[source]]\nfolder = 'a'\nshare = nan", "expected a share of at least 0 and covered from 0 to 1, found nan"),
+        ("[[source]]\nfolder = 'a'\nshare = 0x" + "F" * 400, "expected a share of at least 0"),
         ("[[source]]\nfolder = 'a'\nshare = 1\nturns = 99\nturned_share = 1", "expected turns of 0 to 20"),
         ("[[source]]\nfolder = 'a'\nshare = 1\nturns = 2", "turns and turned_share, both or neither"),
         ("[[source]]\nfolder = 'a'\nshare = 1\nrendered_share = 2", "renders and rendered_share, both or neither"),

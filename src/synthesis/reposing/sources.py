@@ -16,6 +16,7 @@ Shares count relative to each other. `preparation.py --sources FILE` reads it.
 """
 
 import tomllib
+from collections import Counter
 from dataclasses import MISSING, dataclass, fields
 from pathlib import Path
 
@@ -23,7 +24,7 @@ from src.errors import InputError, about
 from src.reading import read_text
 from src.synthesis.reposing.relabel import LABELS
 
-_MOST_TURNS = 20
+_MOST_TURNS, _MOST_SHARE = 20, 1e6
 _MOST_BYTES = 1_000_000
 _KINDS = {Path: (str,), str: (str,), int: (int,), float: (float, int)}  # what TOML may hold for a field
 
@@ -61,8 +62,8 @@ def read_sources(path: str | Path) -> list[Source]:
         )
     sources = [_read(table, f"{path}: source {number}", path.parent) for number, table in enumerate(tables, 1)]
     folders = [source.folder.resolve() for source in sources]
-    for folder in folders:
-        if folders.count(folder) > 1:
+    for folder, count in Counter(folders).items():
+        if count > 1:
             raise InputError(f"{path}: expected each folder once, found {folder} twice")
     return sources
 
@@ -84,12 +85,12 @@ def _read(table: object, where: str, base: Path) -> Source:
     source = Source(**table | {"folder": base / table["folder"]})
     if source.labels not in LABELS:
         raise InputError(f"{where}: labels: expected one of {', '.join(LABELS)}, found {source.labels!r}")
-    if not 0 <= source.covered <= 1 or not 0 <= source.share < float("inf"):
+    if not 0 <= source.covered <= 1 or not 0 <= source.share <= _MOST_SHARE:
         found = f"{source.share} and {source.covered}"
         raise InputError(f"{where}: expected a share of at least 0 and covered from 0 to 1, found {found}")
     for made, share in (("turns", "turned_share"), ("renders", "rendered_share")):
         count, weight = getattr(source, made), getattr(source, share)
-        if not 0 <= count <= _MOST_TURNS or not 0 <= weight < float("inf"):
+        if not 0 <= count <= _MOST_TURNS or not 0 <= weight <= _MOST_SHARE:
             raise InputError(
                 f"{where}: expected {made} of 0 to {_MOST_TURNS} and {share} of at least 0, found {count} and {weight}"
             )
