@@ -147,14 +147,17 @@ class Trainer:
         try:
             self.network.load_state_dict(state["network"])
             self.averaged.load_state_dict(state["averaged"])
+            own = self.optimizer.state_dict()["param_groups"]
             self.optimizer.load_state_dict(state["optimizer"])
+            for group, settings in zip(self.optimizer.param_groups, own, strict=True):  # the flags', as everywhere
+                group |= {name: value for name, value in settings.items() if name != "params"}
             if self.companion is not None:
                 self.companion.load_state_dict(state["companion"])
             self.scaler.load_state_dict(state["scaler"])
             self.step_count, self.seconds = int(state["step_count"]), float(state["seconds"])
-            if self.step_count < 0 or not 0 <= self.seconds < math.inf:
+            if not (0 <= self.step_count < 2**63 and 0 <= self.seconds < math.inf):
                 raise ValueError(f"{self.step_count} steps in {self.seconds} seconds")
-        except (AttributeError, KeyError, IndexError, RuntimeError, TypeError, ValueError) as error:
+        except (AttributeError, LookupError, OverflowError, RuntimeError, TypeError, ValueError) as error:
             reason = str(error).split("\n")[-1].strip()
             raise InputError(f"the snapshot belongs to another network; give its own settings ({reason})") from None
 

@@ -26,6 +26,14 @@ def test_a_best_model_is_that_of_its_folders_epochs() -> None:
             history.match(stored)
 
 
+def test_rows_of_absurd_numbers_are_refused() -> None:
+    history = History("")
+    history.add(Totals(), step=1, seconds=0, validation_nme=1.0)
+    assert History.restored("", history.rows).best_nme == 1.0
+    with pytest.raises(InputError, match="history is damaged"):
+        History.restored("", [history.rows[0] | {"train_loss": 10**400}])
+
+
 @pytest.mark.slow
 def test_another_runs_best_model_is_not_taken_for_ones_own(trained: Run, tmp_path: Path) -> None:
     copy = Run(tmp_path / "copy", trained.prepared)

@@ -147,6 +147,23 @@ def test_a_snapshot_of_another_network_is_refused() -> None:
         _trainer().restore({"weights": {}})
 
 
+def test_a_resumed_run_decays_weights_as_its_flags_say() -> None:
+    state = _trainer(replace(CONFIG, weight_decay=0.3)).state(nme=1.0)
+    state["trainer"]["optimizer"]["param_groups"][0]["maximize"] = True
+    trainer = _trainer(replace(CONFIG, weight_decay=0.1))
+    trainer.restore(state)
+    groups = trainer.optimizer.param_groups
+    assert [(group["weight_decay"], group["maximize"]) for group in groups] == [(0.1, False), (0.0, False)]
+
+
+@pytest.mark.parametrize("changes", [{"step_count": 10**400}, {"step_count": -1}, {"seconds": 10**400}], ids=list)
+def test_a_snapshot_of_absurd_numbers_is_refused(changes: dict) -> None:
+    state = _trainer().state(nme=1.0)
+    state["trainer"] |= changes
+    with pytest.raises(InputError, match="belongs to another network"):
+        _trainer().restore(state)
+
+
 def test_a_held_rate_stays_at_its_peak_and_then_falls() -> None:
     config = replace(CONFIG, warmup=0.1, hold=0.5, learning_rate=1.0, final_learning_rate=0.01)
     assert [learning_rate(progress, config) for progress in (0.1, 0.3, 0.6)] == [1.0, 1.0, 1.0]
