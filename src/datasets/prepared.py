@@ -30,7 +30,7 @@ from src.files import alone_in, atomic_path, write_text
 from src.geometry import apply_affine, invert_affine
 from src.markup import INNER_51, NUM_POINTS, select_points
 from src.pose import fit_pose
-from src.reading import check_regular, open_zip, read_bytes, read_text
+from src.reading import check_regular, open_zip, read_json, read_text
 
 VERSION = 1
 _CHECKED = "label_check.txt"
@@ -254,8 +254,8 @@ def _common_count(tables: list[Faces]) -> int:
 
 def _read_meta(folder: Path) -> dict | None:
     try:
-        meta = json.loads(read_bytes(folder / "meta.json"))
-    except (OSError, ValueError, RecursionError):
+        meta = read_json(folder / "meta.json", most=_MOST_BYTES)
+    except (OSError, InputError):
         return None
     return meta if isinstance(meta, dict) else None
 

@@ -23,6 +23,7 @@ MEMBER = "solution.txt"  # the name that the scorer looks for inside the zip
 COLUMNS = 1 + 2 * NUM_POINTS
 _FARTHEST = 16384.0  # pixels: no picture is larger, so no point lies beyond
 _NUMBER = re.compile(r"-?[0-9]{1,12}(\.[0-9]{1,20})?([eE][+-]?[0-9]{1,3})?", re.ASCII)
+_LINE = re.compile(r"([^\n]*)\n")
 _MOST_BYTES = 128_000_000  # 100,000 rows
 
 
@@ -81,11 +82,12 @@ def _parse(text: str) -> tuple[list[str], np.ndarray]:
     if not text:
         raise InputError("expected one row per picture, found an empty file")
     names, rows, seen = [], [], set()
-    # Not splitlines(): in solution.txt no other character ends a line.
-    for number, line in enumerate(text.removesuffix("\n").split("\n"), start=1):
+    # Not splitlines(): in solution.txt no other character ends a line. All lines at once may take gigabytes.
+    for number, match in enumerate(_LINE.finditer(text if text.endswith("\n") else text + "\n"), start=1):
+        line = match[1]
+        if (columns := line.count(" ") + 1) != COLUMNS:
+            raise InputError(f"row {number}: expected {COLUMNS} columns, found {columns}")
         name, *words = line.split(" ")
-        if len(words) != COLUMNS - 1:
-            raise InputError(f"row {number}: expected {COLUMNS} columns, found {len(words) + 1}")
         with about(f"row {number}"):
             if check_column(name) != name:
                 raise InputError(f"expected the name as the folder has it, {check_column(name)}, found {name!r:.60}")

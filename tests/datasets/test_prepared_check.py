@@ -100,6 +100,12 @@ def test_a_description_that_does_not_fit_is_refused(name: str, value: object, fo
     _assert_refused(folder, "meta.json")
 
 
+def test_a_description_that_would_fill_the_memory_is_not_read(folder: Path) -> None:
+    with open(folder / "meta.json", "a") as file:
+        file.write(" " * 10_000_000)
+    _assert_refused(folder, "meta.json is missing or damaged")
+
+
 @pytest.mark.parametrize("name", ["images.npy", "labels.npz", "meta.json"])
 def test_a_file_of_another_preparation_with_as_many_faces_is_refused(name: str, folder: Path, tmp_path: Path) -> None:
     write_faces(tmp_path / "others" / "faces", COUNT, seed=1)  # the same names

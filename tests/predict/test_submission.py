@@ -2,6 +2,7 @@
 
 import os
 import re
+import tracemalloc
 import zipfile
 from pathlib import Path
 
@@ -190,6 +191,17 @@ def test_an_archive_that_cannot_or_should_not_be_opened_is_refused(make: object,
     with pytest.raises(InputError, match=words) as refusal:
         check_solution(tmp_path / "solution.zip")
     assert str(refusal.value).startswith(str(tmp_path / "solution.zip"))
+
+
+@pytest.mark.parametrize("text", ["ab\n", "ab "])
+def test_a_text_of_short_lines_or_words_takes_no_more_memory_than_itself(text: str, tmp_path: Path) -> None:
+    (tmp_path / "solution.txt").write_text(text * 2_000_000)
+    tracemalloc.start()
+    with pytest.raises(InputError, match="row 1: expected 137 columns, found"):
+        check_solution(tmp_path / "solution.txt")
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 40e6  # bytes; 6 MB of text, as bytes, decoded, and with a last line end
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, 1e6])
