@@ -104,6 +104,8 @@ def read_boxes(path: Path) -> dict[str, list[np.ndarray]]:
                 if any(row.get(None, ())):  # of decimal commas the first four numbers would make a box
                     found = len(header) + len(row[None])
                     raise InputError(f"{path}: line {rows.line_num}: expected {len(header)} values, found {found}")
+                if not row["picture"]:
+                    raise InputError(f"{path}: line {rows.line_num}: expected a picture's name, found none")
                 try:
                     box = np.array([float(row[column]) for column in BOX_COLUMNS[1:]])
                 except (TypeError, ValueError):

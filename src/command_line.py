@@ -3,7 +3,6 @@
 import argparse
 import io
 import logging
-import math
 import os
 import signal
 import sys
@@ -24,6 +23,7 @@ _MOST = 2**32  # of a flag's number, so that 64-bit arithmetic with it does not 
 # How RuntimeErrors say that memory is short: PyTorch's on CPUs, on GPUs and in oneDNN, and Python's own.
 _NO_MEMORY = ("allocate memory", "out of memory", "could not create a primitive", "start new thread")
 _LOOP = "Symlink loop"  # how pathlib's RuntimeError begins, before Python 3.13
+_LONG_NUMBER = "integer string conversion"  # Python's words for one of more than 4,300 digits
 _PEER_IS_GONE = ("Connection closed by peer", "Connection reset by peer")  # gloo's words
 _tells_own_errors = False  # as `tell_own_errors` sets it
 _LONGEST, _LEFT_OUT = 300, " ... "  # characters of an error; what replaces the middle of a longer one
@@ -64,7 +64,7 @@ class Parser(argparse.ArgumentParser):
         if not text.strip() and action.type is not str:
             raise argparse.ArgumentError(action, f"expected a value, found {text!r:.40}")
         value = super()._get_value(action, text)
-        if isinstance(value, int | float) and not (math.isfinite(value) and abs(value) <= _MOST):
+        if isinstance(value, int | float) and not abs(value) <= _MOST:
             raise argparse.ArgumentError(action, f"expected a number from -2^32 to 2^32, found {text!r:.40}")
         return value
 
@@ -143,6 +143,10 @@ def run_command(main: Callable[[], None]) -> None:
         if sys.getfilesystemencoding() == "utf-8":
             raise
         sys.exit(_report(f"the locale's {error.encoding} lacks letters of {error.object!r}; set PYTHONUTF8=1"))
+    except ValueError as error:
+        if _LONG_NUMBER not in str(error):
+            raise
+        sys.exit(_report("expected numbers of a sane length, found one of thousands of digits"))
     except (MemoryError, RuntimeError) as error:
         if any(words in str(error) for words in _PEER_IS_GONE):
             sys.exit(_report("another process of this run has ended; its own line, if it left one, says why"))

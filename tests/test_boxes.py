@@ -88,6 +88,13 @@ def test_a_row_that_stands_twice_is_refused(tmp_path: Path) -> None:
         read_boxes(tmp_path / "boxes.csv")
 
 
+@pytest.mark.parametrize("row", ["1,2,30,40", "1,2,30,40,"])
+def test_a_row_without_a_name_is_refused(row: str, tmp_path: Path) -> None:
+    (tmp_path / "boxes.csv").write_text(f"left,top,right,bottom,picture\n1,2,30,40,a.png\n{row}\n")
+    with pytest.raises(InputError, match="line 3: expected a picture's name, found none"):
+        read_boxes(tmp_path / "boxes.csv")
+
+
 @pytest.mark.parametrize("share", [0.0, -0.5, float("nan"), 63.0])
 def test_a_kind_of_box_states_shares(share: float) -> None:
     with pytest.raises(InputError, match=r"expected a share of the crop from 0\.05 to 5"):

@@ -61,6 +61,13 @@ def test_a_link_to_itself_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixt
     assert str(loop) in err
 
 
+def test_a_number_of_thousands_of_digits_is_one_line_and_other_defects_stay(capsys: pytest.CaptureFixture) -> None:
+    code, err = _outcome(lambda: str(16**5000), capsys)  # as YAML, TOML and model files may hold one
+    assert (code, err) == (2, "error: expected numbers of a sane length, found one of thousands of digits\n")
+    with pytest.raises(ValueError, match="could not convert"):
+        run_command(lambda: float("x"))
+
+
 def test_names_beyond_the_locale_are_one_line_and_other_defects_stay(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
 ) -> None:
@@ -140,7 +147,7 @@ def test_numbers_of_flags_are_finite_and_of_a_sane_size() -> None:
     parser.add_argument("--count", type=int)
     assert vars(parser.parse_args(["--share", "-1.5", "--count", "4294967295"])) == {"share": -1.5, "count": 2**32 - 1}
     assert "(default: 0.5)" in parser.format_help()
-    for words in (["--share", "nan"], ["--share", "inf"], ["--share", "1e300"], ["--count", "9" * 30]):
+    for words in (["--share", "nan"], ["--share", "inf"], ["--share", "1e300"], ["--count", "9" * 400]):
         with pytest.raises(InputError, match=f"argument {words[0]}: expected a number from .* --help"):
             parser.parse_args(words)
 

@@ -30,7 +30,7 @@ def test_what_is_written_is_read(config: ModelConfig | TrainingConfig) -> None:
 
 NAN, INFINITY = float("nan"), float("inf")
 BAD_MODELS = [
-    *({"input_size": value} for value in ("112", 112.0, None, [112], True, 0, -5, 10**9, 10**30, NAN)),
+    *({"input_size": value} for value in ("112", 112.0, None, [112], True, 0, -5, 10**9, 10**309, NAN)),
     *({"crop": value} for value in (None, 0.9, [0.5, 0.5], [0.5, 0.5, NAN], [0.5, 0.5, 0], [0.5, 0.5, -1])),
     *({"crop": value} for value in ([0.5, 0.5, 1e9], [2, 0.5, 1], ["0", "0", "1"], "abc", [[0.5], 0.5, 1])),
     *({"backbone": value} for value in (None, 7, ["pfld"], "a" * 10_000)),
@@ -43,7 +43,7 @@ BAD_MODELS = [
 ]
 
 
-@pytest.mark.parametrize("changes", BAD_MODELS, ids=str)
+@pytest.mark.parametrize("changes", BAD_MODELS, ids=lambda changes: str(changes)[:60])
 def test_a_wrong_value_in_the_models_configuration_is_named(changes: dict, saved: Path) -> None:
     content = checkpoint.load(saved)
     checkpoint.save(saved, content | {"model": content["model"] | changes})
