@@ -42,8 +42,11 @@ def list_pictures(folder: str | Path) -> list[str]:
     return names
 
 
-def left_out_pictures(folder: str | Path) -> list[str]:
-    """Sorted names of the pictures that `list_pictures` leaves out: unreadable formats, and all in subfolders."""
+def left_out_pictures(folder: str | Path, *, others: tuple[str, ...] = ()) -> list[str]:
+    """Sorted names of the pictures that `list_pictures` leaves out: unreadable formats, and all in subfolders.
+
+    others: endings of further files that are named if they lie in subfolders, such as videos.
+    """
     names, visited = [], set()
     for place, folders, files in os.walk(folder, followlinks=True):
         real = os.path.realpath(place)
@@ -54,7 +57,8 @@ def left_out_pictures(folder: str | Path) -> list[str]:
             continue
         inside = Path(place).relative_to(folder)
         for name in files:
-            if not name.startswith(".") and (is_unreadable(name) or (is_picture(name) and inside.parts)):
+            is_read = is_picture(name) or name.lower().endswith(others)
+            if not name.startswith(".") and (is_unreadable(name) or (is_read and inside.parts)):
                 names.append((inside / name).as_posix())
     return sorted(names)
 

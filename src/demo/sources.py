@@ -8,7 +8,9 @@ from src.datasets.listing import is_picture, is_unreadable, left_out_pictures, l
 from src.demo.video import is_animated
 from src.errors import InputError
 
-_VIDEOS = (".mp4", ".mov", ".avi", ".mkv", ".webm", ".m4v", ".mpg", ".mpeg")  # what a folder may hold besides pictures
+# Videos, which a folder may hold besides pictures.
+_VIDEOS = (".mp4", ".mov", ".avi", ".mkv", ".webm", ".m4v", ".mpg", ".mpeg", ".3gp", ".wmv", ".flv", ".ogv", ".mts",
+           ".m2ts")  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -38,8 +40,9 @@ def find_sources(named: list[str], *, frames: bool = False) -> list[Source]:
 
 
 def left_out(named: list[str]) -> list[str]:
-    """What the named folders hold that `find_sources` does not take: pictures of other formats or in subfolders."""
-    return [f"{name}/{file}" for name in named if Path(name).is_dir() for file in left_out_pictures(name)]
+    """What the named folders hold that `find_sources` does not take: files in subfolders, and unreadable pictures."""
+    folders = [name for name in named if Path(name).is_dir()]
+    return [f"{name}/{file}" for name in folders for file in left_out_pictures(name, others=_VIDEOS)]
 
 
 def _expand(name: str, frames: bool) -> list[Source]:

@@ -115,13 +115,14 @@ def test_a_folder_may_hold_videos_and_what_is_not_read_is_told(tmp_path: Path) -
     rectangle_picture((200, 200), FACE).save(folder / "one.png")
     rectangle_picture((200, 200), FACE).save(folder / "inside" / "two.png")
     (folder / "telephone.heic").write_bytes(b"no picture here")
+    (folder / "inside" / "clip.3GP").write_bytes(b"no video")
     (folder / "broken.mp4").write_bytes(b"no video")
     outcome = _demo(folder, tmp_path / "out")
     assert_refused(outcome, "broken.mp4")
     (folder / "broken.mp4").unlink()
     outcome = run("src/demo/__main__.py", folder, folder / "one.png", "--out", tmp_path / "out")
     assert "1 face found" in outcome.out  # the same file, named twice
-    assert f"subfolder: {folder}/inside/two.png, {folder}/telephone.heic" in outcome.out
+    assert f"subfolder: {folder}/inside/clip.3GP, {folder}/inside/two.png, {folder}/telephone.heic" in outcome.out
     assert_refused(_demo(folder / "telephone.heic", tmp_path / "out"), "convert it")
 
 
