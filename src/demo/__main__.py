@@ -19,7 +19,7 @@ from src.demo.records import Records, open_records
 from src.demo.smoothing import Smoothing
 from src.demo.sources import Source, find_sources, left_out
 from src.demo.tracking import Tracker
-from src.demo.video import Frame, Video, is_animated, open_camera, open_video
+from src.demo.video import Frame, Video, check_length, is_animated, open_camera, open_video
 from src.demo.written_video import write_video
 from src.errors import InputError, about
 from src.files import alone_in, check_writable
@@ -86,8 +86,9 @@ def main() -> None:
     videos = [source for source in sources if source.is_video]
     for source in videos:
         if not source.is_camera:
-            with _open(source, arguments):
-                pass  # one that cannot be read is told before the work
+            with _open(source, arguments) as video:  # one that cannot be read or drawn is told before the work
+                if source.path.is_dir():
+                    _check_drawing(source, video)
     unreadable: list[InputError] = []
     with alone_in(out), open_records(out) as records:
         for source in progress(pictures, desc="drawing", unit="picture") if pictures else ():
@@ -180,6 +181,13 @@ def _open(source: Source, arguments: argparse.Namespace) -> contextlib.AbstractC
     if source.is_camera:
         return open_camera(int(str(source.path)))
     return open_video(source.path, frames_per_second=arguments.fps)
+
+
+def _check_drawing(source: Source, video: Video) -> None:
+    """Raise InputError for a folder with more frames than the GIF that is drawn of it may have."""
+    width, height = draw_faces(next(video.frames).picture, []).size
+    with about(source.path):
+        check_length(video.count, video.count * width * height)
 
 
 def _drawn(source: Source, out: Path) -> Path:

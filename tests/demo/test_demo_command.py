@@ -13,7 +13,9 @@ from commands import Outcome, assert_refused, run
 from PIL import Image
 from rectangle_face import RectangleDetector, RectangleFinder, rectangle_picture, rectangle_points
 
+from src.demo import video
 from src.demo.records import FACE_COLUMNS
+from src.demo.tracking import Tracker
 from src.demo.video import open_video
 from src.predict import predictor as predict
 from src.predict.drawing import PREDICTED, draw_faces
@@ -151,6 +153,20 @@ def test_a_folder_of_frames_is_followed_too(tmp_path: Path) -> None:
     assert len(_rows(tmp_path / "out")) == 4
     with Image.open(tmp_path / "out" / "frames.gif") as drawn:
         assert drawn.info["duration"] == 100
+
+
+def test_a_folder_of_too_many_frames_is_refused_before_the_work(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "frames"
+    folder.mkdir()
+    for i in range(4):
+        rectangle_picture((200, 200), FACE).save(folder / f"{i}.png")
+    monkeypatch.setattr(Tracker, "update", None)
+    for name, value in (("MAX_ANIMATED", 3), ("MAX_ANIMATED_PIXELS", 4 * 384 * 384 - 1)):
+        with monkeypatch.context() as limited:
+            limited.setattr(video, name, value)
+            assert_refused(_demo(folder, tmp_path / "out", "--frames"), "frames: expected at most ")
 
 
 def test_a_drawing_leaves_its_picture_and_keeps_its_shape() -> None:
