@@ -94,7 +94,8 @@ def open_camera(number: int) -> Iterator[Video]:
     with container:
         stream = container.streams.video[0]
         step = float(1 / (stream.average_rate or Fraction(25)))
-        yield Video(_timed(((_upright(frame), frame.time) for frame in container.decode(stream)), step), step)
+        frames = ((_upright(frame), frame.time) for frame in container.decode(stream))
+        yield Video(_timed(_readable(frames, Path(f"camera {number}"), (av.FFmpegError,)), step), step)
 
 
 def is_animated(path: Path) -> bool:

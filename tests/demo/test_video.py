@@ -1,17 +1,19 @@
 """Frames in and out: folders, animated pictures, video files, and files that are none of these."""
 
+import contextlib
 import struct
 import sys
 from collections.abc import Sequence
 from fractions import Fraction
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from PIL import Image
 
 from src.demo import video
-from src.demo.video import Frame, display, is_animated, open_video
+from src.demo.video import Frame, display, is_animated, open_camera, open_video
 from src.demo.written_video import write_video
 from src.errors import InputError
 
@@ -245,6 +247,18 @@ def test_a_video_cut_short_or_without_frames_is_refused(tmp_path: Path) -> None:
         _colors(tmp_path / "cut.gif")
     with pytest.raises(InputError, match="no frames"):
         list(video._readable(iter([]), tmp_path / "film.mp4", (OSError,)))
+
+
+def test_a_camera_that_fails_on_the_way_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    av = pytest.importorskip("av")
+
+    class Camera(contextlib.nullcontext):
+        streams = SimpleNamespace(video=[SimpleNamespace(average_rate=30)])
+        decode = staticmethod(lambda stream: map(av.error.err_check, [-1094995529]))  # invalid data
+
+    monkeypatch.setattr(av, "open", lambda *_, **__: Camera())
+    with open_camera(0) as camera, pytest.raises(InputError, match="camera 0: frame 1 cannot be decoded"):
+        list(camera.frames)
 
 
 def test_a_missing_video_library_is_named_with_its_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
