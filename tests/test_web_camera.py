@@ -25,11 +25,15 @@ def test_the_page_follows_a_camera(address: str, tmp_path: Path, width: int, hei
     with Image.open(PAGE / "samples" / "face.jpg") as crop:
         picture.paste(crop.rotate(20, fillcolor=(30, 30, 30)).resize((side, side)), (150, 80))
     write_y4m(tmp_path / "camera.y4m", picture)
-    _, _, followed, _, kept, _, _, stopped, _, _, unplugged = drive(
+    _, _, followed, _, kept, _, _, _, kept_at_once, _, _, stopped, _, _, unplugged = drive(
         address,
         ["click", "#camera"],
         ["until", "Camera: 1 face"],
         ["loop", 6],
+        ["click", "#keep"],
+        ["until", " ms \\("],
+        ["click", "#camera"],
+        ["until", "The camera is on"],
         ["click", "#keep"],
         ["until", " ms \\("],
         ["click", "#camera"],
@@ -50,6 +54,7 @@ def test_the_page_follows_a_camera(address: str, tmp_path: Path, width: int, hei
     assert loop["milliseconds"] < SLOWEST
     assert kept["label"] == "camera: 1 face"
     assert kept["canExport"]
+    assert kept_at_once["label"] == "camera: 1 face"
     assert (stopped["width"], stopped["status"]) == (0, "The camera is off.")
     assert (unplugged["width"], unplugged["status"]) == (0, "The camera does not work: it was disconnected")
 

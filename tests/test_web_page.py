@@ -50,6 +50,7 @@ def test_the_page_says_and_smooths_what_python_does() -> None:
     assert f"{DOUBTFUL_BELOW} and more: sure" in words
     assert f"below {DOUBTFUL_BELOW}: doubtful" in words
     assert f"Below {NOTHING_BELOW} it counts as no face" in words
+    assert "open the page from a web server, not as a file" in words  # there no script would run to say it
     text = (PAGE / "smoothing.js").read_text()
     found = {name: float(value) for name, value in re.findall(r"const (\w+) = ([\d.]+);", text)}
     expected = Smoothing()
@@ -186,7 +187,7 @@ def test_small_faces_are_found_alone_and_beside_a_large_one_on_request(address: 
 
 @pytest.mark.slow
 def test_the_page_without_a_mouse(address: str) -> None:
-    empty, _, reached, asked, added, _, left = drive(
+    empty, _, reached, asked, added, _, left, *_, asked_again = drive(
         address,
         ["tabs", 4],
         ["keys", ["Enter"], " ms \\("],  # on the last that Tab reached, the second sample
@@ -195,6 +196,9 @@ def test_the_page_without_a_mouse(address: str) -> None:
         ["keys", ["ArrowLeft", "Shift+ArrowRight", "ArrowUp", "Enter"], "your box"],
         ["click", "#add"],
         ["keys", ["Escape"], "faces"],
+        ["click", "#add"],
+        ["click", "#faces li:nth-child(1) button"],
+        ["click", "#add"],
     )
     samples = [f"Sample: {words}" for words in ("one rendered face", "several rendered faces", "a face that lies")]
     assert empty["given"] == ["file", "camera", *samples[:2]]
@@ -204,6 +208,7 @@ def test_the_page_without_a_mouse(address: str) -> None:
     assert asked["status"].startswith("Drag around a face, or move the box by arrow keys")
     assert "your box" in added["status"]
     assert left["status"].startswith(f"{len(added['faces'])} faces")
+    assert asked_again["status"] == asked["status"]  # a face that was taken out has ended the box before
 
 
 @pytest.mark.slow

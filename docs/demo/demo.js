@@ -23,6 +23,7 @@ const camera = new Camera(client, { canvas, video: part("video"), callbacks: {
     say("The camera is on.");
   },
   shown(faces, { framesPerSecond, times }) {
+    keep.hidden = false;
     rate.textContent = `${framesPerSecond.toFixed(0)} frames per second, ${speed(times)}`;
     const words = `Camera: ${summary(faces).toLowerCase()}`;
     if (status.textContent === words) return; // it is read aloud when it changes
@@ -76,7 +77,7 @@ function setBusy(value) {
 function setCamera(isOn) {
   cameraButton.textContent = isOn ? "Stop the camera" : "Use the camera";
   cameraButton.setAttribute("aria-pressed", isOn);
-  keep.hidden = !isOn;
+  keep.hidden = true; // until a frame is shown
   for (const state of ["full", "live"]) document.body.classList.toggle(state, isOn);
 }
 
@@ -124,6 +125,7 @@ async function find(picture, options) {
 /** Changes the faces of the shown picture by a task, which gives { faces, words }, one at a time. */
 async function change(what, task) {
   const [turn, before] = [latest, document.activeElement];
+  boxes.leave();
   setBusy(true);
   say("Working.");
   try {
@@ -185,6 +187,7 @@ function update() {
   canvas.setAttribute("aria-label", `${shown.name}: ${summary(shown.faces)}`);
   points.value = listPoints(shown.faces);
   listFaces(list, shown.faces, (i) => {
+    boxes.leave();
     shown.faces.splice(i, 1);
     update();
     say(shown.faces.length ? `${summary(shown.faces)}.` : "No face is left.");
