@@ -14,12 +14,14 @@ import numpy as np
 import pytest
 from fuzz import ALLOWED
 from fuzz_targets import READERS
+from PIL import Image
 from sample_folders import sample
 
 from src.autolabel.labels import load_labels
 from src.datasets import xml_files
 from src.datasets.folder import Folder
 from src.datasets.formats import read_faces
+from src.datasets.pictures import read_square
 from src.errors import InputError
 from src.notebook.parameters import read_parameters
 from src.reading import read_json, read_lines, read_text
@@ -197,6 +199,18 @@ def test_the_size_of_a_text_of_lines_does_not_count_in_memory(content: bytes, tm
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < len(content) / 2
+
+
+def test_a_jpeg_of_very_many_scans_is_refused(tmp_path: Path) -> None:
+    """Each of a progressive JPEG's scans, of ten bytes or more, passes over all of its pixels."""
+    Image.new("RGB", (64, 64)).save(tmp_path / "a.jpg", progressive=True)
+    content = (tmp_path / "a.jpg").read_bytes()
+    last = content[content.rindex(b"\xff\xda") : -2]
+    for count, is_refused in ((10, False), (1000, True)):
+        film = 1000 * b"\xff\xda"  # as telephones put it behind a picture
+        (tmp_path / "a.jpg").write_bytes(content[:-2] + count * last + content[-2:] + film)
+        with pytest.raises(InputError, match="at most 100 scans") if is_refused else contextlib.nullcontext():
+            read_square(tmp_path / "a.jpg", 64)
 
 
 def test_toml_that_is_deep_is_refused(tmp_path: Path) -> None:

@@ -41,8 +41,10 @@ class Labels(NamedTuple):
 
 def may_be_renamed(stated: tuple[str, ...], picture: tuple[str, ...]) -> bool:
     """helen/1.jpg and images/1.jpg, or /anna/helen/pics/1.jpg and afw/pics/1.jpg; not helen/1.jpg and afw/1.jpg, nor
-    images1/1.jpg and images2/1.jpg. Takes paths neither of which is the other's end."""
+    images1/1.jpg and images2/1.jpg, nor one path that is the other's end: `is_ending` takes care of these."""
     agreement = common_ending(stated, picture)
+    if agreement in (len(stated), len(picture)):
+        return False
     folder, other = stated[-agreement - 1], picture[-agreement - 1]
     if _differ_in_number(folder, other):
         return False

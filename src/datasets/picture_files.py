@@ -37,6 +37,8 @@ _TWELVE_BITS = 4095.0  # white in medical and industrial cameras' pictures
 MIN_SIDE = 16  # pixels: smaller faces show no landmarks
 MAX_SIDE = 16384  # pixels: a larger "cropped face" is a mistake
 MAX_PIXELS = 64_000_000  # decoding more on every core would fill the memory
+# Of a JPEG: few bytes of a scan may take as long to decode as the whole picture; bytes that hold all of them.
+_MOST_SCANS, _MOST_OF_SCANS = 100, 64_000_000
 # What Pillow raises for damaged files; RuntimeError comes from the AVIF decoder.
 DAMAGED = (OSError, SyntaxError, ValueError, LookupError, TypeError, ArithmeticError, EOFError, struct.error,
            RuntimeError)  # fmt: skip
@@ -156,14 +158,24 @@ def orientation_of(image: Image.Image) -> int:
 
 
 def load(image: Image.Image) -> None:
-    """Decode a picture. Raises InputError for color of 12 bits stored in 16, of which Pillow keeps the upper 8, and as
-    `tiff.check_samples` does."""
+    """Decode a picture. Raises InputError for color of 12 bits stored in 16, of which Pillow keeps the upper 8, for a
+    JPEG of too many scans, and as `tiff.check_samples` does."""
+    if image.format in ("JPEG", "MPO"):
+        _check_scans(image.fp)
     if image.format == "TIFF":
         tiff.check_samples(image)
     is_deep = image.mode in ("RGB", "RGBA") and any(";16" in str(tile[-1]) for tile in getattr(image, "tile", ()))
     image.load()
     if is_deep and max(high for _, high in image.getextrema()[:3]) <= _TWELVE_BITS // 256:
         raise InputError("expected color that uses its 16 bits, found 12 or fewer (nearly black); save it with 8 bits")
+
+
+def _check_scans(jpeg: BinaryIO | None) -> None:
+    """Raise InputError for a JPEG file of more scans than any program writes. jpeg: at its first scan, where Pillow
+    leaves it; None once it is decoded."""
+    scans, _, _ = (jpeg.read(_MOST_OF_SCANS) if jpeg else b"").partition(b"\xff\xd9")  # a telephone's film may follow
+    if scans.count(b"\xff\xda") > _MOST_SCANS:
+        raise InputError(f"expected a JPEG of at most {_MOST_SCANS} scans, found more; save it anew")
 
 
 def to_rgb(image: Image.Image) -> Image.Image:

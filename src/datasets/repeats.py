@@ -65,13 +65,17 @@ def _labeled_twice(names: np.ndarray, points_image: np.ndarray) -> list[str]:
     rows_of: dict[str, list[int]] = defaultdict(list)
     for row, name in enumerate(names.tolist()):
         rows_of[name].append(row)
-    found = []
+    found, centers = [], points_image.mean(axis=1)
     for name, rows in rows_of.items():
         for place, row in enumerate(rows[1:], start=1):
-            others, face = points_image[rows[:place]], points_image[row]
+            face = points_image[row]
             left, top, right, bottom = box_of_points(face[None])[0]
+            limit = _ONE_FACE * np.sqrt((right - left) * (bottom - top))
+            # Centers are no farther apart than points are on average, so that a crowd takes no time.
+            is_near = np.linalg.norm(centers[rows[:place]] - centers[row], axis=1) < limit
+            others = points_image[np.array(rows[:place])[is_near]]
             distance = np.linalg.norm(others - face, axis=2).mean(axis=1)
-            if ((distance > 0) & (distance < _ONE_FACE * np.sqrt((right - left) * (bottom - top)))).any():
+            if ((distance > 0) & (distance < limit)).any():
                 found.append(name)
     return found
 

@@ -121,14 +121,16 @@ class PictureFinder:
         stated = split_path(statement.path)
         ranks = {}
         for name in self._by_file.get(stated[-1], []):
-            picture = PurePosixPath(name).parts
+            picture = tuple(name.split("/"))
+            if not fits(stated, picture):  # before the costly rules: of a thousand clips, each has a 000001.jpg
+                continue
             named_parts = part_words(os.path.dirname(name)) | labels.words.intersection(picture[:-1])
             is_other = (
                 is_of_another_part(statement, named_parts)
                 or is_numbered_otherwise(statement, picture)
                 or is_of_another_folder(statement, picture, labels.folders)
             )
-            if not is_other and fits(stated, picture):
+            if not is_other:
                 own_folder = PurePosixPath(statement.file).parts[:-1]
                 ranks[name] = (
                     common_ending(stated, picture),

@@ -10,11 +10,15 @@ from src.errors import InputError
 _TIFF_BITS, _TIFF_MEANING, _TIFF_NUMBERS = 258, 262, 339  # tags of the bits per sample, and of what they mean
 _WHITE_IS_0, _SIGNED = 0, 2  # values of the latter two
 _TIFF_KIND, _REDUCED_OR_MASK = 254, 1 | 4  # tag of what a page is, and its bits for pages that show no other picture
+_TIFF_TILE, _MOST_TILE = (322, 323), 64_000_000  # tags of a tile's width and height; pixels of one
 _FAX = {"tiff_ccitt", "group3", "group4"}  # Pillow's names for compressions of black and white pictures
 
 
 def check_samples(tiff: Image.Image) -> None:
     """Raise InputError for a file that Pillow would misread, or about which libtiff would write to the terminal."""
+    width, height = (int(tiff.tag_v2.get(tag, 0)) for tag in _TIFF_TILE)
+    if width * height > _MOST_TILE:  # however small the picture is, a whole tile is decoded
+        raise InputError(f"expected tiles of at most {_MOST_TILE // 1_000_000} megapixels, found {width} x {height}")
     bits = tuple(tiff.tag_v2.get(_TIFF_BITS, (1,)))
     if tiff.info.get("compression") in _FAX and bits != (1,):
         raise InputError(f"a fax-compressed TIFF picture expects 1 bit per pixel, found {', '.join(map(str, bits))}")

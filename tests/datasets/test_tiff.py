@@ -1,5 +1,6 @@
 """TIFF files of several pages: another picture is refused, a thumbnail or a reduced copy is not."""
 
+import struct
 from pathlib import Path
 
 import pytest
@@ -33,6 +34,15 @@ def test_a_thumbnail_a_reduced_copy_and_a_mask_leave_the_first_page_as_it_is(
     square, _, shape = read_square(tmp_path / "pages.tif", 64)
     assert shape == SIZE[::-1]
     assert tuple(square[32, 32]) == RED
+
+
+def test_a_tile_that_is_far_larger_than_its_picture_is_refused(tmp_path: Path) -> None:
+    tags = {256: 64, 257: 48, 258: 8, 259: 8, 262: 1, 277: 1, 322: 20_000, 323: 20_000, 324: 8, 325: 8}
+    entries = b"".join(struct.pack("<HHLL", tag, 4, 1, value) for tag, value in tags.items())
+    start = struct.pack("<2sHL", b"II", 42, 16) + bytes(8)
+    (tmp_path / "tile.tif").write_bytes(start + struct.pack("<H", len(tags)) + entries + bytes(4))
+    with pytest.raises(InputError, match="tiles of at most 64 megapixels, found 20000 x 20000"):
+        read_square(tmp_path / "tile.tif", 64)
 
 
 def test_pages_after_the_second_are_not_looked_at(tmp_path: Path) -> None:
