@@ -25,7 +25,7 @@ PICTURES = "images"
 _LABELS = "labels"
 _BOX = 5  # columns before the points: class, center, size
 _MARKED = 2.0  # visibility of a marked and visible point
-_SHAPE = re.compile(r"^[ \t]*kpt_shape:\s*(?:\[\s*(\d+)\s*,\s*(\d)\s*\]|-\s*(\d+)\s+-\s*(\d))", re.MULTILINE)
+_SHAPE = re.compile(r"^[ \t]*kpt_shape:\s*(?:\[\s*(\d{1,4})\s*,\s*(\d)\s*\]|-\s*(\d{1,4})\s+-\s*(\d))", re.MULTILINE)
 BY_STEM = True
 
 

@@ -164,10 +164,11 @@ def test_classes_of_yolo_are_subsets(tmp_path: Path) -> None:
     assert set(faces.subsets) == {"class 0", "class 3"}
 
 
-def test_a_comment_states_no_shape(tmp_path: Path) -> None:
+@pytest.mark.parametrize("other", ["# kpt_shape: [17, 3]", f"kpt_shape: [{'9' * 5000}, 3]"], ids=["comment", "digits"])
+def test_neither_a_comment_nor_thousands_of_digits_are_a_shape(other: str, tmp_path: Path) -> None:
     picture(tmp_path / "images" / "a.jpg")
     _yolo(tmp_path / "labels" / "a.txt", FACE)
-    (tmp_path / "data.yaml").write_text("# kpt_shape: [17, 3]\nkpt_shape: [68, 3]\n")
+    (tmp_path / "data.yaml").write_text(f"{other}\nkpt_shape: [68, 3]\n")
     np.testing.assert_allclose(_read(tmp_path).points_image[0], FACE, atol=1e-6)
 
 
