@@ -12,6 +12,7 @@ from src.devices import choose_device, device_name
 from src.errors import InputError
 from src.evaluation.evaluate import unit_errors
 from src.files import alone_in, write_text
+from src.geometry import turn_matrix
 from src.metrics import nme
 from src.notebook.parameters import ROOT, TABLES
 
@@ -52,14 +53,25 @@ def rendered_faces(count: int, *, seed: int = 0) -> Path:
     return folder
 
 
-def mean_face_nme(training_data: Path, validation_data: Path) -> float:
+def mean_face_nme(
+    training_data: Path,
+    validation_data: Path,
+    *,
+    turned: float = 0.0,
+    center: tuple[float, float] = (0.5, 0.5),
+) -> float:
     """NME in percent on the validation faces if each is given the mean of the training faces' points.
 
     This is the error of a network that has learned nothing. Both are prepared folders of faces with the same points.
+    turned: degrees by which all validation pictures are turned, the mean of both directions. center: of these turns,
+    in the unit square.
     """
     training, validation = load_prepared(training_data), load_prepared(validation_data)
-    guess = np.broadcast_to(training.points_unit.mean(axis=0), validation.points_unit.shape)
-    return nme(unit_errors(guess, validation))
+    guess = training.points_unit.mean(axis=0)  # (68, 2)
+    turns = turn_matrix(np.array([turned, -turned]))  # (2, 2, 2): turning the guess instead gives the same errors
+    guesses = (guess - center) @ turns + center  # (2, 68, 2)
+    shape = validation.points_unit.shape
+    return float(np.mean([nme(unit_errors(np.broadcast_to(points, shape), validation)) for points in guesses]))
 
 
 def save_table(table: pd.DataFrame, name: str) -> pd.DataFrame:

@@ -4,15 +4,17 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from src.visualization.style import NME, color, figure, plot_style
+from src.visualization.style import NME, color, figure, legend_beside, mark_mean_face, plot_style
 
 _LIMIT = 0.5  # certainty from which a label is kept
 
 
-def error_by_round(rounds: pd.DataFrame, references: dict[str, float], *, title: str) -> Figure:
+def error_by_round(
+    rounds: pd.DataFrame, references: dict[str, float], *, title: str, mean_face: float | None = None
+) -> Figure:
     """Held-out NME and the true error of the pseudo-labels by round, with each reference's NME as a level.
 
-    rounds: rounds.csv of a run. references: name -> NME in percent.
+    rounds: rounds.csv of a run. references: name -> NME in percent. mean_face: its NME on the held-out faces.
     """
     with figure(width=7.5, height=4.0) as (drawing, axes):
         axes.plot(rounds["round"], rounds["held_out_nme"], label="held-out faces", **plot_style("held-out faces", 0))
@@ -23,8 +25,9 @@ def error_by_round(rounds: pd.DataFrame, references: dict[str, float], *, title:
         for place, (name, level) in enumerate(references.items(), start=2):
             style = plot_style(name, place)
             axes.axhline(level, label=name, color=style["color"], linestyle=style["linestyle"])
+        mark_mean_face(axes, mean_face)
         axes.set(xlabel="round", ylabel=NME, title=title, xticks=rounds["round"])
-        axes.legend(loc="upper left", bbox_to_anchor=(1, 1))
+        legend_beside(axes)
         return drawing
 
 

@@ -131,12 +131,12 @@ def sensitivity_curves(frames: Mapping[str, pd.DataFrame], *, units: Mapping[str
 
 
 def bars_with_spread(
-    tables: Mapping[str, pd.DataFrame], *, by: str, title: str, mean_face: float | None = None
+    tables: Mapping[str, pd.DataFrame], *, by: str, title: str, mean_face: Mapping[str, float] | None = None
 ) -> Figure:
     """One panel of horizontal bars per condition: mean NME, standard deviation over seeds.
 
     tables: condition -> frame with columns `by`, a mean and its standard deviation, in this order (from
-    `src.notebook.data.mean_and_spread`). mean_face: its NME on faces of the first condition, drawn in that panel.
+    `src.notebook.data.mean_and_spread`). mean_face: condition -> its NME on these faces.
     """
     names = next(iter(tables.values()))[by]
     with figure(width=2.2 + 2.3 * len(tables), height=1.2 + 0.32 * len(names), columns=len(tables)) as (drawing, grid):
@@ -147,9 +147,9 @@ def bars_with_spread(
             axes.set(title=condition, xlabel=NME)
             axes.set_yticks(range(len(names)), names if axes is grid[0] else [""] * len(names))
             axes.invert_yaxis()
-        mark_mean_face(grid[0], mean_face, along="x")
-        if mean_face is not None:
-            drawing.legend(*grid[0].get_legend_handles_labels(), loc="outside upper right", fontsize=8)
+            if mean_face is not None:
+                mark_mean_face(axes, mean_face[condition], along="x")
+                axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.3), fontsize=8)
         drawing.suptitle(title)
         caption(drawing, SPREAD.format("bar"))
         return drawing

@@ -8,6 +8,7 @@ import pytest
 
 from src.datasets.prepared import load_prepared
 from src.errors import InputError
+from src.geometry import turn_matrix
 from src.notebook import data as notebook
 from src.notebook.data import describe_machine, mean_and_spread, mean_face_nme, open_data, save_table
 
@@ -57,3 +58,11 @@ def test_the_mean_face_is_that_of_the_training_faces(prepared: Path) -> None:
     mean, faces = load_prepared(training).points_unit.mean(axis=0), load_prepared(validation)
     apart = np.linalg.norm(mean - faces.points_unit, axis=-1).mean()  # of the square's side
     assert mean_face_nme(training, validation) == pytest.approx(100 * apart, rel=1e-4)
+
+
+def test_the_mean_face_on_turned_faces_is_that_of_both_directions(prepared: Path) -> None:
+    training, validation = prepared / "AFLW_train_data", prepared / "AFLW_validation_data"
+    mean, faces, center = load_prepared(training).points_unit.mean(axis=0), load_prepared(validation), (0.5, 0.6)
+    turned = [(faces.points_unit - center) @ turn_matrix(degrees).T + center for degrees in (30.0, -30.0)]
+    apart = np.mean([np.linalg.norm(mean - points, axis=-1).mean() for points in turned])
+    assert mean_face_nme(training, validation, turned=30.0, center=center) == pytest.approx(100 * apart, rel=1e-4)
