@@ -20,6 +20,7 @@ from src.datasets.faults import (
     find_percent,
     find_placeholders,
     join_faults,
+    order_faults,
     pixel_faults,
 )
 from src.datasets.listing import is_picture, is_unreadable
@@ -94,6 +95,7 @@ def settle(faces: Faces, *, frame: str | None = None, rescale: bool = False) -> 
         [one.fault for one in settled],
         describe_placeholders(placeholder),
         pixel_faults(points_image, sizes),
+        order_faults(faces.points_image),
     )
     boxes_image = _move_boxes(affines, faces.boxes_image)
     moved = replace(faces, points_image=points_image, boxes_image=boxes_image, faults=np.array(faults))

@@ -34,21 +34,28 @@ def detect(folder: Folder) -> bool:
 
 
 def read(folder: Folder) -> Faces:
-    """Every face whose points are numbered without a gap (`order_numbered`); its box is its rectangle, if any."""
+    """Every face whose points are numbered without a gap (`order_numbered`); its box is its rectangle, if any. Each of
+    several folders of label files is a subset."""
     files, others = read_kind(folder, SHAPES, _parse, each=True)
     pictures, remarks = _find_pictures(folder, files)
     rows = [(file, face) for file, content in files.items() for face in content.faces]
     names = [pictures[file] for file, _ in rows]
     sizes = np.array([files[file].size for file, _ in rows]).reshape(-1, 2)
+    folders = np.array([str(PurePosixPath(file).parent) for file, _ in rows])
+    several = np.unique(folders).tolist()
     return Faces(
         folder.root,
         np.array(names),
         stack_points(folder.root, names, [face.points for _, face in rows]),
         boxes_image=np.array([face.box for _, face in rows]).reshape(-1, 4),
+        subsets={name: folders == name for name in several} if len(several) > 1 else {},
         left_out={
             "pictures without a face": [pictures[file] for file, content in files.items() if not content.faces],
             "groups of points without numbers, in pictures": [
                 pictures[file] for file, content in files.items() if content.faces and content.has_unnumbered
+            ],
+            "shapes other than points and rectangles, in pictures": [
+                pictures[file] for file, content in files.items() for _ in range(content.other_shapes)
             ],
             "other .json files": others,
         },
@@ -90,12 +97,14 @@ class _Face(NamedTuple):
 
 
 class _Content(NamedTuple):
-    """Of one file: its faces, the picture's stated path and size (2), and whether a group of points has no numbers."""
+    """Of one file: its faces, the picture's stated path and size (2), whether a group of points has no numbers, and how
+    many shapes are neither points nor rectangles."""
 
     faces: list[_Face]
     path: str
     size: np.ndarray
     has_unnumbered: bool
+    other_shapes: int
 
 
 def _find_pictures(folder: Folder, files: dict[str, _Content]) -> tuple[dict[str, str], tuple[str, ...]]:
@@ -167,15 +176,14 @@ def _check_renamed(folder: Folder, several: dict[str, list[str]], neighbors: dic
 def _parse(content: dict) -> _Content:
     points: dict[object, list[tuple[str, np.ndarray]]] = defaultdict(list)
     rectangles: dict[object, list[np.ndarray]] = defaultdict(list)
-    for shape in content["shapes"]:
-        group, corners = shape.get("group_id"), np.array(shape["points"], np.float64)
-        if shape["shape_type"] in ("rectangle", "point") and corners.shape[1:] != (2,):
-            raise InputError(
-                f"expected points x, y of a {shape['shape_type']}, found an array of shape {corners.shape}"
-            )
-        if shape["shape_type"] == "rectangle":
+    shapes = [shape for shape in content["shapes"] if shape["shape_type"] in ("rectangle", "point")]
+    for shape in shapes:
+        group, kind, corners = shape.get("group_id"), shape["shape_type"], np.array(shape["points"], np.float64)
+        if corners.shape[1:] != (2,) or (kind == "point" and len(corners) != 1):
+            raise InputError(f"expected x, y of each corner of a {kind}, found an array of shape {corners.shape}")
+        if kind == "rectangle":
             rectangles[group].append(np.concatenate([corners.min(axis=0), corners.max(axis=0)]))
-        elif shape["shape_type"] == "point":
+        else:
             points[group].append((str(shape["label"]), corners[0]))
     numbered = {
         group: found
@@ -187,6 +195,7 @@ def _parse(content: dict) -> _Content:
         stated_path(content.get("imagePath") or ""),
         _stated_size(content),
         has_unnumbered=len(numbered) < len(points),
+        other_shapes=len(content["shapes"]) - len(shapes),
     )
 
 

@@ -104,6 +104,32 @@ def test_a_face_that_several_files_state_counts_once(tmp_path: Path) -> None:
     assert "1 picture of two parts, train and another (images/0.jpg)" in shared
 
 
+@pytest.mark.parametrize(
+    ("place", "is_refused", "is_said"),
+    [(0, False, False), (0.02, False, True), (0.15, True, True), (2, False, True)],  # in shares of the face's size
+)
+def test_two_lists_of_one_name_are_not_two_faces_in_one_place(
+    place: float, is_refused: bool, is_said: bool, tmp_path: Path
+) -> None:
+    picture(tmp_path / "images" / "1.jpg")
+    other = FACE + place * np.sqrt(np.ptp(FACE, axis=0).prod()) / np.sqrt(2)
+    _coco(tmp_path / "anna.json", {"1.jpg": [_face()]})
+    _coco(tmp_path / "bela.json", {"1.jpg": [_face(other)]})
+    faces = _read(tmp_path)
+    assert ("1 picture whose faces are of different subsets (images/1.jpg)" in faces.remarks) == is_said
+    assert all(("anna and bela have different faces" in fault) == is_refused for fault in faces.faults)
+
+
+@pytest.mark.parametrize("count", [68, 51])
+def test_all_x_before_all_y_are_no_points(count: int, tmp_path: Path) -> None:
+    face = FACE[-count:]
+    picture(tmp_path / "a.jpg")
+    _coco(tmp_path / "a.json", {"a.jpg": [_face(face.T.reshape(-1, 2)), _face(face)]})
+    faults = _read(tmp_path).faults
+    assert "as if all x stood before all y" in faults[0]
+    assert faults[1] == ""
+
+
 def test_files_of_one_name_are_subsets_by_their_folders(tmp_path: Path) -> None:
     for part in ("train", "valid"):
         picture(tmp_path / part / f"{part}.jpg")

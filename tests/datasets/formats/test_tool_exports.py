@@ -166,6 +166,25 @@ def test_groups_of_points_without_numbers_are_named(tmp_path: Path) -> None:
     assert faces.left_out["groups of points without numbers, in pictures"] == ["1.jpg"]
 
 
+def test_lines_next_to_points_are_named(tmp_path: Path) -> None:
+    jaw = {"label": "jaw", "points": FACE[:17].tolist(), "group_id": None, "shape_type": "linestrip"}
+    words = "shapes other than points and rectangles, in pictures"
+    faces = _label(tmp_path / "both", {"1": [*_points(), jaw, jaw], "2": [jaw]})
+    assert faces.left_out[words] == ["1.jpg", "1.jpg", "2.jpg"]
+    with pytest.raises(InputError, match="1 shape other than points and rectangles, in pictures left out"):
+        _label(tmp_path / "lines", {"1": [jaw]})
+    with pytest.raises(InputError, match=r"expected x, y of each corner of a point, found an array of shape \(17, 2\)"):
+        _label(tmp_path / "long", {"1": [{**jaw, "shape_type": "point"}]})
+
+
+def test_folders_of_label_files_are_subsets(tmp_path: Path) -> None:
+    for folder in ("anna", "bela"):
+        _label(tmp_path / folder, {"1": _points()})
+    faces = read_faces(Folder(tmp_path), "x_anylabeling")
+    assert faces.subset("anna").names.tolist() == ["anna/1.jpg"]
+    assert faces.subset("bela").names.tolist() == ["bela/1.jpg"]
+
+
 def test_of_several_rectangles_the_faces_own_is_its_box(tmp_path: Path) -> None:
     others = [_rectangle(*FACE[48:].min(axis=0), *FACE[48:].max(axis=0), "mouth"), _rectangle(0, 0, 30, 40)]
     faces = _label(tmp_path, {"1": [others[0], _rectangle(*BOX), *_points(), others[1]]})
