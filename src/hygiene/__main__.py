@@ -183,13 +183,14 @@ def _write_sheet(path: Path, pictures: Pictures, pairs: np.ndarray, count: int) 
 
 
 def _write_split(labels: _Labels, pictures: Pictures, groups: np.ndarray, arguments: argparse.Namespace) -> None:
-    """Write OUT/train and OUT/validation. A face goes with its picture's group; unreadable pictures are left out."""
+    """Write OUT/train and OUT/validation. A face goes with its picture's group. Broken faces and absent pictures go to
+    train, which comes first, and stop the command there or, with skip_broken, are left out and named."""
     group_of = dict(zip(pictures.names.tolist(), groups.tolist(), strict=True))
     of_face = np.array([group_of.get(name, -1) for name in labels.faces.names.tolist()])
-    is_read = of_face >= 0
-    for_validation = np.zeros(len(is_read), bool)
-    for_validation[is_read] = split_by_group(of_face[is_read], arguments.split, arguments.seed)
-    labels.write(is_read & ~for_validation, arguments.out / "train")
+    is_sound = (of_face >= 0) & (labels.faces.faults == "")
+    for_validation = np.zeros(len(is_sound), bool)
+    for_validation[is_sound] = split_by_group(of_face[is_sound], arguments.split, arguments.seed)
+    labels.write(~for_validation, arguments.out / "train")
     labels.write(for_validation, arguments.out / "validation")
 
 

@@ -101,6 +101,16 @@ def test_a_split_keeps_copies_together(folders: tuple[Path, Path], tmp_path: Pat
         assert len({"face_3_0.png", "face_3_1.jpg"} & validation) in (0, 2)
 
 
+def test_absent_pictures_stop_the_split_or_are_left_out_and_named(folders: tuple[Path, Path], tmp_path: Path) -> None:
+    train, _ = folders
+    (train / "face_7_0.png").unlink()
+    command = ("src/hygiene/__main__.py", "--root", train, "--split", 0.9, "--out", tmp_path / "split", "--pairs", 0)
+    assert_refused(run(*command), "face_7_0.png: no such picture", "set skip_broken")
+    assert not (tmp_path / "split").exists()
+    assert "1 broken picture left out (" in run(*command, "--skip_broken").out
+    assert sum(len(read_annotations(tmp_path / "split" / part)[0]) for part in ("train", "validation")) == 19
+
+
 @pytest.mark.parametrize(
     ("flags", "word"),
     [
