@@ -16,8 +16,9 @@ from src.network import checkpoint
 from src.network.conventions import print_left_out
 from src.network.model import LandmarkNet, build_model
 from src.network.profiling import Profile, profile
+from src.network.stored import read_config
 from src.training.loop import BEST_MODEL, RunFiles, fit
-from src.training.options import configurations, parse, resume_command
+from src.training.options import configurations, describe_flags, parse, resume_command
 from src.training.processes import run_in_processes
 
 
@@ -76,8 +77,13 @@ def build_network(flags: argparse.Namespace, config: ModelConfig) -> tuple[Landm
 
     Raises InputError for a network above the challenge's size limit without --allow_large.
     """
-    network = build_model(config, seed=flags.seed)
-    note = checkpoint.initialize(network, flags.init) if flags.init else ""
+    network, note = build_model(config, seed=flags.seed), ""
+    if flags.init:
+        try:
+            note = checkpoint.initialize(network, flags.init)
+        except InputError as error:
+            stored = read_config(ModelConfig, checkpoint.load(flags.init)["model"])
+            raise InputError(f"{error}{describe_flags(stored, config)}") from None
     cost = profile(network)
     if cost.megabytes > MAX_MODEL_MB and not flags.allow_large:
         raise InputError(

@@ -33,6 +33,9 @@ _FLAG_NAMES = {
     "pip_offset_weight": "pip_reg",
 }
 _GROUPED = ("backbone", "head", "attention", "coord_conv", "widths")  # groups of channels, and their widths
+# What, besides widths, decides whether a file's weights fit.
+_SHAPING = ("backbone", "head", "input_size", "points", "attention", "coord_conv", "map_stride", "shape_layer",
+            "pip_neighbors")  # fmt: skip
 _AUGMENTATION_NAMES = {config: name for name, config in AUGMENTATIONS.items()}
 
 
@@ -188,9 +191,29 @@ def configurations(flags: argparse.Namespace, start: dict | None = None) -> tupl
         if flags.init:  # even if a recipe sets widths
             model = replace(model, widths=stored.widths)
         if stored.widths and (found := differences(stored, model, _GROUPED)):  # its widths would not fit other blocks
-            raise InputError(f"--init and --resume expect the flags of the file's own network, found {found}")
+            remedy = describe_flags(stored, model) if flags.init else "; leave these flags out"
+            raise InputError(f"--init and --resume expect the flags of the file's own network, found {found}{remedy}")
     training = replace(TRAINING, **_given(TrainingConfig, flags) | {"augmentation": AUGMENTATIONS[flags.augmentation]})
     return model, training
+
+
+def describe_flags(stored: ModelConfig, model: ModelConfig) -> str:
+    """What to do to get a file's network in place of another one, in words: the recipe that makes it, if there is one
+    and more than one flag differs, else each flag; "" if none differs."""
+    flags = []
+    for name in _SHAPING:
+        value = getattr(stored, name)
+        if value != getattr(model, name):
+            flags.append(f"--{'' if value else 'no-'}{name}" if isinstance(value, bool) else f"--{name} {value}")
+    recipes = []
+    for name, recipe in RECIPES.items():
+        made = replace(MODEL, **{flag: value for flag, value in recipe.items() if flag in _SHAPING})
+        if not differences(stored, made, _SHAPING):
+            recipes.append(name)
+    recipes.sort(key=lambda name: tuple(RECIPES[name].get("widths", ())) != stored.widths)
+    if recipes and len(flags) > 1:
+        flags = [f"--recipe {recipes[0]}", *(["--start_size 0"] if RECIPES[recipes[0]].get("start_size") else [])]
+    return f"; give {' '.join(flags)}" if flags else ""
 
 
 def _given(config: type, flags: argparse.Namespace) -> dict[str, object]:

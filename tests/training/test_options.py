@@ -1,5 +1,6 @@
 """The way between train.py's flags and configurations."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ from src.errors import InputError
 from src.network import checkpoint
 from src.network.backbones import BACKBONES
 from src.network.model import build_model
-from src.training.options import build_parser, configurations, parse
+from src.training.options import build_parser, configurations, describe_flags, parse
 from src.training.recipes import RECIPES
 
 CHANGED = {
@@ -99,8 +100,29 @@ def test_a_pruned_models_own_network_is_expected() -> None:
     start = {"model": to_dict(ModelConfig(head="heatmap", widths=(8,) * 18))}
     flags = ["--init", "pruned.pth.tar"]
     assert configurations(parse(["--head", "heatmap", *flags])[0], start)[0].widths == (8,) * 18
-    with pytest.raises(InputError, match=r"expect the flags of the file's own network, found head regression in place"):
+    with pytest.raises(
+        InputError, match=r"own network, found head regression in place of heatmap; give --head heatmap$"
+    ):
         configurations(parse(flags)[0], start)
+
+
+@pytest.mark.parametrize(
+    ("recipe", "more", "said"),
+    [
+        ("best", {}, "; give --recipe best --start_size 0"),
+        ("large", {}, "; give --recipe large --start_size 0"),
+        ("small", {}, "; give --recipe small"),
+        ("best", {"widths": (8,) * 18}, "; give --recipe best --start_size 0"),
+        ("best", {"shape_layer": False}, "; give --head heatmap --map_stride 8"),
+        ("pipnet", {}, "; give --recipe pipnet"),
+        ("demo", {}, "; give --head heatmap"),
+    ],
+)
+def test_the_shortest_flags_for_a_files_network_are_named(recipe: str, more: dict, said: str) -> None:
+    made, _ = configurations(parse(["--recipe", recipe])[0])
+    stored = replace(made, **more)
+    assert describe_flags(stored, ModelConfig()) == said
+    assert describe_flags(stored, stored) == ""
 
 
 @pytest.mark.parametrize("look", [("0.5", "0.5", "0", "0.5"), ("-1", "0.5", "0.5", "0.5"), ("0.5", "0.5", "0.5", "2")])
