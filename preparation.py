@@ -203,7 +203,8 @@ def make_training_faces(
 
 
 def report_shared(train: Path, validation: Path) -> None:
-    """Print which validation faces are also training faces, by equal labels: they do not measure a model's error."""
+    """Print which validation faces are also training faces, by equal labels or pixels: they do not measure a model's
+    error."""
     faces = load_prepared(validation)
     if shared := shared_faces(load_prepared(train), faces):
         print(f"{validation}: {len(shared)} of {len(faces)} faces are trained on, too ({spell_out(shared)})")

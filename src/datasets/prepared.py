@@ -12,6 +12,7 @@
 """
 
 import json
+from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -207,11 +208,21 @@ def load_prepared(folder: str | Path) -> PreparedFaces:
 
 
 def shared_faces(training: PreparedFaces, validation: PreparedFaces) -> list[str]:
-    """The names of the validation faces whose labels are those of a training face."""
-    known = {points.tobytes() for points in validation.points_unit}
-    known.intersection_update(points.tobytes() for points in training.points_unit)
-    pairs = zip(validation.names, validation.points_unit, strict=True)
-    return [str(name) for name, points in pairs if points.tobytes() in known]
+    """The names of the validation faces whose labels or pixels are those of a training face."""
+    known = {points.tobytes() for points in training.points_unit}
+    shared = {row for row, points in enumerate(validation.points_unit) if points.tobytes() in known}
+    rows_of: dict[bytes, list[int]] = defaultdict(list)
+    for row, square in enumerate(validation.images):
+        rows_of[_middle(square)].append(row)
+    for square in training.images:
+        alike = rows_of.get(_middle(square), ())
+        shared.update(row for row in alike if np.array_equal(square, validation.images[row]))
+    return [str(validation.names[row]) for row in sorted(shared)]
+
+
+def _middle(square: np.ndarray) -> bytes:
+    """One row of a square's pixels: of gigabytes of squares, it finds the few that are to be compared."""
+    return square[len(square) // 2].tobytes()
 
 
 def _open_arrays(folder: Path) -> tuple[np.ndarray, dict[str, np.ndarray]]:

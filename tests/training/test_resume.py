@@ -3,6 +3,7 @@
 import hashlib
 import shlex
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -62,6 +63,10 @@ def test_validation_faces_that_are_training_faces_are_said(copied: Run, prepared
     training, validation = (load_prepared(prepared / f"AFLW_{part}_data") for part in ("train", "validation"))
     assert shared_faces(training, validation) == []
     assert shared_faces(training, training.take([3, 5])) == training.names[[3, 5]].tolist()
+    relabeled = replace(training, points_unit=training.points_unit + np.float32(0.01))
+    assert shared_faces(relabeled, training.take([3, 5])) == training.names[[3, 5]].tolist()
+    smaller = replace(training, images=training.images[:, ::2, ::2])
+    assert shared_faces(smaller, validation) == []
     shutil.rmtree(copied.prepared / "AFLW_validation_data")
     shutil.copytree(copied.prepared / "AFLW_train_data", copied.prepared / "AFLW_validation_data")
     assert f"note: {len(training)} of {len(training)} validation faces are trained on, too" in _resume(copied).out
