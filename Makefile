@@ -16,6 +16,8 @@ FETCH_READY := $(if $(MODEL),$(WEB_VENV)/.installed,$(READY))
 # The longest begin first, so that no worker is left alone with one at the end.
 LONGEST := 11_eyes 13_steps 09_teacher_student 10_autolabel
 NOTEBOOKS := $(LONGEST) $(filter-out $(LONGEST),$(sort $(notdir $(basename $(wildcard notebooks/*.ipynb)))))
+WEB_READY := docs/demo/node_modules/.package-lock.json
+WEB_BROWSER := docs/demo/node_modules/playwright-core
 WEB_RUNTIME := ort.wasm.min.mjs ort-wasm-simd-threaded.mjs ort-wasm-simd-threaded.wasm
 
 .PHONY: setup constraints demo test quick fuzz kills lint bench lab notebooks export-env detector wheel web web-lock \
@@ -98,10 +100,13 @@ wheel: setup
 # The page docs/demo with all that it loads; then: python3 -m http.server --directory docs/demo
 # With MODEL=model.onnx, made elsewhere by this target, the small environment $(WEB_VENV) translates the detector;
 # with DETECTOR_MODEL=detector.onnx as well, only npm is needed.
-web: docs/demo/model.onnx docs/demo/detector.onnx
-	npm ci --prefix docs/demo --omit=dev --no-audit --no-fund
+web: docs/demo/model.onnx docs/demo/detector.onnx $(WEB_READY)
 	mkdir -p docs/demo/vendor
 	cp $(addprefix docs/demo/node_modules/onnxruntime-web/dist/,$(WEB_RUNTIME)) docs/demo/vendor
+
+# npm writes this file last. It removes what it does not install: the tests' browser is installed again if it is there.
+$(WEB_READY): docs/demo/package-lock.json
+	npm ci --prefix docs/demo $(if $(wildcard $(WEB_BROWSER)),,--omit=dev) --no-audit --no-fund
 
 # The versions and checksums of what docs/demo/package.json names, for whichever registry npm is set to.
 web-lock:
