@@ -119,6 +119,21 @@ const does = {
     if (words) await until(page, words, () => touch("touchEnd"));
     else await touch("touchEnd");
   },
+  /** Numbers of the faces in every frame of a clip, pictures, as the page's tracker follows them. */
+  follow: (page, paths) =>
+    page.evaluate(
+      async (frames) => {
+        const { Client } = await import("./client.js");
+        const [client, numbers] = [new Client(), []];
+        for (const [i, frame] of frames.entries()) {
+          const picture = await createImageBitmap(await (await fetch(`data:image/png;base64,${frame}`)).blob());
+          const { result: faces } = await client.follow(picture, 1 / 25, i === 0);
+          numbers.push(faces.map(({ number }) => number));
+        }
+        return numbers;
+      },
+      paths.map((path) => readFileSync(path).toString("base64")),
+    ),
   click: (page, id) => page.click(id),
   wait: (page, milliseconds) => page.waitForTimeout(milliseconds),
   until: (page, words) => said(page, words),

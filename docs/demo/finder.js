@@ -61,6 +61,12 @@ export class Finder {
     return distinct(numbered.filter(({ score }) => score >= this.rules.nothing_below), SAME);
   }
 
+  /** How far a head is turned, in radians. */
+  headRoll({ points, roll }) {
+    const [cos, sin] = [Math.cos(roll), Math.sin(roll)];
+    return roll + this.looks.roll(points.map(([x, y]) => [cos * x - sin * y, sin * x + cos * y]));
+  }
+
   /**
    * The faces that are upright or, with a roll of HALF, upside down. Closer looks follow while those found are small or
    * the whole picture shows none for sure; at upside-down faces only if thorough.
@@ -104,10 +110,8 @@ export class Finder {
     return distinct(faces.filter((face) => face.score >= (this.#isUpsideDown(face) ? leastUpsideDown : least)), same);
   }
 
-  #isUpsideDown({ points, roll }) {
-    const [cos, sin] = [Math.cos(roll), Math.sin(roll)];
-    const whole = roll + this.looks.roll(points.map(([x, y]) => [cos * x - sin * y, sin * x + cos * y]));
-    return Math.cos(whole) < Math.cos((this.rules.upside_down_above / 180) * Math.PI);
+  #isUpsideDown(face) {
+    return Math.cos(this.headRoll(face)) < Math.cos((this.rules.upside_down_above / 180) * Math.PI);
   }
 
   /** The faces of places, functions from a turn to a view; if its looks disagree, in the least doubtful quarter turn. */

@@ -1,8 +1,12 @@
 // Follows the faces of a video, each from its own last points. The detector runs now and then, and if a face was lost or
 // became doubtful: such a face stays only if the detector sees it, too. While it searches, it looks at tiles in turn.
+// After a cut every face gets a new number, unless it is in its place and looks as before: src/demo/tracking.py's rule.
+import { SAME_PERSON, appearance, likeness } from "./appearance.js";
 import { OneEuroFilter } from "./smoothing.js";
-import { SAME, overlap, rollOfFace } from "./views.js";
+import { Cutter, SAME, overlap, rollOfFace, wholeView } from "./views.js";
 
+const CUT = 0.15; // of the brightness range: the mean change of a small copy of the frame between two shots
+const SMALL = 32; // pixels: the longer side of that copy
 const DETECT_EVERY = 12; // frames, and in as many after a face was lost; an even number: those frames are seen whole
 
 export class Tracker {
@@ -10,6 +14,9 @@ export class Tracker {
   #filters = new Map(); // by the number of a face
   #frame = 0;
   #searching = 0; // frames in which the detector still runs
+  #cutter = new Cutter();
+  #small = null; // the copy of the frame before
+  #least = 1; // number of a face of this shot
 
   constructor(finder) {
     this.finder = finder;
@@ -17,13 +24,15 @@ export class Tracker {
 
   /** The faces { number, points, score, box, roll } of the next frame. seconds: since the one before. */
   async next(picture, seconds) {
-    const followed = await this.finder.follow(picture, this.#faces);
+    const seen = await this.finder.follow(picture, this.#faces);
+    const isCut = this.#isCut(picture, seen);
+    const followed = isCut ? this.#endShot(seen) : seen;
     const sure = followed.filter(({ isDoubtful }) => !isDoubtful);
-    if (sure.length < this.#faces.length || sure.length === 0) this.#searching = DETECT_EVERY;
+    if (isCut || sure.length < this.#faces.length || sure.length === 0) this.#searching = DETECT_EVERY;
     const turn = this.#frame++;
     const isDue = turn % DETECT_EVERY === 0 || this.#searching-- > 0;
-    const isDoubted = followed.length > sure.length; // a tile may not show that face
-    const fresh = isDue ? await this.finder.findNew(picture, sure, isDoubted ? 0 : turn) : [];
+    const isWhole = isCut || followed.length > sure.length; // a tile may not show a new or a doubtful face
+    const fresh = isDue ? await this.finder.findNew(picture, sure, isWhole ? 0 : turn) : [];
     if (fresh.length) this.#searching = 0;
     this.#number(fresh, sure, followed);
     this.#faces = [...sure, ...fresh].sort((a, b) => a.number - b.number);
@@ -31,11 +40,40 @@ export class Tracker {
     return this.#faces.map((face) => this.#smooth(face, seconds));
   }
 
+  /** Whether another shot begins: the whole frame has changed, or all followed faces have become other people's. */
+  #isCut(picture, seen) {
+    for (const face of seen) {
+      const { left, top, right, bottom } = face.box;
+      const isWhole = left >= 0 && top >= 0 && right <= picture.width && bottom <= picture.height;
+      const before = face.looks; // none in the frame after it was found
+      face.looks = isWhole ? appearance(this.#cutter, picture, face.points, this.finder.headRoll(face)) : null;
+      face.likeness = likeness(before, face.looks);
+    }
+    const areOthers = seen.length > 0 && seen.every((face) => !face.isDoubtful && face.likeness < SAME_PERSON);
+    return this.#change(picture) > CUT || areOthers;
+  }
+
+  /** Mean change of the frame since the one before, as a share of the brightness range. */
+  #change(picture) {
+    const view = wholeView(picture);
+    const [before, small] = [this.#small, this.#cutter.cut(picture, view, SMALL)];
+    this.#small = small;
+    const sum = before?.reduce((total, value, i) => total + Math.abs(value - small[i]), 0) ?? 0;
+    const share = (picture.width * picture.height) / view.side ** 2; // of the copy; the rest is black
+    return sum / (255 * 3 * SMALL ** 2 * share);
+  }
+
+  /** The faces that are surely the same; others will get numbers that none has had. */
+  #endShot(seen) {
+    this.#least = Math.max(0, ...this.#filters.keys()) + 1;
+    return seen.filter((face) => !face.isDoubtful && face.likeness >= SAME_PERSON);
+  }
+
   /** Gives new faces the number of a followed one in the same place, or the lowest that is free. */
   #number(fresh, sure, followed) {
     const used = new Set(sure.map(({ number }) => number));
     for (const face of fresh) {
-      face.number = followed.find(({ box, number }) => !used.has(number) && overlap(box, face.box) > SAME)?.number ?? 1;
+      face.number = followed.find(({ box, number }) => !used.has(number) && overlap(box, face.box) > SAME)?.number ?? this.#least;
       while (used.has(face.number)) face.number++;
       used.add(face.number);
       this.#filters.set(face.number, new OneEuroFilter());
