@@ -9,6 +9,8 @@ import pytest
 from PIL import Image
 from web_page import PAGE, drive, serve_page
 
+GONE = "it was disconnected or taken by another program"
+FRONT, BACK, BUSY = "Front camera", "Facing back:0", "USB camera"
 SLOWEST = 1000 / 15  # milliseconds per frame: 15 frames per second
 
 
@@ -56,7 +58,8 @@ def test_the_page_follows_a_camera(address: str, tmp_path: Path, width: int, hei
     assert kept["canExport"]
     assert kept_at_once["label"] == "camera: 1 face"
     assert (stopped["width"], stopped["status"]) == (0, "The camera is off.")
-    assert (unplugged["width"], unplugged["status"]) == (0, "The camera does not work: it was disconnected")
+    assert (unplugged["width"], unplugged["status"]) == (0, f"The camera does not work: {GONE}")
+    assert unplugged["cameras"] == []  # there is one only
 
 
 @pytest.mark.slow
@@ -66,6 +69,47 @@ def test_a_camera_that_does_not_work_replaces_the_picture(address: str) -> None:
     assert failed["isError"]
     assert failed["width"] == 0
     assert failed["faces"] == []
+
+
+@pytest.mark.slow
+def test_one_of_several_cameras_is_chosen(address: str) -> None:
+    cameras = [
+        {"label": BACK, "faces": 2},  # Firefox on a telephone does not tell where it faces
+        {"label": BUSY, "error": "NotReadableError"},
+        {"label": FRONT, "facing": "user", "faces": 1},
+    ]
+    _, front, back, _, kept, _, resumed, busy, chosen, _, again, unplugged, _, last = drive(
+        address,
+        ["click", "#camera"],
+        ["until", "Camera: 1 face$"],
+        ["switch", BACK, "Camera: 2 faces"],
+        ["click", "#keep"],
+        ["until", " ms \\("],
+        ["click", "#camera"],
+        ["until", "Camera: 2 faces"],
+        ["switch", BUSY, "does not work"],
+        ["switch", FRONT, ""],
+        ["click", "#camera"],
+        ["until", "Camera: 1 face$"],
+        ["unplug"],
+        ["click", "#camera"],
+        ["until", "Camera: 2 faces"],
+        width=390,
+        height=844,
+        cameras=cameras,
+    )
+    assert front["cameras"] == again["cameras"] == [BACK, BUSY, f"> {FRONT}"]
+    assert back["cameras"] == kept["cameras"] == resumed["cameras"] == [f"> {BACK}", BUSY, FRONT]
+    assert front["drawn"]["left"] == 0  # a mirror, and the points with it
+    assert back["drawn"]["left"] == back["drawn"]["sure"]
+    assert min(state["drawn"]["sure"] for state in (front, back)) > 100
+    assert kept["label"] == "camera: 2 faces"
+    assert busy["status"] == "The camera does not work: it cannot be opened; another program may be using it"
+    assert busy["cameras"] == [BACK, f"> {BUSY}", FRONT]
+    assert (busy["width"], chosen["status"], chosen["width"]) == (0, busy["status"], 0)  # the choice alone starts none
+    assert unplugged["status"] == f"The camera does not work: {GONE}"
+    assert unplugged["cameras"] == last["cameras"] == [f"> {BACK}", BUSY]
+    assert max(state["widest"] for state in (front, back, kept, busy)) <= 390
 
 
 def write_y4m(path: Path, picture: Image.Image, *, frames: int = 30) -> None:

@@ -1,13 +1,15 @@
 // node web_page.mjs ADDRESS PACKAGES ORDER: drive the page at ADDRESS in headless Chromium and print what it shows as JSON.
 // PACKAGES: the package.json next to whose node_modules the browser lies. ORDER: JSON { width, height, scheme, camera,
-// steps }: the window, "light" or "dark", a .y4m file that the fake camera shows (or ""), and steps, each [name, ...] of
-// `does`. Printed: what is shown after every step, and what the step itself gives.
+// cameras, steps }: the window, "light" or "dark", a .y4m file that the browser's fake camera shows (or ""), cameras of
+// web_page_cameras.mjs in its place (if there are any), and steps, each [name, ...] of `does`. Printed: what is shown
+// after every step, and what the step itself gives.
 import { readFileSync, readdirSync } from "node:fs";
 import { createRequire } from "node:module";
 import { pathToFileURL } from "node:url";
+import { fakeCameras } from "./web_page_cameras.mjs";
 
 const [address, packages, order] = process.argv.slice(2);
-const { width, height, scheme, camera, steps } = JSON.parse(order);
+const { width, height, scheme, camera, cameras, steps } = JSON.parse(order);
 const find = createRequire(pathToFileURL(packages));
 const { chromium } = find("playwright-core");
 const { default: packed } = await import(pathToFileURL(find.resolve("@sparticuz/chromium")));
@@ -107,8 +109,17 @@ const does = {
   /** The browser tells of a camera that is gone. */
   unplug: (page) =>
     until(page, "does not work", () =>
-      page.evaluate(() => document.querySelector("#video").srcObject.getTracks()[0].dispatchEvent(new Event("ended"))),
+      page.evaluate(() => {
+        const end = () => document.querySelector("#video").srcObject.getTracks()[0].dispatchEvent(new Event("ended"));
+        return (window.unplug ?? end)();
+      }),
     ),
+  /** Chooses a camera by its name; one that starts makes the page say words. */
+  switch: async (page, label, words) => {
+    const choose = () => page.selectOption("#cameras", { label });
+    if (words) await until(page, words, choose);
+    else await choose();
+  },
   finger: async (page, from, to, words) => {
     const [start, end] = await places(page, from, to);
     const devtools = await page.context().newCDPSession(page);
@@ -186,11 +197,14 @@ const does = {
 function state(page) {
   return page.evaluate(() => {
     const [canvas, status, points, rate] = ["canvas", "status", "points", "rate"].map((id) => document.getElementById(id));
-    const drawn = { sure: 0, doubtful: 0 };
+    const choice = document.getElementById("cameras");
+    const drawn = { sure: 0, doubtful: 0, left: 0 }; // left: of sure ones, in the left half
     if (canvas.width > 0) {
       const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
       for (let i = 0; i < data.length; i += 4) {
-        drawn.sure += data[i] === 0x50 && data[i + 1] === 0xff && data[i + 2] === 0x78;
+        const isSure = data[i] === 0x50 && data[i + 1] === 0xff && data[i + 2] === 0x78;
+        drawn.sure += isSure;
+        drawn.left += isSure && (i / 4) % canvas.width < canvas.width / 2;
         drawn.doubtful += data[i] === 0xff && data[i + 1] === 0xaa && data[i + 2] === 0x3c;
       }
     }
@@ -198,6 +212,7 @@ function state(page) {
       status: status.textContent,
       isError: status.className === "error",
       rate: rate.textContent,
+      cameras: choice.hidden ? [] : [...choice.options].map(({ text, selected }) => (selected ? `> ${text}` : text)),
       points: points.value,
       faces: [...document.querySelectorAll("#faces li")].map((item) => item.textContent),
       width: canvas.width,
@@ -213,6 +228,7 @@ function state(page) {
 const report = { states: [], failed: [] };
 try {
   const page = await browser.newPage({ viewport: { width, height }, colorScheme: scheme, hasTouch: true, permissions });
+  if (cameras.length) await page.addInitScript(fakeCameras, cameras);
   page.on("response", (answer) => answer.status() >= 400 && report.failed.push(answer.url()));
   page.on("pageerror", (error) => report.failed.push(String(error)));
   await page.goto(address);

@@ -4,7 +4,7 @@ import json
 import shutil
 import subprocess
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -41,10 +41,17 @@ def serve_page() -> Iterator[str]:
 
 
 def drive(
-    address: str, *steps: list, width: int = 1280, height: int = 800, scheme: str = "light", camera: Path | str = ""
+    address: str,
+    *steps: list,
+    width: int = 1280,
+    height: int = 800,
+    scheme: str = "light",
+    camera: Path | str = "",
+    cameras: Sequence[dict] = (),
 ) -> list[dict]:
     """What the page shows after each step of tests/web_page.mjs."""
-    order = {"width": width, "height": height, "scheme": scheme, "camera": str(camera), "steps": steps}
+    order = {"width": width, "height": height, "scheme": scheme, "steps": steps}
+    order |= {"camera": str(camera), "cameras": cameras}
     command = ["node", ROOT / "tests" / "web_page.mjs", address, PAGE / "package.json", json.dumps(order)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=280)
     assert done.returncode == 0, done.stderr

@@ -7,7 +7,9 @@ const REASONS = { // by the names of the browser's errors
   NotAllowedError: "this page may not use it; the browser's settings for the page can allow it",
   NotFoundError: "no camera was found",
   NotReadableError: "it cannot be opened; another program may be using it",
+  OverconstrainedError: "it is not connected any more",
 };
+const AWAY = /\b(back|rear)\b/i; // in the name of a camera that faces away, if a browser does not say so otherwise
 
 export class Camera {
   #stream = null;
@@ -15,29 +17,38 @@ export class Camera {
   #before = 0; // time of the frame before
   #frame = null; // the one that is shown
 
-  /** callbacks: functions { started(), shown(faces, speed), stopped(), failed(error) }. */
+  /**
+   * callbacks: functions { started(), listed(cameras, id), shown(faces, speed), stopped(), failed(error) };
+   * cameras: { deviceId, label }, as far as the browser tells; id: of the one that is on.
+   */
   constructor(client, { canvas, video, callbacks }) {
     Object.assign(this, { client, canvas, video, callbacks });
+    navigator.mediaDevices?.addEventListener("devicechange", () => this.#list());
   }
 
   get isOn() {
     return this.#stream !== null;
   }
 
-  async start() {
+  /** Starts the camera of an id, or goes on with it; without an id, with one that faces the user. */
+  async start(id) {
     const turn = ++this.#turn;
     try {
       await this.client.ready;
       if (!navigator.mediaDevices) throw new Error("browsers give it to pages from https or localhost only");
-      const wanted = { width: { ideal: 640 }, height: { ideal: 480 }, facingMode: "user" };
+      if (this.isOn) end(this.#stream); // telephones open one camera at a time
+      const which = id ? { deviceId: { exact: id } } : { facingMode: "user" };
+      const wanted = { width: { ideal: 640 }, height: { ideal: 480 }, ...which };
       const stream = await navigator.mediaDevices.getUserMedia({ video: wanted });
       if (turn !== this.#turn) return end(stream); // stopped, or started again, while a person was asked
-      const unplugged = () => this.#fail(turn, new Error("it was disconnected"));
-      stream.getVideoTracks()[0].addEventListener("ended", unplugged);
+      const gone = () => this.#fail(turn, new Error("it was disconnected or taken by another program"));
+      stream.getVideoTracks()[0].addEventListener("ended", gone);
+      const wasOn = this.isOn;
       this.video.srcObject = this.#stream = stream;
       await this.video.play();
-      this.callbacks.started();
-      await this.#loop();
+      if (!wasOn) this.callbacks.started();
+      this.#list();
+      await this.#loop(stream);
     } catch (error) {
       this.#fail(turn, new Error(REASONS[error.name] ?? error.message));
     }
@@ -62,17 +73,23 @@ export class Camera {
     if (turn !== this.#turn) return;
     this.stop();
     this.callbacks.failed(error);
+    this.#list(); // another one may work
   }
 
-  async #loop() {
-    const stream = this.#stream;
-    const isMirrored = stream.getVideoTracks()[0].getSettings().facingMode !== "environment";
+  async #list() {
+    const devices = (await navigator.mediaDevices?.enumerateDevices()) ?? [];
+    const cameras = devices.filter(({ kind, deviceId }) => kind === "videoinput" && deviceId);
+    this.callbacks.listed(cameras, this.#stream?.getVideoTracks()[0].getSettings().deviceId);
+  }
+
+  async #loop(stream) {
+    const isMirrored = !facesAway(stream);
     let [between, before, said] = [0, 0, 0];
-    let coming = this.#next(true);
+    let coming = this.#next(stream, true);
     for (;;) {
       const { result: faces, times, picture } = await coming;
-      if (this.#stream !== stream) return picture.close();
-      coming = this.#next(false);
+      if (this.#stream !== stream) return picture?.close();
+      coming = this.#next(stream, false);
       coming.catch(() => {}); // is reported above, unless the camera has stopped
       this.#frame?.close();
       this.#frame = picture;
@@ -87,11 +104,12 @@ export class Camera {
     }
   }
 
-  async #next(isFirst) {
+  async #next(stream, isFirst) {
     await new Promise((resolve) => {
       if (this.video.requestVideoFrameCallback) this.video.requestVideoFrameCallback(resolve);
       else requestAnimationFrame(resolve);
     });
+    if (this.#stream !== stream) return {}; // the frame is another camera's
     const picture = await createImageBitmap(this.video);
     const now = performance.now();
     const seconds = isFirst ? 1 : (now - this.#before) / 1000;
@@ -102,4 +120,10 @@ export class Camera {
 
 function end(stream) {
   stream.getTracks().forEach((track) => track.stop());
+}
+
+function facesAway(stream) {
+  const [track] = stream.getVideoTracks();
+  const { facingMode } = track.getSettings(); // Firefox on telephones gives none
+  return facingMode ? facingMode === "environment" : AWAY.test(track.label);
 }

@@ -9,7 +9,7 @@ import { SAME, distinct } from "./views.js";
 
 const part = (id) => document.getElementById(id);
 const [file, status, canvas, list, points, rate] = ["file", "status", "canvas", "faces", "points", "rate"].map(part);
-const [cameraButton, keep, small, add] = ["camera", "keep", "small", "add"].map(part);
+const [cameraButton, cameraChoice, keep, small, add] = ["camera", "cameras", "keep", "small", "add"].map(part);
 const outputs = ["copy", "copyPicture", "json", "png"].map(part);
 const shown = { picture: null, name: "", faces: [], scale: 1 };
 let latest = 0; // number of the picture that is being worked on
@@ -21,6 +21,11 @@ const camera = new Camera(client, { canvas, video: part("video"), callbacks: {
     clear();
     setCamera(true);
     say("The camera is on.");
+  },
+  listed(cameras, id = cameraChoice.value) {
+    const option = ({ deviceId, label }, i) => new Option(label || `Camera ${i + 1}`, deviceId, false, deviceId === id);
+    cameraChoice.replaceChildren(...cameras.map(option));
+    cameraChoice.hidden = cameras.length < 2;
   },
   shown(faces, { framesPerSecond, times }) {
     keep.hidden = false;
@@ -227,8 +232,9 @@ for (const button of outputs)
 cameraButton.addEventListener("click", () => {
   if (camera.isOn) return camera.stop();
   ++latest; // a picture that is being worked on comes too late
-  camera.start();
+  camera.start(cameraChoice.value);
 });
+cameraChoice.addEventListener("change", () => camera.isOn && camera.start(cameraChoice.value));
 keep.addEventListener("click", async () => {
   const frame = await camera.keep();
   show(() => frame, "camera");
