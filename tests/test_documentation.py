@@ -13,6 +13,7 @@ PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").g
 LINKED = [*PAGES, ROOT / "LOG.md", *sorted((ROOT / "docs" / "results").glob("*.md"))]
 SCRIPTS = ("preparation.py", "train.py", "test.py", "bench.py")
 OTHER_PROGRAMS_FLAGS = {
+    "--exclude",
     "--help",
     "--nnodes",
     "--nproc_per_node",
