@@ -27,7 +27,7 @@ CENTER = (0.50, 0.58)  # of the points' box in the crop
 INNER_SHARE, INNER_PROFILE_SHARE, INNER_CENTER = 0.39, 0.28, (0.50, 0.53)  # the same for the 51 points without the jaw
 
 BOX_COLUMNS = ("picture", "left", "top", "right", "bottom")
-_MOST_BYTES = 64_000_000  # of a table of boxes: a million rows
+_MOST_BYTES, _MOST_LINES = 64_000_000, 500_000  # of a table of boxes: 630 bytes of memory per row
 _SMALLEST = 4.0  # pixels: a smaller box shows no face
 _LARGEST = 4.0  # of the picture's longer side: a larger box is a mistake in its unit
 _SHARES = (0.05, 5.0)  # of a crop's side that a box may take: others have another unit
@@ -101,6 +101,8 @@ def read_boxes(path: Path) -> dict[str, list[np.ndarray]]:
             if any(header.count(column) != 1 for column in BOX_COLUMNS):
                 raise InputError(f"{path}: expected the header {','.join(BOX_COLUMNS)}, found {header}")
             for row in rows:
+                if rows.line_num > _MOST_LINES:
+                    raise InputError(f"{path}: expected at most {_MOST_LINES:,} lines, found more; divide the table")
                 if any(row.get(None, ())):  # of decimal commas the first four numbers would make a box
                     found = len(header) + len(row[None])
                     raise InputError(f"{path}: line {rows.line_num}: expected {len(header)} values, found {found}")

@@ -88,6 +88,13 @@ def test_a_row_that_stands_twice_is_refused(tmp_path: Path) -> None:
         read_boxes(tmp_path / "boxes.csv")
 
 
+def test_a_table_of_too_many_lines_is_refused(tmp_path: Path) -> None:
+    rows = "".join(f"{i},1,2,3,4\n" for i in range(500_000))
+    (tmp_path / "boxes.csv").write_text(f"picture,left,top,right,bottom\n{rows}")
+    with pytest.raises(InputError, match="expected at most 500,000 lines, found more; divide the table"):
+        read_boxes(tmp_path / "boxes.csv")
+
+
 @pytest.mark.parametrize("row", ["1,2,30,40", "1,2,30,40,"])
 def test_a_row_without_a_name_is_refused(row: str, tmp_path: Path) -> None:
     (tmp_path / "boxes.csv").write_text(f"left,top,right,bottom,picture\n1,2,30,40,a.png\n{row}\n")

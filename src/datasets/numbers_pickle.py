@@ -17,6 +17,7 @@ from src.errors import InputError
 from src.reading import read_bytes
 
 _MOST_BYTES = 1_000_000_000  # of a file: the 100,000 faces of the challenge take a third of it
+_MOST_VALUES = 14_000_000  # of an array: these faces, at 32 bytes per number
 _DTYPE = re.compile(r"[<>=|]?([fiuU])(\d{1,6})")
 _FORMATS = {"f2": "e", "f4": "f", "f8": "d", "i1": "b", "i2": "h", "i4": "i", "i8": "q"}
 _FORMATS |= {"u1": "B", "u2": "H", "u4": "I", "u8": "Q"}
@@ -41,7 +42,7 @@ class _Dtype:
         self.order = {"<": "<", ">": ">", "=": "=", "|": "="}[state[1]]
         self.one = None if self.is_object or self.is_text else struct.Struct(self.order + _FORMATS[self.code])
 
-    def values(self, data: object, count: int) -> list:
+    def values(self, data: object, count: int) -> list | np.ndarray:
         """`count` values from bytes or, from Python 2, their latin1 text; an object array's come as a list already."""
         if self.is_object:
             if not isinstance(data, list) or len(data) != count:
@@ -54,7 +55,7 @@ class _Dtype:
             text = data.decode("utf-32-be" if self.order == ">" else "utf-32-le")
             length = self.size // 4
             return [text[start : start + length].rstrip("\0") for start in range(0, len(text), max(length, 1))]
-        return np.frombuffer(data, np.dtype(self.code).newbyteorder(self.order)).tolist()
+        return np.frombuffer(data, np.dtype(self.code).newbyteorder(self.order))
 
 
 class _Array(list):
@@ -70,9 +71,11 @@ def _nested(data: object, dtype: object, shape: object, order: str) -> list:
         raise InputError("holds a damaged array")
     if not all(type(length) is int and length > 0 for length in shape):
         raise InputError(f"holds an array of shape {shape!r:.40}; expected none that is empty")
-    values = dtype.values(data, math.prod(shape))
-    # One by one, because NumPy would look for further axes inside lists.
-    flat = np.fromiter(values, dtype=object, count=len(values))
+    if math.prod(shape) > _MOST_VALUES:
+        raise InputError(f"holds an array of {math.prod(shape):,} values; expected at most {_MOST_VALUES:,}")
+    flat = dtype.values(data, math.prod(shape))
+    if isinstance(flat, list):  # one by one, because NumPy would look for further axes inside lists
+        flat = np.fromiter(flat, dtype=object, count=len(flat))
     return flat.reshape(shape, order=order).tolist()
 
 

@@ -140,3 +140,9 @@ def test_what_is_no_regular_file_is_not_opened(tmp_path: Path) -> None:
     for name in ("pipe.pkl", "zero.pkl"):
         with pytest.raises(InputError, match="expected a file, found a device"):
             load_annotations(tmp_path / name)
+
+
+def test_an_array_of_more_numbers_than_faces_have_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "annot.pkl").write_bytes(pickle.dumps((NAMES, np.zeros(15_000_000, np.uint8)), protocol=4))
+    with pytest.raises(InputError, match="holds an array of 15,000,000 values; expected at most 14,000,000"):
+        load_annotations(tmp_path / "annot.pkl")

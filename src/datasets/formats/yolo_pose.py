@@ -138,7 +138,7 @@ def _stated_shapes(folder: Folder) -> list[tuple[int, int]]:
     found = []
     for name in (*folder.ending(".yaml"), *folder.ending(".yml")):
         with about(folder.root / name):
-            match = _SHAPE.search(read_text(folder.root / name))
+            match = _SHAPE.search(read_text(folder.root / name, most=MOST_OF_A_PICTURE))
         if match:
             count, columns = (int(group) for group in match.groups() if group)
             found.append((count, columns))
