@@ -18,6 +18,7 @@ from src.markup import INNER_51, MEAN_SHAPE, NUM_POINTS, REGIONS
 POINT_WEIGHTS = np.ones(NUM_POINTS)  # (68,)
 POINT_WEIGHTS[REGIONS["jaw"]] = 0.1
 POINT_WEIGHTS.setflags(write=False)
+_USED = {NUM_POINTS: range(NUM_POINTS), len(INNER_51): INNER_51}  # of the mean head's points, by their number
 
 
 def rotation_matrix(euler: np.ndarray) -> np.ndarray:
@@ -67,8 +68,24 @@ def camera_weights(count: int) -> np.ndarray:
 
     Its columns sum to zero, so shifting the points has no effect. count: 68, or 51 without the jaw.
     """
-    used = {NUM_POINTS: range(NUM_POINTS), len(INNER_51): INNER_51}[count]
+    used = _USED[count]
     weights = POINT_WEIGHTS.take(used) / POINT_WEIGHTS.take(used).sum()
     shape = MEAN_SHAPE.take(used, axis=0) - weights @ MEAN_SHAPE.take(used, axis=0)  # (K, 3)
     weighted = weights[:, None] * shape
     return weighted @ np.linalg.inv(weighted.T @ shape)
+
+
+def shape_residual(points: np.ndarray) -> np.ndarray:
+    """Distance (N,) of points (N, 68 or 51, 2) from the mean head in its best position, as a share of their size.
+
+    The head may be turned, scaled and sheared, so this is a lower bound; the size is the root mean square distance from
+    the points' center.
+    """
+    shape = MEAN_SHAPE.take(_USED[points.shape[1]], axis=0)
+    shape = shape - shape.mean(axis=0)
+    flat = points * [1, -1]
+    flat = flat - flat.mean(axis=1, keepdims=True)
+    camera = np.swapaxes(flat, 1, 2) @ camera_weights(points.shape[1])  # (N, 2, 3)
+    fitted = shape @ np.swapaxes(camera, 1, 2)
+    size = np.sqrt((flat**2).sum(axis=2).mean(axis=1))
+    return np.sqrt(((flat - fitted) ** 2).sum(axis=2).mean(axis=1)) / np.maximum(size, 1e-9)

@@ -5,7 +5,7 @@ import pytest
 from stand_in import project
 
 from src.markup import MEAN_SHAPE, REGIONS
-from src.pose import euler_angles, fit_pose, in_plane_rotation, rotation_matrix
+from src.pose import euler_angles, fit_pose, in_plane_rotation, rotation_matrix, shape_residual
 
 POSES = np.random.default_rng(0).uniform([-50, -88, -60], [50, 88, 60], size=(200, 3))
 NOSE_TIP = 30
@@ -18,6 +18,10 @@ def test_fit_is_exact_on_projections_of_the_mean_shape() -> None:
 def test_fit_follows_a_head_beyond_profile() -> None:
     beyond = np.array([[5.0, 100, 10], [-5, -120, 0]])
     np.testing.assert_allclose(fit_pose(project(beyond)), beyond, atol=1e-6)
+
+
+def test_a_mean_head_has_no_residual() -> None:
+    assert shape_residual(project(POSES)).max() < 1e-6
 
 
 @pytest.mark.parametrize(("factor", "shift"), [(384, 0), (0.01, 5), (3000, -700)])

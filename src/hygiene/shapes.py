@@ -5,14 +5,13 @@ import numpy as np
 from src.datasets.faces import Faces
 from src.datasets.names import spell_out
 from src.datasets.prepared import PreparedFaces
-from src.markup import INNER_51, MEAN_SHAPE, NUM_POINTS
-from src.pose import camera_weights, fit_pose, rotation_matrix
+from src.markup import INNER_51, NUM_POINTS
+from src.pose import fit_pose, rotation_matrix, shape_residual
 
 _FAR_OUTSIDE = 0.5  # sides of the square by which a point may lie outside
 _MOST_EQUAL = 8  # points that coincide with another one: closed eyes and lips have a few
 _MOST_RESIDUAL = 0.25  # of the face's size; the challenge's 199 validation faces stay below 0.18
 NO_HEAD, SWAPPED = "no head's shape", "left and right swapped"
-_POINTS = {NUM_POINTS: slice(None), len(INNER_51): list(INNER_51)}  # of the mean head, by their number
 _MOST_BEHIND = 0.05  # share of the faces
 _BEHIND = -0.3  # cosine between nose and view: seen from behind, as mirrored points, or left and right swapped, look
 
@@ -26,7 +25,7 @@ def odd_faces(faces: PreparedFaces) -> dict[str, np.ndarray]:
 
 def odd_shapes(points: np.ndarray) -> dict[str, np.ndarray]:
     """Like `odd_faces`, for points (N, K, 2) in any frame, judged by their shapes alone; none if K is not 68 or 51."""
-    return _list_once(_shape_checks(points)) if points.shape[1] in _POINTS else {}
+    return _list_once(_shape_checks(points)) if points.shape[1] in (NUM_POINTS, len(INNER_51)) else {}
 
 
 def report_odd_shapes(faces: Faces) -> None:
@@ -58,23 +57,6 @@ def _list_once(checks: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
     if len(found[SWAPPED]) < _MOST_BEHIND * len(seen):  # a few tilted heads may fit from behind
         del found[SWAPPED]
     return {what: rows for what, rows in found.items() if len(rows)}
-
-
-def shape_residual(points: np.ndarray) -> np.ndarray:
-    """Distance (N,) of points (N, 68 or 51, 2) from the mean head in its best position, as a share of their size.
-
-    The head may be turned, scaled and sheared, so this is a lower bound; the size is the root mean square distance from
-    the points' center.
-    """
-    used = _POINTS[points.shape[1]]
-    shape = MEAN_SHAPE[used]
-    shape = shape - shape.mean(axis=0)
-    flat = points * [1, -1]
-    flat = flat - flat.mean(axis=1, keepdims=True)
-    camera = np.swapaxes(flat, 1, 2) @ camera_weights(points.shape[1])  # (N, 2, 3)
-    fitted = shape @ np.swapaxes(camera, 1, 2)
-    size = np.sqrt((flat**2).sum(axis=2).mean(axis=1))
-    return np.sqrt(((flat - fitted) ** 2).sum(axis=2).mean(axis=1)) / np.maximum(size, 1e-9)
 
 
 def _count_equal(face: np.ndarray) -> int:

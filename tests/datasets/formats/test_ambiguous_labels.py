@@ -126,8 +126,16 @@ def test_all_x_before_all_y_are_no_points(count: int, tmp_path: Path) -> None:
     picture(tmp_path / "a.jpg")
     _coco(tmp_path / "a.json", {"a.jpg": [_face(face.T.reshape(-1, 2)), _face(face)]})
     faults = _read(tmp_path).faults
-    assert "as if all x stood before all y" in faults[0]
+    assert "all x stand before all y" in faults[0]
     assert faults[1] == ""
+
+
+def test_a_turned_head_on_the_diagonal_is_in_order(tmp_path: Path) -> None:
+    face = project(np.array([[-30.0, 60, 20]]))[0] * min(SIZE)  # x and y of each point differ little
+    face[:, 0] -= np.median(face[:, 0] - face[:, 1])
+    picture(tmp_path / "a.jpg")
+    _coco(tmp_path / "a.json", {"a.jpg": [_face(face)]})
+    assert _read(tmp_path).faults.tolist() == [""]
 
 
 def test_files_of_one_name_are_subsets_by_their_folders(tmp_path: Path) -> None:
