@@ -11,14 +11,14 @@ head counterclockwise in the picture. |roll| <= 90, so yaw runs continuously thr
 import numpy as np
 
 from src.geometry import stack_matrix
-from src.markup import INNER_51, MEAN_SHAPE, NUM_POINTS, REGIONS
+from src.markup import MEAN_SHAPE, NUM_POINTS, POINT_SETS, REGIONS
 
 # In many data sets the jaw follows the visible outline, and its depth differs most between people: it may stabilize the
 # fit of a frontal face a little, but must not dominate it.
 POINT_WEIGHTS = np.ones(NUM_POINTS)  # (68,)
 POINT_WEIGHTS[REGIONS["jaw"]] = 0.1
 POINT_WEIGHTS.setflags(write=False)
-_USED = {NUM_POINTS: range(NUM_POINTS), len(INNER_51): INNER_51}  # of the mean head's points, by their number
+MOST_RESIDUAL = 0.25  # `shape_residual` of a head's points; the challenge's 199 validation faces stay below 0.18
 
 
 def rotation_matrix(euler: np.ndarray) -> np.ndarray:
@@ -68,7 +68,7 @@ def camera_weights(count: int) -> np.ndarray:
 
     Its columns sum to zero, so shifting the points has no effect. count: 68, or 51 without the jaw.
     """
-    used = _USED[count]
+    used = POINT_SETS[count]
     weights = POINT_WEIGHTS.take(used) / POINT_WEIGHTS.take(used).sum()
     shape = MEAN_SHAPE.take(used, axis=0) - weights @ MEAN_SHAPE.take(used, axis=0)  # (K, 3)
     weighted = weights[:, None] * shape
@@ -81,7 +81,7 @@ def shape_residual(points: np.ndarray) -> np.ndarray:
     The head may be turned, scaled and sheared, so this is a lower bound; the size is the root mean square distance from
     the points' center.
     """
-    shape = MEAN_SHAPE.take(_USED[points.shape[1]], axis=0)
+    shape = MEAN_SHAPE.take(POINT_SETS[points.shape[1]], axis=0)
     shape = shape - shape.mean(axis=0)
     flat = points * [1, -1]
     flat = flat - flat.mean(axis=1, keepdims=True)

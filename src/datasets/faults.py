@@ -7,7 +7,7 @@ import numpy as np
 from src.boxes import box_of_points
 from src.datasets.names import spell_out
 from src.markup import INNER_51, NUM_POINTS
-from src.pose import shape_residual
+from src.pose import MOST_RESIDUAL, shape_residual
 
 _PLACEHOLDERS = (-1.0, 0.0)  # x = y = one of these stands for a missing point
 SMALLEST = 2.0  # pixels that a face's points span at least; points in shares of the sides never do
@@ -16,7 +16,6 @@ _LEAST_FACES = 10
 _MIDDLE, _INSIDE = (0.4, 0.6), 0.8  # shares of the width between which faces' mean place lies; of sides with no point
 _CLEARLY_NEARER, _NEAR = 0.25, 0.35  # of the distance of the boxes as they were read, and of their sides
 _FARTHEST = 1.0  # picture sides by which a point may lie outside
-_HEAD = 0.25  # `shape_residual` of a head's points, at most; of 112,000 faces taken for all x before all y: 0.8 or more
 
 
 def find_placeholders(points: np.ndarray) -> np.ndarray:
@@ -56,14 +55,15 @@ def pixel_faults(points_image: np.ndarray, sizes: np.ndarray) -> list[str]:
 def order_faults(points: np.ndarray) -> list[str]:
     """A fault for each of the faces (N, K, 2) of 68 or 51 points that is a head only if all x stand before all y.
 
-    points: as the file holds them, read as pairs.
+    points: as the file holds them, read as pairs. Of 112,000 true faces none, taken in that order, has a residual below
+    0.79, and of faces stored in that order none, read as pairs, has one below 0.5.
     """
     count, number, _ = points.shape
     if number not in (NUM_POINTS, len(INNER_51)):
         return [""] * count
     other_order = points.reshape(count, 2, number).swapaxes(1, 2)
     with np.errstate(over="ignore", invalid="ignore"):  # of numbers that are another fault
-        is_head, is_other = (shape_residual(order) < _HEAD for order in (points, other_order))
+        is_head, is_other = (shape_residual(order) <= MOST_RESIDUAL for order in (points, other_order))
     fault = "all x stand before all y in it; write x and y of each point in turn"
     return [fault if is_so else "" for is_so in is_other & ~is_head]
 

@@ -6,11 +6,10 @@ from src.datasets.faces import Faces
 from src.datasets.names import spell_out
 from src.datasets.prepared import PreparedFaces
 from src.markup import INNER_51, NUM_POINTS
-from src.pose import fit_pose, rotation_matrix, shape_residual
+from src.pose import MOST_RESIDUAL, fit_pose, rotation_matrix, shape_residual
 
 _FAR_OUTSIDE = 0.5  # sides of the square by which a point may lie outside
 _MOST_EQUAL = 8  # points that coincide with another one: closed eyes and lips have a few
-_MOST_RESIDUAL = 0.25  # of the face's size; the challenge's 199 validation faces stay below 0.18
 NO_HEAD, SWAPPED = "no head's shape", "left and right swapped"
 _MOST_BEHIND = 0.05  # share of the faces
 _BEHIND = -0.3  # cosine between nose and view: seen from behind, as mirrored points, or left and right swapped, look
@@ -43,7 +42,7 @@ def report_odd(odd: dict[str, np.ndarray], names: np.ndarray) -> None:
 def _shape_checks(points: np.ndarray) -> dict[str, np.ndarray]:
     return {
         "many points in one place": np.array([_count_equal(face) > _MOST_EQUAL for face in points], bool),
-        NO_HEAD: shape_residual(points) > _MOST_RESIDUAL,
+        NO_HEAD: shape_residual(points) > MOST_RESIDUAL,
         SWAPPED: rotation_matrix(fit_pose(points))[:, 2, 2] < _BEHIND,
     }
 
