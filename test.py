@@ -186,7 +186,8 @@ def predict(
     write_solution(solution, names, points_image, size=size)
     check_solution(solution, names=names, size=size)
     print(
-        f"{len(names)} pictures, looks at each: {looks}, {len(names) / seconds:.0f} pictures/s; read back and correct:"
+        f"{counted(len(names), 'pictures')}, looks at each: {looks}, {len(names) / seconds:.0f} pictures/s; read back "
+        "and correct:"
     )
     print(f"  {solution}  {solution.with_suffix('.zip')}")
     rows, true_image, errors = list(range(len(names))), None, None

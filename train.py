@@ -8,6 +8,7 @@ from pathlib import Path
 
 from src.command_line import is_first, run_command
 from src.config import MAX_MODEL_MB, ModelConfig
+from src.datasets.names import counted
 from src.datasets.prepared import PreparedFaces, load_prepared
 from src.devices import choose_device, join_world, leave_world, set_threads
 from src.errors import InputError
@@ -69,7 +70,8 @@ def main() -> None:
     if result.interrupted:
         print(f"stopped and saved; go on with: {resume_command(flags)}")
         sys.exit(130)
-    print(f"best validation NME {result.best_nme:.3f} % in {result.epochs} epochs: {flags.best_model / BEST_MODEL}")
+    epochs = counted(result.epochs, "epochs")
+    print(f"best validation NME {result.best_nme:.3f} % in {epochs}: {flags.best_model / BEST_MODEL}")
 
 
 def build_network(flags: argparse.Namespace, config: ModelConfig) -> tuple[LandmarkNet, Profile, str]:

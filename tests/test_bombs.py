@@ -7,6 +7,7 @@ import shutil
 import signal
 import time
 import tracemalloc
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -24,6 +25,7 @@ from src.datasets.formats import read_faces
 from src.datasets.pictures import read_square
 from src.errors import InputError
 from src.notebook.parameters import read_parameters
+from src.predict.submission import read_solution
 from src.reading import read_json, read_lines, read_text
 from src.synthesis.reposing.face_model import load_face_model
 from src.synthesis.reposing.sources import read_sources
@@ -227,3 +229,15 @@ def test_arrays_that_do_not_fit_each_other_are_refused(tmp_path: Path) -> None:
              quads=np.array("text"), landmark68=np.zeros(0), expression_names=np.float64(1))  # fmt: skip
     with pytest.raises(InputError, match="do not fit each other"):
         load_face_model(tmp_path)
+
+
+def test_an_archive_of_very_many_empty_entries_is_not_listed_in_memory(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "solution.zip", "w") as archive:
+        for number in range(20_000):
+            archive.writestr(zipfile.ZipInfo(f"{number}"), b"")
+    tracemalloc.start()
+    with pytest.raises(InputError, match="at most 10,000 entries, found 20,000"):
+        read_solution(tmp_path / "solution.zip")
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 3_000_000  # bytes; Python's list of them takes 400 each

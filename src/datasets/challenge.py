@@ -111,8 +111,8 @@ def write_annotations(folder: str | Path, names: list[str], points_image: np.nda
 def _check(content: object) -> tuple[list[str], np.ndarray]:
     if not isinstance(content, tuple | list) or len(content) != 2:
         raise InputError(f"expected a pair (names, landmarks), found {_describe(content)}")
-    names, landmarks = content
-    if not all(isinstance(part, list | tuple | np.ndarray) for part in content):
+    names, landmarks = map(numbers_pickle.numbers_of, content)
+    if not all(isinstance(part, list | tuple | np.ndarray) for part in (names, landmarks)):
         raise InputError(f"expected two lists, found {_describe(names)} and {_describe(landmarks)}")
     if len(names) != len(landmarks):
         raise InputError(f"expected one face per name, found {len(names)} names and {len(landmarks)} faces")
@@ -143,6 +143,7 @@ def check_name(name: object) -> str:
 
 
 def _check_face(name: str, face: object) -> np.ndarray:
+    face = numbers_pickle.numbers_of(face)
     try:
         if not isinstance(face, np.ndarray) and not set(map(type, chain.from_iterable(face))) <= _NUMBERS:
             raise TypeError("lists inside a point may contain each other endlessly")

@@ -1,7 +1,8 @@
 """Pickles of names and numbers, read without calling or building anything that they name.
 
 A pickle names functions to call. Here every name that NumPy writes is replaced by an inert stand-in from this module,
-which checks lengths and returns plain Python values: an array becomes nested lists, a NumPy number a float or an int.
+which checks lengths and returns plain values: a NumPy number becomes a float or an int, an array nested lists or, if it
+has many numbers (`numbers_of`), an array of our own.
 """
 
 import io
@@ -17,7 +18,8 @@ from src.errors import InputError
 from src.reading import read_bytes
 
 _MOST_BYTES = 1_000_000_000  # of a file: the 100,000 faces of the challenge take a third of it
-_MOST_VALUES = 14_000_000  # of an array: these faces, at 32 bytes per number
+_MOST_VALUES = 14_000_000  # of an array: these faces
+_FEW = 4  # numbers of an array that is a point, not a face
 _DTYPE = re.compile(r"[<>=|]?([fiuU])(\d{1,6})")
 _FORMATS = {"f2": "e", "f4": "f", "f8": "d", "i1": "b", "i2": "h", "i4": "i", "i8": "q"}
 _FORMATS |= {"u1": "B", "u2": "H", "u4": "I", "u8": "Q"}
@@ -59,14 +61,35 @@ class _Dtype:
 
 
 class _Array(list):
-    """numpy.ndarray as nested lists, which `__setstate__` fills."""
+    """numpy.ndarray, which `__setstate__` fills: as nested lists or, of many numbers, with the array `numbers`."""
+
+    numbers: np.ndarray | None = None
 
     def __setstate__(self, state: tuple) -> None:
         _version, shape, dtype, is_fortran, data = state
-        self[:] = _nested(data, dtype, shape, "F" if is_fortran else "C")
+        self._fill(data, dtype, shape, "F" if is_fortran else "C")
+
+    def _fill(self, data: object, dtype: object, shape: object, order: str) -> None:
+        values = _shaped(data, dtype, shape, order)
+        if values.dtype != object and values.size > _FEW:  # as Python's floats they would take ten times the memory
+            self.numbers = values
+        else:
+            self[:] = values.tolist()
+
+    @classmethod
+    def of_buffer(cls, data: object, dtype: object, shape: object, order: str = "C") -> "_Array":
+        """An array from bytes, as the pickles of protocol 5 hold it."""
+        array = cls()
+        array._fill(data, dtype, shape, "F" if order == "F" else "C")
+        return array
 
 
-def _nested(data: object, dtype: object, shape: object, order: str) -> list:
+def numbers_of(value: object) -> object:
+    """The array (float or integer) that a part of a pickle's content stands for; other parts as they are."""
+    return value.numbers if isinstance(value, _Array) and value.numbers is not None else value
+
+
+def _shaped(data: object, dtype: object, shape: object, order: str) -> np.ndarray:
     if not isinstance(dtype, _Dtype) or not isinstance(shape, tuple) or not 1 <= len(shape) <= 8:
         raise InputError("holds a damaged array")
     if not all(type(length) is int and length > 0 for length in shape):
@@ -76,15 +99,11 @@ def _nested(data: object, dtype: object, shape: object, order: str) -> list:
     flat = dtype.values(data, math.prod(shape))
     if isinstance(flat, list):  # one by one, because NumPy would look for further axes inside lists
         flat = np.fromiter(flat, dtype=object, count=len(flat))
-    return flat.reshape(shape, order=order).tolist()
+    return flat.reshape(shape, order=order)
 
 
 def _reconstruct(*_arguments: object) -> _Array:
     return _Array()
-
-
-def _frombuffer(data: object, dtype: object, shape: object, order: str = "C") -> list:
-    return _nested(data, dtype, shape, "F" if order == "F" else "C")
 
 
 def _scalar(dtype: _Dtype, data: object) -> object:
@@ -110,7 +129,7 @@ _STAND_INS: dict[tuple[str, str], object] = {
     for module, name, stand_in in (
         ("multiarray", "scalar", _scalar),
         ("multiarray", "_reconstruct", _reconstruct),
-        ("numeric", "_frombuffer", _frombuffer),
+        ("numeric", "_frombuffer", _Array.of_buffer),
     )
 }
 
@@ -123,7 +142,7 @@ class _Unpickler(pickle.Unpickler):
 
 
 def load(path: str | Path) -> object:
-    """The content of a pickle as plain lists, tuples, numbers and texts.
+    """The content of a pickle as plain lists, tuples, numbers and texts, and arrays of numbers for `numbers_of`.
 
     Raises InputError for a pickle that names anything but NumPy's arrays and numbers, OSError, and for a damaged one
     pickle's own errors and many others.

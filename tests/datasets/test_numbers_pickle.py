@@ -146,3 +146,18 @@ def test_an_array_of_more_numbers_than_faces_have_is_refused(tmp_path: Path) -> 
     (tmp_path / "annot.pkl").write_bytes(pickle.dumps((NAMES, np.zeros(15_000_000, np.uint8)), protocol=4))
     with pytest.raises(InputError, match="holds an array of 15,000,000 values; expected at most 14,000,000"):
         load_annotations(tmp_path / "annot.pkl")
+
+
+def test_arrays_take_little_more_memory_than_their_bytes(tmp_path: Path) -> None:
+    names = [f"{number}.jpg" for number in range(3000)]
+    faces = list(np.tile(POINTS[0].astype(np.float32), (3000, 1, 1)))
+    (tmp_path / "faces.pkl").write_bytes(pickle.dumps((names, faces), protocol=4))
+    (tmp_path / "flat.pkl").write_bytes(pickle.dumps((names, np.zeros(10**6)), protocol=4))
+    load_annotations_of(tmp_path)
+    tracemalloc.start()
+    assert load_annotations(tmp_path / "faces.pkl")[1].shape == (3000, 68, 2)
+    with pytest.raises(InputError, match="found 3000 names and 1000000 faces"):
+        load_annotations(tmp_path / "flat.pkl")
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 20_000_000  # bytes; as Python's floats they take 40 MB
