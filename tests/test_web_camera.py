@@ -112,6 +112,22 @@ def test_one_of_several_cameras_is_chosen(address: str) -> None:
     assert max(state["widest"] for state in (front, back, kept, busy)) <= 390
 
 
+@pytest.mark.slow
+def test_a_camera_that_the_system_mutes_says_so_and_goes_on(address: str) -> None:
+    _, _, muted, still_muted, goes_on = drive(
+        address,
+        ["click", "#camera"],
+        ["until", "Camera: 1 face$"],
+        ["mute", True, "rests"],
+        ["wait", 1500],
+        ["mute", False, "Camera: 1 face$"],
+        cameras=[{"label": FRONT, "facing": "user", "faces": 1}],
+    )
+    words = "The camera rests: the system or another program has paused it. It goes on by itself."
+    assert muted["status"] == still_muted["status"] == words
+    assert goes_on["drawn"]["sure"] > 100
+
+
 def write_y4m(path: Path, picture: Image.Image, *, frames: int = 30) -> None:
     """A still picture as an uncompressed video, as Chromium's fake camera takes it."""
     luma, blue, red = (np.asarray(plane) for plane in picture.convert("YCbCr").split())

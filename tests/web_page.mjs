@@ -77,17 +77,19 @@ function workerTime() {
   return total;
 }
 
+const DONE = " ms \\(|cannot be shown"; // said of a picture
+
 const does = {
-  choose: (page, path) => until(page, " ms \\(|cannot be shown", () => page.setInputFiles("#file", path)),
+  choose: (page, path, words = DONE) => until(page, words, () => page.setInputFiles("#file", path)),
   sample: (page, name) => until(page, " ms \\(", () => page.click(`[data-picture="samples/${name}.jpg"]`)),
-  drop: async (page, paths, type) => {
+  drop: async (page, paths, type, words = DONE) => {
     const dataTransfer = await carry(page, paths, type);
-    await until(page, " ms \\(|cannot be shown", () => page.dispatchEvent("body", "drop", { dataTransfer }));
+    await until(page, words, () => page.dispatchEvent("body", "drop", { dataTransfer }));
   },
-  paste: async (page, path, type) => {
+  paste: async (page, path, type, words = DONE) => {
     const clipboardData = await carry(page, [path], type);
     const send = (data) => document.dispatchEvent(new ClipboardEvent("paste", { clipboardData: data, bubbles: true }));
-    await until(page, " ms \\(|cannot be shown", () => page.evaluate(send, clipboardData));
+    await until(page, words, () => page.evaluate(send, clipboardData));
   },
   box: async (page, from, to) => {
     const [start, end] = await places(page, from, to);
@@ -114,6 +116,23 @@ const does = {
         return (window.unplug ?? end)();
       }),
     ),
+  /** The system of a telephone mutes the camera, or gives it back, which makes the page say words. */
+  mute: (page, isMuted, words) =>
+    until(page, words, () =>
+      page.evaluate((muted) => {
+        const [track] = document.querySelector("#video").srcObject.getTracks();
+        Object.defineProperty(track, "muted", { value: muted, configurable: true });
+        track.dispatchEvent(new Event(muted ? "mute" : "unmute"));
+      }, isMuted),
+    ),
+  /** Goes to a place in a video that rests, until that frame is drawn. */
+  seek: async (page, seconds) => {
+    await until(page, "Video: ", () => page.locator("#seek").fill(String(seconds)));
+  },
+  pace: (page, value) => page.selectOption("#pace", value),
+  /** The browser tells that a video cannot be played on. */
+  damage: (page) =>
+    until(page, "damaged", () => page.evaluate(() => document.querySelector("#video").dispatchEvent(new Event("error")))),
   /** Chooses a camera by its name; one that starts makes the page say words. */
   switch: async (page, label, words) => {
     const choose = () => page.selectOption("#cameras", { label });
@@ -212,6 +231,8 @@ function state(page) {
       status: status.textContent,
       isError: status.className === "error",
       rate: rate.textContent,
+      play: document.getElementById("play").textContent,
+      time: document.getElementById("player").hidden ? "" : document.getElementById("time").textContent,
       cameras: choice.hidden ? [] : [...choice.options].map(({ text, selected }) => (selected ? `> ${text}` : text)),
       points: points.value,
       faces: [...document.querySelectorAll("#faces li")].map((item) => item.textContent),

@@ -1,8 +1,5 @@
-// Follows the faces that a camera shows. A frame is drawn together with its faces, while the next one is looked at.
-import { drawFaces, drawPicture } from "./drawing.js";
+// The cameras: chosen, opened, and given to the follower.
 
-const AVERAGED = 0.9; // of the old time between frames in the new one
-const SAID_EVERY = 500; // milliseconds
 const REASONS = { // by the names of the browser's errors
   NotAllowedError: "this page may not use it; the browser's settings for the page can allow it",
   NotFoundError: "no camera was found",
@@ -14,15 +11,13 @@ const AWAY = /\b(back|rear)\b/i; // in the name of a camera that faces away, if 
 export class Camera {
   #stream = null;
   #turn = 0; // number of the last start or stop
-  #before = 0; // time of the frame before
-  #frame = null; // the one that is shown
 
   /**
-   * callbacks: functions { started(), listed(cameras, id), shown(faces, speed), stopped(), failed(error) };
-   * cameras: { deviceId, label }, as far as the browser tells; id: of the one that is on.
+   * callbacks: functions { started(), listed(cameras, id), shown(faces, speed), muted(), stopped(), failed(error) };
+   * cameras: { deviceId, label }, as far as the browser tells; id: of the one that is on; muted: it shows nothing now.
    */
-  constructor(client, { canvas, video, callbacks }) {
-    Object.assign(this, { client, canvas, video, callbacks });
+  constructor(follower, callbacks) {
+    Object.assign(this, { follower, callbacks, video: follower.video });
     navigator.mediaDevices?.addEventListener("devicechange", () => this.#list());
   }
 
@@ -34,21 +29,28 @@ export class Camera {
   async start(id) {
     const turn = ++this.#turn;
     try {
-      await this.client.ready;
+      await this.follower.client.ready;
       if (!navigator.mediaDevices) throw new Error("browsers give it to pages from https or localhost only");
       if (this.isOn) end(this.#stream); // telephones open one camera at a time
       const which = id ? { deviceId: { exact: id } } : { facingMode: "user" };
       const wanted = { width: { ideal: 640 }, height: { ideal: 480 }, ...which };
       const stream = await navigator.mediaDevices.getUserMedia({ video: wanted });
       if (turn !== this.#turn) return end(stream); // stopped, or started again, while a person was asked
+      const [track] = stream.getVideoTracks();
       const gone = () => this.#fail(turn, new Error("it was disconnected or taken by another program"));
-      stream.getVideoTracks()[0].addEventListener("ended", gone);
+      track.addEventListener("ended", gone);
+      const muted = () => turn === this.#turn && this.callbacks.muted();
+      track.addEventListener("mute", muted); // by the system of a telephone, for a call or another program
+      const goOn = () => turn === this.#turn && this.video.play().catch(() => {}); // it may have stopped the video, too
+      track.addEventListener("unmute", goOn);
       const wasOn = this.isOn;
       this.video.srcObject = this.#stream = stream;
-      await this.video.play();
       if (!wasOn) this.callbacks.started();
+      if (track.muted) muted();
+      await this.video.play();
       this.#list();
-      await this.#loop(stream);
+      const shown = (...rest) => track.muted || this.callbacks.shown(...rest);
+      await this.follower.run({ isMirrored: !facesAway(stream), shown });
     } catch (error) {
       this.#fail(turn, new Error(REASONS[error.name] ?? error.message));
     }
@@ -59,14 +61,13 @@ export class Camera {
     if (!this.#stream) return;
     end(this.#stream);
     this.#stream = this.video.srcObject = null;
-    this.#frame?.close();
-    this.#frame = null;
+    this.follower.stop();
     this.callbacks.stopped();
   }
 
   /** A copy of the frame that is shown. */
   keep() {
-    return createImageBitmap(this.#frame);
+    return createImageBitmap(this.follower.frame);
   }
 
   #fail(turn, error) {
@@ -80,41 +81,6 @@ export class Camera {
     const devices = (await navigator.mediaDevices?.enumerateDevices()) ?? [];
     const cameras = devices.filter(({ kind, deviceId }) => kind === "videoinput" && deviceId);
     this.callbacks.listed(cameras, this.#stream?.getVideoTracks()[0].getSettings().deviceId);
-  }
-
-  async #loop(stream) {
-    const isMirrored = !facesAway(stream);
-    let [between, before, said] = [0, 0, 0];
-    let coming = this.#next(stream, true);
-    for (;;) {
-      const { result: faces, times, picture } = await coming;
-      if (this.#stream !== stream) return picture?.close();
-      coming = this.#next(stream, false);
-      coming.catch(() => {}); // is reported above, unless the camera has stopped
-      this.#frame?.close();
-      this.#frame = picture;
-      drawFaces(this.canvas, faces, drawPicture(this.canvas, picture, { isMirrored }));
-      const now = performance.now();
-      if (before) between = between ? AVERAGED * between + (1 - AVERAGED) * (now - before) : now - before;
-      before = now;
-      if (between && now - said > SAID_EVERY) {
-        said = now;
-        this.callbacks.shown(faces, { framesPerSecond: 1000 / between, times });
-      }
-    }
-  }
-
-  async #next(stream, isFirst) {
-    await new Promise((resolve) => {
-      if (this.video.requestVideoFrameCallback) this.video.requestVideoFrameCallback(resolve);
-      else requestAnimationFrame(resolve);
-    });
-    if (this.#stream !== stream) return {}; // the frame is another camera's
-    const picture = await createImageBitmap(this.video);
-    const now = performance.now();
-    const seconds = isFirst ? 1 : (now - this.#before) / 1000;
-    this.#before = now;
-    return this.client.follow(picture, seconds, isFirst);
   }
 }
 

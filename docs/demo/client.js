@@ -22,7 +22,10 @@ export class Client {
     return this.#ask("findIn", { picture, box });
   }
 
-  /** { result: faces, times, picture } of the next frame of a camera; the frame is handed over and comes back. */
+  /**
+   * { result: faces, times, picture } of the next frame of a video; the frame is handed over and comes back. seconds:
+   * since the one before, as the Tracker takes them; isFirst: of another video.
+   */
   follow(picture, seconds, isFirst) {
     return this.#ask("follow", { picture, seconds, isFirst }, [picture]);
   }

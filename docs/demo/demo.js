@@ -1,22 +1,28 @@
-// The page: pictures and a camera in, faces out. Nothing leaves this computer.
+// The page: pictures, videos and a camera in, faces out. Nothing leaves this computer.
 // `make web` puts model.onnx, detector.onnx and vendor/ next to this file.
 import { Boxes } from "./boxes.js";
 import { Camera } from "./camera.js";
 import { Client } from "./client.js";
 import { drawFaces, drawPicture } from "./drawing.js";
-import { asJson, asPng, download, listFaces, listPoints, speed, summary } from "./results.js";
+import { Follower } from "./follower.js";
+import { decode, fetchPicture, isAnimated, listen } from "./inputs.js";
+import { Player } from "./player.js";
+import { asJson, listFaces, listPoints, offer, speed, summary } from "./results.js";
 import { SAME, distinct } from "./views.js";
 
 const part = (id) => document.getElementById(id);
-const [file, status, canvas, list, points, rate] = ["file", "status", "canvas", "faces", "points", "rate"].map(part);
+const [status, canvas, list, points, rate] = ["status", "canvas", "faces", "points", "rate"].map(part);
 const [cameraButton, cameraChoice, keep, small, add] = ["camera", "cameras", "keep", "small", "add"].map(part);
+const bar = part("player");
+const controls = Object.fromEntries(["play", "seek", "time", "pace"].map((id) => [id, part(id)]));
 const outputs = ["copy", "copyPicture", "json", "png"].map(part);
-const shown = { picture: null, name: "", faces: [], scale: 1 };
+const shown = { picture: null, name: "", note: "", faces: [], scale: 1 };
 let latest = 0; // number of the picture that is being worked on
 let isBusy = true;
 
 const client = new Client();
-const camera = new Camera(client, { canvas, video: part("video"), callbacks: {
+const follower = new Follower(client, { canvas, video: part("video") });
+const camera = new Camera(follower, {
   started() {
     clear();
     setCamera(true);
@@ -27,14 +33,11 @@ const camera = new Camera(client, { canvas, video: part("video"), callbacks: {
     cameraChoice.replaceChildren(...cameras.map(option));
     cameraChoice.hidden = cameras.length < 2;
   },
-  shown(faces, { framesPerSecond, times }) {
+  shown(faces, speed) {
     keep.hidden = false;
-    rate.textContent = `${framesPerSecond.toFixed(0)} frames per second, ${speed(times)}`;
-    const words = `Camera: ${summary(faces).toLowerCase()}`;
-    if (status.textContent === words) return; // it is read aloud when it changes
-    say(words);
-    canvas.setAttribute("aria-label", words);
+    tell(`Camera: ${summary(faces).toLowerCase()}`, speed);
   },
+  muted: () => say("The camera rests: the system or another program has paused it. It goes on by itself."),
   stopped() {
     setCamera(false);
     clear();
@@ -44,7 +47,28 @@ const camera = new Camera(client, { canvas, video: part("video"), callbacks: {
     clear();
     fail("The camera does not work", error);
   },
-} });
+});
+const player = new Player(follower, controls, {
+  started() {
+    setPlayer(true);
+    say(`The video is open.${shown.note}`);
+  },
+  shown(faces, speed) {
+    const more = follower.skipped ? "; played slower, it gives more" : "";
+    const over = ` It is over: Save JSON keeps the points of ${player.recording.length} frames${more}.`;
+    tell(`Video: ${summary(faces).toLowerCase()}.${player.isOver ? over : ""}${shown.note}`, speed);
+    setOutputs(true);
+  },
+  stopped() {
+    setPlayer(false);
+    clear();
+  },
+  failed: (error) => fail(`${player.name} cannot be shown`, error),
+  broken(place) {
+    bar.hidden = true;
+    fail(`${player.name} is damaged after ${place}`, "this browser plays no further. Save JSON keeps the points so far.");
+  },
+});
 const boxes = new Boxes(canvas, {
   isReady: () => shown.picture !== null && !isBusy,
   redraw,
@@ -62,10 +86,19 @@ function fail(what, error) {
   say(`${what}: ${error.message ?? error}`, { isError: true });
 }
 
+/** Says what a video shows, unless it was said: it is read aloud when it changes. */
+function tell(words, { framesPerSecond, times }) {
+  const perSecond = framesPerSecond ? `${framesPerSecond.toFixed(0)} frames per second, ` : "";
+  rate.textContent = `${perSecond}${speed(times)}`;
+  if (status.textContent === words) return;
+  say(words);
+  canvas.setAttribute("aria-label", words);
+}
+
 /** Shows nothing; a failed picture must not leave the one before it. */
 function clear() {
   shown.picture?.close();
-  Object.assign(shown, { picture: null, faces: [], name: "" });
+  Object.assign(shown, { picture: null, faces: [], name: "", note: "" });
   canvas.width = canvas.height = 0;
   rate.textContent = points.value = "";
   canvas.setAttribute("aria-label", "No picture");
@@ -76,7 +109,12 @@ function clear() {
 
 function setBusy(value) {
   isBusy = value;
-  for (const button of [...outputs, small, add]) button.disabled = isBusy;
+  for (const button of [small, add]) button.disabled = isBusy;
+  setOutputs(!isBusy);
+}
+
+function setOutputs(isOn) {
+  for (const button of outputs) button.disabled = !isOn;
 }
 
 function setCamera(isOn) {
@@ -86,18 +124,36 @@ function setCamera(isOn) {
   for (const state of ["full", "live"]) document.body.classList.toggle(state, isOn);
 }
 
-/** Shows a picture with its faces. open: gives a blob or a bitmap; note: what else to say. */
-async function show(open, name, note = "") {
-  const turn = ++latest;
+function setPlayer(isOn) {
+  bar.hidden = !isOn;
+  for (const state of ["full", "film"]) document.body.classList.toggle(state, isOn);
+}
+
+/** Ends what is shown. Gives the number of what comes next. */
+function leave() {
   camera.stop();
+  player.stop();
   boxes.leave();
   clear();
   say("Loading the networks.");
+  return ++latest;
+}
+
+function play(file, name, note) {
+  leave();
+  shown.note = note;
+  player.open(file, name);
+}
+
+/** Shows a picture with its faces. open: gives a blob or a bitmap; note: what else to say. */
+async function show(open, name, note = "") {
+  const turn = leave();
   try {
     const { result: state } = await client.ready;
     if (turn !== latest) return; // another picture came meanwhile
     say("Working.");
-    const picture = await decode(await open());
+    const source = await open();
+    const picture = await decode(source);
     const { faces, duration } = await find(picture);
     if (turn !== latest) return picture.close();
     Object.assign(shown, { picture, name, faces });
@@ -105,19 +161,12 @@ async function show(open, name, note = "") {
     update();
     const hint = faces.length ? "" : " Small ones can be searched for, or a box drawn around one.";
     const limit = state.hasDetector ? "" : " Without detector.onnx a picture counts as a crop around one face.";
-    say(`${summary(faces)} ${duration}.${hint}${limit}${note}`);
+    const others = (await isAnimated(source)) ? " Only its first frame is looked at." : "";
+    say(`${summary(faces)} ${duration}.${hint}${limit}${others}${note}`);
   } catch (error) {
     if (turn !== latest) return;
     clear();
     fail(`${name} cannot be shown`, error);
-  }
-}
-
-async function decode(source) {
-  try {
-    return await createImageBitmap(source);
-  } catch {
-    throw new Error("this browser cannot read it as a picture; JPEG, PNG and WebP files work");
   }
 }
 
@@ -167,18 +216,12 @@ function addFace(box) {
 }
 
 /** Shows the first of the files that came by a way, such as "dropped". */
-function showFiles(files, way) {
-  const [first, ...others] = files;
-  if (!first) return fail(`Nothing was ${way} that can be shown`, "expected a picture file");
-  show(() => first, first.name || way, others.length ? ` Only the first of ${files.length} files is shown.` : "");
-}
-
-async function fetchPicture(path) {
-  const answer = await fetch(path).catch(() => {
-    throw new Error("the page's server does not answer");
-  });
-  if (!answer.ok) throw new Error(`the server answered ${answer.status}`);
-  return answer.blob();
+function showFiles([first, ...others], way) {
+  if (!first) return fail(`Nothing was ${way} that can be shown`, "expected a picture or a video file");
+  const note = others.length ? ` Only the first of ${others.length + 1} files is shown.` : "";
+  const name = first.name || way;
+  if (first.type.startsWith("video/")) play(first, name, note);
+  else show(() => first, name, note);
 }
 
 function redraw() {
@@ -201,36 +244,10 @@ function update() {
   setBusy(false);
 }
 
-/** Downloads what was made of the shown picture, under its name. */
-function save(blob, ending) {
-  const name = `${shown.name.split("/").at(-1).replace(/\.[^.]*$/, "")}-faces.${ending}`;
-  download(blob, name);
-  return `Saved as ${name}.`;
-}
-
-const actions = {
-  async copy() {
-    await navigator.clipboard.writeText(asJson(shown));
-    return "Copied as JSON.";
-  },
-  async copyPicture() {
-    await navigator.clipboard.write([new ClipboardItem({ "image/png": asPng(shown) })]);
-    return "Copied as a picture.";
-  },
-  json: () => save(new Blob([asJson(shown)], { type: "application/json" }), "json"),
-  png: async () => save(await asPng(shown), "png"),
-};
-for (const button of outputs)
-  button.addEventListener("click", async () => {
-    try {
-      say(await actions[button.id]());
-    } catch (error) {
-      fail("That does not work in this browser", error);
-    }
-  });
-
+offer(outputs, () => (player.isOn ? player : { ...shown, asJson: () => asJson(shown) }), { say, fail });
 cameraButton.addEventListener("click", () => {
   if (camera.isOn) return camera.stop();
+  player.stop();
   ++latest; // a picture that is being worked on comes too late
   camera.start(cameraChoice.value);
 });
@@ -241,23 +258,10 @@ keep.addEventListener("click", async () => {
 });
 small.addEventListener("click", findSmall);
 add.addEventListener("click", () => (boxes.isAsked ? boxes.leave() : boxes.ask()));
-file.addEventListener("change", () => {
-  if (file.files.length) showFiles(file.files, "chosen");
-  file.value = ""; // so that the same file can be chosen again
+listen(part("file"), document.querySelectorAll("#samples button"), {
+  files: showFiles,
+  sample: (path) => show(() => fetchPicture(path), path),
 });
-for (const sample of document.querySelectorAll("#samples button"))
-  sample.addEventListener("click", () => show(() => fetchPicture(sample.dataset.picture), sample.dataset.picture));
-document.addEventListener("dragover", (event) => {
-  event.preventDefault();
-  document.body.classList.add("over");
-});
-document.addEventListener("dragleave", (event) => event.relatedTarget ?? document.body.classList.remove("over"));
-document.addEventListener("drop", (event) => {
-  event.preventDefault();
-  document.body.classList.remove("over");
-  showFiles(event.dataTransfer.files, "dropped");
-});
-document.addEventListener("paste", (event) => showFiles(event.clipboardData.files, "pasted"));
 
 clear();
 say("Loading the networks.");

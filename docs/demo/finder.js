@@ -3,7 +3,7 @@
 import { Cutter, SAME, boxOf, distinct, overlap, tiles, viewOfBox, viewOfPoints, wholeView } from "./views.js";
 
 const LOOKS = 3; // at a picture's face
-const LOOKS_LIVE = 2; // at a camera's, whose next frame is another chance
+const LOOKS_LIVE = 2; // at a video's, whose next frame is another chance
 const HALF = Math.PI;
 
 export class Finder {

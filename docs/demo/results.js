@@ -41,19 +41,25 @@ export function listPoints(faces) {
   return faces.map((face, i) => `# face ${i + 1}, score ${face.score.toFixed(3)}\n${lines(face)}`).join("\n");
 }
 
-export function asJson({ picture, name, faces }) {
-  const rounded = (value) => Math.round(1000 * value) / 1000;
-  const described = faces.map((face) => ({
+export const rounded = (value) => Math.round(1000 * value) / 1000;
+
+/** Faces as JSON has them; those of a video have numbers. */
+export function described(faces) {
+  return faces.map((face) => ({
+    face: face.number, // left out if there is none
     score: rounded(face.score),
     doubtful: face.isDoubtful,
     box: ["left", "top", "right", "bottom"].map((side) => rounded(face.box[side])),
     points: face.points.map((point) => point.map(rounded)),
   }));
-  return JSON.stringify({ picture: name, width: picture.width, height: picture.height, faces: described });
+}
+
+export function asJson({ picture, name, faces }) {
+  return JSON.stringify({ picture: name, width: picture.width, height: picture.height, faces: described(faces) });
 }
 
 /** The picture with its faces as PNG, in its own size unless that is too small for labels or too large for a canvas. */
-export function asPng({ picture, faces }) {
+function asPng({ picture, faces }) {
   const canvas = document.createElement("canvas");
   drawFaces(canvas, faces, drawPicture(canvas, picture, { largest: SAVED_SIDE }));
   return new Promise((resolve, reject) =>
@@ -61,8 +67,39 @@ export function asPng({ picture, faces }) {
   );
 }
 
-export function download(blob, name) {
-  const link = Object.assign(document.createElement("a"), { href: URL.createObjectURL(blob), download: name });
+/**
+ * Lets buttons, whose ids are the names of `actions` below, copy and save what `source` gives: { picture, name, faces,
+ * asJson }. say(words), fail(words, error): what became of it.
+ */
+export function offer(buttons, source, { say, fail }) {
+  for (const button of buttons)
+    button.addEventListener("click", async () => {
+      try {
+        say(await actions[button.id](source()));
+      } catch (error) {
+        fail("That does not work in this browser", error);
+      }
+    });
+}
+
+const actions = {
+  async copy(shown) {
+    await navigator.clipboard.writeText(shown.asJson());
+    return "Copied as JSON.";
+  },
+  async copyPicture(shown) {
+    await navigator.clipboard.write([new ClipboardItem({ "image/png": asPng(shown) })]);
+    return "Copied as a picture.";
+  },
+  json: (shown) => save(shown, new Blob([shown.asJson()], { type: "application/json" }), "json"),
+  png: async (shown) => save(shown, await asPng(shown), "png"),
+};
+
+/** Downloads what was made of a picture or video, under its name. */
+function save({ name }, blob, ending) {
+  const download = `${name.split("/").at(-1).replace(/\.[^.]*$/, "")}-faces.${ending}`;
+  const link = Object.assign(document.createElement("a"), { href: URL.createObjectURL(blob), download });
   link.click();
   setTimeout(() => URL.revokeObjectURL(link.href), 1000);
+  return `Saved as ${download}.`;
 }

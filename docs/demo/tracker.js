@@ -22,10 +22,13 @@ export class Tracker {
     this.finder = finder;
   }
 
-  /** The faces { number, points, score, box, roll } of the next frame. seconds: since the one before. */
+  /**
+   * The faces { number, points, score, box, roll } of the next frame. seconds: since the one before; Infinity if a person
+   * has sought another one, which is a cut.
+   */
   async next(picture, seconds) {
     const seen = await this.finder.follow(picture, this.#faces);
-    const isCut = this.#isCut(picture, seen);
+    const isCut = this.#isCut(picture, seen) || seconds === Infinity;
     const followed = isCut ? this.#endShot(seen) : seen;
     const sure = followed.filter(({ isDoubtful }) => !isDoubtful);
     if (isCut || sure.length < this.#faces.length || sure.length === 0) this.#searching = DETECT_EVERY;

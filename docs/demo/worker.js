@@ -40,7 +40,7 @@ async function answer({ id, task, ...rest }) {
     const finder = await ready;
     finder.resetTimes();
     const result = await tasks[task](finder, rest);
-    // A camera's frame goes back, to be drawn together with its faces; a still picture was a copy.
+    // A video's frame goes back, to be drawn together with its faces; a still picture was a copy.
     const picture = task === "follow" ? rest.picture : undefined;
     if (!picture) rest.picture?.close();
     self.postMessage({ id, result, times: finder.times, picture }, picture ? [picture] : []);
