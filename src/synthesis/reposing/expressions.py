@@ -122,9 +122,7 @@ def build_photo_face(
     camera = fits.scale[index] * np.diag([1.0, -1, 1]) @ fits.rotation[index]
     shift = np.append(fits.translation[index], 0.0) * [1, -1, 1]
     coefficients = fits.coefficients[index]
-    weights = coefficients.astype(np.float32)
-    shape = model.neutral + np.tensordot(weights[: len(model.identity)], model.identity, 1)
-    shape = (shape + np.tensordot(weights[len(model.identity) :], model.expression, 1))[skin.vertices]
+    shape = model.shape(coefficients, len(model.neutral))[skin.vertices]
     mesh_points = landmark_shapes(model, coefficients[None], AFLW_OFFSETS)[0] @ camera.T + shift
     residual = relabeled.points_camera[index] - mesh_points  # (68, 3)
     rest = shape @ camera.T + shift

@@ -44,6 +44,14 @@ class FaceModel:
     landmarks: np.ndarray
     head_vertices: int
 
+    def shape(self, coefficients: np.ndarray, count: int) -> np.ndarray:
+        """The first `count` vertices (count, 3) of the face with coefficients (I + E,), cm."""
+        weights = np.split(coefficients.astype(np.float32), [len(self.identity)])
+        shape = self.neutral[:count].copy()
+        for each, modes in zip(weights, (self.identity, self.expression), strict=True):
+            shape += (each @ modes.reshape(len(modes), -1)[:, : 3 * count]).reshape(-1, 3)
+        return shape
+
     def head_triangles(self) -> np.ndarray:
         """Triangles of the head's skin. Returns (T, 3) int32 indices below `head_vertices`."""
         quads = self.quads[(self.quads < self.head_vertices).all(1)]

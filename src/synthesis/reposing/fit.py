@@ -55,7 +55,7 @@ class Fits:
 
 def landmark_modes(model: FaceModel) -> np.ndarray:
     """(I + E, 68, 3) offsets of the landmark vertices in cm."""
-    return np.concatenate([model.identity, model.expression])[:, model.landmarks].astype(np.float64)
+    return np.concatenate([modes[:, model.landmarks].astype(float) for modes in (model.identity, model.expression)])
 
 
 def landmark_shapes(model: FaceModel, coefficients: np.ndarray, offsets: np.ndarray) -> np.ndarray:

@@ -8,6 +8,7 @@ Camera frame: pixels of the photograph, y down, z towards the viewer.
 """
 
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 
@@ -16,8 +17,8 @@ from src.synthesis.raster import EMPTY_DEPTH, rasterize
 
 _CELL = 2.0  # pixels of a 256-pixel photograph between grid nodes
 _MARGIN = 0.25  # of the picture's side, how far the sheet reaches beyond its border, showing the picture mirrored
-_SWEEPS = 24  # relaxation sweeps at every level of the pyramid
-_OVER_RELAXATION = 1.6
+_SWEEPS = 1200  # of relaxation, over the nodes along a side: cheap coarse levels remove what takes fine ones long
+_OVER_RELAXATION = 1.8
 _COARSEST = 9  # nodes along a side
 
 
@@ -56,17 +57,20 @@ def height_field(vertices: np.ndarray, triangles: np.ndarray, size: int, floor: 
 
 def turn(field: HeightField, rotation: np.ndarray, pivot: np.ndarray) -> np.ndarray:
     """Rotate the head about pivot (3,) by rotation (3, 3), y down. Returns the sheet (G, G, 3), camera frame."""
-    surface = np.concatenate([field.nodes, field.depth[..., None]], axis=-1)  # (G, G, 3)
-    plane = np.concatenate([field.nodes, np.full_like(field.depth[..., None], pivot[2])], axis=-1)
-    moved = (surface - pivot) @ rotation.T + pivot - plane
-    fixed = field.head.copy()
+    head = field.head
+    flat = np.column_stack([field.nodes[head], np.full(np.count_nonzero(head), pivot[2])])  # (H, 3)
+    surface = np.column_stack([flat[:, :2], field.depth[head]])
+    moved = (surface - pivot) @ rotation.T + pivot - flat
+    sheet = np.zeros((*head.shape, 3))  # at first the displacement from the plane through the pivot
+    sheet[head] = moved
+    fixed = head.copy()
     fixed[[0, -1]] = fixed[:, [0, -1]] = True
-    moved[~field.head] = 0
-    deepest = moved[field.head, 2].min() if field.head.any() else 0.0
-    border = fixed & ~field.head
-    moved[border, 2] = 1.5 * deepest  # behind the head, so that no background slides in front of it
-    _diffuse(moved, fixed)
-    return moved + plane
+    # The border goes behind the head, so that no background slides in front of it.
+    sheet[fixed & ~head, 2] = 1.5 * moved[:, 2].min(initial=0.0)
+    _diffuse(sheet, fixed)
+    sheet[..., :2] += field.nodes
+    sheet[..., 2] += pivot[2]
+    return sheet
 
 
 def draw(sheet: np.ndarray, field: HeightField, photo: np.ndarray, affine: np.ndarray, size: int) -> np.ndarray:
@@ -88,7 +92,9 @@ def draw(sheet: np.ndarray, field: HeightField, photo: np.ndarray, affine: np.nd
     return picture
 
 
+@cache
 def _grid_triangles(count: int) -> np.ndarray:
+    """Two triangles for each cell of a grid of count x count nodes: (T, 3) int32, the same array at every call."""
     corner = (np.arange(count - 1)[:, None] * count + np.arange(count - 1)).ravel()
     upper = np.stack([corner, corner + 1, corner + count], axis=1)
     lower = np.stack([corner + 1, corner + count + 1, corner + count], axis=1)
@@ -108,10 +114,23 @@ def _diffuse(values: np.ndarray, fixed: np.ndarray) -> None:
     if len(values) > _COARSEST:
         coarse = values[::2, ::2].copy()
         _diffuse(coarse, fixed[::2, ::2].copy())
-        guess = np.repeat(np.repeat(coarse, 2, axis=0), 2, axis=1)[: len(values), : len(values)]
-        free = ~fixed
-        values[free] = guess[free]
-    _relax(values, fixed, _SWEEPS, _OVER_RELAXATION)
+        _refine(coarse, values, fixed)
+    _relax(values, fixed, _SWEEPS // len(values), _OVER_RELAXATION)
+
+
+@kernel
+def _refine(coarse: np.ndarray, values: np.ndarray, fixed: np.ndarray) -> None:
+    """Fill the free nodes of values (G, G, 3) between those of coarse, which are every second one."""
+    height, width, channels = values.shape
+    for row in range(1, height - 1):
+        for column in range(1, width - 1):
+            if fixed[row, column]:
+                continue
+            top, left, bottom, right = row // 2, column // 2, (row + 1) // 2, (column + 1) // 2
+            for channel in range(channels):
+                upper = coarse[top, left, channel] + coarse[top, right, channel]
+                lower = coarse[bottom, left, channel] + coarse[bottom, right, channel]
+                values[row, column, channel] = 0.25 * (upper + lower)
 
 
 @kernel

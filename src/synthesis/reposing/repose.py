@@ -43,7 +43,7 @@ from src.synthesis.reposing.turning import PhotoHead, build_photo_head, sample_p
 
 FOLDERS = RELABELED, REPOSED, RENDERED = ("relabeled", "reposed", "rendered")
 _MADE_BY = "src.synthesis.repose"  # as in every folder so far, whatever this module is called
-_VERSION = 6  # raise it when the same seed gives another picture or label
+_VERSION = 7  # raise it when the same seed gives another picture or label
 _JPEG_QUALITY = 92
 _CHUNK = 8  # photographs that a process fetches at a time
 _NEW_EXPRESSION, _NEW_BACKGROUND, _COVERED = 0.85, 0.5, 0.35  # shares of the full renders

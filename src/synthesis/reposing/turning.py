@@ -104,8 +104,7 @@ def build_photo_head(model: FaceModel, photo: np.ndarray, relabeled: Relabeled, 
     fits = relabeled.fits
     rotation, scale = fits.rotation[index], fits.scale[index]
     shift = np.append(fits.translation[index], 0.0)
-    modes = np.concatenate([model.identity, model.expression])[:, : model.head_vertices]
-    shape = model.neutral[: model.head_vertices] + np.tensordot(fits.coefficients[index].astype(np.float32), modes, 1)
+    shape = model.shape(fits.coefficients[index], model.head_vertices)
     to_image = [1, -1, 1]
     vertices = (scale * shape @ rotation.T + shift) * to_image
     pivot = (scale * rotation @ _PIVOT + shift) * to_image
