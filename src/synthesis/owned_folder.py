@@ -31,6 +31,11 @@ def is_owned(folder: Path, marker: dict) -> bool:
     return found.get("made_by", found.get("maker")) == marker["made_by"]  # "maker": rendered faces of older versions
 
 
+def is_begun(folders: list[Path], marker: dict) -> bool:
+    """Whether an earlier run with the same marker was interrupted while it wrote these folders."""
+    return all(_read_marker(folder) == marker for folder in folders)
+
+
 def mark_finished(folder: Path, marker: dict, counts: dict[str, int]) -> None:
     """Record that the folder is complete, and how many faces it has of each kind."""
     _write_marker(folder, marker | {"counts": counts})

@@ -18,6 +18,7 @@ from src.errors import InputError
 from src.markup import FLIP_PERMUTATION, MEAN_SHAPE, NUM_POINTS, REGIONS
 from src.pose import rotation_matrix
 from src.synthesis.owned_folder import MARKER
+from src.synthesis.reposing import repose
 from src.synthesis.reposing.conventions import AFLW_OFFSETS
 from src.synthesis.reposing.face_model import FaceModel, load_face_model
 from src.synthesis.reposing.fit import fit_faces, landmark_shapes, learn_offsets, to_camera
@@ -26,6 +27,7 @@ from src.synthesis.reposing.heightfield import HeightField, draw, height_field, 
 from src.synthesis.reposing.relabel import relabel
 from src.synthesis.reposing.repose import FOLDERS, ReposeOptions, repose_folder, turns_per_photo
 from src.synthesis.reposing.turning import build_photo_head, sample_pose, turn_and_tilt, turn_head
+from src.synthesis.reposing.written import WrittenFaces
 
 DATA = Path(os.environ.get("LANDMARK_DATA", ROOT.parent / "shared" / "data"))
 FACE_MODEL, PHOTOS = DATA / "ict_face_model", DATA / "photos_train"
@@ -181,6 +183,38 @@ def test_folders_are_complete_repeatable_and_ours_alone(tmp_path: Path) -> None:
     (photos / "some_002.png").unlink()
     with pytest.raises(InputError, match="some_002"):
         repose_folder(photos, tmp_path / "e", **arguments)
+
+
+def test_an_interrupted_run_goes_on_to_the_same_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    model = small_model()
+    photos = save_photos(tmp_path / "photos", model, 5)
+    options = ReposeOptions(per_photo=2, renders=1, seed=1, image_size=64)
+    arguments = {"options": options, "face_model": save_packed(tmp_path / "model", model), "workers": 1}
+    counts = repose_folder(photos, tmp_path / "whole", **arguments)
+    made, make = [], repose._Job.faces
+
+    def make_or_stop(job: repose._Job, index: int) -> list:
+        if len(made) == 3:
+            raise KeyboardInterrupt
+        made.append(index)
+        return make(job, index)
+
+    monkeypatch.setattr(repose, "_SAVED_EVERY", 2)
+    monkeypatch.setattr(repose._Job, "faces", make_or_stop)
+    with pytest.raises(KeyboardInterrupt):
+        repose_folder(photos, tmp_path / "parts", **arguments)
+    # As if the run had been killed while it saved: faces of the third photograph are listed in one folder only.
+    late = WrittenFaces(tmp_path / "parts", (FOLDERS[1],))
+    late.restore()
+    late.add(FOLDERS[1], "turn0_some_002.jpg", 30 + MEAN_SHAPE[:, :2])
+    late.save()
+    made.clear()
+    monkeypatch.setattr(repose._Job, "faces", lambda job, index: made.append(index) or make(job, index))
+    assert repose_folder(photos, tmp_path / "parts", **arguments) == counts
+    assert made == [2, 3, 4]
+    for folder in FOLDERS:
+        files = {p.name: p.read_bytes() for p in (tmp_path / "whole" / folder).iterdir()}
+        assert files == {p.name: p.read_bytes() for p in (tmp_path / "parts" / folder).iterdir()}
 
 
 def test_photographs_are_taken_as_shown_and_never_overwrite_each_other(tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ import numpy as np
 from PIL import Image
 
 from src.command_line import progress
-from src.datasets.challenge import read_annotations, write_annotations
+from src.datasets.challenge import read_annotations
 from src.datasets.conversion import crop_names
 from src.datasets.faces import Faces, fingerprint_of
 from src.datasets.names import photo_sources
@@ -26,7 +26,7 @@ from src.devices import end_with_parent, process_pool, signals_blocked
 from src.errors import InputError, about
 from src.files import alone_in, naming
 from src.geometry import apply_affine
-from src.synthesis.owned_folder import claim, finished_counts, mark_finished
+from src.synthesis.owned_folder import claim, finished_counts, is_begun, mark_finished
 from src.synthesis.reposing.expressions import (
     PhotoFace,
     SkinMesh,
@@ -40,12 +40,14 @@ from src.synthesis.reposing.framing import cut_photo, sample_crop
 from src.synthesis.reposing.occluders import cover_face, replace_background
 from src.synthesis.reposing.relabel import Relabeled, count_unlearned, relabel
 from src.synthesis.reposing.turning import PhotoHead, build_photo_head, sample_pose, turn_head
+from src.synthesis.reposing.written import WrittenFaces
 
 FOLDERS = RELABELED, REPOSED, RENDERED = ("relabeled", "reposed", "rendered")
 _MADE_BY = "src.synthesis.repose"  # as in every folder so far, whatever this module is called
 _VERSION = 7  # raise it when the same seed gives another picture or label
 _JPEG_QUALITY = 92
 _CHUNK = 8  # photographs that a process fetches at a time
+_SAVED_EVERY = 200  # photographs: an interrupted run makes at most so many again
 _NEW_EXPRESSION, _NEW_BACKGROUND, _COVERED = 0.85, 0.5, 0.35  # shares of the full renders
 _EXTENDED = 0.8  # share of the photographs that go on beyond their border; the others end in black, as AFLW's do
 _MOST_TURNED_YAW = 78.0  # degrees: beyond, a profile hides too much of the head to be turned
@@ -84,23 +86,26 @@ def repose_folder(
     """Write `out/relabeled`, `out/reposed` and, with renders, `out/rendered` from the photographs in `source`.
 
     face_model: folder of ICT-FaceKit (`load_face_model`). workers: processes, by default one per CPU. The same seed
-    writes the same files with any number of workers; a finished folder of the same photographs and options stays as it
-    is. Returns the counts `photographs`, `rejected` (bad fits) and, by folder, of the faces. Raises InputError if an
-    input is missing, another run is writing, or `out` holds anything that this function did not write.
+    writes the same files with any number of workers; of the same photographs and options, a finished folder stays as it
+    is, and an interrupted run goes on. Returns the counts `photographs`, `rejected` (bad fits) and, by folder, of the
+    faces. Raises InputError if an input is missing, another run is writing, or `out` holds anything that this function
+    did not write.
     """
     model = load_face_model(face_model)
     names, points_image = read_annotations(source)
     photographs = fingerprint_of([Faces(source, np.array(names), points_image)], "")
     marker = {"made_by": _MADE_BY, "version": _VERSION, "photographs": photographs, **asdict(options)}
-    counts = finished_counts([out / folder for folder in options.folders], marker)
+    folders = [out / folder for folder in options.folders]
+    counts = finished_counts(folders, marker)
     if counts:
         return counts
-    with alone_in(*(out / folder for folder in options.folders)):
-        for folder in options.folders:
-            claim(out / folder, marker)
+    with alone_in(*folders):
+        if not is_begun(folders, marker):
+            for folder in folders:
+                claim(folder, marker)
         counts = _repose(source, out, options, names, points_image, model=model, workers=workers)
-        for folder in options.folders:
-            mark_finished(out / folder, marker, counts)
+        for folder in folders:
+            mark_finished(folder, marker, counts)
     return counts
 
 
@@ -130,16 +135,18 @@ def _repose(
         renders=_if_turned(relabeled, turns_per_photo(names, options.renders)),
         options=options,
     )
-    written = {folder: ([], []) for folder in options.folders}
-    for faces in progress(_run(job, good, workers), total=len(good), desc="reposing", unit="photo"):
-        for folder, name, points in faces:
-            written[folder][0].append(name)
-            written[folder][1].append(points)
-    for folder, (files, points) in written.items():
-        if files:
-            write_annotations(out / folder, files, np.array(points))
-    counts = {"photographs": len(names), "rejected": len(names) - len(good)}
-    counts |= {folder: len(files) for folder, (files, _) in written.items()}
+    written = WrittenFaces(out, options.folders)
+    done = written.restore()
+    made = _run(job, good[done:], workers)
+    for count, faces in enumerate(
+        progress(made, total=len(good), initial=done, desc="reposing", unit="photo"), start=done + 1
+    ):
+        for face in faces:
+            written.add(*face)
+        if count % _SAVED_EVERY == 0:
+            written.save()
+    written.save()
+    counts = {"photographs": len(names), "rejected": len(names) - len(good), **written.counts()}
     return counts | count_unlearned(relabeled.unlearned)
 
 
