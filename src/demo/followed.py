@@ -17,6 +17,7 @@ from src.predict.turns import view_of_points
 SAME_FACE = 0.4  # IoU of boxes: two tracks that landed on one face, or a detection of a followed one
 _COASTING = 25  # frames for which a lost face is expected to move on
 _KEPT = 0.7  # of the old velocity in the new one
+_BLANK = 2.0  # gray levels: the standard deviation within a face's box below which there is none
 _TILTED = 30.0  # degrees between a head and its view: then the view turns after it
 
 
@@ -109,3 +110,11 @@ def is_inside(points: np.ndarray, picture: Image.Image) -> bool:
     left, top, right, bottom = box_of_points(points)
     spread = min(right - left, bottom - top)
     return 0 < left + right < 2 * picture.width and 0 < top + bottom < 2 * picture.height and spread >= 4
+
+
+def is_blank(points: np.ndarray, picture: Image.Image) -> bool:
+    """Whether the box of points (68, 2), which are inside a picture, holds nothing but one shade, as after a fade to
+    black: there the network's looks agree, so that what they see scores 0.14."""
+    low, high = np.split(box_of_points(points), 2)
+    low, high = np.floor(low.clip(0)), np.ceil(high.clip(max=picture.size))
+    return float(np.asarray(picture.crop((*low, *high)).convert("L")).std()) < _BLANK

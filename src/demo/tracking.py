@@ -13,7 +13,7 @@ from PIL import Image
 
 from src.boxes import KINDS, box_of_points, check_boxes, crop_of_picture
 from src.demo.appearance import SAME_PERSON
-from src.demo.followed import SAME_FACE, Followed, distance, is_inside, is_same
+from src.demo.followed import SAME_FACE, Followed, distance, is_blank, is_inside, is_same
 from src.demo.smoothing import Smoothing
 from src.errors import InputError
 from src.geometry import apply_affine
@@ -59,8 +59,9 @@ class Tracker:
     look for small faces in all of these frames, or in none; None looks closer if a detected face is small or none is
     sure, but only in the first frame, after a cut and in every second of the regular detections. A face is lost in a
     frame if its score is below `lost_below`, or its points leave the picture or land on another face; a face near
-    another one also if its score is below `found_above` and the detector does not see it. A score of `found_above`
-    finds it again. Raises InputError for boxes that do not fit, and if the detector is missing.
+    another one also if its score is below `found_above` and the detector does not see it, any face also if its score is
+    below `found_above` and its box holds nothing but one shade. A score of `found_above` finds it again. Raises
+    InputError for boxes that do not fit, and if the detector is missing.
     """
 
     def __init__(
@@ -157,7 +158,9 @@ class Tracker:
             points, face.score = found.points_image[i], float(found.score[i])
             others = np.delete(found.points_image, i, axis=0)
             is_lost = face.score < self.lost_below or not is_inside(points, picture)
-            if is_lost or (face.score < self.found_above and self._is_covered(picture, points, face.roll, others)):
+            if not is_lost and face.score < self.found_above:
+                is_lost = is_blank(points, picture) or self._is_covered(picture, points, face.roll, others)
+            if is_lost:
                 face.lost_for = 1
             else:
                 face.go_on(points, face.score, face.roll)
