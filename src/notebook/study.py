@@ -261,10 +261,12 @@ def _data_identity(folder: Path) -> str:
 
 @cache
 def _hash_data(folder: Path, changed: int) -> str:
-    """A hash of names, labels, shares and the pictures' size: the same faces prepared elsewhere are the same data."""
+    """A hash of names, labels, shares and the middle row of each picture: faces prepared again elsewhere are the same
+    data, the same labels on pictures of another quality or color are not."""
     faces = load_prepared(folder)
     digest = hashlib.sha256(str(faces.images.shape).encode())
     digest.update("\n".join(faces.names).encode("utf-8", "surrogateescape"))
     digest.update(faces.points_unit.tobytes())
+    digest.update(np.ascontiguousarray(faces.images[:, faces.images.shape[1] // 2]))
     digest.update(faces.shares.tobytes())  # empty unless the folder states how its sources are mixed
     return digest.hexdigest()[:12]

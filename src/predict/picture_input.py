@@ -86,6 +86,8 @@ def _array_of(picture: "Tensor") -> np.ndarray:
         raise InputError(f"expected a tensor (3, H, W), found the shape {tuple(picture.shape)}")
     if picture.numel() == 0:
         raise InputError(f"expected a tensor (3, H, W), found {tuple(picture.shape)}, which is empty")
+    if picture.is_meta or picture.is_quantized or str(picture.layout) != "torch.strided":
+        raise InputError("expected a dense tensor with values in memory, found a meta, quantized or sparse one")
     picture = picture.detach()
     if picture.is_floating_point():
         _check_shares(picture)

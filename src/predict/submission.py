@@ -49,7 +49,8 @@ def write_solution(
         _check_rows(*_parse(text), names=names, size=size)
     write_text(path, text)
     with atomic_path(path.with_suffix(".zip")) as temporary, zipfile.ZipFile(temporary, "w") as archive:
-        archive.writestr(path.name, text, compress_type=zipfile.ZIP_DEFLATED)
+        member = zipfile.ZipInfo(path.name)  # of a fixed date: a zip cannot state those of clocks that are not set
+        archive.writestr(member, text, compress_type=zipfile.ZIP_DEFLATED)
 
 
 def read_solution(path: str | Path) -> tuple[list[str], np.ndarray]:

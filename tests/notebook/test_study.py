@@ -161,6 +161,13 @@ def test_runs_differ_by_configuration_and_content_and_not_by_place(run: Run, tmp
     assert run.vary(training_data=moved).folder == run.folder
 
 
+def test_other_pixels_under_the_same_labels_are_another_run(run: Run, tmp_path: Path) -> None:
+    darker = shutil.copytree(run.training_data, tmp_path / "darker")
+    np.save(darker / "images.npy", np.load(darker / "images.npy") // 2)
+    forget_content(darker)
+    assert run.vary(training_data=darker).folder != run.folder
+
+
 def test_a_run_refuses_a_name_that_is_no_field(run: Run) -> None:
     with pytest.raises(InputError, match="epoch"):
         run.vary(epoch=3)

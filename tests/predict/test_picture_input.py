@@ -1,10 +1,12 @@
 """Pictures in memory and in open files: floats, addresses, text."""
 
 import io
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 from src.errors import InputError
@@ -24,6 +26,12 @@ def test_floats_are_shares(dtype: type) -> None:
 def test_other_floats_are_refused(picture: np.ndarray) -> None:
     with pytest.raises(InputError, match=r"floats in \[0, 1\], found"):
         read_picture(picture)
+
+
+@pytest.mark.parametrize("make", [lambda values: values.to("meta"), lambda values: values.to_sparse()])
+def test_tensors_without_dense_values_are_refused(make: Callable[[torch.Tensor], torch.Tensor]) -> None:
+    with pytest.raises(InputError, match="expected a dense tensor"):
+        read_picture(make(torch.ones(3, 20, 30)))
 
 
 def test_views_of_arrays_are_what_they_show() -> None:
