@@ -103,7 +103,7 @@ def main() -> None:
 def open_described(arguments: argparse.Namespace) -> tuple[LandmarkNet | Runtime, str, int]:
     """The model of --model_path, its description, and the number of looks unless a flag says otherwise."""
     path, device, convention = arguments.model_path, arguments.device, arguments.convention
-    if path.suffix in EXPORTED:
+    if path.suffix.lower() in EXPORTED:
         runtime = open_model(path, device=device, convention=convention)
         megabytes, own = path.stat().st_size / 1e6, runtime.config.convention
         return runtime, f"an exported file, {megabytes:.2f} MB, with points as in {own}", MOST_LOOKS

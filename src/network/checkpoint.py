@@ -15,7 +15,7 @@ import torch
 from src.config import ModelConfig, TrainingConfig, to_dict
 from src.errors import InputError, about
 from src.files import atomic_path
-from src.markup import NUM_POINTS
+from src.markup import NUM_POINTS, POINT_SETS
 from src.network import conventions
 from src.network.model import AUXILIARY, LandmarkNet, build_model
 from src.network.stored import differences, read_config
@@ -167,14 +167,39 @@ def stores_float32(content: dict) -> bool:
 def initialize(model: LandmarkNet, path: str | Path) -> str:
     """Load a model file's weights into a network, in place; its auxiliary branch, which the file lacks, stays as it is.
 
-    Returns the settings in which the network differs from the file's, such as its crop, in words. Raises InputError if
-    the file holds another architecture or a weight that is not finite.
+    A network of fewer points takes those of its own points. Returns the settings in which the network differs from the
+    file's, such as its crop, in words. Raises InputError if the file holds another architecture or a weight that is not
+    finite.
     """
     content = load(path)
-    _load_weights(model, content, path)
+    _load_weights(model, content | {"weights": _of_points(content, model)}, path)
     names = [name for name in vars(model.config) if name != "auxiliary"]
     found = differences(read_config(ModelConfig, content["model"]), model.config, names)
     return f"other settings than those of {path}: {found}" if found else ""
+
+
+def _of_points(content: dict, model: LandmarkNet) -> dict[str, torch.Tensor]:
+    """A file's weights, those of each point only for the network's points, if these are a part of the file's.
+
+    An axis with one entry per point, or with its x and y side by side, is one of points. A matrix of points by points,
+    as the shape layer's, starts afresh: without the other points it would be no shape model.
+    """
+    held = POINT_SETS.get(read_config(ModelConfig, content["model"]).points, ())
+    wanted = POINT_SETS[model.config.points]
+    weights = dict(content["weights"])
+    if len(held) == len(wanted) or not set(wanted) <= set(held):
+        return weights
+    places = torch.searchsorted(torch.tensor(held), torch.tensor(wanted))
+    entries = {each * len(held): (each * places[:, None] + torch.arange(each)).flatten() for each in (1, 2)}
+    for name, value in model.state_dict().items():
+        shape = weights[name].shape if name in weights else ()
+        pairs = list(zip(shape, value.shape, strict=False))
+        axes = [axis for axis, (old, new) in enumerate(pairs) if old != new and len(entries.get(old, ())) == new]
+        if len(axes) == 1:
+            weights[name] = weights[name].index_select(axes[0], entries[shape[axes[0]]])
+        elif axes:
+            weights[name] = value
+    return weights
 
 
 def _load_weights(model: LandmarkNet, content: dict, path: str | Path) -> None:

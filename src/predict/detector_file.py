@@ -22,7 +22,7 @@ def open_detector(path: str | Path | None = None, *, threads: int = 1) -> BlazeF
     if not path.is_file():
         remedy = "run make detector (and make wheel for the light package), or give face boxes or crops"
         raise InputError(f"{path}: the face detector is missing; {remedy}")
-    open_network = {".onnx": _onnx_network, ".tflite": _tflite_network}.get(path.suffix)
+    open_network = {".onnx": _onnx_network, ".tflite": _tflite_network}.get(path.suffix.lower())
     if open_network is None:
         raise InputError(f"{path}: expected a detector that ends in .tflite or .onnx")
     return BlazeFace(open_network(path, threads))

@@ -47,13 +47,14 @@ def open_model(
     convention that the file lacks, and a missing device.
     """
     path = Path(path)
-    if path.suffix in (".tar", ".pth", ".pt"):
+    ending = path.suffix.lower()
+    if ending in (".tar", ".pth", ".pt"):
         return _open_checkpoint(path, threads, device, convention)
-    if path.suffix not in EXPORTED:
+    if ending not in EXPORTED:
         raise InputError(f"{path}: expected a model file that ends in .pth.tar, .onnx or .tflite")
     if device not in ("cpu", "auto"):
         raise InputError(f"{path}: expected the device cpu for an exported file, found {device}; give a .pth.tar file")
-    model = (_OnnxModel if path.suffix == ".onnx" else _TfliteModel)(path, threads or 1)
+    model = (_OnnxModel if ending == ".onnx" else _TfliteModel)(path, threads or 1)
     if points not in (None, model.config.points):
         raise InputError(f"{path}: expected a model of {points} points, found one of {model.config.points}")
     if convention not in (None, model.config.convention):

@@ -14,6 +14,7 @@ from conftest import Run
 
 from src.config import ModelConfig, TrainingConfig
 from src.errors import InputError
+from src.markup import POINT_SETS
 from src.network import checkpoint
 from src.network.model import build_model
 
@@ -63,6 +64,26 @@ def test_initializing_says_in_which_settings_the_network_differs(saved: Path) ->
     assert checkpoint.initialize(build_model(SMALL), saved) == ""
     other = build_model(replace(SMALL, crop=(0.5, 0.5, 0.8), auxiliary=False))
     assert "crop (0.5, 0.5, 0.8) in place of (0.5, 0.53, 0.9)" in checkpoint.initialize(other, saved)
+
+
+@pytest.mark.parametrize("head", ["regression", "heatmap", "simcc", "heatmap_deconv"])
+@pytest.mark.parametrize("points", [51, 12])
+def test_a_network_of_fewer_points_begins_as_the_larger_one_ends(head: str, points: int, tmp_path: Path) -> None:
+    options = {"shape_layer": True} if head == "heatmap" else {}
+    larger = build_model(replace(SMALL, head=head, **options), seed=1).eval()
+    checkpoint.save(tmp_path / "a.pth.tar", checkpoint.model_content(larger, nme=1.0, training=TrainingConfig()))
+    fewer = build_model(replace(larger.config, points=points), seed=2).eval()
+    assert checkpoint.initialize(fewer, tmp_path / "a.pth.tar").endswith(f"points {points} in place of 68")
+    images = torch.rand(2, 3, SMALL.input_size, SMALL.input_size)
+    with torch.no_grad():
+        torch.testing.assert_close(fewer.predict(images), larger.predict(images)[:, list(POINT_SETS[points])])
+
+
+def test_a_network_of_more_points_begins_with_no_others_weights(tmp_path: Path) -> None:
+    fewer = build_model(replace(SMALL, points=51))
+    checkpoint.save(tmp_path / "a.pth.tar", checkpoint.model_content(fewer, nme=1.0, training=TrainingConfig()))
+    with pytest.raises(InputError, match="points 51 in place of 68"):
+        checkpoint.initialize(build_model(SMALL), tmp_path / "a.pth.tar")
 
 
 def test_a_snapshot_serves_as_a_model_file(trained: Run) -> None:
