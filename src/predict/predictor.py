@@ -6,6 +6,7 @@ points_image, score = predictor("crop.jpg")                 # a picture cropped 
 points_image, score = predictor("group.jpg", boxes=boxes)   # (N, 4) left, top, right, bottom: N faces
 """
 
+import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -53,9 +54,9 @@ class Predictor:
     each view (`src.predict.looks`), 2 or 3. convention: the points' annotation scheme, one of the file's
     (`src.network.conventions`), such as "300w" for the visible outline; None is the file's own. detector: for whole
     pictures, an object (`src.predict.detector`) or its file; None is the one that `make detector` fetches, opened when
-    first needed. threads: for all computing, in every runtime. device: for checkpoints. Raises InputError for a file
-    that cannot be used and for a missing device. The attribute `calibration`, which turns disagreement into the score,
-    is the shipped model's.
+    first needed. threads: for all computing, in every runtime, at most one per core. device: for checkpoints. Raises
+    InputError for a file that cannot be used and for a missing device. The attribute `calibration`, which turns
+    disagreement into the score, is the shipped model's.
     """
 
     def __init__(
@@ -77,8 +78,8 @@ class Predictor:
         self.box_kind = KINDS[box_kind] if isinstance(box_kind, str) else box_kind
         if looks not in SHIPPED:
             raise InputError(f"expected 2 or 3 looks, whose agreement makes the score, found {looks}")
-        self.looks, self.threads = looks, threads
-        self.runtime = open_model(model_path, threads=threads, device=str(device), convention=convention)
+        self.looks, self.threads = looks, min(threads, os.cpu_count() or 1)  # more would wait for each other
+        self.runtime = open_model(model_path, threads=self.threads, device=str(device), convention=convention)
         self.calibration = shipped_calibration(looks, self.runtime.config.convention)
         self.search = Search(self._look, self.calibration.score, turns=turns)
         self._detector = detector
