@@ -32,7 +32,7 @@ from src.predict.inference import predict_folder
 from src.predict.looks import MOST_LOOKS
 from src.predict.runtimes import EXPORTED, Runtime, open_model
 from src.predict.submission import check_solution, write_solution
-from src.visualization.sheet import contact_sheet, save_picture
+from src.visualization.sheet import MOST_TILES, contact_sheet, save_picture
 
 TEST_DATA = "data/AFLW/data/aflw_test"
 LOOKS_HELP = "looks at each face, later ones upright and enlarged (3, but 1 if the model was trained without scaling)"
@@ -55,7 +55,7 @@ def parse_arguments() -> argparse.Namespace:
         "--normalize", choices=("image", "box", "interocular"), default="image", help="what the NME is relative to"
     )
     parser.add_argument(
-        "--preview", type=at_least(0), default=8, metavar="N", help="faces drawn in preview.png; 0 is none"
+        "--preview", type=at_least(0, MOST_TILES), default=8, metavar="N", help="faces drawn in preview.png; 0 is none"
     )
     parser.add_argument("--batch_size", type=at_least(1), default=64, help="pictures predicted at a time")
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N")

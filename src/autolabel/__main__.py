@@ -20,6 +20,7 @@ from src.markup import NUM_POINTS
 from src.network import checkpoint
 from src.network.conventions import print_left_out
 from src.training.options import configurations, parse
+from src.visualization.sheet import MOST_TILES
 
 DEFAULTS = Settings()
 # Flags of train.py for its data and files; here --labeled, --unlabeled and --out take their place.
@@ -54,7 +55,8 @@ def parse_arguments() -> tuple[argparse.Namespace, argparse.Namespace]:
     parser.add_argument(
         "--channel_shift", type=float, default=0.0, help="largest random shift of each color channel, out of 255"
     )
-    parser.add_argument("--review", type=at_least(0), default=24, help="least certain faces on a sheet; 0 is none")
+    faces = at_least(0, MOST_TILES)
+    parser.add_argument("--review", type=faces, default=24, help="least certain faces on a sheet; 0 is none")
     parser.add_argument("--skip_broken", action="store_true", help="leave out broken labeled pictures, do not stop")
     experiment = parser.add_argument_group("experiment: what is it worth?")
     experiment.add_argument(

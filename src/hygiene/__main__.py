@@ -36,7 +36,7 @@ from src.hygiene.duplicates import (
     split_by_group,
 )
 from src.hygiene.shapes import report_odd_shapes
-from src.visualization.sheet import contact_sheet, save_picture
+from src.visualization.sheet import MOST_TILES, contact_sheet, save_picture
 
 _CROP_SIZE = 384  # pixels, as in the challenge, of faces from formats whose pictures are not crops already
 _COLUMNS = 8  # of the contact sheet, four pairs
@@ -87,7 +87,8 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--skip_broken", action="store_true", help="leave out broken faces instead of stopping")
     parser.add_argument("--out", type=Path, help="where the split goes")
     parser.add_argument("--sheet", type=Path, default="output/contact_sheet.png", help="picture of the pairs")
-    parser.add_argument("--pairs", type=at_least(0), default=24, help="number of pairs drawn; 0 is none")
+    pairs = at_least(0, MOST_TILES // 2)
+    parser.add_argument("--pairs", type=pairs, default=24, help="number of pairs drawn; 0 is none")
     arguments = parser.parse_args()
     if arguments.split is None:
         parser.refuse(["seed"], "goes with --split")

@@ -1,6 +1,6 @@
 """A contact sheet of faces with their points, drawn with Pillow alone: the preview that test.py writes."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +13,7 @@ from src.predict.drawing import PREDICTED, draw_dots, draw_points
 
 _TILE = 256  # pixels
 _SCALE = 2  # tiles are drawn this much larger, then reduced, because Pillow's lines are not anti-aliased
+MOST_TILES = 2000  # 400 MB
 TRUE = (255, 255, 255)
 
 
@@ -29,15 +30,15 @@ def contact_sheet(
 
     points_image and true_points_image: (N, 68, 2) pixels of each picture.
     """
-    squares, affines, _ = zip(*(read_square(Path(folder) / name, _TILE * _SCALE) for name in names), strict=True)
-    affines = np.array(affines)
-    return sheet_of_squares(
-        squares,
-        None if points_image is None else apply_affine(affines, points_image),
-        true_points_unit=None if true_points_image is None else apply_affine(affines, true_points_image),
-        captions=captions,
-        columns=columns,
-    )
+    points = (points_image, true_points_image)
+
+    def tiles() -> Iterator[Image.Image]:  # one at a time: a square takes as much memory as four tiles
+        for i, name in enumerate(names):
+            square, affine, _ = read_square(Path(folder) / name, _TILE * _SCALE)
+            placed = (None if image is None else apply_affine(affine, image[i]) for image in points)
+            yield _tile(square, *placed, caption=captions[i] if captions else "")
+
+    return _arrange(tiles(), len(names), columns)
 
 
 def sheet_of_squares(
@@ -49,19 +50,31 @@ def sheet_of_squares(
     columns: int = 4,
 ) -> Image.Image:
     """`contact_sheet` for decoded squares (N, S, S, 3) uint8, with points (N, 68, 2) in the unit square."""
-    columns = min(columns, len(squares))
-    rows = -(-len(squares) // columns)
-    sheet = Image.new("RGB", (columns * _TILE, rows * _TILE))
-    for i, square in enumerate(squares):
-        tile = Image.fromarray(square).resize((_TILE * _SCALE, _TILE * _SCALE), Image.Resampling.BILINEAR)
-        draw = ImageDraw.Draw(tile)
-        if points_unit is not None:
-            draw_points(draw, points_unit[i] * tile.width, PREDICTED)
-        if true_points_unit is not None:
-            draw_dots(draw, true_points_unit[i] * tile.width, TRUE, radius=2)
-        if captions is not None:
-            draw.text((8, 6), captions[i], fill=TRUE, font_size=22)
-        tile = tile.resize((_TILE, _TILE), Image.Resampling.LANCZOS)
+    points = (points_unit, true_points_unit)
+    tiles = (
+        _tile(square, *(None if unit is None else unit[i] for unit in points), caption=captions[i] if captions else "")
+        for i, square in enumerate(squares)
+    )
+    return _arrange(tiles, len(squares), columns)
+
+
+def _tile(
+    square: np.ndarray, points_unit: np.ndarray | None, true_points_unit: np.ndarray | None, *, caption: str
+) -> Image.Image:
+    tile = Image.fromarray(square).resize((_TILE * _SCALE, _TILE * _SCALE), Image.Resampling.BILINEAR)
+    draw = ImageDraw.Draw(tile)
+    if points_unit is not None:
+        draw_points(draw, points_unit * tile.width, PREDICTED)
+    if true_points_unit is not None:
+        draw_dots(draw, true_points_unit * tile.width, TRUE, radius=2)
+    draw.text((8, 6), caption, fill=TRUE, font_size=22)
+    return tile.resize((_TILE, _TILE), Image.Resampling.LANCZOS)
+
+
+def _arrange(tiles: Iterable[Image.Image], count: int, columns: int) -> Image.Image:
+    columns = min(columns, count)
+    sheet = Image.new("RGB", (columns * _TILE, -(-count // columns) * _TILE))
+    for i, tile in enumerate(tiles):
         sheet.paste(tile, (i % columns * _TILE, i // columns * _TILE))
     return sheet
 
