@@ -1,16 +1,20 @@
-"""Commands on a full disk, and with names that are no text: one line and nothing half-written, or all as usual."""
+"""A full disk, names that are no text, clocks, few cores: one line and nothing half-written, or all as usual."""
 
 import os
 import resource
 import shutil
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
 from commands import ROOT, Outcome, assert_refused, run
+from stand_in import distinct_points
 
 from src.datasets.prepared import load_prepared
+from src.predict.predictor import Predictor
+from src.predict.submission import read_solution, write_solution
 
 MODEL = ROOT / "small.pth.tar"
 
@@ -64,3 +68,16 @@ def test_names_that_are_no_text_are_names(root: Path, tmp_path: Path) -> None:
     listed = (odd / "remove.txt").read_bytes().splitlines()
     assert listed
     assert all(Path(os.fsdecode(name)).is_file() for name in listed)
+
+
+@pytest.mark.parametrize("seconds", [86_400.0, 6.0e9])
+def test_a_clock_that_is_not_set_spoils_no_zip(seconds: float, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(time, "time", lambda: seconds)  # of 1970 and of 2160, which no zip can state
+    write_solution(tmp_path / "solution.txt", ["a.jpg"], 384 * distinct_points(1))
+    assert read_solution(tmp_path / "solution.zip")[0] == ["a.jpg"]
+
+
+def test_no_more_threads_than_cores_compute(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("os.cpu_count", lambda: 2)
+    predictor = Predictor(ROOT / "best.pth.tar", threads=500)  # on two cores, as many took 40 times as long
+    assert predictor.threads == predictor.runtime.threads == 2

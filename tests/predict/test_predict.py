@@ -199,12 +199,6 @@ def test_the_threads_are_those_that_were_asked_for(shipped: Predictor, monkeypat
     assert torch.get_num_threads() == before
 
 
-def test_no_more_threads_than_cores_compute(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("os.cpu_count", lambda: 2)
-    predictor = Predictor(ROOT / "best.pth.tar", threads=500)  # on two cores, as many took 40 times as long
-    assert predictor.threads == predictor.runtime.threads == 2
-
-
 def test_what_cannot_compute_is_refused() -> None:
     with pytest.raises(InputError, match="threads, found 0"):
         Predictor("any.pth.tar", threads=0)

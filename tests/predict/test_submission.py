@@ -2,7 +2,6 @@
 
 import os
 import re
-import time
 import tracemalloc
 import zipfile
 from pathlib import Path
@@ -297,10 +296,3 @@ def test_an_exported_file_predicts_a_folder_as_its_checkpoint_does(
         assert re.search(r"model\.onnx: an exported file, [\d.]+ MB, with points as in aflw\n", outcome.out)
         assert solutions[0][0] == solutions[1][0]
         np.testing.assert_allclose(solutions[0][1], solutions[1][1], atol=0.05)  # pixels of 96
-
-
-@pytest.mark.parametrize("seconds", [86_400.0, 6.0e9])
-def test_a_clock_that_is_not_set_spoils_no_zip(seconds: float, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(time, "time", lambda: seconds)  # of 1970 and of 2160, which no zip can state
-    write_solution(tmp_path / "solution.txt", NAMES, POINTS)
-    assert read_solution(tmp_path / "solution.zip")[0] == sorted(NAMES)
