@@ -13,7 +13,7 @@ import PIL
 import torch
 import torchvision
 
-from src.predict.exported_files import needed
+from src.errors import needed
 
 _COLUMNS = ("measurement", "unit", "ours", "min", "max", "baseline", "baseline_min", "baseline_max", "ratio", "bar")
 HEADER = (*_COLUMNS, "met")

@@ -18,13 +18,13 @@ import numpy as np
 from torch import Tensor
 
 from src.command_line import Parser, at_least, run_command, title
-from src.errors import InputError
+from src.errors import InputError, needed
 from src.export.calibration import calibration_crops
 from src.export.onnx_file import export_onnx
 from src.export.properties import seal
 from src.files import atomic_path, check_target
 from src.network.checkpoint import load_model
-from src.predict.exported_files import NO_DIGEST, needed, open_onnx
+from src.predict.exported_files import NO_DIGEST, open_onnx
 
 if TYPE_CHECKING:
     from onnx import ModelProto

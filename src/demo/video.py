@@ -10,7 +10,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from types import ModuleType
 from typing import NamedTuple
 
 import numpy as np
@@ -19,11 +18,11 @@ from PIL import Image, ImageSequence
 from src.datasets.listing import list_pictures
 from src.datasets.names import natural_order
 from src.datasets.picture_files import DAMAGED, MAX_PIXELS, PICTURE_FORMATS, open_picture, upright
-from src.errors import InputError, about
+from src.errors import InputError, about, needed
 from src.predict.picture_input import read_picture
 from src.reading import check_regular
 
-_INSTALL = "install the optional video library: pip install av"
+WITHOUT_AV = "pip install av, or give a GIF or a folder of frames"
 _CAMERAS = {  # platform -> what FFmpeg opens, and as what
     "linux": ("/dev/video{}", "v4l2"),
     "darwin": ("{}", "avfoundation"),
@@ -85,7 +84,7 @@ def open_video(path: str | Path, *, frames_per_second: float = 25.0) -> Iterator
 @contextlib.contextmanager
 def open_camera(number: int) -> Iterator[Video]:
     """A camera of this computer, until the program is interrupted. Raises InputError if there is none."""
-    av = import_av()
+    av = needed("av", remedy=WITHOUT_AV)
     device, form = _CAMERAS.get(sys.platform, _CAMERAS["linux"])
     try:
         container = av.open(device.format(number), format=form)
@@ -143,7 +142,7 @@ def _shown_for(image: Image.Image) -> float:
 
 @contextlib.contextmanager
 def _open_container(path: Path) -> Iterator[Video]:
-    av = import_av()
+    av = needed("av", remedy=WITHOUT_AV)
     try:
         check_regular(path)
         container = av.open(str(path), options=_FILES_ALONE)
@@ -231,14 +230,3 @@ def check_length(count: int, pixels: int) -> None:
             f"expected at most {MAX_ANIMATED} frames and {MAX_ANIMATED_PIXELS // 1_000_000} megapixels in an "
             f"animated picture, found {count} and {pixels / 1e6:.0f}; give a video file"
         )
-
-
-def import_av() -> ModuleType:
-    """PyAV. Raises InputError with the command that installs it."""
-    try:
-        import av
-    except ModuleNotFoundError as error:
-        if error.name != "av":
-            raise
-        raise InputError(f"this needs a library for videos and cameras; {_INSTALL}") from None
-    return av

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
-from src.demo.video import Frame, check_length, import_av
-from src.errors import about
+from src.demo.video import WITHOUT_AV, Frame, check_length
+from src.errors import about, needed
 from src.files import atomic_path
 
 _TICKS = 60_000  # a second of an MP4: whole numbers at 24, 25, 29.97, 30, 50 and 60 frames a second
@@ -51,7 +51,7 @@ def _gif_durations(seconds: list[float]) -> list[int]:
 
 @contextlib.contextmanager
 def _encoder(path: Path, step: float) -> Iterator[Callable[[Frame], None]]:
-    av = import_av()
+    av = needed("av", remedy=WITHOUT_AV)
     with av.open(str(path), "w", format="mp4") as container:
         codec = "libx264" if "libx264" in av.codecs_available else "mpeg4"
         stream = container.add_stream(codec, rate=30)  # what it plans with; every frame has its own time

@@ -10,10 +10,9 @@ from typing import Any
 import numpy as np
 
 from src.command_line import Parser, run_command, title
-from src.errors import InputError
+from src.errors import InputError, needed
 from src.files import atomic_path, check_target
 from src.predict.detector_file import open_detector
-from src.predict.exported_files import needed
 from src.predict.shipped import DETECTOR_PATH
 
 OPSET = 18

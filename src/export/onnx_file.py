@@ -15,13 +15,13 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from src.datasets.picture_files import MIN_SIDE
-from src.errors import InputError
+from src.errors import InputError, needed
 from src.export.networks import CropNetwork, PictureNetwork
 from src.export.properties import properties, seal
 from src.export.rules import rules_text
 from src.files import atomic_path
 from src.network.model import LandmarkNet
-from src.predict.exported_files import FRAMES, needed, open_onnx
+from src.predict.exported_files import FRAMES, open_onnx
 from src.predict.looks import LOOKED_AT
 
 if TYPE_CHECKING:

@@ -18,14 +18,13 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from src.command_line import Parser, at_least, run_command
-from src.errors import InputError
+from src.errors import InputError, needed
 from src.export.calibration import calibration_crops
 from src.export.networks import CropNetwork
 from src.export.properties import append_properties, properties
 from src.files import atomic_path, check_target
 from src.network.checkpoint import load_model
 from src.network.model import LandmarkNet
-from src.predict.exported_files import needed
 from src.predict.runtimes import open_model
 
 FORMS = ("float32", "float16", "int8")

@@ -12,20 +12,18 @@ before the zip, so that a flipped bit is noticed.
 
 import contextlib
 import hashlib
-import importlib
 import json
 import os
 import threading
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from types import ModuleType
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from src.config import ModelConfig
-from src.errors import InputError, about
+from src.errors import InputError, about, needed
 from src.markup import NUM_POINTS
 from src.network.stored import read_config
 from src.reading import open_zip, read_bytes
@@ -35,7 +33,6 @@ if TYPE_CHECKING:
     from onnxruntime import InferenceSession
 
 _ONE_AT_A_TIME = threading.Lock()
-INSTALL = "run python3 -m pip install -r requirements-export.txt"
 FRAMES = {"crop": "points_input", "picture": "points_image"}  # input -> frame of the output
 ASSOCIATED = "metadata.json"  # in the zip at the end of a .tflite file
 NO_DIGEST = "0" * 64  # in a file that is not sealed
@@ -162,17 +159,6 @@ def _check_digest(content: bytes, digest: str, path: str | Path) -> None:
         raise InputError(
             f"{path}: expected the content that its digest was taken of; the file is damaged, export it again"
         )
-
-
-def needed(name: str, *, remedy: str = INSTALL) -> ModuleType:
-    """Import an optional module. If it is missing, raises InputError with the command that installs it."""
-    package = name.split(".")[0]
-    try:
-        return importlib.import_module(name)
-    except ModuleNotFoundError as error:
-        if (error.name or "").split(".")[0] != package:  # it is installed, but one of its own dependencies is not
-            raise
-        raise InputError(f"this needs the package {package}, which is not installed; {remedy}") from None
 
 
 def _check_file(path: str | Path) -> None:

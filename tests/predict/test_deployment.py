@@ -14,7 +14,7 @@ from src.config import ModelConfig
 from src.errors import InputError
 from src.export.properties import LICENSE, append_properties, properties
 from src.predict import exported_files
-from src.predict.exported_files import needed, onnx_metadata, open_onnx, open_tflite, read_metadata, tflite_metadata
+from src.predict.exported_files import onnx_metadata, open_onnx, open_tflite, read_metadata, tflite_metadata
 
 CONFIG = ModelConfig(backbone="mobilenet_v3_small", input_size=96, crop=(0.5, 0.5, 0.8))
 
@@ -115,18 +115,6 @@ def test_a_missing_package_is_named_with_its_command(monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(importlib, "import_module", missing)
     with pytest.raises(InputError, match=r"not installed; run python3 -m pip install -r requirements-export\.txt"):
         opens("model")
-
-
-def test_a_package_that_lacks_another_is_not_called_missing(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    (tmp_path / "lacking.py").write_text("import no_such_package\n")
-    monkeypatch.syspath_prepend(tmp_path)
-    with pytest.raises(ModuleNotFoundError, match="no_such_package"):
-        needed("lacking")
-
-
-def test_a_package_of_another_environment_names_that_one(monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(InputError, match="no_such_package, which is not installed; run make export-env"):
-        needed("no_such_package.part", remedy="run make export-env")
 
 
 def test_a_runtimes_notes_do_not_reach_the_terminal(

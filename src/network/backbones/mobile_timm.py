@@ -8,7 +8,7 @@ parallel branches not yet merged. Mehta and Rastegari, "Separable Self-attention
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from src.errors import InputError
+from src.errors import needed
 from src.network.backbones.staged import StagedBackbone, split_by_stride
 
 
@@ -41,12 +41,7 @@ def mobilevitv2_050() -> StagedBackbone:
 
 
 def _staged(name: str) -> StagedBackbone:
-    try:
-        import timm
-    except ModuleNotFoundError as error:
-        if error.name != "timm":
-            raise
-        raise InputError(f"the backbone {name} needs the package timm: pip install timm") from None
+    timm = needed("timm", remedy=f"pip install timm, or take another backbone than {name}")
     # If the last weights of a block started at zero, its other weights would learn nothing in the first step.
     network = timm.create_model(name, zero_init_last=False)
     return split_by_stride(nn.Sequential(network.stem, *network.stages))
