@@ -17,9 +17,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 from torch import Tensor
 
-from src.command_line import Parser, at_least, run_command, title
+from src.command_line import Parser, run_command, title
 from src.errors import InputError, needed
-from src.export.calibration import calibration_crops
+from src.export.calibration import add_calibration_arguments, calibration_crops
 from src.export.onnx_file import export_onnx
 from src.export.properties import seal
 from src.files import atomic_path, check_target
@@ -126,13 +126,7 @@ def parse_arguments() -> argparse.Namespace:
     parser = Parser(description=title(__doc__))
     parser.add_argument("--model_path", type=Path, default="best.pth.tar", help="a model file or a snapshot")
     parser.add_argument("--form", choices=FORMS, default="int8", help="of the weights")
-    parser.add_argument(
-        "--calibration",
-        type=Path,
-        default="data/AFLW_train_data",
-        help="prepared faces that give int8 its ranges; the file's points are compared on some of them",
-    )
-    parser.add_argument("--calibration_faces", type=at_least(1), default=128, help="how many of them")
+    add_calibration_arguments(parser, faces=128)
     parser.add_argument("--out", type=Path, default="output/best_int8.onnx", help="where the ONNX file goes")
     return parser.parse_args()
 

@@ -23,7 +23,7 @@ from src.compression.quantize import FORMS, quantize
 from src.datasets.prepared import PreparedFaces, load_prepared
 from src.evaluation.evaluate import evaluate
 from src.evaluation.others import PUBLISHED
-from src.export.calibration import calibration_crops
+from src.export.calibration import add_calibration_arguments, calibration_crops
 from src.export.onnx_file import export_onnx, onnx_program
 from src.files import atomic_path, check_target, write_text
 from src.metrics import bootstrap_interval, nme
@@ -92,8 +92,7 @@ def compare(files: list[File], validation: PreparedFaces, folder: Path, *, turns
 def parse_arguments() -> argparse.Namespace:
     parser = Parser(description=title(__doc__))
     parser.add_argument("models", type=Path, nargs="+", help="model files; losses are relative to the first")
-    parser.add_argument("--calibration", type=Path, default="data/AFLW_train_data", help="prepared faces, for int8")
-    parser.add_argument("--calibration_faces", type=at_least(1), default=128, help="how many of them")
+    add_calibration_arguments(parser, faces=128)
     parser.add_argument("--val_dataroot", type=Path, default="data/AFLW_validation_data", help="prepared faces")
     parser.add_argument("--published", action="store_true", help="add others' results on the challenge's own faces")
     parser.add_argument("--turns", type=at_least(1), default=5, help="number of times everything is timed")

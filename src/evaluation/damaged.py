@@ -16,9 +16,10 @@ from scipy.spatial import ConvexHull, QhullError
 from src.command_line import Parser, progress, run_command
 from src.datasets.challenge import read_annotations
 from src.errors import InputError, about
+from src.evaluation.report import error_summary
 from src.geometry import turn_matrix
 from src.markup import EYE_CORNERS, NOSE_TIP
-from src.metrics import FAILURE, bootstrap_interval, failure_rate, nme, point_errors
+from src.metrics import point_errors
 from src.predict import Predictor
 from src.predict.picture_input import read_picture
 
@@ -154,10 +155,8 @@ def measure_kinds(predictor: Predictor, folder: Path, *, kinds: list[str]) -> pd
             found, score = predictor(list(pictures))
             errors.append(point_errors(found, np.stack(points), np.stack(size)))
             scores.append(score)
-        errors = np.concatenate(errors)
-        low, high = bootstrap_interval(errors)
-        row = {"damage": kind, "nme": nme(errors), "low": low, "high": high}
-        rows.append(row | {"failures": 100 * failure_rate(errors, FAILURE), "score": np.concatenate(scores).mean()})
+        summary = error_summary(np.concatenate(errors))
+        rows.append({"damage": kind, **summary, "score": np.concatenate(scores).mean()})
     return pd.DataFrame(rows)
 
 

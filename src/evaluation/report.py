@@ -1,4 +1,4 @@
-"""Tables of a model's errors: over all faces, by region of the face, by head pose."""
+"""Summaries of a model's errors: over all faces, by region of the face, by head pose."""
 
 import numpy as np
 import pandas as pd
@@ -17,21 +17,27 @@ from src.metrics import (
 )
 
 
+def error_summary(errors: np.ndarray) -> dict[str, float]:
+    """nme, low and high (its 95 % interval) and failures, all in percent. errors: (N, K) in percent."""
+    low, high = bootstrap_interval(errors)
+    return {"nme": nme(errors), "low": low, "high": high, "failures": 100 * failure_rate(errors, FAILURE)}
+
+
 def describe_errors(errors: np.ndarray, yaw: np.ndarray) -> str:
     """NME with its interval, by region and by |yaw|, failures and AUC, as lines to print.
 
     errors: (N, 68) in percent. yaw: (N,) in degrees.
     """
-    low, high = bootstrap_interval(errors)
+    summary = error_summary(errors)
     regions = ", ".join(f"{name} {value:.2f}" for name, value in nme_by_region(errors).items())
     bins = ", ".join(f"{name} {value:.2f} (n={count})" for name, (value, count) in nme_by_yaw(errors, yaw).items())
     mean = mean_of_bins(errors, yaw)
-    failures = 100 * failure_rate(errors, FAILURE)
     return (
-        f"NME {nme(errors):.3f} % of {len(errors)} faces (95 % interval {low:.3f}-{high:.3f})\n"
+        f"NME {summary['nme']:.3f} % of {len(errors)} faces "
+        f"(95 % interval {summary['low']:.3f}-{summary['high']:.3f})\n"
         f"  by region: {regions}\n"
         f"  by |yaw|:  {bins}{'' if np.isnan(mean) else f'; mean of the bins {mean:.2f}'}\n"
-        f"  failures above {FAILURE:g} %: {failures:.1f} %, AUC {auc(errors, FAILURE):.3f}"
+        f"  failures above {FAILURE:g} %: {summary['failures']:.1f} %, AUC {auc(errors, FAILURE):.3f}"
     )
 
 

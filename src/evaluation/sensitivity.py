@@ -11,8 +11,8 @@ from torchvision.transforms.functional import gaussian_blur
 from src.datasets.prepared import PreparedFaces
 from src.errors import InputError
 from src.evaluation.evaluate import unit_errors
+from src.evaluation.report import error_summary
 from src.geometry import apply_affine, compose_affine, crop_affine, invert_affine, turn_matrix
-from src.metrics import FAILURE, bootstrap_interval, failure_rate, nme
 from src.network.model import LandmarkNet
 from src.transforms import transform_points, warp
 
@@ -69,19 +69,15 @@ def damage_faces(
     return images, affine
 
 
-def measure(
-    model: LandmarkNet, faces: PreparedFaces, kind: str, *, levels: list[float], seed: int, batch_size: int = 64
-) -> pd.DataFrame:
+def measure(model: LandmarkNet, faces: PreparedFaces, kind: str, *, levels: list[float], seed: int) -> pd.DataFrame:
     """Error at each level of one kind of damage, on the same faces with the same random numbers.
 
     Columns: damage, level, nme in percent of sqrt(H * W), low and high (its 95 % interval), failures in percent.
     """
     rows = []
     for level in levels:
-        errors = damaged_errors(model, faces, kind, level=level, seed=seed, batch_size=batch_size)
-        low, high = bootstrap_interval(errors)
-        row = {"damage": kind, "level": level, "nme": nme(errors), "low": low, "high": high}
-        rows.append(row | {"failures": 100 * failure_rate(errors, FAILURE)})
+        errors = damaged_errors(model, faces, kind, level=level, seed=seed)
+        rows.append({"damage": kind, "level": level, **error_summary(errors)})
     return pd.DataFrame(rows)
 
 

@@ -17,9 +17,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from src.command_line import Parser, at_least, run_command
+from src.command_line import Parser, run_command
 from src.errors import InputError, needed
-from src.export.calibration import calibration_crops
+from src.export.calibration import add_calibration_arguments, calibration_crops
 from src.export.networks import CropNetwork
 from src.export.properties import append_properties, properties
 from src.files import atomic_path, check_target
@@ -148,13 +148,7 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--model_path", type=Path, default="best.pth.tar", help="a model file or a snapshot")
     parser.add_argument("--convention", metavar="NAME", help="annotation scheme, one that the model holds (its own)")
     parser.add_argument("--form", choices=FORMS, default="float32", help="of the weights")
-    parser.add_argument(
-        "--calibration",
-        type=Path,
-        default="data/AFLW_train_data",
-        help="prepared faces that give int8 its ranges",
-    )
-    parser.add_argument("--calibration_faces", type=at_least(1), default=200, help="how many of them")
+    add_calibration_arguments(parser, faces=200)
     parser.add_argument("--out", type=Path, default="output/best.tflite", help="where the TFLite file goes")
     arguments = parser.parse_args()
     if arguments.form != "int8":

@@ -216,9 +216,14 @@ def describe_flags(stored: ModelConfig, model: ModelConfig) -> str:
     return f"; give {' '.join(flags)}" if flags else ""
 
 
+def _flag_of(field: str) -> str:
+    """The name of the flag that sets a configuration's field."""
+    return _FLAG_NAMES.get(field, field)
+
+
 def _given(config: type, flags: argparse.Namespace) -> dict[str, object]:
     """The fields of a configuration that have a flag, with the flags' values."""
-    values = {field.name: vars(flags).get(_FLAG_NAMES.get(field.name, field.name)) for field in fields(config)}
+    values = {field.name: vars(flags).get(_flag_of(field.name)) for field in fields(config)}
     return {
         name: tuple(value) if isinstance(value, list) else value for name, value in values.items() if value is not None
     }
@@ -227,7 +232,7 @@ def _given(config: type, flags: argparse.Namespace) -> dict[str, object]:
 def resume_command(flags: argparse.Namespace) -> str:
     """The command that resumes an interrupted run: a snapshot holds the run's settings, but not where its files are."""
     parser = build_parser()
-    known = {_FLAG_NAMES.get(field.name, field.name) for config in (MODEL, TRAINING) for field in fields(config)}
+    known = {_flag_of(field.name) for config in (MODEL, TRAINING) for field in fields(config)}
     words = ["python3", "train.py", "--resume"]
     if flags.processes == 1 and (world := int(os.environ.get("WORLD_SIZE", "1"))) > 1:
         local = int(os.environ.get("LOCAL_WORLD_SIZE", world))
@@ -251,11 +256,7 @@ def _flags(snapshot: dict, known: Collection[str]) -> dict:
     if training.augmentation not in _AUGMENTATION_NAMES:
         raise InputError("the snapshot's augmentation is none of the named ones; it is from another version")
     model = replace(model, auxiliary=snapshot["trainer"]["auxiliary"])  # a model file's entries leave the branch out
-    found = {
-        _FLAG_NAMES.get(field.name, field.name): getattr(config, field.name)
-        for config in (model, training)
-        for field in fields(config)
-    }
+    found = {_flag_of(name): value for config in (model, training) for name, value in vars(config).items()}
     found["augmentation"] = _AUGMENTATION_NAMES[training.augmentation]
     found["allow_large"] = True  # the run that left the snapshot was allowed
     return {name: value for name, value in found.items() if name in known}

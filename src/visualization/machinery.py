@@ -7,6 +7,7 @@ from collections.abc import Mapping
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 
 from src.visualization.style import color, figure, legend_beside, plot_style
@@ -23,7 +24,7 @@ def show_map(axes: Axes, picture: np.ndarray, probability: np.ndarray, centers: 
     half = (centers[1] - centers[0]) / 2
     low, high = centers[0] - half, centers[-1] + half
     shade = np.zeros((*probability.shape, 4))
-    shade[..., :3] = _rgb(0)
+    shade[..., :3] = to_rgb(color("", 0))
     shade[..., 3] = np.sqrt(probability / probability.max()) * (probability > _SHOWN * probability.max())
     axes.imshow(shade, extent=(low, high, high, low), interpolation="nearest")
     mean = probability.sum(axis=0) @ centers, probability.sum(axis=1) @ centers
@@ -40,7 +41,7 @@ def show_votes(axes: Axes, picture: np.ndarray, score: np.ndarray, votes: np.nda
     side = len(score)
     row, column = np.unravel_index(score.argmax(), score.shape)
     shade = np.zeros((side, side, 4))
-    shade[..., :3] = _rgb(0)
+    shade[..., :3] = to_rgb(color("", 0))
     shade[..., 3] = 0.7 * np.clip(score / score.max(), 0, 1)
     axes.imshow(shade, extent=(0, 1, 1, 0), interpolation="nearest")
     edges = np.arange(side + 1) / side
@@ -89,9 +90,3 @@ def _picture(axes: Axes, picture: np.ndarray) -> None:
     axes.imshow(picture, extent=(0, 1, 1, 0), interpolation="nearest")
     axes.set(xticks=[], yticks=[])
     axes.grid(visible=False)
-
-
-def _rgb(place: int) -> tuple[float, ...]:
-    """The color at a place, as numbers in [0, 1]."""
-    code = color("", place).lstrip("#")
-    return tuple(int(code[i : i + 2], 16) / 255 for i in (0, 2, 4))
