@@ -1,11 +1,13 @@
 """The pages tell the truth about names: every path, module, flag, choice, target and link in them exists."""
 
 import re
+import shlex
+from collections.abc import Iterator
 from itertools import chain
 from pathlib import Path
 
 import pytest
-from commands import ROOT
+from commands import ROOT, parser_of
 
 from src.training.options import build_parser
 
@@ -47,6 +49,27 @@ def test_every_module_in_a_page_exists(page: Path) -> None:
 def test_every_flag_in_a_page_is_one_of_some_command(page: Path) -> None:
     named = set(re.findall(r"(?<![\w-])--[a-z][\w-]*", page.read_text(encoding="utf-8"))) - OTHER_PROGRAMS_FLAGS
     assert sorted(named - _known_flags()) == []
+
+
+def _commands(page: Path) -> Iterator[tuple[str, list[str]]]:
+    """The commands in a page's shell blocks that name all their arguments: script, words."""
+    for block in re.findall(r"```sh\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL):
+        for line in block.replace("\\\n", " ").splitlines():
+            found = re.match(r"(?:\S*python3?|torchrun) (?:-\S+ )*?(?:-m (src[\w.]*)|(\w+\.py))(.*)", line)
+            if found and "..." not in line and "[" not in line:
+                path = (found[1] or "").replace(".", "/")
+                module = f"{path}/__main__.py" if (ROOT / path).is_dir() else f"{path}.py"
+                yield found[2] or module, shlex.split(found[3], comments=True)
+
+
+@every_page
+def test_every_command_in_a_page_is_understood(page: Path) -> None:
+    for script, words in _commands(page):
+        if script == "src/autolabel/__main__.py":
+            _, words = parser_of(script).parse_known_args(words)
+            build_parser().parse_args(words)
+        else:
+            parser_of(script).parse_args(words)
 
 
 @pytest.mark.parametrize("flag", ["--backbone", "--head", "--loss"])

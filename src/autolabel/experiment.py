@@ -34,7 +34,7 @@ def run_experiment(
 ) -> tuple[list[Round], pd.DataFrame, Path]:
     """The rounds, their `compare`, and the folder of both, in `parent`; what is finished there is read.
 
-    The folder's name tells tasks, setups and settings apart. Nothing is printed: `rounds.csv` there says the same.
+    The folder's name depends on task, setup and settings. Nothing is printed: `rounds.csv` there says the same.
     """
     out = parent / f"autolabel_{hashlib.sha256(identity(task, setup, settings).encode()).hexdigest()[:12]}"
     with contextlib.redirect_stdout(io.StringIO()):

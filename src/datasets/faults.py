@@ -82,7 +82,7 @@ def describe_rescaled(points_image: np.ndarray, sizes: np.ndarray) -> str:
     """Why faces (N, K, 2) seem to be labeled in the pixels of pictures of another size; "" if they do not.
 
     sizes: (N, 2) width and height of each picture. Faces lie, on average, in the middle of their pictures' width; fewer
-    than ten tell nothing.
+    than ten are too few to judge by.
     """
     if len(points_image) < _LEAST_FACES:
         return ""

@@ -14,7 +14,7 @@ from src.reading import encoding_of, read_head
 
 Parsed = TypeVar("Parsed")
 _ODD = (ValueError, LookupError, TypeError, AttributeError, OverflowError)  # what parsers raise for odd content
-_PEEKED, _HEAD = 10, 65536  # files, and bytes of each: enough to tell the kind of most
+_PEEKED, _HEAD = 10, 65536  # files, and bytes of each: enough to recognize the kind of most
 _MOST_LINKED = 100_000  # folders
 
 

@@ -44,10 +44,10 @@ def settle(faces: Faces, *, frame: str | None = None, rescale: bool = False) -> 
     """The same faces in the frame of `Faces`: pixels of each picture as viewers show it.
 
     frame: `shown` or `stored`, the pixels that labels of pictures with an EXIF orientation refer to if their stated
-    size does not tell; by default `shown`, if most of these faces are then upright. rescale: labels that state another
+    size is no help; by default `shown`, if most of these faces are then upright. rescale: labels that state another
     size with the same aspect ratio are scaled to the picture's own instead of counting as broken. A face that cannot
     be settled gets a fault. Raises InputError for an unknown frame and for `rescale` if no label states a size; and,
-    without a `frame`, if some labels refer to stored pixels while others do not tell, or if most of the latter show
+    without a `frame`, if some labels refer to stored pixels while others do not say, or if most of the latter show
     upright faces only in the stored pixels.
     """
     if frame is not None and frame not in FRAMES:
@@ -83,7 +83,7 @@ def settle(faces: Faces, *, frame: str | None = None, rescale: bool = False) -> 
         if counts[_TURNED]:
             raise InputError(
                 f"{faces.root}: {counts[_TURNED]} faces are labeled in the stored pixels of turned pictures, and "
-                f"{counts[_UNSAID]} do not tell; say which with the setting frame ({' or '.join(FRAMES)})"
+                f"{counts[_UNSAID]} do not say; choose with the setting frame ({' or '.join(FRAMES)})"
             )
         _check_upright(faces, settled, settle_each(STORED))
     affines = np.array([one.affine for one in settled])
@@ -149,7 +149,7 @@ _AS_IT_IS = np.eye(2, 3)
 def _settle_one(
     shape: Shape | InputError, stated: np.ndarray | None, *, in_shares: bool, default: str, rescale: bool
 ) -> _Settled:
-    """stated: (2,) width and height in the label file, or None. default: the frame if these do not tell it."""
+    """stated: (2,) width and height in the label file, or None. default: the frame if these fit both."""
     if isinstance(shape, InputError):
         return _Settled(_AS_IT_IS, fault=str(shape))
     fitting = FRAMES if stated is None else _fitting(shape, stated)
@@ -192,7 +192,7 @@ def _fitting(shape: Shape, stated: np.ndarray, *, any_scale: bool = False) -> tu
 
 
 def _check_upright(faces: Faces, shown: list[_Settled], stored: list[_Settled]) -> None:
-    """Raise InputError if most faces whose labels do not tell their frame are upright only in the stored pixels."""
+    """Raise InputError if most faces whose labels do not state their frame are upright only in the stored pixels."""
     if faces.num_points not in (NUM_POINTS, len(INNER_51)):
         return
     rows = [row for row, one in enumerate(shown) if _UNSAID in one.remarks]
@@ -205,7 +205,7 @@ def _check_upright(faces: Faces, shown: list[_Settled], stored: list[_Settled]) 
     if only_stored > len(rows) / 2:
         raise InputError(
             f"{faces.root}: {only_stored} of {len(rows)} faces on pictures turned by EXIF stand upright in the stored "
-            f"pixels alone; say what their labels speak of with the setting frame ({' or '.join(FRAMES)})"
+            f"pixels alone; say which pixels their labels mean with the setting frame ({' or '.join(FRAMES)})"
         )
 
 
@@ -236,7 +236,7 @@ def _remarks(counts: Counter, frame: str | None) -> list[str]:
         words.append(counted(counts[_TURNED], what))
     if counts[_UNSAID]:
         chosen = frame or f"{SHOWN}, the default"
-        what = f"faces on pictures turned by EXIF whose labels do not tell their frame, read as {chosen}"
+        what = f"faces on pictures turned by EXIF whose labels do not state their frame, read as {chosen}"
         words.append(counted(counts[_UNSAID], what))
     if counts[_RESCALED]:
         what = "faces scaled from the size that their labels state to the picture's own"

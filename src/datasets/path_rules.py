@@ -1,4 +1,4 @@
-"""What names of folders and label files tell about whose pictures they are, for `src.datasets.stated_paths`."""
+"""What the names of folders and label files say about which pictures are meant, for `src.datasets.stated_paths`."""
 
 import os
 import re
@@ -9,12 +9,12 @@ from src.datasets.names import common_ending, composed, part_words
 
 _DIGITS = re.compile(r"\d+")
 _SEPARATOR = re.compile(r"[_.\- ]")
-# Names of folders that do not tell which pictures they hold.
+# Names of folders that do not say which pictures they hold.
 _GENERIC = {"image", "images", "img", "imgs", "picture", "pictures", "pic", "pics", "photo", "photos", "jpg",
             "jpeg", "jpegs", "jpegimages", "png", "pngs", "face", "faces", "crop", "crops", "frame", "frames",
             "file", "files", "data", "default", "dataset", "set", "upload", "uploads", "export", "raw",
             "input"}  # fmt: skip
-# Names of folders and files of labels, which do not tell of which pictures either.
+# Names of folders and files of labels, which do not say it either.
 _OF_LABELS = {"annotation", "annotations", "anno", "annos", "ann", "anns", "annot", "annots", "label", "labels", "json",
               "jsons", "xml", "xmls", "tsv", "landmark", "landmarks", "keypoint", "keypoints", "points", "pts", "coco",
               "cvat", "dlib", "labelme", "gt", "all", "full", "merged"}  # fmt: skip
@@ -61,8 +61,8 @@ def is_of_another_part(statement: Statement, named_parts: set[str]) -> bool:
 
 
 def words_of(statement: Statement) -> set[str]:
-    """Folders that a label file's name may tell: one of one_faces.json and of person_keypoints_one.json, as CVAT calls
-    that of images/one. A file called like its picture tells no others."""
+    """Folders that a label file's name may mean: one of one_faces.json and of person_keypoints_one.json, as CVAT calls
+    that of images/one. A file called like its picture means no others."""
     stem = PurePosixPath(statement.file).stem
     if stem == PurePosixPath(statement.path).stem:
         return {stem}
@@ -98,12 +98,12 @@ def is_root(part: str) -> bool:
 
 
 def is_generic(folder: str) -> bool:
-    """Whether a folder's name does not tell which pictures it holds: images, Pics_2."""
+    """Whether a folder's name does not say which pictures it holds: images, Pics_2."""
     return _word_of(folder) in _GENERIC
 
 
 def _is_telling(folder: str) -> bool:
-    """Whether the name of a folder or file of labels tells which pictures these are of: not annotations."""
+    """Whether the name of a folder or file of labels says which pictures these are of: not annotations."""
     return _word_of(folder) not in _GENERIC | _OF_LABELS
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from src.boxes import affine_of_crop
 from src.datasets.picture_files import LYING, MIN_SIDE, TURNS, load, open_picture, orientation_of, to_rgb
 from src.errors import InputError
 from src.geometry import letterbox
@@ -57,7 +58,6 @@ def read_crop(
     if orientation in TURNS:
         rgb = rgb.transpose(TURNS[orientation])
         width, height = (height, width) if orientation in LYING else (width, height)
-    affine = np.array([[1 / side, 0, -left / side], [0, 1 / side, -top / side]])
     square = np.zeros((size, size, 3), np.uint8)
     (first_x, last_x), (first_y, last_y) = (
         _covered(start, length, side, size) for start, length in ((left, width), (top, height))
@@ -67,7 +67,7 @@ def read_crop(
         box = tuple(np.clip(corners * reduction, 0, rgb.size).ravel())
         part = (last_x - first_x, last_y - first_y)
         square[first_y:last_y, first_x:last_x] = rgb.resize(part, Image.Resampling.BILINEAR, box=box, reducing_gap=2.0)
-    return square, affine, (height, width)
+    return square, affine_of_crop(np.array(crop)), (height, width)
 
 
 def _covered(start: float, length: int, side: float, size: int) -> tuple[int, int]:

@@ -27,7 +27,7 @@ def numbers_of(names: Sequence[str]) -> list[int] | None:
 
 @lru_cache(maxsize=16)
 def order_by_names(names: tuple[str, ...]) -> np.ndarray | None:
-    """The order that sorts numbered points; None if they are in order already, or if their names do not tell.
+    """The order that sorts numbered points; None if they are in order already, or if their names do not show it.
 
     Raises InputError for names sorted as text, so that jaw_10 stands before jaw_2, whose numbers are not of all points.
     """

@@ -1,4 +1,4 @@
-"""Labels of tools whose files are not read, told by a word in them, so that their user knows what to convert."""
+"""Labels of tools whose files are not read, recognized by a word in them, so that users learn what to convert."""
 
 from src.datasets.folder import Folder
 

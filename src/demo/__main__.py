@@ -30,7 +30,7 @@ from src.predict.predictor import Predictor
 from src.predict.shipped import MODEL_PATH
 from src.visualization.sheet import save_picture
 
-_ENOUGH = 0.8  # of the seconds that a video's file tells of: with fewer it may be cut short
+_ENOUGH = 0.8  # of the seconds that a video's file states: with fewer it may be cut short
 _Boxes = dict[str, list[np.ndarray]]
 
 
@@ -59,7 +59,7 @@ def parse_arguments() -> tuple[argparse.Namespace, list[Source]]:
     if arguments.boxes or arguments.crops:
         parser.refuse(["detector", "tiles", "every"], "goes without --boxes and --crops: then nothing is detected")
     if not arguments.frames:
-        parser.refuse(["fps"], "goes with --frames, for a folder of them; a video tells its own rate")
+        parser.refuse(["fps"], "goes with --frames, for a folder of them; a video states its own rate")
     sources = find_sources(arguments.sources, frames=arguments.frames)
     if not any(source.is_video for source in sources):
         parser.refuse(["raw", "every"], "goes with a video, or with --frames for a folder of its frames")
@@ -86,7 +86,7 @@ def main() -> None:
     videos = [source for source in sources if source.is_video]
     for source in videos:
         if not source.is_camera:
-            with _open(source, arguments) as video:  # one that cannot be read or drawn is told before the work
+            with _open(source, arguments) as video:  # one that cannot be read or drawn is refused before the work
                 if source.path.is_dir():
                     _check_drawing(source, video)
     unreadable: list[InputError] = []
@@ -169,7 +169,7 @@ def _follow(
                 records.add(name, faces, frame=count, seconds=seconds, numbers=numbers)
                 count, before = count + 1, seconds
     is_short = before + video.step < _ENOUGH * video.duration
-    missing = f"; the file tells of {video.duration:.1f} s and may be cut short" if is_short else ""
+    missing = f"; the file states {video.duration:.1f} s and may be cut short" if is_short else ""
     cuts = f", cuts at frames {spell_out(tracker.cuts)}" if tracker.cuts else ""
     print(f"{source.name}: {counted(len(lost), 'faces')} in {counted(count, 'frames')}{missing}{cuts}")
     for number, missed in lost.items():

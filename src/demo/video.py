@@ -62,14 +62,14 @@ class Video:
 def open_video(path: str | Path, *, frames_per_second: float = 25.0) -> Iterator[Video]:
     """Open a video file, an animated GIF, WebP, PNG or AVIF, or a folder of frames in the order of their names.
 
-    frames_per_second: of a folder, which does not tell. Raises InputError for a file that is no video, for one without
+    frames_per_second: of a folder, which has none. Raises InputError for a file that is no video, for one without
     frames or with frames of different sizes, and if a video file needs PyAV, which is not installed.
     """
     path = Path(path)
     if path.is_dir():
         names = natural_order(list_pictures(path))
         step = 1 / frames_per_second
-        frames = ((read_picture(path / name), None) for name in names)  # they tell no times
+        frames = ((read_picture(path / name), None) for name in names)  # they have no times
         yield Video(_of_one_size(_timed(frames, step), path), step, count=len(names))
     elif not path.is_file():
         raise InputError(f"{path}: no such video")
@@ -115,7 +115,7 @@ def _open_animated(path: Path) -> Iterator[Video]:
         check_length(count, count * image.width * image.height)
         first = _first(image)
         image.seek(first)
-        image.load()  # WebP and AVIF tell a frame's duration only then
+        image.load()  # WebP and AVIF give a frame's duration only then
         step = _shown_for(image)
     with Image.open(path, formats=PICTURE_FORMATS) as image:
         frames = _readable(_animation(image), path, (*DAMAGED, Image.DecompressionBombError))

@@ -125,7 +125,7 @@ def parse_arguments() -> argparse.Namespace:
     if arguments.held_out:
         parser.refuse(["faces"], "goes without --held_out: nothing is rendered then")
     else:
-        parser.refuse(["only"], "goes with --held_out PREPARED, of whose faces it speaks")
+        parser.refuse(["only"], "goes with --held_out PREPARED, from whose faces it chooses")
     return arguments
 
 

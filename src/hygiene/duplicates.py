@@ -1,7 +1,7 @@
 """Pictures that show the same thing: exact and near duplicates, and splits that keep each group on one side.
 
 The perceptual hash is the difference hash (Krawetz, "Kind of Like That", 2013) along rows and columns. It survives
-another size, compression, brightness and color, but not another framing, and does not tell who is in the picture.
+another size, compression, brightness and color, but not another framing, and does not say who is in the picture.
 """
 
 import hashlib

@@ -49,7 +49,7 @@ def check_places(names: list[str], points_image: np.ndarray, *, size: np.ndarray
 def describe_unrelated(points_image: np.ndarray, true_image: np.ndarray) -> str:
     """Why labels (N, 68, 2) seem to be of other pictures than the predicted points (N, 68, 2); "" if they do not.
 
-    Fewer than ten faces tell nothing. A network that has learned little is told the same.
+    Fewer than ten faces are too few to judge by. A network that has learned little gets the same answer.
     """
     if len(true_image) < _LEAST_FACES:
         return ""

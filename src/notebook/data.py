@@ -37,7 +37,7 @@ def open_data(training_data: str, validation_data: str, *, faces: int) -> tuple[
     only one is empty, or if `faces` is not positive.
     """
     if bool(training_data) != bool(validation_data):
-        raise InputError("expected both of training_data and validation_data, or none of them to render faces")
+        raise InputError("expected training_data and validation_data, or neither of them, to render faces")
     if training_data:
         return ROOT / training_data, ROOT / validation_data
     return _rendered(faces, seed=0), _rendered(VALIDATION_FACES, seed=_VALIDATION_SEED)

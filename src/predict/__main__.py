@@ -94,7 +94,7 @@ def read_list(path: Path) -> list[Path]:
         raise InputError(f"{path}: expected one picture's path per line, found an empty file")
     named: dict[str, Path] = {}
     for picture in pictures:
-        key = folded(picture.stem)  # names that a case-insensitive file system would not tell apart
+        key = folded(picture.stem)  # names that a case-insensitive file system takes for the same
         if key in named:
             raise InputError(f"{path}: expected different names, found {named[key]} and {picture}")
         named[key] = picture

@@ -6,7 +6,7 @@ turned upright, enlarged and centered, so that the network meets a face as it kn
 every look's points come back in the first look's frame.
 
 Looks that agree may agree on a face that is not there: the network knows upright heads so well that it sees one in a
-head that is upside down. A tilted look tells them apart: a face turns with the picture, an imagined one stays upright.
+head that is upside down. A tilted look decides: a face turns with the picture, an imagined one stays upright.
 """
 
 from collections.abc import Callable, Sequence

@@ -36,5 +36,5 @@ def test_the_frame_and_the_makers_of_labels_are_said(tmp_path: Path) -> None:
     flags = ("--labeled_count", 12, "--held_out", 6, "--rounds", 0, "--end_epoch", 1, "--out", tmp_path / "run")
     outcome = run("src/autolabel/__main__.py", "--labeled", tmp_path / "labeled", *flags, *SMALL)
     assert outcome.code == 0, outcome
-    assert "1 face on pictures turned by EXIF whose labels do not tell their frame, read as shown" in outcome.out
+    assert "1 face on pictures turned by EXIF whose labels do not state their frame, read as shown" in outcome.out
     assert "labeled: 1 label made by an earlier run" in outcome.out

@@ -226,7 +226,7 @@ def test_a_video_cut_short_is_told(tmp_path: Path) -> None:
     (tmp_path / "cut.mkv").write_bytes(content[: len(content) // 2])
     assert "may be cut short" not in _demo(tmp_path / "whole.mkv", tmp_path / "out").out
     cut = _demo(tmp_path / "cut.mkv", tmp_path / "out").out
-    assert re.search(r"; the file tells of [12]\.\d s and may be cut short", cut)
+    assert re.search(r"; the file states [12]\.\d s and may be cut short", cut)
 
 
 def test_a_videos_frames_keep_their_times(tmp_path: Path) -> None:

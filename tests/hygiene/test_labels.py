@@ -190,7 +190,7 @@ def test_the_frame_of_turned_pictures_is_said(challenge: Path, monkeypatch: pyte
     exif = Image.Exif()
     exif[0x0112] = 6
     Image.new("RGB", (96, 96)).save(challenge / "synthetics_train" / "face000.png", exif=exif)
-    words = "synthetics_train: 1 face on pictures turned by EXIF whose labels do not tell their frame, read as shown"
+    words = "synthetics_train: 1 face on pictures turned by EXIF whose labels do not state their frame, read as shown"
     assert words in _prepare_challenge(challenge).out
     assert words in _prepare_challenge(challenge).out  # and once more where nothing has changed
 

@@ -25,7 +25,7 @@ def test_named_data_is_found_from_the_root() -> None:
 
 @pytest.mark.parametrize("names", [("data/a", ""), ("", "data/b")])
 def test_one_named_folder_alone_is_refused(names: tuple[str, str]) -> None:
-    with pytest.raises(InputError, match="both of training_data and validation_data"):
+    with pytest.raises(InputError, match="expected training_data and validation_data, or neither"):
         open_data(*names, faces=4)
 
 

@@ -23,7 +23,7 @@ LABELS = ("aflw", "outline", "learned")
 _MAX_RESIDUAL = 0.03  # of the face box: about one fit in a hundred is worse, and wrong
 # |yaw| in degrees of the faces that show where a source places its points: in x and y, and its jaw line in depth.
 _FRONTAL, _TURNED = (0.0, 8.0), (15.0, 45.0)
-_MIN_FACES, _MAX_FACES = 10, 400  # of each kind; fewer cannot tell a convention from the people shown
+_MIN_FACES, _MAX_FACES = 10, 400  # of each kind; with fewer, a convention cannot be told from the people shown
 # Of the face box: how far outside the mesh's hidden jaw an annotated outline lies on average in turned faces. Measured:
 # 0.041 to 0.044 in photographs of three sources, at most 0 if labels are projections of a 3D jaw line.
 _MIN_OUTLINE = 0.02
@@ -33,7 +33,7 @@ _MIN_OUTLINE = 0.02
 class SourceConvention:
     """Where a source places points: offsets (68, 3) cm from the landmark vertices; whether its jaw is an outline.
 
-    is_learned: whether its faces were enough to tell; otherwise only the jaw is moved.
+    is_learned: whether its faces were enough to learn it from; otherwise only the jaw is moved.
     """
 
     offsets: np.ndarray
@@ -65,7 +65,7 @@ def relabel(
 ) -> Relabeled:
     """Fit the model to photographs and label them by the mesh.
 
-    names: (N,) file names, which tell the source (`photo_sources`); every source has its own convention. points_image:
+    names: (N,) file names, which name the source (`photo_sources`); every source has its own convention. points_image:
     (N, 68, 2) pixels. rng chooses the faces from which a source's convention is inferred. labels: one of LABELS. Raises
     InputError if turned faces show that the jaw follows another convention than `labels` says.
     """
@@ -105,7 +105,7 @@ def relabel_with_offsets(
 
 
 def infer_convention(model: FaceModel, points_image: np.ndarray, rng: np.random.Generator) -> SourceConvention:
-    """The convention of one source's faces (N, 68, 2); if they are too few to tell, the jaw is taken for an outline."""
+    """The convention of one source's faces (N, 68, 2); if they are too few, the jaw is taken for an outline."""
     yaw = np.abs(fit_pose(points_image)[:, 1])
     shown = [np.flatnonzero((yaw >= low) & (yaw < high)) for low, high in (_FRONTAL, _TURNED)]
     if min(map(len, shown)) < _MIN_FACES:

@@ -75,7 +75,7 @@ def test_where_the_size_does_not_tell_the_frame_is_asked_for(tmp_path: Path) -> 
     np.testing.assert_allclose(settle(read, frame="stored").points_image[0, 0], [120 - face[0, 1], face[0, 0]])
     sizes = Coordinates(stated_size=np.array([[160.0, 120.0], [np.nan, np.nan]]))
     mixed = Faces(tmp_path, np.array(["a.png", "a.png"]), np.stack([face, face]), coordinates=sizes)
-    with pytest.raises(InputError, match="say which with the setting frame"):
+    with pytest.raises(InputError, match="choose with the setting frame"):
         settle(mixed)
     with pytest.raises(InputError, match="shown or stored"):
         settle(read, frame="raw")
