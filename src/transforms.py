@@ -42,6 +42,11 @@ def warp_squares(squares: Tensor, affine: np.ndarray) -> Tensor:
     return moved.permute(0, 2, 3, 1).contiguous()
 
 
+def stack_matrix(rows: list[list[Tensor]]) -> Tensor:
+    """`src.geometry.stack_matrix` of tensors: matrices (..., R, C) from R rows of C entries, each (...)."""
+    return torch.stack([torch.stack(row, dim=-1) for row in rows], dim=-2)
+
+
 def transform_points(affine: Tensor, points: Tensor) -> Tensor:
     """Apply affine (B, 2, 3) to points (B, K, 2)."""
     return points @ affine[:, :, :2].transpose(1, 2) + affine[:, None, :, 2]

@@ -52,7 +52,7 @@ class ToyHead(Head):
     def decode(self, raw: Tensor) -> Tensor:
         return raw.unflatten(1, (-1, 2))  # (B, K, 2)
 
-    def loss(self, raw: Tensor, points_input: Tensor, criterion: losses.Callable[[Tensor, Tensor], Tensor]) -> Tensor:
+    def loss(self, raw: Tensor, points_input: Tensor, criterion: losses.Criterion) -> Tensor:
         return criterion(self.decode(raw), points_input).mean(dim=1)  # (B,)
 
 

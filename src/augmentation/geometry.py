@@ -7,6 +7,7 @@ from torch import Tensor
 
 from src.augmentation.chance import chance, uniform
 from src.config import AugmentationConfig
+from src.transforms import stack_matrix
 
 # How far errors of the first look misplace a second one: standard deviations of the tilt (degrees) and the position
 # (of the input), and the half range of the logarithm of the scale.
@@ -28,7 +29,7 @@ def random_affine(
     flipped = chance(batch, config.flip, generator, device)
     mirror = 1 - 2 * flipped.float()
     cos, sin = scale * torch.cos(angle), scale * torch.sin(angle)
-    linear = torch.stack([torch.stack([cos * mirror, -sin], -1), torch.stack([sin * mirror, cos], -1)], 1)  # (B, 2, 2)
+    linear = stack_matrix([[cos * mirror, -sin], [sin * mirror, cos]])  # (B, 2, 2)
     center = torch.tensor(crop[:2], device=device)[:, None]
     shift = 0.5 + config.shift * (2 * torch.rand(batch, 2, 1, generator=generator, device=device) - 1)
     return torch.cat([linear, shift - linear @ center], dim=-1), angle, flipped
@@ -59,7 +60,7 @@ def second_look_affine(
     batch, device = len(points_unit), points_unit.device
     angle = torch.deg2rad(rotation) + math.radians(_TILT) * torch.randn(batch, generator=generator, device=device)
     cos, sin = torch.cos(angle), torch.sin(angle)
-    turn = torch.stack([torch.stack([cos, -sin], -1), torch.stack([sin, cos], -1)], 1)  # (B, 2, 2)
+    turn = stack_matrix([[cos, -sin], [sin, cos]])  # (B, 2, 2)
     turned = points_unit @ turn.transpose(1, 2)
     low, high = turned.amin(dim=1), turned.amax(dim=1)
     center_x, center_y, share, _ = second_look
@@ -84,7 +85,7 @@ def stretched(affine: Tensor, points_unit: Tensor, half_range: float, generator:
     factor = uniform(batch, half_range, generator, device)
     direction = uniform(batch, math.pi, generator, device)
     grow, cos, sin = torch.cosh(factor), *(torch.sinh(factor) * part for part in (direction.cos(), direction.sin()))
-    stretch = torch.stack([torch.stack([grow + cos, sin], -1), torch.stack([sin, grow - cos], -1)], 1)  # (B, 2, 2)
+    stretch = stack_matrix([[grow + cos, sin], [sin, grow - cos]])  # (B, 2, 2)
     middle = (points_unit.amin(dim=1) + points_unit.amax(dim=1))[..., None] / 2  # (B, 2, 1)
     linear = affine[:, :, :2] @ stretch
     return torch.cat([linear, affine[:, :, 2:] + affine[:, :, :2] @ middle - linear @ middle], dim=-1)

@@ -13,6 +13,7 @@ from src.markup import flip_permutation
 from src.pose import camera_weights
 from src.predict.confidence import EPSILON, shipped_calibration
 from src.predict.looks import SMALLEST, check_points
+from src.transforms import stack_matrix
 
 
 class SecondLook(nn.Module):
@@ -50,7 +51,7 @@ class SecondLook(nn.Module):
         sin, cos = b * y - (d + root) * x, (a + root) * y - b * x
         length = (cos * cos + sin * sin).sqrt().clamp(min=1e-12)
         cos, sin = cos / length, sin / length
-        turn = torch.stack([torch.stack([cos, -sin], dim=-1), torch.stack([sin, cos], dim=-1)], dim=1)
+        turn = stack_matrix([[cos, -sin], [sin, cos]])
         turned = points_unit @ turn.mT
         low, high = turned.amin(dim=1), turned.amax(dim=1)
         scale = self.share / (high - low).clamp(min=SMALLEST).prod(dim=1).sqrt()

@@ -13,6 +13,9 @@ from torch import Tensor
 
 from src.errors import InputError
 
+# A loss for points, or for points and the covariance (B, K, 3) that a head's maps give them (MAP_CRITERIA).
+Criterion = Callable[..., Tensor]
+
 _PERCENT = 100.0
 _LEAST_VARIANCE = 0.02  # relative to the target's; added because a map's own may shrink to 0
 _EPSILON = 1e-6  # percent^2: keeps a distance's gradient finite where prediction and target coincide
@@ -91,7 +94,7 @@ CRITERIA: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
 MAP_CRITERIA: dict[str, Callable[[Tensor, Tensor, Tensor], Tensor]] = {"star": star}  # for heads with a `covariance`
 
 
-def build_criterion(name: str, offered: frozenset[str]) -> Callable[..., Tensor]:
+def build_criterion(name: str, offered: frozenset[str]) -> Criterion:
     """A loss by its name. offered: what the head supports beyond the losses for points (`Head.criteria`).
 
     Raises InputError for an unknown name and for a loss that the head does not support.

@@ -8,8 +8,6 @@ Hinton et al., "Distilling the Knowledge in a Neural Network", 2015; Romero et a
 - feature: the direction of the teacher's feature vectors at every stride, after a 1x1 convolution
 """
 
-from collections.abc import Callable
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -17,7 +15,7 @@ from torch import Tensor, nn
 from src.config import TrainingConfig
 from src.errors import InputError
 from src.network.checkpoint import load_model
-from src.network.losses import l1
+from src.network.losses import Criterion, l1
 from src.network.model import LandmarkNet, build_model
 from src.network.stored import differences
 from src.training.loss import label_loss
@@ -63,7 +61,7 @@ class Teacher(nn.Module):
 class Peer(nn.Module):
     """A second network of the same configuration and another seed: each learns from the labels and from the other."""
 
-    def __init__(self, student: LandmarkNet, config: TrainingConfig, criterion: Callable[..., Tensor]) -> None:
+    def __init__(self, student: LandmarkNet, config: TrainingConfig, criterion: Criterion) -> None:
         super().__init__()
         if config.distill == "feature":
             raise InputError("expected heatmap or landmark as the distillation between peers (mutual), found feature")
@@ -85,9 +83,7 @@ class Peer(nn.Module):
         return own + self.config.distill_weight * (of_student + of_peer)
 
 
-def build_companion(
-    student: LandmarkNet, config: TrainingConfig, criterion: Callable[..., Tensor]
-) -> Teacher | Peer | None:
+def build_companion(student: LandmarkNet, config: TrainingConfig, criterion: Criterion) -> Teacher | Peer | None:
     """The teacher or peer that the configuration asks for, if any. Raises InputError for contradictory settings."""
     if config.distill not in DISTILLATIONS:
         raise InputError(f"unknown distillation {config.distill!r}; expected one of {', '.join(DISTILLATIONS)}")

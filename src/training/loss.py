@@ -1,12 +1,10 @@
 """What a training step minimizes: the loss on the labels and, optionally, that of imitating another network."""
 
-from collections.abc import Callable
-
 import torch
 from torch import Tensor, nn
 
 from src.errors import InputError
-from src.network.losses import pose_weight
+from src.network.losses import Criterion, pose_weight
 from src.network.model import LandmarkNet
 
 EULER_BRANCH_USES = ("both", "learning", "weighting")
@@ -14,7 +12,7 @@ EULER_BRANCH_USES = ("both", "learning", "weighting")
 
 def label_loss(
     network: LandmarkNet,
-    criterion: Callable[..., Tensor],
+    criterion: Criterion,
     *,
     maps: list[Tensor],
     raw: Tensor,
@@ -44,7 +42,7 @@ class TrainingLoss(nn.Module):
     def __init__(
         self,
         network: LandmarkNet,
-        criterion: Callable[..., Tensor],
+        criterion: Criterion,
         companion: nn.Module | None = None,
         *,
         euler_branch: str = "both",

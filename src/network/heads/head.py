@@ -1,9 +1,10 @@
 """The interface of all heads, the only part of a head that the rest of the project uses."""
 
-from collections.abc import Callable
 from typing import ClassVar
 
 from torch import Tensor, nn
+
+from src.network.losses import Criterion
 
 
 class Head(nn.Module):
@@ -27,6 +28,6 @@ class Head(nn.Module):
         """Raw output -> points_input (B, K, 2)."""
         raise NotImplementedError
 
-    def loss(self, raw: Tensor, points_input: Tensor, criterion: Callable[..., Tensor]) -> Tensor:
+    def loss(self, raw: Tensor, points_input: Tensor, criterion: Criterion) -> Tensor:
         """One value per face (B,), in percent of the input's side. criterion: from `src.network.losses`."""
         raise NotImplementedError

@@ -4,8 +4,6 @@ Soft-argmax, and the divergence that keeps a map narrow: Nibali et al., "Numeric
 Convolutional Neural Networks" (DSNT), 2018.
 """
 
-from collections.abc import Callable
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -17,7 +15,7 @@ from src.network.backbones.staged import STRIDES
 from src.network.heads.head import Head
 from src.network.heads.pyramid import PYRAMID_OPTIONS, Pyramid, grid_side
 from src.network.heads.shape_layer import ShapeLayer
-from src.network.losses import star
+from src.network.losses import Criterion, star
 
 _PYRAMID = 96  # channels of the pyramid
 _HIDDEN = 128  # channels before the maps
@@ -101,7 +99,7 @@ class HeatmapHead(Head):
         maps = probability.unflatten(2, raw.shape[2:])
         return torch.stack([(maps * product).sum(dim=(2, 3)) for product in products], dim=-1)
 
-    def loss(self, raw: Tensor, points_input: Tensor, criterion: Callable[..., Tensor]) -> Tensor:
+    def loss(self, raw: Tensor, points_input: Tensor, criterion: Criterion) -> Tensor:
         """The coordinates' loss plus the maps' cross-entropy with the encoded target, one value per face (B,)."""
         side = raw.shape[-1]
         log_probability = _flat(raw).log_softmax(dim=-1)

@@ -4,7 +4,7 @@ Wu et al., "Look at Boundary: A Boundary-Aware Face Alignment Algorithm", 2018. 
 boundary maps, as in the published STAR system; here they only improve the features that the points are read from.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from itertools import pairwise
 
 import torch
@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from src.markup import CONTOURS, NUM_POINTS, POINT_SETS
 from src.network.heads.heatmap import HeatmapHead
 from src.network.heads.pyramid import PYRAMID_OPTIONS
-from src.network.losses import adaptive_wing
+from src.network.losses import Criterion, adaptive_wing
 
 _SIGMA = 1.0  # cells: width of a line
 _WEIGHT = 1.0  # of the lines' loss, a mean over the cells, relative to the points' loss in percent
@@ -57,7 +57,7 @@ class HeatmapBoundaryHead(HeatmapHead):
         """raw -> points_input (B, 68, 2), from the points' maps alone."""
         return super().decode(raw[:, : self.maps.out_channels])
 
-    def loss(self, raw: Tensor, points_input: Tensor, criterion: Callable[..., Tensor]) -> Tensor:
+    def loss(self, raw: Tensor, points_input: Tensor, criterion: Criterion) -> Tensor:
         """The points' loss plus the adaptive wing loss of the lines, one value per face (B,)."""
         count = self.maps.out_channels
         points = super().loss(raw[:, :count], points_input, criterion)

@@ -8,8 +8,6 @@ sigma 4 cells), which follows Xiao et al., "Simple Baselines for Human Pose Esti
 - No ReLU after the maps and no integer argmax: the ReLU can die, and the argmax alone costs 0.4 % NME.
 """
 
-from collections.abc import Callable
-
 import torch
 from torch import Tensor, nn
 from torchvision.ops import Conv2dNormActivation
@@ -18,7 +16,7 @@ from src.markup import NUM_POINTS
 from src.network.backbones.staged import STRIDES
 from src.network.heads.head import Head
 from src.network.heads.pyramid import PYRAMID_OPTIONS, Pyramid, grid_side
-from src.network.losses import adaptive_wing, map_l2
+from src.network.losses import Criterion, adaptive_wing, map_l2
 
 _WIDTHS = (324, 256, 128)  # channels of the two deconvolutions and of the convolution before the maps
 _LEVEL = 2  # of the backbone's maps: stride 16, twice doubled to stride 4
@@ -90,7 +88,7 @@ class HeatmapDeconvHead(Head):
         # At most half a step from the highest cell, more from one that was moved away from the border.
         return (cell + 0.5 + self.step * shift.clamp(-2, 2)) * self.cell_size
 
-    def loss(self, raw: Tensor, points_input: Tensor, criterion: Callable[[Tensor, Tensor], Tensor]) -> Tensor:
+    def loss(self, raw: Tensor, points_input: Tensor, criterion: Criterion) -> Tensor:
         """Error of the maps divided by the Gaussian's area, one value per face (B,), independent of the resolution.
 
         The points' criterion is not used, because choosing the highest cell has no gradient.

@@ -3,8 +3,6 @@
 Jin et al., "Pixel-in-Pixel Net: Towards Efficient Facial Landmark Detection in the Wild" (PIPNet), 2021.
 """
 
-from collections.abc import Callable
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -16,6 +14,7 @@ from src.markup import MEAN_SHAPE, NUM_POINTS, POINT_SETS
 from src.network.backbones.staged import STRIDES
 from src.network.heads.head import Head
 from src.network.heads.pyramid import PYRAMID_OPTIONS, Pyramid, coarsest_level, grid_side
+from src.network.losses import Criterion
 
 # The paper's best grid is 8 x 8: stride 32 at 256 px. At 112 px that stride leaves 4 x 4 cells, each 28 % of the side,
 # so the stride depends on the input size: it gives the grid whose ratio to 8 x 8 is nearest to 1 (7 x 7 at stride 16
@@ -85,7 +84,7 @@ class PipHead(Head):
         votes = self._votes(offsets, score.argmax(dim=2)).flatten(1, 2)  # (B, 68 * V, 2)
         return (votes[:, self.voters] * self.voter_weight[..., None]).sum(dim=2)
 
-    def loss(self, raw: Tensor, points_input: Tensor, criterion: Callable[[Tensor, Tensor], Tensor]) -> Tensor:
+    def loss(self, raw: Tensor, points_input: Tensor, criterion: Criterion) -> Tensor:
         """Squared error of the scores plus the criterion of the votes in the true cell, one value per face (B,)."""
         score, offsets = self._split(raw)
         target_score, target_offsets = self._split(self.encode(points_input))

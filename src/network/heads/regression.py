@@ -3,8 +3,6 @@
 Guo et al., "PFLD: A Practical Facial Landmark Detector", 2019.
 """
 
-from collections.abc import Callable
-
 import torch
 from torch import Tensor, nn
 from torchvision.ops import Conv2dNormActivation
@@ -13,6 +11,7 @@ from src.markup import MEAN_SHAPE, NUM_POINTS, POINT_SETS
 from src.network.backbones.staged import STRIDES
 from src.network.heads.head import Head
 from src.network.heads.pyramid import grid_side
+from src.network.losses import Criterion
 
 _REDUCED = 64  # input channels of the full-extent convolution
 _GLOBAL = 256  # its output channels
@@ -46,7 +45,7 @@ class RegressionHead(Head):
         """raw (B, 136) -> points_input (B, 68, 2)."""
         return raw.unflatten(1, (-1, 2))
 
-    def loss(self, raw: Tensor, points_input: Tensor, criterion: Callable[[Tensor, Tensor], Tensor]) -> Tensor:
+    def loss(self, raw: Tensor, points_input: Tensor, criterion: Criterion) -> Tensor:
         """Mean over the points, one value per face (B,)."""
         return criterion(self.decode(raw), points_input).mean(dim=1)
 

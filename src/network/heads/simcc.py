@@ -4,8 +4,6 @@ Li et al., "SimCC: A Simple Coordinate Classification Perspective for Human Pose
 its argmax (Sun et al., "Integral Human Pose Regression", 2018): exact between bins, and differentiable.
 """
 
-from collections.abc import Callable
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -15,6 +13,7 @@ from src.markup import NUM_POINTS
 from src.network.backbones.staged import STRIDES
 from src.network.heads.head import Head
 from src.network.heads.pyramid import PYRAMID_OPTIONS, Pyramid, coarsest_level, grid_side
+from src.network.losses import Criterion
 
 _CELLS = 12  # per side, at least; every cell is connected to every bin, so finer maps cost weights
 _WIDTH = 96  # channels of the pyramid
@@ -57,7 +56,7 @@ class SimccHead(Head):
         # A product and a sum, not a matrix product, whose result mixed precision would round to 8 bits.
         return (raw.float().softmax(dim=-1) * self.centers).sum(dim=-1)
 
-    def loss(self, raw: Tensor, points_input: Tensor, criterion: Callable[[Tensor, Tensor], Tensor]) -> Tensor:
+    def loss(self, raw: Tensor, points_input: Tensor, criterion: Criterion) -> Tensor:
         """The coordinates' loss plus the divergence from the encoded target, one value per face (B,)."""
         coordinates = criterion(self.decode(raw), points_input).mean(dim=1)
         return coordinates + self.divergence(raw, self.encode(points_input))
