@@ -6,6 +6,7 @@ them, and a BoxKind of your own describes any other detector.
 """
 
 import csv
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -103,25 +104,31 @@ def read_boxes(path: Path) -> dict[str, list[np.ndarray]]:
             for row in rows:
                 if rows.line_num > _MOST_LINES:
                     raise InputError(f"{path}: expected at most {_MOST_LINES:,} lines, found more; divide the table")
-                if any(row.get(None, ())):  # of decimal commas the first four numbers would make a box
-                    found = len(header) + len(row[None])
-                    raise InputError(f"{path}: line {rows.line_num}: expected {len(header)} values, found {found}")
-                if not row["picture"]:
-                    raise InputError(f"{path}: line {rows.line_num}: expected a picture's name, found none")
-                try:
-                    box = np.array([float(row[column]) for column in BOX_COLUMNS[1:]])
-                except (TypeError, ValueError):
-                    raise InputError(f"{path}: line {rows.line_num}: expected four numbers after the name") from None
-                if frames.setdefault(row["picture"], row.get("frame")) == row.get("frame"):
+                with about(f"{path}: line {rows.line_num}"):
+                    box = _box_of(row, header)
+                    if frames.setdefault(row["picture"], row.get("frame")) != row.get("frame"):
+                        continue
                     if (key := (row["picture"], *box.tolist())) in seen:  # it would be counted as another face
-                        raise InputError(f"{path}: line {rows.line_num}: expected each box once, found it again")
-                    seen.add(key)
-                    boxes.setdefault(row["picture"], []).append(box)
+                        raise InputError("expected each box once, found it again")
+                seen.add(key)
+                boxes.setdefault(row["picture"], []).append(box)
     except (UnicodeError, csv.Error) as error:
         raise InputError(f"{path}: expected rows of UTF-8 text ({error})") from None
     if not boxes:
         raise InputError(f"{path}: expected at least one box, found none")
     return boxes
+
+
+def _box_of(row: dict, header: Sequence[str]) -> np.ndarray:
+    """The box (4,) of a row of csv.DictReader. Raises InputError."""
+    if any(row.get(None, ())):  # of decimal commas the first four numbers would make a box
+        raise InputError(f"expected {len(header)} values, found {len(header) + len(row[None])}")
+    if not row["picture"]:
+        raise InputError("expected a picture's name, found none")
+    try:
+        return np.array([float(row[column]) for column in BOX_COLUMNS[1:]])
+    except (TypeError, ValueError):
+        raise InputError("expected four numbers after the name") from None
 
 
 def box_of_points(points_image: np.ndarray) -> np.ndarray:
