@@ -40,8 +40,7 @@ def test_a_covered_face_need_not_be_found() -> None:
 
 def test_frames_and_tracks_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(predict, "open_model", lambda path, **options: RectangleFinder())
-    predictor = Predictor("any.pth.tar")
-    predictor._detector = RectangleDetector()
+    predictor = Predictor("any.pth.tar", detector=RectangleDetector())
     frames = list(move(Image.new("RGB", (400, 240)), [_moving((0.0, 0.0), (60.0, 20.0))], 8))
     assert follow(predictor, frames) == TrackingResult(8, 8, 1, 0)
     unseen = [Frame(Image.new("RGB", (400, 240)), frame.points_image, frame.in_view) for frame in frames]

@@ -29,8 +29,7 @@ def test_points_lie_on_what_is_pasted(roll: float) -> None:
 
 def test_found_faces_and_faces_too_many_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(predict, "open_model", lambda path, **options: RectangleFinder())
-    predictor = Predictor("any.pth.tar")
-    predictor._detector = RectangleDetector()
+    predictor = Predictor("any.pth.tar", detector=RectangleDetector())
     there, unlabeled, nowhere = (60, 40, 160, 140), (250, 120, 330, 200), (10, 170, 60, 220)
     points_image = np.stack([rectangle_points(there), rectangle_points(nowhere)])
     scene = Scene(rectangle_picture((400, 240), there, unlabeled), points_image, np.array([200.0, 100.0]))

@@ -144,25 +144,25 @@ class TooManyDetector:
         return Detections(boxes, np.ones(4), np.zeros(4))
 
 
-def test_faces_are_detected_once_and_what_is_none_is_left_out(
-    exact: Predictor, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(exact, "_detector", TooManyDetector())
+@pytest.mark.usefixtures("exact")
+def test_faces_are_detected_once_and_what_is_none_is_left_out() -> None:
+    predictor = Predictor("any.pth.tar", detector=TooManyDetector())
     picture = rectangle_picture((300, 200), FACE, OTHER)
-    for faces in (exact.faces(picture), *exact.faces([picture, picture])):
+    for faces in (predictor.faces(picture), *predictor.faces([picture, picture])):
         assert len(faces) == 2
         np.testing.assert_allclose(
             [face.points for face in faces], [rectangle_points(box) for box in (FACE, OTHER)], atol=1
         )
-    assert len(exact.faces(picture, least_score=0)) == 3
+    assert len(predictor.faces(picture, least_score=0)) == 3
 
 
-def test_a_missing_detector_is_told_and_boxes_work_without_it(exact: Predictor, tmp_path: Path) -> None:
-    exact._detector = tmp_path / "none.tflite"
+@pytest.mark.usefixtures("exact")
+def test_a_missing_detector_is_told_and_boxes_work_without_it(tmp_path: Path) -> None:
+    predictor = Predictor("any.pth.tar", detector=tmp_path / "none.tflite")
     picture = rectangle_picture((300, 200), FACE)
     with pytest.raises(InputError, match="make detector"):
-        exact.faces(picture)
-    assert len(exact.faces(picture, FACE)) == 1
+        predictor.faces(picture)
+    assert len(predictor.faces(picture, FACE)) == 1
 
 
 @pytest.mark.slow
