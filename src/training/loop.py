@@ -70,6 +70,7 @@ def fit(
     (`src.files.alone_in`). Raises InputError if the faces or the network of the snapshot's run have changed.
     """
     device = next(network.parameters()).device
+    validation.with_points(network.config.points)  # an error now, not after the first epoch
     batches = TrainingBatches(
         training.with_points(network.config.points),
         batch_size=config.batch_size,

@@ -149,6 +149,7 @@ class Trainer:
             self.averaged.load_state_dict(state["averaged"])
             own = self.optimizer.state_dict()["param_groups"]
             self.optimizer.load_state_dict(state["optimizer"])
+            _check_moments(self.optimizer)
             for group, settings in zip(self.optimizer.param_groups, own, strict=True):  # the flags', as everywhere
                 group |= {name: value for name, value in settings.items() if name != "params"}
             if self.companion is not None:
@@ -165,6 +166,15 @@ class Trainer:
         """Each step's random numbers depend only on seed, step and rank, so a snapshot need not hold them."""
         step_of_all = self.step_count * self.world.size + self.world.rank
         self.generator.manual_seed((self.config.seed * 1_000_003 + step_of_all) % 2**63)
+
+
+def _check_moments(optimizer: torch.optim.Optimizer) -> None:
+    """Raise ValueError for moments of another shape than their parameter's: PyTorch would write beyond their memory."""
+    for parameter, moments in optimizer.state.items():
+        for name, value in moments.items():
+            shape = torch.Size() if name == "step" else parameter.shape
+            if isinstance(value, torch.Tensor) and value.shape != shape:
+                raise ValueError(f"{name} of shape {tuple(value.shape)} in place of {tuple(shape)}")
 
 
 def learning_rate(progress: float, config: TrainingConfig) -> float:

@@ -169,3 +169,16 @@ def test_a_held_rate_stays_at_its_peak_and_then_falls() -> None:
     assert [learning_rate(progress, config) for progress in (0.1, 0.3, 0.6)] == [1.0, 1.0, 1.0]
     assert learning_rate(0.8, config) == pytest.approx(0.505)
     assert learning_rate(1.0, config) == pytest.approx(0.01)
+
+
+@pytest.mark.parametrize("name", ["exp_avg", "exp_avg_sq", "step"])
+def test_moments_of_another_shape_are_refused_before_a_step_writes_beyond_them(name: str) -> None:
+    trainer = _trainer()
+    squares, points = torch.zeros(2, 64, 64, 3, dtype=torch.uint8), torch.rand(2, 68, 2)
+    trainer.step(squares, points, torch.zeros(2, 3), progress=0.1)
+    content = trainer.state(nme=1.0)
+    moments = content["trainer"]["optimizer"]["state"]
+    last = max(moments)
+    moments[last][name] = torch.zeros(2) if name == "step" else moments[last][name].flatten()[:1]
+    with pytest.raises(InputError, match=f"{name} of shape"):
+        _trainer().restore(content)
