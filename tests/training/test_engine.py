@@ -234,7 +234,7 @@ def test_ctrl_c_in_the_last_step_of_a_time_budget_leaves_a_whole_run(
     outcome = run("train.py", "--resume", "-j", 1, *run_flags)
     assert outcome.code == 0, outcome
     nme = checkpoint.load(tmp_path / "best_model" / "best.pth.tar")["nme"]
-    assert f"best validation NME {nme:.3f} % in 1 epochs" in outcome.out
+    assert f"best validation NME {nme:.3f} % in 1 epoch" in outcome.out
 
 
 def test_the_clock_counts_no_more_than_the_run_takes(prepared: Path, tmp_path: Path) -> None:
