@@ -40,11 +40,10 @@ class WrittenFaces:
         Raises InputError if the annotations are damaged.
         """
         paths = {folder: self._out / folder / ANNOTATIONS for folder in self._faces}
-        if not paths[self._first].is_file():
-            return 0
-        complete = {_stem(name) for name in load_annotations(paths[self._first])[0]}
-        for folder, path in paths.items():
-            for name, points in zip(*load_annotations(path), strict=True) if path.is_file() else ():
+        saved = {folder: load_annotations(path) for folder, path in paths.items() if path.is_file()}
+        complete = {_stem(name) for name in saved[self._first][0]} if self._first in saved else set()
+        for folder, faces in saved.items():
+            for name, points in zip(*faces, strict=True):
                 if _stem(name) in complete:
                     self.add(folder, name, points)
         return len(complete)
