@@ -1,8 +1,11 @@
 """Measure speed against common baselines on rendered faces; writes a table to the terminal and output/benchmark.csv."""
 
 import argparse
+import sys
 import time
 from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent))  # left out by python3 -I and PYTHONSAFEPATH
 
 from src.benchmark.measurements import (
     augmentation_rows,

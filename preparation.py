@@ -1,8 +1,11 @@
 """Turn annotated pictures into the arrays that train.py reads; optionally render, re-pose or convert faces."""
 
 import argparse
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+sys.path.insert(0, str(Path(__file__).resolve().parent))  # left out by python3 -I and PYTHONSAFEPATH
 
 from src.command_line import Parser, at_least, run_command
 from src.datasets.challenge import find_annotations, read_folder

@@ -1,10 +1,13 @@
 """Predict a folder of face pictures with any model file, and write and check the challenge's solution.txt."""
 
 import argparse
+import sys
 import time
 from pathlib import Path
 
 import numpy as np
+
+sys.path.insert(0, str(Path(__file__).resolve().parent))  # left out by python3 -I and PYTHONSAFEPATH
 
 from src.command_line import Parser, at_least, run_command
 from src.config import MAX_MODEL_MB, TrainingConfig

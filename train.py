@@ -6,6 +6,8 @@ import sys
 from contextlib import ExitStack
 from pathlib import Path
 
+sys.path.insert(0, str(Path(__file__).resolve().parent))  # left out by python3 -I and PYTHONSAFEPATH
+
 from src.command_line import is_first, run_command
 from src.config import MAX_MODEL_MB, ModelConfig
 from src.datasets.names import counted

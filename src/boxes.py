@@ -6,7 +6,7 @@ them, and a BoxKind of your own describes any other detector.
 """
 
 import csv
-from collections.abc import Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -82,53 +82,57 @@ def check_boxes(boxes: np.ndarray, width: int, height: int) -> np.ndarray:
     return boxes
 
 
-def read_boxes(path: Path) -> dict[str, list[np.ndarray]]:
-    """Boxes (4,) by the name of their picture or video, from a CSV with the header BOX_COLUMNS and perhaps others.
+def read_boxes(path: Path) -> dict[str, np.ndarray]:
+    """Boxes (N, 4) by the name of their picture or video, from a CSV with the header BOX_COLUMNS and perhaps others.
 
     With a column `frame`, as the demo's faces.csv has, those of a video's first row's frame. Raises InputError.
     """
     if not path.is_file():
         raise InputError(f"{path}: no such file; expected a CSV with the header {','.join(BOX_COLUMNS)}")
-    boxes: dict[str, list[np.ndarray]] = {}
-    frames: dict[str, str | None] = {}
-    seen: set[tuple] = set()
-    try:
-        with about(path):
-            check_regular(path, most=_MOST_BYTES)
-            encoding = encoding_of_file(path)
-        with open(path, newline="", encoding=encoding) as file:
-            rows = csv.DictReader(file, skipinitialspace=True)
-            header = rows.fieldnames or []
-            if any(header.count(column) != 1 for column in BOX_COLUMNS):
-                raise InputError(f"{path}: expected the header {','.join(BOX_COLUMNS)}, found {header}")
-            for row in rows:
-                if rows.line_num > _MOST_LINES:
-                    raise InputError(f"{path}: expected at most {_MOST_LINES:,} lines, found more; divide the table")
-                with about(f"{path}: line {rows.line_num}"):
-                    box = _box_of(row, header)
-                    if frames.setdefault(row["picture"], row.get("frame")) != row.get("frame"):
-                        continue
-                    if (key := (row["picture"], *box.tolist())) in seen:  # it would be counted as another face
-                        raise InputError("expected each box once, found it again")
-                seen.add(key)
-                boxes.setdefault(row["picture"], []).append(box)
-    except (UnicodeError, csv.Error) as error:
-        raise InputError(f"{path}: expected rows of UTF-8 text ({error})") from None
+    with about(path):
+        check_regular(path, most=_MOST_BYTES)
+        encoding = encoding_of_file(path)
+    with open(path, newline="", encoding=encoding) as file:
+        rows = csv.reader(file, skipinitialspace=True)
+        try:
+            boxes = _boxes_of(rows)
+        except (UnicodeError, csv.Error) as error:
+            raise InputError(f"{path}: expected rows of UTF-8 text ({error})") from None
+        except InputError as error:  # half a million contexts, one for each row, would take seconds
+            raise InputError(f"{path}: line {rows.line_num}: {error}") from None
     if not boxes:
         raise InputError(f"{path}: expected at least one box, found none")
+    return {name: np.array(list(its_boxes)) for name, its_boxes in boxes.items()}
+
+
+def _boxes_of(rows: Iterator[list[str]]) -> dict[str, dict[tuple[float, ...], None]]:
+    """The boxes of `read_boxes`, as keys, from the rows of csv.reader."""
+    header = next(rows, [])
+    if any(header.count(column) != 1 for column in BOX_COLUMNS):
+        raise InputError(f"expected the header {','.join(BOX_COLUMNS)}, found {header}")
+    columns, frame = len(header), header.index("frame") if "frame" in header else None
+    place, *corners = (header.index(column) for column in BOX_COLUMNS)
+    boxes: dict[str, dict[tuple[float, ...], None]] = {}
+    frames: dict[str, str] = {}
+    for number, row in enumerate(filter(None, rows), start=2):
+        if number > _MOST_LINES:
+            raise InputError(f"expected at most {_MOST_LINES:,} lines, found more; divide the table")
+        if len(row) > columns and any(row[columns:]):  # of decimal commas the first four numbers would make a box
+            raise InputError(f"expected {columns} values, found {len(row)}")
+        if len(row) < columns:
+            row += [""] * (columns - len(row))
+        if not (name := row[place]):
+            raise InputError("expected a picture's name, found none")
+        try:
+            box = tuple([float(row[corner]) for corner in corners])
+        except ValueError:
+            raise InputError("expected four numbers after the name") from None
+        if frame is not None and frames.setdefault(name, row[frame]) != row[frame]:
+            continue
+        if box in (its_boxes := boxes.setdefault(name, {})):  # it would be counted as another face
+            raise InputError("expected each box once, found it again")
+        its_boxes[box] = None
     return boxes
-
-
-def _box_of(row: dict, header: Sequence[str]) -> np.ndarray:
-    """The box (4,) of a row of csv.DictReader. Raises InputError."""
-    if any(row.get(None, ())):  # of decimal commas the first four numbers would make a box
-        raise InputError(f"expected {len(header)} values, found {len(header) + len(row[None])}")
-    if not row["picture"]:
-        raise InputError("expected a picture's name, found none")
-    try:
-        return np.array([float(row[column]) for column in BOX_COLUMNS[1:]])
-    except (TypeError, ValueError):
-        raise InputError("expected four numbers after the name") from None
 
 
 def box_of_points(points_image: np.ndarray) -> np.ndarray:

@@ -1,6 +1,7 @@
 """Reading of bounded size: text, lines, JSON and zip archives from regular files. Devices and pipes have no end."""
 
 import contextlib
+import io
 import json
 import os
 import re
@@ -18,12 +19,12 @@ MOST_LABELS = 512_000_000  # bytes of one file of labels: 200,000 faces
 MOST_OF_A_PICTURE = 4_000_000  # bytes of the labels of one picture
 _LINE_TEXT = re.compile(r"\S[^\n]*")  # a line from its first visible character on; blank lines have none
 _LONGEST_LINE, _MOST_LINES = 100_000, 1_000_000
-_PART = 1_000_000  # characters of a text that is read a line at a time, or bytes of an archive
+_PART = 1_000_000  # characters of a text that is read a line at a time
 _MARK = 4  # bytes that show a text's encoding
 _JSON_BYTES = {b"[": 64, b"{": 232, b",": 40}  # of Python's objects for a list, a dictionary, one more value
 _MOST_JSON = 2_500_000_000
 _METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
-_ENTRY, _MOST_ENTRIES = b"PK\1\2", 10_000  # what an entry of an archive's list begins with; models have 16 of them
+_LONGEST_LIST = 1_000_000  # bytes of an archive's list: 12,000 entries; a snapshot has 1,300
 
 
 def check_regular(path: str | os.PathLike, *, most: int | None = None) -> None:
@@ -143,6 +144,17 @@ def _distinct(pairs: list[tuple[str, object]]) -> dict[str, object]:
     return content
 
 
+class _Listed(io.BufferedReader):
+    """An archive whose list, which zipfile reads at once and keeps as objects, may only have a sane length."""
+
+    most: int | None = _LONGEST_LIST
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        if self.most is not None and (size or 0) > self.most:
+            raise InputError(f"expected an archive whose list of entries takes at most 1 MB, found {size / 1e6:.1f}")
+        return super().read(size)
+
+
 @contextlib.contextmanager
 def open_zip(path: str | os.PathLike, *, most: int, only_stored: bool = False) -> Iterator[zipfile.ZipFile]:
     """Yield an archive whose stated sizes add up to at most `most` bytes and whose checksums are right.
@@ -150,9 +162,9 @@ def open_zip(path: str | os.PathLike, *, most: int, only_stored: bool = False) -
     only_stored: refuse compressed entries. Raises InputError for a damaged, encrypted or too large archive.
     """
     check_regular(path)
-    _check_count(path)
     try:
-        with zipfile.ZipFile(path) as archive:
+        with _Listed(io.FileIO(path)) as file, zipfile.ZipFile(file) as archive:
+            file.most = None
             _check_entries(archive.infolist(), most, (zipfile.ZIP_STORED,) if only_stored else _METHODS)
             damaged = archive.testzip()
             if damaged is not None:
@@ -162,16 +174,6 @@ def open_zip(path: str | os.PathLike, *, most: int, only_stored: bool = False) -
         raise
     except (zipfile.BadZipFile, zlib.error, struct.error, EOFError, RuntimeError, ValueError) as error:
         raise InputError(f"no readable zip archive ({error})") from None
-
-
-def _check_count(path: str | os.PathLike) -> None:
-    """Raise InputError for an archive of more entries than ours ever have; Python lists all of them in memory."""
-    count = 0
-    with open(path, "rb") as file:
-        while part := file.read(_PART):
-            count += part.count(_ENTRY)
-    if count > _MOST_ENTRIES:
-        raise InputError(f"expected an archive of at most {_MOST_ENTRIES:,} entries, found {count:,}")
 
 
 def _check_entries(entries: list[zipfile.ZipInfo], most: int, methods: tuple[int, ...]) -> None:

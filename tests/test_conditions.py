@@ -81,3 +81,22 @@ def test_no_more_threads_than_cores_compute(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr("os.cpu_count", lambda: 2)
     predictor = Predictor(ROOT / "best.pth.tar", threads=500)  # on two cores, as many took 40 times as long
     assert predictor.threads == predictor.runtime.threads == 2
+
+
+def _run_script(script: str, *python_flags: str, **environment: str) -> Outcome:
+    """`script` with an unknown flag, which is what its error names if it has started."""
+    words = [sys.executable, *python_flags, str(ROOT / script), "--unknown"]
+    done = subprocess.run(words, cwd="/", env=os.environ | environment, capture_output=True, text=True, timeout=300)
+    return Outcome(done.returncode, done.stdout, done.stderr)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("script", ["preparation.py", "train.py", "test.py", "bench.py"])
+def test_scripts_run_in_pythons_isolated_mode(script: str) -> None:
+    assert_refused(_run_script(script, "-I"), "unrecognized arguments: --unknown")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("name", "value"), [("TQDM_NCOLS", "abc"), ("NUMBA_NUM_THREADS", "-5"), ("MPLBACKEND", "abc")])
+def test_settings_in_the_environment_that_a_library_refuses_are_one_line(name: str, value: str) -> None:
+    assert_refused(_run_script("test.py", **{name: value}), f"refuses the environment's {name}")

@@ -31,7 +31,7 @@ from src.predict.shipped import MODEL_PATH
 from src.visualization.sheet import save_picture
 
 _ENOUGH = 0.8  # of the seconds that a video's file states: with fewer it may be cut short
-_Boxes = dict[str, list[np.ndarray]]
+_Boxes = dict[str, np.ndarray]
 
 
 def parse_arguments() -> tuple[argparse.Namespace, list[Source]]:

@@ -21,6 +21,7 @@ Encoded = bytes | bytearray | memoryview
 Picture = Union[str, Path, Encoded, BinaryIO, Image.Image, np.ndarray, "Tensor"]
 Channels = Literal["RGB", "BGR"]
 _SHAPES = "expected an array (H, W), (H, W, 1), (H, W, 3) or (H, W, 4) of uint8, or of floats in [0, 1]"
+_PART, _MOST_BYTES = 4_000_000, 400_000_000  # of a stream: 64 megapixels of 6 bytes each
 
 
 def is_one_picture(pictures: object) -> bool:
@@ -43,8 +44,8 @@ def read_picture(picture: Picture, *, channels: Channels = "RGB") -> Image.Image
         raise InputError(f"expected a picture's path, found the address {picture}; download it first")
     if isinstance(picture, str | Path):
         return _read_file(Path(picture))
-    if hasattr(picture, "read") and isinstance(picture := picture.read(), str):
-        raise InputError("expected a file opened in binary mode, found one of text")
+    if hasattr(picture, "read"):
+        picture = _read_stream(picture)
     if isinstance(picture, Encoded):
         with open_picture(io.BytesIO(picture)) as image:
             return upright(image)
@@ -63,6 +64,18 @@ def _read_file(path: Path) -> Image.Image:
         square, _, (height, width) = read_square(path, side)
     (left, top, _, _), _ = letterbox(width, height, side)
     return Image.fromarray(square[top : top + height, left : left + width])
+
+
+def _read_stream(stream: BinaryIO) -> bytearray:
+    """What is left of an open file, which may be a pipe without end. Raises InputError."""
+    content = bytearray()
+    while part := stream.read(_PART):
+        if isinstance(part, str):
+            raise InputError("expected a file opened in binary mode, found one of text")
+        content += part
+        if len(content) > _MOST_BYTES:
+            raise InputError(f"expected a picture file of at most {_MOST_BYTES / 1e6:g} MB, found a longer stream")
+    return content
 
 
 def _from_image(picture: Image.Image) -> Image.Image:

@@ -1,7 +1,10 @@
 """Pictures in memory and in open files: floats, addresses, text."""
 
 import io
+import os
+import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +13,7 @@ import torch
 from PIL import Image
 
 from src.errors import InputError
+from src.predict import picture_input
 from src.predict.picture_input import is_one_picture, read_picture
 
 PIXELS = np.random.default_rng(0).integers(0, 256, (20, 30, 3), np.uint8)
@@ -83,3 +87,27 @@ def test_an_alpha_of_0_everywhere_is_unused(tmp_path: Path) -> None:
         np.testing.assert_array_equal(np.asarray(read_picture(picture)), PIXELS)
     captured[0, 0, 3] = 255
     assert np.asarray(read_picture(captured))[1:].max() == 0
+
+
+def test_of_a_stream_without_end_no_more_is_read_than_the_largest_picture_takes(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(picture_input, "_MOST_BYTES", 9_000_000)
+    with open("/dev/zero", "rb") as stream, pytest.raises(InputError, match="at most 9 MB, found a longer stream"):
+        read_picture(stream)
+
+
+def test_a_pipe_is_read_to_its_end(tmp_path: Path) -> None:
+    Image.effect_noise((300, 200), 50).save(tmp_path / "a.png")
+    content = (tmp_path / "a.png").read_bytes()
+    reading, writing = os.pipe()
+
+    def write_slowly() -> None:
+        with open(writing, "wb", buffering=0) as stream:
+            stream.write(content[:1000])
+            time.sleep(0.05)  # an unbuffered read returns what there is so far
+            stream.write(content[1000:])
+
+    with ThreadPoolExecutor(1) as pool, open(reading, "rb", buffering=0) as stream:
+        pool.submit(write_slowly)
+        assert read_picture(stream).size == (300, 200)
