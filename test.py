@@ -28,7 +28,7 @@ from src.metrics import box_errors, interocular_errors, point_errors
 from src.network import conventions
 from src.network.checkpoint import load_model, locate, stores_float32
 from src.network.model import LandmarkNet
-from src.network.profiling import profile
+from src.network.profiling import deployed_size
 from src.network.stored import read_config
 from src.pose import fit_pose
 from src.predict.inference import predict_folder
@@ -160,12 +160,12 @@ def check(arguments: argparse.Namespace) -> None:
 
 def describe_model(model: LandmarkNet, content: dict) -> str:
     """A model's architecture and size, and whether the challenge's rules allow it. content: of its file."""
-    cost, is_float32 = profile(model), stores_float32(content)
-    megabytes = cost.megabytes + conventions.megabytes(content)
+    (parameters, megabytes), is_float32 = deployed_size(model), stores_float32(content)
+    megabytes += conventions.megabytes(content)
     fits = "within" if megabytes <= MAX_MODEL_MB and is_float32 else "OUTSIDE"
     return (
         f"{model.config.backbone} + {model.config.head} at {model.config.input_size} px, {megabytes:.2f} MB, "
-        f"{cost.parameters:,} parameters, float32 {'yes' if is_float32 else 'NO'}: {fits} the challenge's rules "
+        f"{parameters:,} parameters, float32 {'yes' if is_float32 else 'NO'}: {fits} the challenge's rules "
         f"({MAX_MODEL_MB:g} MB, float32, one model)"
     )
 

@@ -5,7 +5,6 @@ and the masking of signals while they start.
 """
 
 import contextlib
-import ctypes
 import multiprocessing
 import os
 import signal
@@ -14,9 +13,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from multiprocessing import resource_tracker
-from pathlib import Path
 
-import numpy as np
 import torch
 import torch.distributed as dist
 
@@ -63,29 +60,6 @@ def thread_limit(threads: int) -> Iterator[None]:
         yield
     finally:
         torch.set_num_threads(before)
-
-
-@contextlib.contextmanager
-def one_blas_thread() -> Iterator[None]:
-    """NumPy multiplies matrices on one thread inside the block: many small products are slower on several threads, and
-    much slower on a busy machine. NumPy has no call for this; if it came without its own OpenBLAS, nothing changes."""
-    library = _openblas()
-    if library is None:
-        yield
-        return
-    before = library.scipy_openblas_get_num_threads64_()
-    library.scipy_openblas_set_num_threads64_(1)
-    try:
-        yield
-    finally:
-        library.scipy_openblas_set_num_threads64_(before)
-
-
-def _openblas() -> ctypes.CDLL | None:
-    """The OpenBLAS that NumPy's wheels contain and have loaded, if any."""
-    folder = Path(np.__file__).parent
-    files = [*folder.parent.glob("numpy.libs/libscipy_openblas64*"), *folder.glob(".dylibs/libscipy_openblas64*")]
-    return ctypes.CDLL(str(files[0])) if files else None
 
 
 @dataclass(frozen=True)

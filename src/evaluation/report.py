@@ -1,7 +1,8 @@
 """Summaries of a model's errors: over all faces, by region of the face, by head pose."""
 
+from typing import TYPE_CHECKING
+
 import numpy as np
-import pandas as pd
 
 from src.markup import REGIONS
 from src.metrics import (
@@ -15,6 +16,9 @@ from src.metrics import (
     nme_by_yaw,
     yaw_bins,
 )
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 def error_summary(errors: np.ndarray) -> dict[str, float]:
@@ -41,11 +45,13 @@ def describe_errors(errors: np.ndarray, yaw: np.ndarray) -> str:
     )
 
 
-def error_table(errors: np.ndarray, yaw: np.ndarray) -> pd.DataFrame:
+def error_table(errors: np.ndarray, yaw: np.ndarray) -> "pd.DataFrame":
     """NME in percent: one row for all faces and one per bin of |yaw|; columns faces (their number), all, regions.
 
     errors: (N, 68) in percent. yaw: (N,) in degrees. A bin without a face holds NaN.
     """
+    import pandas as pd  # test.py, which prints no table, begins earlier without it
+
     bins = {"all": np.ones(len(yaw), bool)} | yaw_bins(yaw)
     rows = []
     for chosen in bins.values():

@@ -9,9 +9,9 @@ layout that the conversion yields at no cost.
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-from torchvision.models.shufflenetv2 import InvertedResidual
 
 from src.export.unshuffled import LANES, UnshuffledStage, reorder_inputs, zero_padded
+from src.network.backbones.shufflenet import Unit
 from src.network.backbones.staged import STRIDES, StagedBackbone
 from src.network.folding import fold_normalizations
 from src.network.heads.pyramid import Pyramid, grid_side
@@ -109,7 +109,7 @@ class RepeatedBorder(nn.Module):
 def _is_shufflenet(backbone: nn.Module) -> bool:
     stage = backbone.stages[-1]
     is_nested = isinstance(stage, nn.Sequential) and len(stage) == 1 and isinstance(stage[0], nn.Sequential)
-    return is_nested and all(isinstance(unit, InvertedResidual) for unit in stage[0])
+    return is_nested and all(isinstance(unit, Unit) for unit in stage[0])
 
 
 def _orders(backbone: nn.Module) -> list[list[int]]:

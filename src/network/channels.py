@@ -10,15 +10,17 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
-from torchvision.models import mobilenetv2, mobilenetv3
-from torchvision.ops import SqueezeExcitation
 
 from src.errors import InputError
-from src.network.backbones import shufflenet
+from src.network.backbones.shufflenet import Unit
 from src.network.heads.heatmap import HeatmapHead
 
-_BRANCHES = {shufflenet.Unit: "branch2", mobilenetv2.InvertedResidual: "conv"}
-_BRANCHES |= {mobilenetv3.InvertedResidual: "block"}
+# Where blocks have channels of their own. torchvision's are known by name, because it is slow to import.
+_BRANCHES = {
+    f"{Unit.__module__}.Unit": "branch2",
+    "torchvision.models.mobilenetv2.InvertedResidual": "conv",
+    "torchvision.models.mobilenetv3.InvertedResidual": "block",
+}
 WIDEST = 4  # a group's largest width, as a multiple of the network's own
 
 
@@ -103,19 +105,19 @@ def set_widths(network: nn.Module, widths: tuple[int, ...]) -> None:
 
 def _find(network: nn.Module) -> Iterator[ChannelGroup]:
     for module in network.modules():
-        if type(module) in _BRANCHES:
-            yield from _of_block(getattr(module, _BRANCHES[type(module)]))
+        branch = _BRANCHES.get(f"{type(module).__module__}.{type(module).__name__}")
+        if branch:
+            yield from _of_block(getattr(module, branch))
         elif type(module) is HeatmapHead:  # not a subclass: that may read the channels elsewhere, too
             yield from _of_head(module)
 
 
 def _of_block(branch: nn.Sequential) -> Iterator[ChannelGroup]:
     """1x1, depthwise, perhaps squeeze-and-excitation, 1x1; a block without the first has no channels of its own."""
-    kinds = (nn.Conv2d, nn.BatchNorm2d, SqueezeExcitation)
-    inside = {child for layer in branch.modules() if isinstance(layer, SqueezeExcitation) for child in layer.modules()}
-    layers = [layer for layer in branch.modules() if isinstance(layer, kinds)]
-    gates = [layer for layer in layers if isinstance(layer, SqueezeExcitation)]
-    plain = [layer for layer in layers if layer not in inside]
+    gates = [layer for layer in branch.modules() if type(layer).__name__ == "SqueezeExcitation"]  # torchvision's
+    inside = {child for gate in gates for child in gate.modules()}
+    kinds = (nn.Conv2d, nn.BatchNorm2d)
+    plain = [layer for layer in branch.modules() if isinstance(layer, kinds) and layer not in inside]
     expand, *between, project, _ = plain
     if expand.groups == 1:
         makers, readers = [expand, *(gate.fc2 for gate in gates)], [*(gate.fc1 for gate in gates), project]

@@ -2,7 +2,6 @@
 
 import torch
 from torch import Tensor, nn
-from torchvision.ops import Conv2dNormActivation
 
 from src.config import ModelConfig
 from src.errors import InputError
@@ -10,6 +9,7 @@ from src.markup import POINT_SETS
 from src.network.backbones import build_backbone
 from src.network.channels import set_widths
 from src.network.heads import build_head, head_options
+from src.network.layers import conv_step
 from src.network.stored import check_input_size
 
 AUXILIARY = "auxiliary."  # prefix of the names of the Euler-angle branch's weights
@@ -24,10 +24,10 @@ class EulerBranch(nn.Module):
     def __init__(self, channels: int) -> None:
         super().__init__()
         self.features = nn.Sequential(
-            Conv2dNormActivation(channels, 64, kernel_size=1),
-            Conv2dNormActivation(64, 64, kernel_size=3, stride=2, groups=64),
-            Conv2dNormActivation(64, 128, kernel_size=1),
-            Conv2dNormActivation(128, 128, kernel_size=3, stride=2, groups=128),
+            conv_step(channels, 64, kernel_size=1),
+            conv_step(64, 64, kernel_size=3, stride=2, groups=64),
+            conv_step(64, 128, kernel_size=1),
+            conv_step(128, 128, kernel_size=3, stride=2, groups=128),
             nn.AdaptiveAvgPool2d(4),
             nn.Flatten(),
         )

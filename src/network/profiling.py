@@ -7,7 +7,6 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from torch import Tensor
-from torch.utils.flop_counter import FlopCounterMode
 
 from src.devices import thread_limit
 from src.network.model import AUXILIARY, LandmarkNet
@@ -22,21 +21,24 @@ class Profile:
     mmacs: float
 
 
-def profile(model: LandmarkNet) -> Profile:
-    """Count a network's deployed part (without the training-only branch)."""
+def deployed_size(model: LandmarkNet) -> tuple[int, float]:
+    """Parameters, and megabytes as saved, of a network's deployed part (without the training-only branch)."""
     deployed = {name: value for name, value in model.state_dict().items() if not name.startswith(AUXILIARY)}
-    parameters = sum(p.numel() for name, p in model.named_parameters() if name in deployed)
+    return sum(p.numel() for name, p in model.named_parameters() if name in deployed), megabytes(deployed.values())
+
+
+def profile(model: LandmarkNet) -> Profile:
+    """Count a network's deployed part."""
+    from torch.utils.flop_counter import FlopCounterMode  # slow: it imports PyTorch's compiler
+
+    parameters, size_mb = deployed_size(model)
     size, like = model.config.input_size, next(model.parameters())
     was_training = model.training
     model.eval()
     with FlopCounterMode(display=False) as counter, torch.no_grad():
         model.predict(like.new_zeros(1, 3, size, size))
     model.train(was_training)
-    return Profile(
-        parameters=parameters,
-        megabytes=megabytes(deployed.values()),
-        mmacs=counter.get_total_flops() / 2e6,
-    )
+    return Profile(parameters, size_mb, mmacs=counter.get_total_flops() / 2e6)
 
 
 def megabytes(tensors: Iterable[Tensor]) -> float:

@@ -26,7 +26,7 @@ from src.files import check_target
 from src.metrics import nme
 from src.network import checkpoint, conventions
 from src.network.model import LandmarkNet
-from src.network.profiling import profile
+from src.network.profiling import deployed_size
 from src.predict.looks import MOST_LOOKS
 from src.predict.torch_runtime import TorchRuntime
 from src.training.runs import load_snapshot, train_in
@@ -110,7 +110,7 @@ def main() -> None:
     checkpoint.save(out, checkpoint.model_entries(content))
     network.config = replace(network.config, convention=arguments.convention)
     print(compare(own, TorchRuntime(network), held_out, looks=MOST_LOOKS))
-    megabytes = profile(network).megabytes + conventions.megabytes(content)
+    megabytes = deployed_size(network)[1] + conventions.megabytes(content)
     print(f"{out}: {megabytes:.2f} MB with {', '.join(conventions.known(content))}")
 
 

@@ -3,8 +3,6 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import pandas as pd
-
 from src.errors import InputError
 
 
@@ -103,7 +101,10 @@ class History:
         return is_best
 
     def csv(self) -> str:
-        return pd.DataFrame(self.rows).to_csv(index=False, float_format="%.6g")
+        values = [
+            [f"{value:.6g}" if type(value) is float else str(value) for value in row.values()] for row in self.rows
+        ]
+        return "".join(",".join(line) + "\n" for line in [self.COLUMNS, *values])
 
     def log(self) -> str:
         lines, best = [self.header] if self.header else [], float("inf")

@@ -5,16 +5,17 @@ add the strides that every head expects.
 """
 
 from torch import nn
-from torchvision.models.mobilenetv2 import InvertedResidual
-from torchvision.ops import Conv2dNormActivation
 
 from src.network.backbones.staged import StagedBackbone
+from src.network.layers import conv_step
 
 # One row per stage after the stem: width, expansion, number of blocks. Each stage halves the map's sides.
 _STAGES = ((64, 2, 5), (128, 2, 7), (128, 4, 4), (128, 4, 3))
 
 
 def pfld() -> StagedBackbone:
+    from torchvision.models.mobilenetv2 import InvertedResidual  # slow to import
+
     stages: list[nn.Module] = []
     incoming = 64
     for width, expansion, count in _STAGES:
@@ -24,8 +25,6 @@ def pfld() -> StagedBackbone:
         ]
         stages.append(nn.Sequential(*blocks))
         incoming = width
-    stem = nn.Sequential(
-        Conv2dNormActivation(3, 64, kernel_size=3, stride=2), Conv2dNormActivation(64, 64, kernel_size=3, groups=64)
-    )
+    stem = nn.Sequential(conv_step(3, 64, kernel_size=3, stride=2), conv_step(64, 64, kernel_size=3, groups=64))
     stages[0] = nn.Sequential(stem, *stages[0])
     return StagedBackbone(stages, [width for width, _, _ in _STAGES])

@@ -6,7 +6,6 @@ Recognition", 2019): normalization before the first convolution, PReLU, and no a
 """
 
 from torch import Tensor, nn
-from torchvision import models
 
 from src.network.backbones.staged import StagedBackbone, split_by_stride
 
@@ -50,6 +49,8 @@ def irnet100() -> StagedBackbone:
 
 
 def regnet_x_800mf() -> StagedBackbone:
+    from torchvision import models  # slow to import
+
     network = models.regnet_x_800mf(weights=None)
     return split_by_stride(nn.Sequential(network.stem, *network.trunk_output.children()))
 

@@ -6,7 +6,6 @@ torchvision's network without its classifier. It has no batch normalization, so 
 
 import torch.nn.functional as F
 from torch import Tensor
-from torchvision import models
 
 from src.network.backbones.staged import STRIDES, StagedBackbone
 
@@ -26,6 +25,8 @@ class SwinBackbone(StagedBackbone):
 
 
 def swin_t() -> SwinBackbone:
+    from torchvision import models  # slow to import
+
     network = models.SwinTransformer(
         patch_size=[4, 4],
         embed_dim=_WIDTH,

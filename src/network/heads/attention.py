@@ -2,9 +2,9 @@
 
 import torch
 from torch import Tensor, nn
-from torchvision.ops import Conv2dNormActivation, SqueezeExcitation
 
 from src.errors import InputError
+from src.network.layers import conv_step
 
 ATTENTIONS = ("none", "se", "coordinate")
 _REDUCTION = 4  # ratio of a map's channels to those that its weights are computed in
@@ -20,7 +20,7 @@ class CoordinateAttention(nn.Module):
     def __init__(self, width: int) -> None:
         super().__init__()
         hidden = width // _REDUCTION
-        self.hidden = Conv2dNormActivation(width, hidden, kernel_size=1, activation_layer=nn.Hardswish)
+        self.hidden = conv_step(width, hidden, kernel_size=1, activation=nn.Hardswish)
         self.rows = nn.Conv2d(hidden, width, kernel_size=1)
         self.columns = nn.Conv2d(hidden, width, kernel_size=1)
 
@@ -57,6 +57,8 @@ def build_attention(name: str, width: int) -> nn.Module:
     if name == "none":
         return nn.Identity()
     if name == "se":  # Hu et al., "Squeeze-and-Excitation Networks", 2018
+        from torchvision.ops import SqueezeExcitation  # slow to import
+
         return SqueezeExcitation(width, width // _REDUCTION)
     if name == "coordinate":
         return CoordinateAttention(width)

@@ -7,7 +7,6 @@ Convolutional Neural Networks" (DSNT), 2018.
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-from torchvision.ops import Conv2dNormActivation
 
 from src.errors import InputError
 from src.markup import NUM_POINTS
@@ -15,6 +14,7 @@ from src.network.backbones.staged import STRIDES
 from src.network.heads.head import Head
 from src.network.heads.pyramid import PYRAMID_OPTIONS, Pyramid, grid_side
 from src.network.heads.shape_layer import ShapeLayer
+from src.network.layers import conv_step
 from src.network.losses import Criterion, star
 
 _PYRAMID = 96  # channels of the pyramid
@@ -49,8 +49,8 @@ class HeatmapHead(Head):
         self.stride, self.finest = map_stride, STRIDES.index(map_stride)
         self.pyramid = Pyramid(channels[self.finest :], _PYRAMID, **pyramid)
         self.margin = nn.ReplicationPad2d(_MARGIN)
-        self.smooth = Conv2dNormActivation(_PYRAMID, _PYRAMID, kernel_size=5, groups=_PYRAMID)
-        self.hidden = Conv2dNormActivation(_PYRAMID, _HIDDEN, kernel_size=1)
+        self.smooth = conv_step(_PYRAMID, _PYRAMID, kernel_size=5, groups=_PYRAMID)
+        self.hidden = conv_step(_PYRAMID, _HIDDEN, kernel_size=1)
         self.maps = nn.Conv2d(_HIDDEN, points, kernel_size=1, bias=False)  # a softmax ignores a bias
         self.shape = ShapeLayer(points) if shape_layer else nn.Identity()
         centers = _centers(input_size, map_stride)  # (side,)

@@ -10,12 +10,12 @@ sigma 4 cells), which follows Xiao et al., "Simple Baselines for Human Pose Esti
 
 import torch
 from torch import Tensor, nn
-from torchvision.ops import Conv2dNormActivation
 
 from src.markup import NUM_POINTS
 from src.network.backbones.staged import STRIDES
 from src.network.heads.head import Head
 from src.network.heads.pyramid import PYRAMID_OPTIONS, Pyramid, grid_side
+from src.network.layers import conv_step
 from src.network.losses import Criterion, adaptive_wing, map_l2
 
 _WIDTHS = (324, 256, 128)  # channels of the two deconvolutions and of the convolution before the maps
@@ -50,8 +50,8 @@ class HeatmapDeconvHead(Head):
             _doubling(first),
             nn.Conv2d(first, second, kernel_size=1, bias=False),
             _doubling(second),
-            Conv2dNormActivation(second, second, kernel_size=3, groups=second),
-            Conv2dNormActivation(second, hidden, kernel_size=1),
+            conv_step(second, second, kernel_size=3, groups=second),
+            conv_step(second, hidden, kernel_size=1),
             nn.Conv2d(hidden, points, kernel_size=1),
         )
         self.register_buffer("cells", torch.arange(self.side), persistent=False)

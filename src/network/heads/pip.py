@@ -6,7 +6,6 @@ Jin et al., "Pixel-in-Pixel Net: Towards Efficient Facial Landmark Detection in 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-from torchvision.ops import Conv2dNormActivation
 
 from src.config import ModelConfig
 from src.errors import InputError
@@ -14,6 +13,7 @@ from src.markup import MEAN_SHAPE, NUM_POINTS, POINT_SETS
 from src.network.backbones.staged import STRIDES
 from src.network.heads.head import Head
 from src.network.heads.pyramid import PYRAMID_OPTIONS, Pyramid, coarsest_level, grid_side
+from src.network.layers import conv_step
 from src.network.losses import Criterion
 
 # The paper's best grid is 8 x 8: stride 32 at 256 px. At 112 px that stride leaves 4 x 4 cells, each 28 % of the side,
@@ -53,7 +53,7 @@ class PipHead(Head):
         self.side = grid_side(input_size, STRIDES[self.level])
         self.cell_size = STRIDES[self.level] / input_size
         self.pyramid = Pyramid(channels[self.level :], _WIDTH, **pyramid)
-        self.smooth = Conv2dNormActivation(_WIDTH, _WIDTH, kernel_size=3, groups=_WIDTH)
+        self.smooth = conv_step(_WIDTH, _WIDTH, kernel_size=3, groups=_WIDTH)
         self.outputs = nn.Conv2d(_WIDTH, points * (1 + 2 * self.votes), kernel_size=1)
         nn.init.normal_(self.outputs.weight, std=0.001)
         nn.init.zeros_(self.outputs.bias)

@@ -5,12 +5,12 @@ Guo et al., "PFLD: A Practical Facial Landmark Detector", 2019.
 
 import torch
 from torch import Tensor, nn
-from torchvision.ops import Conv2dNormActivation
 
 from src.markup import MEAN_SHAPE, NUM_POINTS, POINT_SETS
 from src.network.backbones.staged import STRIDES
 from src.network.heads.head import Head
 from src.network.heads.pyramid import grid_side
+from src.network.layers import conv_step
 from src.network.losses import Criterion
 
 _REDUCED = 64  # input channels of the full-extent convolution
@@ -25,8 +25,8 @@ class RegressionHead(Head):
     def __init__(self, channels: tuple[int, ...], input_size: int, *, points: int = NUM_POINTS) -> None:
         super().__init__()
         side = grid_side(input_size, STRIDES[-1])
-        self.reduce = Conv2dNormActivation(channels[-1], _REDUCED, kernel_size=1)
-        self.full_extent = Conv2dNormActivation(_REDUCED, _GLOBAL, kernel_size=side, padding=0)
+        self.reduce = conv_step(channels[-1], _REDUCED, kernel_size=1)
+        self.full_extent = conv_step(_REDUCED, _GLOBAL, kernel_size=side, padding=0)
         self.linear = nn.Linear(channels[-2] + channels[-1] + _GLOBAL, 2 * points)
         nn.init.normal_(self.linear.weight, std=0.001)
         with torch.no_grad():

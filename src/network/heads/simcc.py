@@ -7,12 +7,12 @@ its argmax (Sun et al., "Integral Human Pose Regression", 2018): exact between b
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-from torchvision.ops import Conv2dNormActivation
 
 from src.markup import NUM_POINTS
 from src.network.backbones.staged import STRIDES
 from src.network.heads.head import Head
 from src.network.heads.pyramid import PYRAMID_OPTIONS, Pyramid, coarsest_level, grid_side
+from src.network.layers import conv_step
 from src.network.losses import Criterion
 
 _CELLS = 12  # per side, at least; every cell is connected to every bin, so finer maps cost weights
@@ -35,7 +35,7 @@ class SimccHead(Head):
         side = grid_side(input_size, STRIDES[self.level])
         bins = round(_BINS_PER_PIXEL * input_size * (1 + 2 * _MARGIN))
         self.pyramid = Pyramid(channels[self.level :], _WIDTH, **pyramid)
-        self.smooth = Conv2dNormActivation(_WIDTH, _WIDTH, kernel_size=5, groups=_WIDTH)
+        self.smooth = conv_step(_WIDTH, _WIDTH, kernel_size=5, groups=_WIDTH)
         self.points = nn.Conv2d(_WIDTH, points, kernel_size=1)
         self.axes = nn.Linear(side**2, 2 * bins)
         centers = (torch.arange(bins) + 0.5) / bins * (1 + 2 * _MARGIN) - _MARGIN

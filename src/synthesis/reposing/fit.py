@@ -10,9 +10,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from src.devices import one_blas_thread
 from src.markup import FLIP_PERMUTATION, NUM_POINTS, REGIONS
 from src.pose import euler_angles, fit_pose, rotation_matrix
+from src.synthesis.reposing.blas import one_blas_thread
 from src.synthesis.reposing.face_model import FaceModel
 
 _STEPS = 14  # of Gauss-Newton
