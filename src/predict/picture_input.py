@@ -9,10 +9,8 @@ from typing import TYPE_CHECKING, BinaryIO, Literal, Union
 import numpy as np
 from PIL import Image
 
-from src.datasets.picture_files import DAMAGED, open_picture, picture_shape, upright
-from src.datasets.pictures import read_square
+from src.datasets.picture_files import DAMAGED, open_picture, upright
 from src.errors import InputError, about
-from src.geometry import letterbox
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -43,7 +41,8 @@ def read_picture(picture: Picture, *, channels: Channels = "RGB") -> Image.Image
     if isinstance(picture, str) and "://" in picture:
         raise InputError(f"expected a picture's path, found the address {picture}; download it first")
     if isinstance(picture, str | Path):
-        return _read_file(Path(picture))
+        with about(Path(picture)), open_picture(picture) as image:
+            return upright(image)
     if hasattr(picture, "read"):
         picture = _read_stream(picture)
     if isinstance(picture, Encoded):
@@ -56,14 +55,6 @@ def read_picture(picture: Picture, *, channels: Channels = "RGB") -> Image.Image
     if not isinstance(picture, np.ndarray):
         raise InputError(f"expected a path, bytes, PIL image, array or tensor, found {type(picture).__name__}")
     return _from_array(picture, channels)
-
-
-def _read_file(path: Path) -> Image.Image:
-    with about(path):
-        side = max(picture_shape(path).shown)
-        square, _, (height, width) = read_square(path, side)
-    (left, top, _, _), _ = letterbox(width, height, side)
-    return Image.fromarray(square[top : top + height, left : left + width])
 
 
 def _read_stream(stream: BinaryIO) -> bytearray:
