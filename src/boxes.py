@@ -64,7 +64,7 @@ def check_boxes(boxes: np.ndarray, width: int, height: int) -> np.ndarray:
     """
     try:
         boxes = np.asarray(boxes, np.float64)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, RuntimeError):  # the last one of tensors that require gradients
         raise InputError(f"expected boxes of four numbers, found {boxes!r}") from None
     boxes = boxes[None] if boxes.ndim == 1 else boxes
     if boxes.ndim != 2 or boxes.shape[1] != 4 or len(boxes) == 0:

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from rectangle_face import rectangle_picture
 
 from src import boxes
@@ -61,6 +62,7 @@ def test_a_box_of_points_is_tight() -> None:
         ((0, 0, float("nan"), 50), "finite"),
         ((1, 2, 3), "left, top, right, bottom"),
         ("one", "four numbers"),
+        (torch.ones(4, requires_grad=True), "four numbers"),
         (np.empty((0, 4)), "left, top, right, bottom"),
     ],
 )

@@ -14,6 +14,7 @@ SMALLEST = 2.0  # pixels that a face's points span at least; points in shares of
 _PERCENT, _MORE = 100.0, 150.0  # the largest coordinate in percent; pixels a side of pictures whose faces pass it
 _LEAST_FACES = 10
 _MIDDLE, _INSIDE = (0.4, 0.6), 0.8  # shares of the width between which faces' mean place lies; of sides with no point
+_NEGATIVE = 0.25  # share of each face's points left of its picture, and of those above: of hardly any true face
 _CLEARLY_NEARER, _NEAR = 0.25, 0.35  # of the distance of the boxes as they were read, and of their sides
 _FARTHEST = 1.0  # picture sides by which a point may lie outside
 
@@ -79,11 +80,14 @@ def find_percent(points_image: np.ndarray, sizes: np.ndarray) -> np.ndarray:
 
 
 def describe_rescaled(points_image: np.ndarray, sizes: np.ndarray) -> str:
-    """Why faces (N, K, 2) seem to be labeled in the pixels of pictures of another size; "" if they do not.
+    """Why faces (N, K, 2) seem to be labeled in the pixels of pictures of another size, or from the pictures' middle;
+    "" if they do not.
 
     sizes: (N, 2) width and height of each picture. Faces lie, on average, in the middle of their pictures' width; fewer
-    than ten are too few to judge by.
+    than ten are too few to judge their sizes by.
     """
+    if len(points_image) and ((points_image < 0).mean(axis=1) > _NEGATIVE).all():
+        return "the points seem to be counted from their pictures' middle; add half of each width and height"
     if len(points_image) < _LEAST_FACES:
         return ""
     low, high = (points_image.min(axis=1) / sizes, points_image.max(axis=1) / sizes)

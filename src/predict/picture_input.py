@@ -66,6 +66,8 @@ def _read_stream(stream: BinaryIO) -> bytearray:
         content += part
         if len(content) > _MOST_BYTES:
             raise InputError(f"expected a picture file of at most {_MOST_BYTES / 1e6:g} MB, found a longer stream")
+    if not content:
+        raise InputError("expected a picture in the open file, found its end; go back to its start with seek(0)")
     return content
 
 

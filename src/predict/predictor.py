@@ -71,11 +71,11 @@ class Predictor:
         threads: int = 1,
         device: "torch.device | str" = "cpu",
     ) -> None:
-        if isinstance(box_kind, str) and box_kind not in KINDS:
+        if not isinstance(box_kind, BoxKind) and box_kind not in KINDS:
             raise InputError(f"unknown kind of box {box_kind!r}; expected one of {', '.join(KINDS)}, or a BoxKind")
         if not 1 <= threads <= MOST_THREADS:
             raise InputError(f"expected 1 to {MOST_THREADS} threads, found {threads}")
-        self.box_kind = KINDS[box_kind] if isinstance(box_kind, str) else box_kind
+        self.box_kind = box_kind if isinstance(box_kind, BoxKind) else KINDS[box_kind]
         if looks not in SHIPPED:
             raise InputError(f"expected 2 or 3 looks, whose agreement makes the score, found {looks}")
         self.looks, self.threads = looks, min(threads, os.cpu_count() or 1)  # more would wait for each other

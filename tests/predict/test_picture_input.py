@@ -1,4 +1,4 @@
-"""Pictures in memory and in open files: floats, addresses, text."""
+"""What a Predictor is given from Python: pictures in memory and in open files, and a kind of box."""
 
 import io
 import os
@@ -15,6 +15,7 @@ from PIL import Image
 from src.errors import InputError
 from src.predict import picture_input
 from src.predict.picture_input import is_one_picture, read_picture
+from src.predict.predictor import Predictor
 
 PIXELS = np.random.default_rng(0).integers(0, 256, (20, 30, 3), np.uint8)
 
@@ -111,3 +112,15 @@ def test_a_pipe_is_read_to_its_end(tmp_path: Path) -> None:
     with ThreadPoolExecutor(1) as pool, open(reading, "rb", buffering=0) as stream:
         pool.submit(write_slowly)
         assert read_picture(stream).size == (300, 200)
+
+
+def test_a_kind_of_box_has_a_name() -> None:
+    with pytest.raises(InputError, match="unknown kind of box None"):
+        Predictor("any.pth.tar", box_kind=None)
+
+
+def test_a_stream_at_its_end_is_named(tmp_path: Path) -> None:
+    stream = io.BytesIO()
+    Image.fromarray(PIXELS).save(stream, "PNG")
+    with pytest.raises(InputError, match=r"found its end; go back to its start with seek\(0\)"):
+        read_picture(stream)
