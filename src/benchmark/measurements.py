@@ -16,6 +16,7 @@ from statistics import median
 import numpy as np
 import torch
 from PIL import Image
+from torch import nn
 from torch.utils.data import DataLoader
 from torchvision.models.shufflenetv2 import InvertedResidual
 
@@ -31,7 +32,7 @@ from src.datasets.prepared import PreparedFaces, prepare
 from src.devices import World
 from src.export.onnx_file import export_onnx, onnx_program
 from src.network import checkpoint
-from src.network.backbones.shufflenet import Unit
+from src.network.backbones.shufflenet import Stage, Unit
 from src.network.model import LandmarkNet, build_model
 from src.predict.exported_files import open_onnx
 from src.synthesis.renderer.folder import render_faces
@@ -176,11 +177,13 @@ def onnx_milliseconds(path: Path, *, threads: int = 1, repeats: int = 200) -> fl
 
 
 def _as_published(network: LandmarkNet) -> LandmarkNet:
-    """A copy with torchvision's own ShuffleNetV2 units, from which ours differ only in `forward`."""
+    """A copy with torchvision's own ShuffleNetV2 units, from which ours and their stages differ only in `forward`."""
     copied = copy.deepcopy(network)
     for module in copied.modules():
         if type(module) is Unit:
             module.__class__ = InvertedResidual
+        elif type(module) is Stage:
+            module.__class__ = nn.Sequential
     return copied
 
 
