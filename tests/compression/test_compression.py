@@ -62,17 +62,29 @@ def test_a_smaller_file_gives_nearly_the_same_points(
     assert points.shape == (3, 68, 2)
 
 
-def test_int8_has_a_scale_for_each_output_channel_and_a_float_decoding(exported: Path, tmp_path: Path) -> None:
-    path = tmp_path / "int8.onnx"
+@pytest.fixture(scope="module")
+def int8_graph(exported: Path) -> onnx.GraphProto:
+    path = exported.with_name("int8.onnx")
     quantize(exported, path, form="int8", crops=_crops(32))
-    graph = onnx.load(path).graph
-    tensors = {tensor.name: tensor for tensor in graph.initializer}
+    return onnx.load(path).graph
+
+
+def test_int8_has_a_scale_for_each_output_channel_and_a_float_decoding(int8_graph: onnx.GraphProto) -> None:
+    tensors = {tensor.name: tensor for tensor in int8_graph.initializer}
     assert tensors["model.head.hidden.0.weight_scale"].dims == [128]
     assert tensors["model.head.maps.weight"].data_type == onnx.TensorProto.FLOAT
-    makers = {name: node for node in graph.node for name in node.output}
-    (softmax,) = (node for node in graph.node if node.op_type == "Softmax")
+    makers = {name: node for node in int8_graph.node for name in node.output}
+    (softmax,) = (node for node in int8_graph.node if node.op_type == "Softmax")
     assert makers[softmax.input[0]].op_type != "DequantizeLinear"
-    assert not any(node.metadata_props for node in graph.node)
+    assert not any(node.metadata_props for node in int8_graph.node)
+
+
+def test_sums_of_two_int8_products_fit_16_bits(int8_graph: onnx.GraphProto) -> None:
+    tensors = [onnx.numpy_helper.to_array(tensor) for tensor in int8_graph.initializer]
+    weights = [tensor.astype(int) for tensor in tensors if tensor.dtype == np.int8 and tensor.ndim == 4]
+    largest = max(np.abs(tensor).max() for tensor in weights)
+    assert largest > 48  # all seven bits are used
+    assert 2 * largest * 255 <= 32_767  # two products with uint8 activations, as processors without VNNI add them
 
 
 def test_ranges_come_from_the_crops(exported: Path, tmp_path: Path) -> None:
