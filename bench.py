@@ -16,13 +16,14 @@ from src.benchmark.measurements import (
     training_rows,
 )
 from src.benchmark.table import as_csv, as_text, machine
-from src.command_line import Parser, at_least, run_command
+from src.command_line import run_command
 from src.config import ModelConfig
 from src.datasets.pictures import SQUARE_SIZE
 from src.datasets.prepared import load_prepared, prepare
 from src.files import check_target, check_writable, write_text
 from src.network.checkpoint import load_model
 from src.network.model import build_model
+from src.parser import Parser, at_least
 
 SHIPPED = Path(__file__).parent / "best.pth.tar"
 PICTURES = 1790  # as many as the challenge's test set has

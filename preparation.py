@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))  # left out by python3 -I and PYTHONSAFEPATH
 
-from src.command_line import Parser, at_least, run_command
+from src.command_line import run_command
 from src.datasets.challenge import find_annotations, read_folder
 from src.datasets.conversion import convert
 from src.datasets.cropping import WHOLE
@@ -21,6 +21,7 @@ from src.datasets.prepared import is_checked, load_prepared, note_checked, prepa
 from src.errors import InputError
 from src.files import check_writable
 from src.hygiene.shapes import odd_faces, report_odd, report_odd_shapes
+from src.parser import Parser, at_least
 from src.synthesis.reposing.folders import adapt_folders, make_sources, repose_folders
 from src.synthesis.reposing.sources import Source, read_sources
 

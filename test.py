@@ -9,7 +9,7 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))  # left out by python3 -I and PYTHONSAFEPATH
 
-from src.command_line import Parser, at_least, run_command
+from src.command_line import run_command
 from src.config import MAX_MODEL_MB, TrainingConfig
 from src.datasets.challenge import load_annotations
 from src.datasets.faces import Faces
@@ -18,7 +18,6 @@ from src.datasets.frames import FRAMES, settle
 from src.datasets.listing import describe_left_out, list_pictures
 from src.datasets.names import compare_names, counted, plain
 from src.datasets.picture_files import picture_sizes
-from src.devices import choose_device
 from src.errors import InputError, about
 from src.evaluation.report import describe_errors
 from src.files import alone_in, check_writable
@@ -27,9 +26,11 @@ from src.hygiene.solutions import check_places, compare_with, describe_unrelated
 from src.metrics import box_errors, interocular_errors, point_errors
 from src.network import conventions
 from src.network.checkpoint import load_model, locate, stores_float32
+from src.network.devices import choose_device
 from src.network.model import LandmarkNet
 from src.network.profiling import deployed_size
 from src.network.stored import read_config
+from src.parser import Parser, add_convention, add_device, add_model_path, at_least
 from src.pose import fit_pose
 from src.predict.inference import predict_folder
 from src.predict.looks import MOST_LOOKS
@@ -43,10 +44,8 @@ LOOKS_HELP = "looks at each face, later ones upright and enlarged (3, but 1 if t
 
 def parse_arguments() -> argparse.Namespace:
     parser = Parser(description=__doc__)
-    parser.add_argument(
-        "--model_path", type=Path, default="best.pth.tar", help=".pth.tar (also a snapshot), .onnx or .tflite"
-    )
-    parser.add_argument("--convention", metavar="NAME", help="annotation scheme, one that the model holds (its own)")
+    add_model_path(parser, ".pth.tar (also a snapshot), .onnx or .tflite")
+    add_convention(parser)
     parser.add_argument("--test_dataroot", type=Path, help=f"folder of pictures ({TEST_DATA})")
     parser.add_argument("--out_dir", type=Path, default="output", help="folder of solution and preview")
     views = parser.add_mutually_exclusive_group()
@@ -61,7 +60,7 @@ def parse_arguments() -> argparse.Namespace:
         "--preview", type=at_least(0, MOST_TILES), default=8, metavar="N", help="faces drawn in preview.png; 0 is none"
     )
     parser.add_argument("--batch_size", type=at_least(1), default=64, help="pictures predicted at a time")
-    parser.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N")
+    add_device(parser)
     parser.add_argument(
         "--check",
         type=Path,

@@ -12,17 +12,18 @@ from src.command_line import is_first, run_command
 from src.config import MAX_MODEL_MB, ModelConfig
 from src.datasets.names import counted
 from src.datasets.prepared import PreparedFaces, load_prepared
-from src.devices import choose_device, join_world, leave_world, set_threads
 from src.errors import InputError
 from src.files import alone_in, check_target, check_writable, remove_left_over
 from src.network import checkpoint
 from src.network.conventions import print_left_out
+from src.network.devices import choose_device, set_threads
 from src.network.model import LandmarkNet, build_model
 from src.network.profiling import Profile, profile
 from src.network.stored import read_config
 from src.training.loop import BEST_MODEL, RunFiles, fit
 from src.training.options import configurations, describe_flags, parse, resume_command
 from src.training.processes import run_in_processes
+from src.training.world import join_world, leave_world
 
 
 def main() -> None:

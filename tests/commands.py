@@ -12,7 +12,8 @@ from pathlib import Path
 from types import ModuleType
 from unittest import mock
 
-from src.command_line import Parser, run_command
+from src.command_line import run_command
+from src.parser import Parser
 
 ROOT = Path(__file__).resolve().parent.parent
 

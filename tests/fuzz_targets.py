@@ -24,7 +24,6 @@ from src.datasets.formats import detect_format, read_faces
 from src.datasets.pictures import read_crop, read_square
 from src.datasets.prepared import load_prepared, prepare
 from src.demo.video import is_animated, open_video
-from src.devices import World
 from src.export.properties import append_properties, properties, seal
 from src.network import checkpoint
 from src.network.model import build_model
@@ -42,6 +41,7 @@ from src.training.circumstances import compare
 from src.training.history import History, Totals
 from src.training.runs import load_record, save_record
 from src.training.trainer import Trainer
+from src.training.world import World
 
 CONFIG = ModelConfig(backbone="shufflenet_v2_x0_5", input_size=64)
 _MARKER = {"made_by": "a test", "version": 1}

@@ -1,4 +1,4 @@
-"""What stands on a terminal when a command refuses its input: one short line, and nothing else."""
+"""What stands on a terminal while a command works and when it ends, by an error or a signal: one short line each."""
 
 import io
 import logging
@@ -14,7 +14,7 @@ import pytest
 import torch
 from commands import ROOT
 
-from src.command_line import STOP_SIGNALS, Parser, at_least, end_at_once, one_line, progress, run_command, title
+from src.command_line import STOP_SIGNALS, end_at_once, progress, run_command
 from src.errors import InputError
 
 
@@ -37,11 +37,6 @@ def test_an_error_is_one_line_of_at_most_300_characters(message: str, capsys: py
     assert err.endswith(f"{message[-1]}\n")
     assert len(err) <= 301
     assert (" ... " in err) == (len(message) > 290)
-
-
-def test_a_module_says_how_it_is_called_again() -> None:
-    outcome = subprocess.run([sys.executable, "-m", "src.hygiene", "--nonsense"], cwd=ROOT, capture_output=True)
-    assert outcome.stderr.endswith(b"see python3 -m src.hygiene --help\n")
 
 
 def test_too_little_memory_is_one_line_and_other_defects_stay(capsys: pytest.CaptureFixture) -> None:
@@ -77,10 +72,6 @@ def test_names_beyond_the_locale_are_one_line_and_other_defects_stay(
     code, err = _outcome(lambda: "\u00e9".encode("ascii"), capsys)
     assert (code, err.count("\n")) == (2, 1)
     assert "set PYTHONUTF8=1" in err
-
-
-def test_a_name_does_not_command_the_terminal() -> None:
-    assert one_line("\x1b[2J\x07 \u202e \udcff é 写") == r"\x1b[2J\x07 \u202e \udcff é 写"
 
 
 @pytest.mark.parametrize("number", STOP_SIGNALS)
@@ -141,30 +132,6 @@ def test_short_work_says_nothing_without_a_terminal(capsys: pytest.CaptureFixtur
     assert capsys.readouterr().err == ""
 
 
-def test_numbers_of_flags_are_finite_and_of_a_sane_size() -> None:
-    parser = Parser()
-    parser.add_argument("--share", type=float, default=0.5, help="of something")
-    parser.add_argument("--count", type=int)
-    assert vars(parser.parse_args(["--share", "-1.5", "--count", "4294967295"])) == {"share": -1.5, "count": 2**32 - 1}
-    assert "(default: 0.5)" in parser.format_help()
-    for words in (["--share", "nan"], ["--share", "inf"], ["--share", "1e300"], ["--count", "9" * 400]):
-        with pytest.raises(InputError, match=f"argument {words[0]}: expected a number from .* --help"):
-            parser.parse_args(words)
-
-
-@pytest.mark.parametrize("text", ["", " "])
-def test_empty_text_is_no_value_but_where_it_is_meant(text: str) -> None:
-    parser = Parser()
-    parser.add_argument("folders", type=Path, nargs="*")
-    parser.add_argument("--out", type=Path, default="output")
-    parser.add_argument("--resume", nargs="?", const="latest")
-    parser.add_argument("--pattern", type=str)
-    assert parser.parse_args(["--pattern", text]).pattern == text
-    for words in ([text], ["a", text], ["--out", text], ["--resume", text], [f"--out={text}"]):
-        with pytest.raises(InputError, match="expected a value, found "):
-            parser.parse_args(words)
-
-
 def _python(shell: str, letters: int) -> subprocess.CompletedProcess:
     """A command that prints so much, with its streams as a shell puts them."""
     code = f"from src.command_line import run_command; run_command(lambda: print('x' * {letters}))"
@@ -185,19 +152,3 @@ def _python(shell: str, letters: int) -> subprocess.CompletedProcess:
 )
 def test_output_that_nobody_takes_is_one_line(shell: str, said: str, letters: int) -> None:
     assert re.fullmatch(said, _python(shell, letters).stderr)
-
-
-def test_a_whole_number_lies_in_its_range() -> None:
-    parser = Parser()
-    parser.add_argument("--seed", type=at_least(0), default=3)
-    parser.add_argument("--faces", type=at_least(1, 9))
-    assert vars(parser.parse_args(["--seed", "0", "--faces", "9"])) == {"seed": 0, "faces": 9}
-    for flag, most, value in (("--seed", 2**32 - 1, "-1"), *(("--faces", 9, text) for text in ("0", "10", "1.5", "x"))):
-        words = rf"argument {flag}: expected a whole number from . to {most}, found {value}"
-        with pytest.raises(InputError, match=words):
-            parser.parse_args([flag, value])
-
-
-def test_a_module_without_documentation_has_no_title() -> None:
-    assert title("What it is.\n\nMore.") == "What it is."
-    assert title(None) == ""  # python -OO

@@ -6,8 +6,8 @@ import pytest
 from commands import assert_refused, run
 from rectangle_face import rectangle_picture
 
-from src.command_line import Parser
 from src.errors import InputError
+from src.parser import Parser
 
 _HYGIENE, _DEMO = "src/hygiene/__main__.py", "src/demo/__main__.py"
 _CONVERSION = ("preparation.py", "--root", "absent", "--out", "out", "--to", "pts")

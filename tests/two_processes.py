@@ -10,10 +10,10 @@ import torch
 from commands import load
 
 from src.command_line import run_command
-from src.devices import World
 from src.errors import InputError
 from src.network.model import LandmarkNet
 from src.training.trainer import Trainer
+from src.training.world import World
 
 train = load("train.py")
 _fit, _progress, _step = train.fit, Trainer.progress, Trainer.step

@@ -9,16 +9,17 @@ from src.autolabel.output import count_pseudo, write_output
 from src.autolabel.rounds import Settings, best_round, run_rounds
 from src.autolabel.task import Task, hide_labels, open_task
 from src.autolabel.training import Setup
-from src.command_line import Parser, at_least, run_command
+from src.command_line import run_command
 from src.datasets.challenge import read_folder
 from src.datasets.listing import describe_left_out, list_pictures
 from src.datasets.names import counted
-from src.devices import choose_device, set_threads
 from src.errors import InputError
 from src.files import alone_in, check_writable
 from src.markup import NUM_POINTS
 from src.network import checkpoint
 from src.network.conventions import print_left_out
+from src.network.devices import choose_device, set_threads
+from src.parser import Parser, at_least
 from src.training.options import configurations, parse
 from src.visualization.sheet import MOST_TILES
 

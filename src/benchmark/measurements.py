@@ -29,7 +29,6 @@ from src.datasets.loader import TrainingBatches
 from src.datasets.picture_files import PICTURE_FORMATS
 from src.datasets.pictures import SQUARE_SIZE
 from src.datasets.prepared import PreparedFaces, prepare
-from src.devices import World
 from src.export.onnx_file import export_onnx, onnx_program
 from src.network import checkpoint
 from src.network.backbones.shufflenet import Stage, Unit
@@ -37,6 +36,7 @@ from src.network.model import LandmarkNet, build_model
 from src.predict.exported_files import open_onnx
 from src.synthesis.renderer.folder import render_faces
 from src.training.trainer import Trainer
+from src.training.world import World
 
 ROOT = Path(__file__).resolve().parents[2]
 _CPU = torch.device("cpu")

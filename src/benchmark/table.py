@@ -14,6 +14,7 @@ import torch
 import torchvision
 
 from src.errors import needed
+from src.parallel import count_cores
 
 _COLUMNS = ("measurement", "unit", "ours", "min", "max", "baseline", "baseline_min", "baseline_max", "ratio", "bar")
 HEADER = (*_COLUMNS, "met")
@@ -83,7 +84,7 @@ def machine() -> str:
     modules = (torch, torchvision, needed("onnxruntime"), np, PIL)
     versions = ", ".join(f"{module.__name__} {module.__version__}" for module in modules)
     return (
-        f"{_processor()}, {os.cpu_count()} cores, {torch.get_num_threads()} threads, load {os.getloadavg()[0]:.1f}; "
+        f"{_processor()}, {count_cores()} cores, {torch.get_num_threads()} threads, load {os.getloadavg()[0]:.1f}; "
         f"Python {platform.python_version()}, {versions}"
     )
 

@@ -17,7 +17,7 @@ import pandas as pd
 import torch
 from tqdm import tqdm
 
-from src.command_line import Parser, at_least, run_command, title
+from src.command_line import run_command
 from src.compression.importance import importance, remove_channels
 from src.config import AUGMENTATIONS, TrainingConfig
 from src.datasets.loader import TrainingBatches
@@ -32,6 +32,7 @@ from src.network.conventions import print_left_out
 from src.network.losses import build_criterion
 from src.network.model import LandmarkNet
 from src.network.profiling import milliseconds, profile
+from src.parser import Parser, add_model_path, at_least, title
 from src.training.distillation import DISTILLATIONS, build_companion
 from src.training.loop import BEST_MODEL
 from src.training.runs import train_in
@@ -94,7 +95,7 @@ def fine_tune(
 
 def parse_arguments() -> argparse.Namespace:
     parser = Parser(description=title(__doc__))
-    parser.add_argument("--model_path", type=Path, default="best.pth.tar", help="the model to prune")
+    add_model_path(parser, "the model to prune")
     parser.add_argument("--reference", type=Path, help="the unpruned model, if --model_path is a pruned one")
     parser.add_argument("--dataroot", type=Path, default="data/AFLW_train_data", help="prepared training faces")
     parser.add_argument("--val_dataroot", type=Path, default="data/AFLW_validation_data", help="the same to validate")

@@ -18,13 +18,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 from torch import Tensor
 
-from src.command_line import Parser, run_command, title
+from src.command_line import run_command
 from src.errors import InputError, needed
 from src.export.calibration import add_calibration_arguments, calibration_crops
 from src.export.onnx_file import export_onnx
 from src.export.properties import seal
 from src.files import atomic_path, check_target
 from src.network.checkpoint import load_model
+from src.parser import Parser, add_model_path, title
 from src.predict.exported_files import NO_DIGEST, open_onnx
 
 if TYPE_CHECKING:
@@ -127,7 +128,7 @@ def _strip(model: "ModelProto") -> None:
 
 def parse_arguments() -> argparse.Namespace:
     parser = Parser(description=title(__doc__))
-    parser.add_argument("--model_path", type=Path, default="best.pth.tar", help="a model file or a snapshot")
+    add_model_path(parser, "a model file or a snapshot")
     parser.add_argument("--form", choices=FORMS, default="int8", help="of the weights")
     add_calibration_arguments(parser, faces=128)
     parser.add_argument("--out", type=Path, default="output/best_int8.onnx", help="where the ONNX file goes")

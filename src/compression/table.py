@@ -18,7 +18,7 @@ from matplotlib.figure import Figure
 
 from src.benchmark.baselines import SIDE, mobilenet_v3_large
 from src.benchmark.measurements import onnx_milliseconds
-from src.command_line import Parser, at_least, run_command, title
+from src.command_line import run_command
 from src.compression.quantize import FORMS, quantize
 from src.datasets.prepared import PreparedFaces, load_prepared
 from src.evaluation.evaluate import evaluate
@@ -29,6 +29,7 @@ from src.files import atomic_path, check_target, write_text
 from src.metrics import bootstrap_interval, nme
 from src.network.checkpoint import load_model
 from src.network.profiling import profile
+from src.parser import Parser, at_least, title
 from src.predict.runtimes import open_model
 from src.visualization.training import pareto
 

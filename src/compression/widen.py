@@ -11,7 +11,7 @@ from pathlib import Path
 
 import torch
 
-from src.command_line import Parser, at_least, run_command, title
+from src.command_line import run_command
 from src.config import MAX_MODEL_MB, TrainingConfig
 from src.errors import InputError
 from src.files import check_target
@@ -21,6 +21,7 @@ from src.network.conventions import print_left_out
 from src.network.model import LandmarkNet, build_model
 from src.network.profiling import profile
 from src.network.stored import read_config
+from src.parser import Parser, add_model_path, at_least, title
 
 
 def widen(network: LandmarkNet, factor: float, *, seed: int = 0) -> None:
@@ -40,7 +41,7 @@ def widen(network: LandmarkNet, factor: float, *, seed: int = 0) -> None:
 
 def parse_arguments() -> argparse.Namespace:
     parser = Parser(description=title(__doc__))
-    parser.add_argument("--model_path", type=Path, default="best.pth.tar", help="the model to widen")
+    add_model_path(parser, "the model to widen")
     parser.add_argument("--factor", type=float, default=2.0, help=f"of the widths inside blocks, at most {WIDEST}")
     parser.add_argument("--seed", type=at_least(0), default=0, help="of the new channels' weights")
     parser.add_argument("--out", type=Path, default="output/wide.pth.tar", help="the wider model, for train.py --init")

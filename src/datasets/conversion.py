@@ -10,7 +10,6 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 from PIL import Image
 
-from src.command_line import in_threads
 from src.datasets.cropping import WHOLE
 from src.datasets.decoding import decode_faces, describe_broken, known_broken, list_broken
 from src.datasets.faces import Faces, fingerprint_of
@@ -21,6 +20,7 @@ from src.datasets.picture_files import picture_shape
 from src.datasets.report import FolderReport
 from src.errors import InputError
 from src.geometry import apply_affine
+from src.parallel import in_threads
 
 _JPEG_QUALITY = 95
 

@@ -1,6 +1,5 @@
 """Decode faces into squares, in order, on all cores and in bounded memory, and write them as one array file."""
 
-import os
 import shutil
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -14,6 +13,7 @@ from src.datasets.cropping import WHOLE, crop_squares
 from src.datasets.faces import Faces
 from src.datasets.pictures import read_crop, read_square
 from src.errors import InputError
+from src.parallel import count_cores
 
 _BLOCK_BYTES = 64_000_000  # of the squares decoded before the first one is written
 _LISTED_BROKEN = 10  # broken pictures named in a message
@@ -40,9 +40,9 @@ def decode_faces(
     """
     crops = [crop_squares(table, crop_rule) for table in tables]
     faces = [(table, part, row) for table, part in zip(tables, crops, strict=True) for row in range(len(table))]
-    block = max(os.cpu_count() or 1, _BLOCK_BYTES // (3 * size**2))
+    block = max(count_cores(), _BLOCK_BYTES // (3 * size**2))
     bar = progress(total=len(faces), desc=description, unit="face")
-    with ThreadPoolExecutor(os.cpu_count()) as pool, bar:
+    with ThreadPoolExecutor(count_cores()) as pool, bar:
         for start in range(0, len(faces), block):
             for result in pool.map(lambda face: _decode_one(*face, size=size), faces[start : start + block]):
                 bar.update()

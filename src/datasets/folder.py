@@ -6,10 +6,10 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple, TypeVar
 
-from src.command_line import in_threads
 from src.datasets.listing import is_picture
 from src.datasets.names import composed, part_words
 from src.errors import InputError
+from src.parallel import in_threads
 from src.reading import encoding_of, read_head
 
 Parsed = TypeVar("Parsed")

@@ -14,9 +14,9 @@ from typing import BinaryIO
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
-from src.command_line import in_threads
 from src.datasets import tiff
 from src.errors import InputError
+from src.parallel import in_threads
 from src.reading import check_regular
 
 # Formats that Pillow may open; of the others, some start programs (PostScript), and none is used for photographs.

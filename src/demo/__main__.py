@@ -12,7 +12,7 @@ import numpy as np
 from PIL import Image
 
 from src.boxes import BOX_COLUMNS, KINDS, read_boxes
-from src.command_line import Parser, progress, run_command
+from src.command_line import progress, run_command
 from src.datasets.listing import list_pictures
 from src.datasets.names import counted, match_names, natural_order, spell_out
 from src.demo.records import Records, open_records
@@ -23,6 +23,7 @@ from src.demo.video import Frame, Video, check_length, is_animated, open_camera,
 from src.demo.written_video import write_video
 from src.errors import InputError, about
 from src.files import alone_in, check_writable
+from src.parser import Parser, add_convention, add_model_path
 from src.predict.drawing import draw_faces
 from src.predict.face import DOUBTFUL_BELOW
 from src.predict.picture_input import read_picture
@@ -46,8 +47,8 @@ def parse_arguments() -> tuple[argparse.Namespace, list[Source]]:
     parser.add_argument("--fps", type=float, default=25.0, help="frames per second of --frames")
     parser.add_argument("--every", type=int, default=12, help="frames from one detection in a video to the next")
     parser.add_argument("--raw", action="store_true", help="no smoothing over the frames of a video")
-    parser.add_argument("--model_path", type=Path, default=MODEL_PATH, help=".pth.tar, .onnx or .tflite")
-    parser.add_argument("--convention", metavar="NAME", help="annotation scheme, one that the model holds (its own)")
+    add_model_path(parser, default=MODEL_PATH)
+    add_convention(parser)
     parser.add_argument("--detector", type=Path, help=".tflite or .onnx (make detector's, or the package's)")
     parser.add_argument("--threads", type=int, default=1, help="of all computing")
     parser.add_argument("--out", type=Path, default="output/demo", help="folder of the drawings")

@@ -11,10 +11,11 @@ import numpy as np
 from PIL import Image
 
 from src.boxes import box_of_points
-from src.command_line import Parser, at_least, run_command, title
+from src.command_line import run_command
 from src.errors import InputError
 from src.evaluation.scenes import read_crops
 from src.metrics import nme, point_errors
+from src.parser import Parser, add_model_path, at_least, title
 from src.predict.predictor import Predictor
 
 
@@ -40,7 +41,7 @@ def box_nme(
 def parse_arguments() -> argparse.Namespace:
     parser = Parser(description=title(__doc__))
     parser.add_argument("folder", type=Path, help="pictures with an annot.pkl")
-    parser.add_argument("--model_path", type=Path, default="best.pth.tar", help=".pth.tar, .onnx or .tflite")
+    add_model_path(parser)
     parser.add_argument("--amounts", type=float, nargs="+", default=[0, 10, 20], help="percent of a box's size")
     parser.add_argument("--faces", type=at_least(0), default=0, help="use only the first N; 0 is all")
     return parser.parse_args()

@@ -15,7 +15,7 @@ import numpy as np
 import torch
 
 from src.augmentation import augment
-from src.command_line import Parser, at_least, progress, run_command
+from src.command_line import progress, run_command
 from src.config import AugmentationConfig
 from src.datasets.challenge import find_annotations
 from src.datasets.pictures import SQUARE_SIZE
@@ -25,6 +25,7 @@ from src.evaluation.conventions import of_sources, split
 from src.files import atomic_path, check_target
 from src.geometry import apply_affine, orientation_affine
 from src.metrics import calibration_error, reliability
+from src.parser import Parser, add_convention, add_model_path, add_scored_looks, at_least
 from src.predict.confidence import LIMIT, Calibration, disagreement, log_disagreement
 from src.predict.looks import combine
 from src.predict.resampling import WHOLE
@@ -113,12 +114,12 @@ def fit_calibration(disagreements: np.ndarray, is_good: np.ndarray) -> Calibrati
 
 def parse_arguments() -> argparse.Namespace:
     parser = Parser(description=__doc__)
-    parser.add_argument("--model_path", type=Path, default="best.pth.tar", help=".pth.tar, .onnx or .tflite")
-    parser.add_argument("--convention", metavar="NAME", help="annotation scheme, one that the model holds (its own)")
+    add_model_path(parser)
+    add_convention(parser)
     parser.add_argument("--held_out", type=Path, metavar="PREPARED", help="fit on a tenth of these faces instead")
     parser.add_argument("--only", nargs="+", default=[], metavar="NAME", help="beginnings of their names (all)")
     parser.add_argument("--faces", type=at_least(2), default=400, help="rendered faces to fit on")
-    parser.add_argument("--looks", type=int, choices=(2, 3), default=3, help="at each face")
+    add_scored_looks(parser)
     parser.add_argument("--check_on", type=Path, help="folder of pictures with an annot.pkl, to test the fit on")
     parser.add_argument("--out", type=Path, default="output/reliability.png", help="where the diagram goes")
     arguments = parser.parse_args()

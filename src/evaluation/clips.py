@@ -16,11 +16,12 @@ import numpy as np
 from PIL import Image
 
 from src.boxes import affine_of_crop, crop_of_picture, cut_crop
-from src.command_line import Parser, at_least, progress, run_command, title
+from src.command_line import progress, run_command
 from src.demo.tracking import Tracker
 from src.errors import InputError
 from src.evaluation.scenes import EDGE, background, read_crops, soft_disc
 from src.geometry import apply_affine
+from src.parser import Parser, add_model_path, at_least, title
 from src.predict.predictor import Predictor
 
 _SIZE, _WIDE = (640, 480), (1280, 720)  # pixels; the second is for small faces
@@ -142,7 +143,7 @@ def follow(predictor: Predictor, frames: Iterable[Frame]) -> TrackingResult:
 def parse_arguments() -> argparse.Namespace:
     parser = Parser(description=title(__doc__))
     parser.add_argument("folder", type=Path, help="crops with an annot.pkl")
-    parser.add_argument("--model_path", type=Path, default="best.pth.tar", help=".pth.tar, .onnx or .tflite")
+    add_model_path(parser)
     parser.add_argument("--seed", type=at_least(0), default=0, help="of the faces and the photographs")
     return parser.parse_args()
 

@@ -12,20 +12,20 @@ from pathlib import Path
 
 import numpy as np
 
-from src.command_line import Parser, progress, run_command
+from src.command_line import run_command
 from src.datasets.names import photo_sources
 from src.datasets.prepared import PreparedFaces, load_prepared
 from src.errors import InputError
-from src.evaluation.evaluate import unit_errors
+from src.evaluation.evaluate import predict_faces, unit_errors
 from src.geometry import apply_affine, invert_affine
 from src.markup import INNER_51, NUM_POINTS
 from src.metrics import bootstrap_interval, interocular_errors, nme
-from src.predict.looks import MOST_LOOKS, combine
-from src.predict.runtimes import Runtime, look_repeatedly, open_model
+from src.parser import Parser, add_model_path
+from src.predict.looks import MOST_LOOKS
+from src.predict.runtimes import Runtime, open_model
 
 CONVENTION = "300w"
 _PARTS = 10  # one of which is held out
-_BATCH = 64
 
 
 def of_sources(faces: PreparedFaces, only: list[str]) -> PreparedFaces:
@@ -54,15 +54,6 @@ def split(faces: PreparedFaces) -> tuple[PreparedFaces, PreparedFaces]:
     if held_out.all() or not held_out.any():
         raise InputError(f"expected enough faces to hold out a tenth of them, found {len(faces)}")
     return faces.take(~held_out), faces.take(held_out)
-
-
-def predict_points(runtime: Runtime, faces: PreparedFaces, looks: int) -> np.ndarray:
-    """points_unit (N, 68, 2) of prepared faces, predicted with this number of looks."""
-    found = []
-    for start in progress(range(0, len(faces), _BATCH), desc=runtime.config.convention, unit="batch"):
-        squares = np.array(faces.images[start : start + _BATCH])
-        found.append(combine(look_repeatedly(runtime, squares, looks), runtime.config.second_look))
-    return np.concatenate(found)
 
 
 def errors_of(points_unit: np.ndarray, faces: PreparedFaces) -> dict[str, np.ndarray]:
@@ -95,7 +86,10 @@ def describe(before: dict[str, np.ndarray], after: dict[str, np.ndarray], source
 
 def compare(first: Runtime, second: Runtime, faces: PreparedFaces, *, looks: int) -> str:
     """A comparison of two runtimes' points on the same faces, as text (`describe`)."""
-    before, after = (errors_of(predict_points(runtime, faces, looks), faces) for runtime in (first, second))
+    before, after = (
+        errors_of(predict_faces(runtime, faces, looks=looks, desc=runtime.config.convention), faces)
+        for runtime in (first, second)
+    )
     lines = describe(before, after, photo_sources(faces.names))
     head = f"{len(faces)} faces, {looks} looks, {first.config.convention} -> {second.config.convention}, in percent"
     return "\n".join([head, *lines])
@@ -106,7 +100,7 @@ def add_faces_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("prepared", type=Path, help="a prepared folder with labels of that convention")
     parser.add_argument("--only", nargs="+", default=[], metavar="NAME", help="beginnings of their names (all)")
     parser.add_argument("--convention", default=CONVENTION, metavar="NAME", help="the convention's name")
-    parser.add_argument("--model_path", type=Path, default="best.pth.tar", help="a model file")
+    add_model_path(parser, "a model file")
 
 
 def main() -> None:

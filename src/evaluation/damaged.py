@@ -13,13 +13,14 @@ import pandas as pd
 from PIL import Image, ImageDraw, ImageFilter
 from scipy.spatial import ConvexHull, QhullError
 
-from src.command_line import Parser, progress, run_command
+from src.command_line import progress, run_command
 from src.datasets.challenge import read_annotations
 from src.errors import InputError, about
 from src.evaluation.report import error_summary
 from src.geometry import turn_matrix
 from src.markup import EYE_CORNERS, NOSE_TIP
 from src.metrics import point_errors
+from src.parser import Parser
 from src.predict import Predictor
 from src.predict.picture_input import read_picture
 

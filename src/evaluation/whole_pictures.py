@@ -13,9 +13,10 @@ import numpy as np
 from PIL import Image
 
 from src.boxes import box_of_points
-from src.command_line import Parser, at_least, progress, run_command, title
+from src.command_line import progress, run_command
 from src.errors import InputError
 from src.evaluation.scenes import Scene, background, make_scene, read_crops
+from src.parser import Parser, add_model_path, add_scored_looks, at_least, title
 from src.predict.predictor import Predictor
 
 _FOUND = 0.1  # of the crop's side: a face counts as found if its mean point error is smaller
@@ -67,8 +68,8 @@ def milliseconds(predictor: Predictor, picture: Image.Image) -> float:
 def parse_arguments() -> argparse.Namespace:
     parser = Parser(description=title(__doc__))
     parser.add_argument("folder", type=Path, help="crops with an annot.pkl")
-    parser.add_argument("--model_path", type=Path, default="best.pth.tar", help=".pth.tar, .onnx or .tflite")
-    parser.add_argument("--looks", type=int, choices=(2, 3), default=3, help="at each face")
+    add_model_path(parser)
+    add_scored_looks(parser)
     side = at_least(64, _LARGEST)
     parser.add_argument("--size", type=side, nargs=2, default=[640, 480], help="of the pictures, in pixels")
     parser.add_argument("--faces", type=float, nargs=2, default=[96, 220], help="smallest and largest face, in pixels")

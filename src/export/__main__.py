@@ -3,17 +3,18 @@
 import argparse
 from pathlib import Path
 
-from src.command_line import Parser, run_command
+from src.command_line import run_command
 from src.export.onnx_file import MOST_LOOKS, OPSET, export_onnx
 from src.files import check_target
 from src.network.checkpoint import load_model
+from src.parser import Parser, add_convention, add_model_path
 from src.predict.exported_files import FRAMES
 
 
 def parse_arguments() -> argparse.Namespace:
     parser = Parser(description=__doc__)
-    parser.add_argument("--model_path", type=Path, default="best.pth.tar", help="a model file or a snapshot")
-    parser.add_argument("--convention", metavar="NAME", help="annotation scheme, one that the model holds (its own)")
+    add_model_path(parser, "a model file or a snapshot")
+    add_convention(parser)
     parser.add_argument("--input", choices=FRAMES, default="crop", help="what the file takes")
     parser.add_argument("--looks", type=int, help="1, or 2 with a score: the default for pictures")
     parser.add_argument("--out", type=Path, default="output/best.onnx", help="where the ONNX file goes")

@@ -7,9 +7,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from src.command_line import at_least
 from src.datasets.prepared import load_prepared
 from src.network.model import LandmarkNet
+from src.parser import at_least
 from src.transforms import crop_batch
 
 

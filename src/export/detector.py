@@ -9,9 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from src.command_line import Parser, run_command, title
+from src.command_line import run_command
 from src.errors import InputError, needed
 from src.files import atomic_path, check_target
+from src.parser import Parser, title
 from src.predict.detector_file import open_detector
 from src.predict.shipped import DETECTOR_PATH
 

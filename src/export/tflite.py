@@ -17,7 +17,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from src.command_line import Parser, run_command
+from src.command_line import run_command
 from src.errors import InputError, needed
 from src.export.calibration import add_calibration_arguments, calibration_crops
 from src.export.networks import CropNetwork
@@ -25,6 +25,7 @@ from src.export.properties import append_properties, properties
 from src.files import atomic_path, check_target
 from src.network.checkpoint import load_model
 from src.network.model import LandmarkNet
+from src.parser import Parser, add_convention, add_model_path
 from src.predict.runtimes import open_model
 
 FORMS = ("float32", "float16", "int8")
@@ -145,8 +146,8 @@ def _signature(file: Path) -> tuple[str, list[str]]:
 
 def parse_arguments() -> argparse.Namespace:
     parser = Parser(description=__doc__)
-    parser.add_argument("--model_path", type=Path, default="best.pth.tar", help="a model file or a snapshot")
-    parser.add_argument("--convention", metavar="NAME", help="annotation scheme, one that the model holds (its own)")
+    add_model_path(parser, "a model file or a snapshot")
+    add_convention(parser)
     parser.add_argument("--form", choices=FORMS, default="float32", help="of the weights")
     add_calibration_arguments(parser, faces=200)
     parser.add_argument("--out", type=Path, default="output/best.tflite", help="where the TFLite file goes")

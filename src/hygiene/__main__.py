@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from src.command_line import HelpFormatter, Parser, at_least, run_command
+from src.command_line import run_command
 from src.datasets.conversion import convert
 from src.datasets.faces import Faces
 from src.datasets.folder import Folder
@@ -36,6 +36,7 @@ from src.hygiene.duplicates import (
     split_by_group,
 )
 from src.hygiene.shapes import report_odd_shapes
+from src.parser import HelpFormatter, Parser, at_least
 from src.visualization.sheet import MOST_TILES, contact_sheet, save_picture
 
 _CROP_SIZE = 384  # pixels, as in the challenge, of faces from formats whose pictures are not crops already

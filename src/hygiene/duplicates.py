@@ -15,10 +15,10 @@ from PIL import Image
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
-from src.command_line import in_threads
 from src.datasets.folder import Folder
 from src.datasets.pictures import read_square
 from src.errors import InputError
+from src.parallel import in_threads
 
 BITS = 128
 _CELLS = 8  # brightness differences per row and per column: 8 x 8 bits each way

@@ -11,7 +11,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from src.command_line import Parser, run_command
+from src.command_line import run_command
 from src.errors import InputError
 from src.export.detector import export_detector
 from src.export.onnx_file import export_onnx
@@ -20,6 +20,7 @@ from src.files import atomic_path, check_writable
 from src.light import __version__
 from src.light.modules import needed_modules, renamed
 from src.network.checkpoint import load_model
+from src.parser import Parser, add_model_path
 from src.predict.shipped import DETECTOR_PATH, MODEL_PATH, PACKED_DETECTOR, PACKED_MODEL
 
 PACKAGE = "light_landmarks"
@@ -110,7 +111,7 @@ def _requirements() -> list[str]:
 
 def main() -> None:
     parser = Parser(description=__doc__)
-    parser.add_argument("--model_path", type=Path, default=MODEL_PATH, help="a model file or a snapshot")
+    add_model_path(parser, "a model file or a snapshot", default=MODEL_PATH)
     parser.add_argument("--detector", type=Path, default=DETECTOR_PATH, help="the .tflite file of make detector")
     parser.add_argument("--out", type=Path, default="output", help="folder of the wheel")
     arguments = parser.parse_args()

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from src.devices import thread_limit
+from src.network.devices import thread_limit
 from src.network.model import AUXILIARY, LandmarkNet
 
 

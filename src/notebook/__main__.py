@@ -20,7 +20,7 @@ from tempfile import TemporaryDirectory
 from jupyter_client.kernelspec import KernelSpec
 from tqdm import tqdm
 
-from src.command_line import Parser, progress, run_command
+from src.command_line import progress, run_command
 from src.errors import InputError
 from src.files import check_writable, write_text
 from src.notebook.parameters import (
@@ -33,6 +33,7 @@ from src.notebook.parameters import (
     list_notebooks,
     read_parameters,
 )
+from src.parser import Parser
 from src.training.interruption import ONE_REQUEST
 
 

@@ -8,12 +8,12 @@ import pandas as pd
 import torch
 
 from src.datasets.prepared import load_prepared, prepare
-from src.devices import choose_device, device_name
 from src.errors import InputError
 from src.evaluation.evaluate import unit_errors
 from src.files import alone_in, write_text
 from src.geometry import turn_matrix
 from src.metrics import nme
+from src.network.devices import choose_device, device_name
 from src.notebook.parameters import ROOT, TABLES
 
 DATA = ROOT / "data" / "notebooks"

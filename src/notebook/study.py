@@ -30,11 +30,11 @@ import torch
 from src.command_line import progress
 from src.config import ModelConfig, TrainingConfig, to_dict
 from src.datasets.prepared import PreparedFaces, load_prepared
-from src.devices import choose_device, device_name
 from src.errors import InputError
 from src.evaluation.evaluate import evaluate
 from src.files import alone_in
 from src.network import checkpoint
+from src.network.devices import choose_device, device_name
 from src.network.model import AUXILIARY, LandmarkNet, build_model
 from src.notebook.parameters import ROOT
 from src.training.loop import BEST_MODEL

@@ -13,13 +13,14 @@ from pathlib import Path
 import numpy as np
 
 from src.boxes import read_boxes
-from src.command_line import Parser, progress, run_command
+from src.command_line import progress, run_command
 from src.datasets.formats.ivslab import right_to_left
 from src.datasets.formats.pts import face_block
 from src.datasets.names import counted, folded, match_names, spell_out
 from src.errors import InputError, about
 from src.files import alone_in, check_writable, write_text
 from src.markup import INNER_51, NUM_POINTS, select_points
+from src.parser import Parser, add_convention, add_model_path
 from src.predict.face import DOUBTFUL_BELOW
 from src.predict.picture_input import read_picture
 from src.predict.predictor import Predictor
@@ -33,8 +34,8 @@ def parse_arguments() -> argparse.Namespace:
     parser = Parser(description=__doc__)
     parser.add_argument("image_list", type=Path, help="a text file with one picture's path per line")
     parser.add_argument("out_dir", type=Path, help="where the text files go")
-    parser.add_argument("--model_path", type=Path, default="best.pth.tar", help=".pth.tar, .onnx or .tflite")
-    parser.add_argument("--convention", metavar="NAME", help="annotation scheme, one that the model holds (its own)")
+    add_model_path(parser)
+    add_convention(parser)
     parser.add_argument("--boxes", type=Path, metavar="CSV", help="face boxes as src.demo takes them")
     parser.add_argument("--crops", action="store_true", help="pictures are crops around one face; nothing is detected")
     parser.add_argument("--points", type=int, choices=_COUNTS, default=NUM_POINTS, help="51 leaves the jaw out")

@@ -7,9 +7,9 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from src.boxes import box_of_points
-from src.eyes import CLOSED_BELOW
 from src.markup import CONTOURS, NOSE_TIP, REGIONS
 from src.pose import rotation_matrix
+from src.predict.eyes import CLOSED_BELOW
 
 if TYPE_CHECKING:
     from src.predict.face import Face

@@ -6,9 +6,9 @@ import numpy as np
 from PIL import Image
 
 from src.boxes import box_of_points
-from src.eyes import eye_openness
 from src.pose import fit_pose, in_plane_rotation
 from src.predict.drawing import draw_faces
+from src.predict.eyes import eye_openness
 from src.predict.picture_input import Picture, read_picture
 from src.predict.search import Region
 from src.predict.turns import turned
@@ -24,8 +24,8 @@ class Face:
 
     points: (68, 2). score: the probability that their NME is below 3 %. box: (4,) left, top, right, bottom, as given or
     detected, else that of the points. pose: (3,) pitch, yaw, roll in degrees (`src.pose`, but with a roll in
-    (-180, 180], which covers heads that are sideways or upside down). eyes: (2,) aspect ratios (`src.eyes`) of points
-    36-41 and of 42-47; NaN for a hidden eye. picture: the one that the face was found in.
+    (-180, 180], which covers heads that are sideways or upside down). eyes: (2,) aspect ratios (`src.predict.eyes`) of
+    points 36-41 and of 42-47; NaN for a hidden eye. picture: the one that the face was found in.
     """
 
     points: np.ndarray

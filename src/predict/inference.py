@@ -15,7 +15,7 @@ from src.errors import InputError, about
 from src.geometry import apply_affine, crop_affine, invert_affine
 from src.network.model import LandmarkNet
 from src.predict.looks import look_and_combine
-from src.predict.runtimes import Runtime
+from src.predict.runtimes import Runtime, predict_squares
 from src.predict.submission import check_column
 from src.transforms import crop_batch
 
@@ -52,8 +52,7 @@ def predict_folder(
             on_device = torch.from_numpy(squares).to(next(model.parameters()).device)
             points_unit = predict_unit(model, on_device, flip=flip, looks=looks)
         else:
-            second_look = model.config.second_look
-            points_unit = look_and_combine(model.predict_unit, squares, looks, second_look=second_look, flip=flip)
+            points_unit = predict_squares(model, squares, looks, flip=flip)
         return apply_affine(invert_affine(affine), points_unit), size
 
     try:

@@ -72,6 +72,7 @@ def look_and_combine(
     looks: int = 1,
     *,
     second_look: SecondLook = ModelConfig.second_look,
+    crop: Crop = WHOLE,
     flip: bool = False,
 ) -> np.ndarray:
     """points_unit (B, K, 2) of squares (B, S, S, 3) uint8: what `look` finds, combined.
@@ -81,7 +82,7 @@ def look_and_combine(
     """
     if flip and looks > 1:
         raise InputError(f"expected flip averaging or {looks} looks, found both; the second look is mirrored")
-    points_unit = combine(look(predict, squares, looks, second_look=second_look), second_look)
+    points_unit = combine(look(predict, squares, looks, second_look=second_look, crop=crop), second_look)
     return (points_unit + look_mirrored(predict, squares)) / 2 if flip else points_unit
 
 

@@ -6,7 +6,6 @@ points_image, score = predictor("crop.jpg")                 # a picture cropped 
 points_image, score = predictor("group.jpg", boxes=boxes)   # (N, 4) left, top, right, bottom: N faces
 """
 
-import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,6 +16,7 @@ from PIL import Image
 from src.boxes import KINDS, BoxKind, box_of_points, check_boxes, crop_of_picture
 from src.config import MOST_THREADS
 from src.errors import InputError
+from src.parallel import count_cores
 from src.predict.confidence import SHIPPED, disagreement, shipped_calibration, tilted_disagreement
 from src.predict.detector import (
     LEVELS,
@@ -78,7 +78,7 @@ class Predictor:
         self.box_kind = box_kind if isinstance(box_kind, BoxKind) else KINDS[box_kind]
         if looks not in SHIPPED:
             raise InputError(f"expected 2 or 3 looks, whose agreement makes the score, found {looks}")
-        self.looks, self.threads = looks, min(threads, os.cpu_count() or 1)  # more would wait for each other
+        self.looks, self.threads = looks, min(threads, count_cores())  # more would wait for each other
         self.runtime = open_model(model_path, threads=self.threads, device=str(device), convention=convention)
         self.calibration = shipped_calibration(looks, self.runtime.config.convention)
         self.search = Search(self._look, self.calibration.score, turns=turns)

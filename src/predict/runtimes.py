@@ -15,7 +15,7 @@ from src.errors import InputError
 from src.geometry import apply_affine, crop_affine, invert_affine
 from src.markup import NUM_POINTS
 from src.predict.exported_files import onnx_metadata, open_onnx, open_tflite, run_onnx, tflite_metadata
-from src.predict.looks import look
+from src.predict.looks import look, look_and_combine
 from src.predict.resampling import crop_batch
 
 EXPORTED = (".onnx", ".tflite")  # endings of files that need no PyTorch
@@ -41,10 +41,10 @@ def open_model(
     """Open a model file by its ending.
 
     threads: of the runtime; None is one for exported files, and the process's own setting for PyTorch. device: cpu, or
-    for checkpoints anything that `src.devices.choose_device` takes. points: the number that the caller expects, None
-    for any in an exported file. convention: one of the file's (`src.network.conventions`), None for its own. Raises
-    InputError for another ending, a damaged file, one without this project's metadata, another number of points, a
-    convention that the file lacks, and a missing device.
+    for checkpoints anything that `src.network.devices.choose_device` takes. points: the number that the caller expects,
+    None for any in an exported file. convention: one of the file's (`src.network.conventions`), None for its own.
+    Raises InputError for another ending, a damaged file, one without this project's metadata, another number of points,
+    a convention that the file lacks, and a missing device.
     """
     path = Path(path)
     ending = path.suffix.lower()
@@ -79,6 +79,12 @@ def look_repeatedly(runtime: Runtime, squares: np.ndarray, looks: int) -> np.nda
     """points_unit (looks, B, 68, 2) of each look (`src.predict.looks`) at squares (B, S, S, 3) uint8."""
     config = runtime.config
     return look(runtime.predict_unit, squares, looks, second_look=config.second_look, crop=config.crop)
+
+
+def predict_squares(runtime: Runtime, squares: np.ndarray, looks: int = 1, *, flip: bool = False) -> np.ndarray:
+    """points_unit (B, K, 2) of squares (B, S, S, 3) uint8, with looks and flip as in `look_and_combine`."""
+    own = {"second_look": runtime.config.second_look, "crop": runtime.config.crop}
+    return look_and_combine(runtime.predict_unit, squares, looks, **own, flip=flip)
 
 
 class _OnnxModel:

@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from src.devices import choose_device, thread_limit
 from src.network.checkpoint import load_model
+from src.network.devices import choose_device, thread_limit
 from src.network.folding import fold_normalizations
 from src.network.model import LandmarkNet
 from src.predict.inference import predict_unit

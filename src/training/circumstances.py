@@ -10,10 +10,10 @@ import torch
 
 from src.config import TrainingConfig
 from src.datasets.prepared import PreparedFaces
-from src.devices import World
 from src.errors import InputError
 from src.network.checkpoint import locate
 from src.network.stored import differences, read_config
+from src.training.world import World
 
 # If one of these changed, a resumed run would mix two trainings: it is refused.
 _REFUSED = {

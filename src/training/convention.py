@@ -15,18 +15,19 @@ from pathlib import Path
 
 import torch
 
-from src.command_line import Parser, at_least, run_command
-from src.config import AUGMENTATIONS, MOST_THREADS, TrainingConfig
+from src.command_line import run_command
+from src.config import AUGMENTATIONS, TrainingConfig
 from src.datasets.prepared import PreparedFaces, load_prepared
-from src.devices import choose_device, set_threads
 from src.errors import InputError
 from src.evaluation.conventions import add_faces_arguments, compare, of_sources, split
 from src.evaluation.evaluate import evaluate
 from src.files import check_target
 from src.metrics import nme
 from src.network import checkpoint, conventions
+from src.network.devices import choose_device, set_threads
 from src.network.model import LandmarkNet
 from src.network.profiling import deployed_size
+from src.parser import Parser, add_device, add_workers, at_least
 from src.predict.looks import MOST_LOOKS
 from src.predict.torch_runtime import TorchRuntime
 from src.training.runs import load_snapshot, train_in
@@ -76,9 +77,8 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--train_batchsize", type=at_least(1), default=64, help="faces per step")
     parser.add_argument("--augmentation", choices=AUGMENTATIONS, default="looks", help="of the training faces")
     parser.add_argument("--seed", type=at_least(0), default=0, help="of batches and augmentation")
-    parser.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N")
-    threads = at_least(0, MOST_THREADS)
-    parser.add_argument("-j", "--workers", type=threads, default=0, help="CPU threads; 0 leaves the choice to PyTorch")
+    add_device(parser)
+    add_workers(parser)
     parser.add_argument("--out", type=Path, help="where the model with the convention goes (MODEL_PATH)")
     arguments = parser.parse_args()
     if not (arguments.minutes > 0 and arguments.base_lr > 0):

@@ -10,7 +10,6 @@ from src.command_line import progress, tell_own_errors
 from src.config import TrainingConfig
 from src.datasets.loader import TrainingBatches
 from src.datasets.prepared import PreparedFaces, shared_faces
-from src.devices import World
 from src.errors import InputError, about
 from src.evaluation.evaluate import evaluate
 from src.files import write_text
@@ -21,6 +20,7 @@ from src.training.circumstances import circumstances, compare, other_settings
 from src.training.history import History, Totals
 from src.training.interruption import Stop, stop_on_interrupt
 from src.training.trainer import Trainer
+from src.training.world import World
 
 BEST_MODEL = "best.pth.tar"
 

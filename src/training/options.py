@@ -7,8 +7,7 @@ from collections.abc import Collection
 from dataclasses import fields, replace
 from pathlib import Path
 
-from src.command_line import Parser
-from src.config import AUGMENTATIONS, MOST_THREADS, ModelConfig, TrainingConfig
+from src.config import AUGMENTATIONS, ModelConfig, TrainingConfig
 from src.errors import InputError
 from src.markup import POINT_SETS
 from src.network import checkpoint
@@ -17,6 +16,7 @@ from src.network.heads import HEADS
 from src.network.heads.attention import ATTENTIONS
 from src.network.losses import CRITERIA, MAP_CRITERIA
 from src.network.stored import check_framing, differences, read_config
+from src.parser import Parser, add_device, add_workers, at_least
 from src.training.distillation import DISTILLATIONS
 from src.training.loss import EULER_BRANCH_USES
 from src.training.recipes import RECIPES
@@ -105,10 +105,10 @@ def build_parser() -> Parser:
     run.add_argument("--ema", type=float, default=TRAINING.ema_decay, help="decay of the averaged weights; 0 is off")
     run.add_argument("--train_batchsize", type=int, default=TRAINING.batch_size, help="faces per step and process")
     run.add_argument("--val_batchsize", type=int, default=64, help="faces predicted at a time")
-    run.add_argument("--seed", type=int, default=TRAINING.seed, help="of weights, batches and augmentation")
-    run.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N")
+    run.add_argument("--seed", type=at_least(0), default=TRAINING.seed, help="of weights, batches and augmentation")
+    add_device(run)
     run.add_argument("--amp", choices=("off", "bf16", "fp16"), default=TRAINING.amp, help="mixed precision on CUDA")
-    run.add_argument("-j", "--workers", type=int, default=0, help="CPU threads; 0 leaves the choice to PyTorch")
+    add_workers(run)
     run.add_argument("--processes", type=int, default=1, help="on this machine, each with -j threads or one GPU")
     other = parser.add_argument_group("learning from another network")
     other.add_argument("--teacher", metavar="PATH", help="a model to imitate, trained with the same crop")
@@ -174,8 +174,6 @@ def configurations(flags: argparse.Namespace, start: dict | None = None) -> tupl
             raise InputError(f"expected --{name} above 0, found {getattr(flags, name)}")
     if flags.train_batchsize < 2:
         raise InputError("expected --train_batchsize of at least 2: batch normalization compares faces")
-    if not 0 <= flags.workers <= MOST_THREADS or not 0 <= flags.seed < 2**32:
-        raise InputError(f"expected --workers from 0 to {MOST_THREADS} and --seed from 0 to 2^32 - 1")
     if not 0 <= flags.ema < 1:
         raise InputError(f"expected --ema in [0, 1), found {flags.ema}")
     if not (flags.pip_cls >= 0 and flags.pip_reg >= 0):

@@ -8,7 +8,7 @@ from typing import TypeVar
 
 import torch
 
-from src.devices import end_with_parent, process_pool, signals_blocked
+from src.parallel import end_with_parent, process_pool, signals_blocked
 from src.training.interruption import stop_on_interrupt
 
 Result = TypeVar("Result")

@@ -15,21 +15,21 @@ from multiprocessing.process import BaseProcess
 import torch
 
 from src.command_line import STOP_SIGNALS, end_at_once, run_command
-from src.devices import signals_blocked, watch_parent
 from src.errors import InputError
+from src.parallel import count_cores, signals_blocked, watch_parent
 
 _PATIENCE = 10.0  # seconds that the other processes have to end once one has failed
 _REPORTED = (2, 130)  # exit codes of a process that has printed why it ends
 
 
 def run_in_processes(main: Callable[[], None], count: int) -> int:
-    """Run a command's `main` in `count` processes, which find each other by `src.devices.join_world`.
+    """Run a command's `main` in `count` processes, which find each other by `src.training.world.join_world`.
 
     This process only waits. Returns the exit code: that of the first process if it failed, else of any that did.
     Raises InputError for more processes than this machine has cores or GPUs, and KeyboardInterrupt if Ctrl-C or a kill
     ended them before the first one could say so.
     """
-    most = max(2, os.cpu_count() or 1, torch.cuda.device_count())
+    most = max(2, count_cores(), torch.cuda.device_count())
     if count > most:
         raise InputError(f"expected at most {most} processes on this machine, found {count}")
     with socket.socket() as free:

@@ -13,13 +13,13 @@ import torch
 
 from src.config import TrainingConfig
 from src.datasets.prepared import PreparedFaces
-from src.devices import World
 from src.errors import InputError
 from src.files import write_text
 from src.network import checkpoint
 from src.network.model import LandmarkNet
 from src.reading import read_json
 from src.training.loop import Result, RunFiles, fit
+from src.training.world import World
 
 _SNAPSHOTS = "snapshot"
 _BETWEEN_SNAPSHOTS = 30.0  # seconds; an epoch of a study may take one, and a snapshot a tenth of one

@@ -15,7 +15,7 @@ from torch import Tensor
 from torch.optim.swa_utils import update_bn
 
 from src.augmentation import augment
-from src.command_line import Parser, at_least, progress, run_command, title
+from src.command_line import progress, run_command
 from src.config import TrainingConfig
 from src.datasets.loader import TrainingBatches
 from src.datasets.prepared import PreparedFaces, load_prepared
@@ -27,6 +27,7 @@ from src.network import checkpoint
 from src.network.conventions import print_left_out
 from src.network.model import LandmarkNet
 from src.network.stored import differences, read_config
+from src.parser import Parser, at_least, title
 
 # Minimum of the cosine between the weights of models that began from the same ones: 0.62 and more in 108 pairs of
 # trained models, at most 0.011 in 192 pairs that began from different random weights.

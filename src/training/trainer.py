@@ -8,7 +8,6 @@ from torch.nn.parallel import DistributedDataParallel
 
 from src.augmentation import augment
 from src.config import ModelConfig, TrainingConfig
-from src.devices import World
 from src.errors import InputError
 from src.network.checkpoint import model_content
 from src.network.heads import HEADS
@@ -18,6 +17,7 @@ from src.network.stored import differences, read_config
 from src.training.averaging import AveragedNetwork
 from src.training.distillation import build_companion
 from src.training.loss import TrainingLoss
+from src.training.world import World
 
 
 class Trainer:

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import numpy as np
 from matplotlib.figure import Figure
 
-from src.eyes import detection_rates, roc_auc
+from src.predict.eyes import detection_rates, roc_auc
 from src.visualization.style import figure, plot_style
 
 _RATIO = "eye aspect ratio"

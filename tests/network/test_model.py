@@ -9,11 +9,11 @@ import pytest
 import torch
 
 from src.config import MAX_MODEL_MB, AugmentationConfig, ModelConfig, TrainingConfig, from_dict, to_dict
-from src.devices import choose_device
 from src.errors import InputError
 from src.network import checkpoint
 from src.network.backbones import BACKBONES, build_backbone
 from src.network.backbones.staged import STRIDES
+from src.network.devices import choose_device
 from src.network.heads import HEADS
 from src.network.losses import CRITERIA
 from src.network.model import build_model

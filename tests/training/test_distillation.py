@@ -11,13 +11,13 @@ from stand_in import project, random_euler
 from torch import Tensor
 
 from src.config import AUGMENTATIONS, ModelConfig, TrainingConfig
-from src.devices import World
 from src.errors import InputError
 from src.network import checkpoint
 from src.network.losses import CRITERIA
 from src.network.model import LandmarkNet, build_model
 from src.training.distillation import Peer, Teacher, build_companion
 from src.training.trainer import Trainer
+from src.training.world import World
 from src.transforms import crop_batch
 
 pytestmark = pytest.mark.slow

@@ -12,9 +12,9 @@ import torch
 from commands import ROOT, SMALL, Outcome, assert_refused, run_process
 from conftest import Run
 
-from src.devices import World, join_world
 from src.errors import InputError
 from src.network import checkpoint
+from src.training.world import World, join_world
 
 pytestmark = pytest.mark.slow
 
@@ -152,7 +152,7 @@ _PARENT = """
 import os, time
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
-from src.devices import end_with_parent
+from src.parallel import end_with_parent
 if __name__ == "__main__":
     with ProcessPoolExecutor(1, get_context("spawn"), initializer=end_with_parent) as pool:
         print(pool.submit(os.getpid).result(), flush=True)

@@ -11,9 +11,6 @@ from pathlib import Path
 import pytest
 from commands import ROOT
 
-from src import devices
-from src.devices import end_with_parent, process_pool, signals_blocked
-from src.errors import InputError
 from src.training import interruption
 from src.training.interruption import stop_on_interrupt
 
@@ -49,27 +46,6 @@ def test_a_closed_terminal_is_a_request_unless_nohup_ignores_it(before: signal.H
         assert signal.getsignal(signal.SIGHUP) is before
     finally:
         signal.signal(signal.SIGHUP, at_first)
-
-
-@pytest.mark.slow
-def test_workers_leave_an_interrupt_to_the_process_that_started_them() -> None:
-    with process_pool(1, initializer=end_with_parent) as pool:
-        with signals_blocked():
-            number = pool.submit(os.getpid)
-        (worker,) = pool._processes
-        os.kill(worker, signal.SIGINT)  # while it imports
-        assert number.result() == worker
-        os.kill(worker, signal.SIGINT)  # while it waits
-        assert pool.submit(os.getpid).result() == worker
-
-
-def test_a_system_without_shared_memory_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    def absent(*_: object, **__: object) -> None:
-        raise FileNotFoundError(2, "No such file or directory")
-
-    monkeypatch.setattr(devices, "ProcessPoolExecutor", absent)
-    with pytest.raises(InputError, match="/dev/shm"):
-        process_pool(2, initializer=end_with_parent)
 
 
 @pytest.mark.slow

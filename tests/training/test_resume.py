@@ -15,12 +15,12 @@ from stand_in import forget_content
 
 from src.config import TrainingConfig
 from src.datasets.prepared import load_prepared, shared_faces
-from src.devices import World
 from src.files import alone_in
 from src.network import checkpoint
 from src.training.circumstances import circumstances, compare
 from src.training.history import History, Totals
 from src.training.options import parse, resume_command
+from src.training.world import World
 
 
 @pytest.fixture

@@ -8,12 +8,12 @@ import torch
 from stand_in import project, random_euler
 
 from src.config import AUGMENTATIONS, ModelConfig, TrainingConfig
-from src.devices import World
 from src.errors import InputError
 from src.network.heads import HEADS
 from src.network.losses import CRITERIA
 from src.network.model import build_model
 from src.training.trainer import Trainer, learning_rate
+from src.training.world import World
 
 CONFIG = TrainingConfig(epochs=10, batch_size=8, augmentation=AUGMENTATIONS["none"], warmup=0.0)
 

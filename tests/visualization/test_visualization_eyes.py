@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from src.eyes import roc_auc
+from src.predict.eyes import roc_auc
 from src.visualization.eyes import detection_curves, openness_scatter
 
 OPENNESS = np.array([[0.1, 0.15], [0.3, np.nan], [0.25, 0.12], [0.4, 0.35]])

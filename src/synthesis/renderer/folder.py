@@ -10,6 +10,7 @@ from src.command_line import progress
 from src.datasets.challenge import ANNOTATIONS, write_annotations
 from src.errors import InputError
 from src.files import alone_in, atomic_path, naming
+from src.parallel import count_cores
 from src.synthesis.owned_folder import claim, finished_counts, is_owned, mark_finished
 from src.synthesis.renderer.face import Face, render_face
 
@@ -44,7 +45,7 @@ def render_faces(
         return
     with alone_in(folder):
         claim(folder, marker)
-        _render(folder, count, seed, image_size, workers=workers or _cores(), description=description)
+        _render(folder, count, seed, image_size, workers=workers or count_cores(), description=description)
         mark_finished(folder, marker, {"faces": count})
 
 
@@ -93,11 +94,6 @@ def _render_test(data_root: Path, count: int, *, seed: int) -> None:
 
 def _marker(count: int, seed: int, image_size: int) -> dict:
     return {"made_by": _MADE_BY, "version": _VERSION, "seed": seed, "count": count, "image_size": image_size}
-
-
-def _cores() -> int:
-    """Processor cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _make_face(path: Path, seed: int, i: int, image_size: int) -> Face:

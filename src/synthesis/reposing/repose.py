@@ -6,7 +6,6 @@ request, turned faces in new expressions, in front of other backgrounds, partly 
 challenge crops its faces.
 """
 
-import os
 import zlib
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, replace
@@ -22,10 +21,10 @@ from src.datasets.conversion import crop_names
 from src.datasets.faces import Faces, fingerprint_of
 from src.datasets.names import photo_sources
 from src.datasets.picture_files import open_picture, upright
-from src.devices import end_with_parent, process_pool, signals_blocked
 from src.errors import InputError, about
 from src.files import alone_in, naming
 from src.geometry import apply_affine
+from src.parallel import count_cores, end_with_parent, process_pool, signals_blocked
 from src.synthesis.owned_folder import claim, finished_counts, is_begun, mark_finished
 from src.synthesis.reposing.expressions import (
     PhotoFace,
@@ -242,7 +241,7 @@ def _process_faces(index: int) -> list[_Written]:
 
 
 def _run(job: _Job, indices: Iterable[int], workers: int | None) -> Iterator[list[_Written]]:
-    workers = workers or os.cpu_count() or 1
+    workers = workers or count_cores()
     if workers == 1:
         yield from map(job.faces, indices)
         return

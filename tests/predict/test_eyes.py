@@ -5,8 +5,8 @@ import math
 import numpy as np
 import pytest
 
-from src.eyes import CLOSED_BELOW, best_threshold, detection_rates, eye_aspect_ratio, eye_openness, roc_auc
 from src.markup import FLIP_PERMUTATION, MEAN_SHAPE, select_points
+from src.predict.eyes import CLOSED_BELOW, best_threshold, detection_rates, eye_aspect_ratio, eye_openness, roc_auc
 
 FACE = MEAN_SHAPE[:, :2] * [1, -1]
 OPENNESS = np.array([[0.1, 0.15], [0.3, np.nan], [0.25, 0.12], [0.4, 0.35]])
