@@ -19,20 +19,20 @@ from src.training.world import World, join_world
 pytestmark = pytest.mark.slow
 
 
-def _torchrun(script: Path, *flags: object) -> Outcome:
+def _torchrun(*flags: object) -> Outcome:
+    """torchrun of `two_processes.py`, in a session of its own: if pytest is interrupted, torchrun gets a single signal,
+    SIGTERM, and ends its processes; killed, it would leave them behind."""
     launch = ("-m", "torch.distributed.run", "--standalone", "--nproc_per_node=2")
-    return run_process(*launch, script, *SMALL, *flags, timeout=200)
-
-
-def test_two_processes_train_one_network(prepared: Path, tmp_path: Path) -> None:
-    done = Run(tmp_path, prepared)
-    outcome = _torchrun(ROOT / "train.py", "--end_epoch", 2, *done.flags)
-    assert outcome.code == 0, outcome
-    assert "2 processes" in outcome.out
-    assert outcome.out.count("epoch 1:") == 1  # the first process alone speaks
-    snapshot = checkpoint.load(done.snapshots / "checkpoint_epoch_2.pth.tar")
-    assert snapshot["trainer"]["step_count"] == 2 * (40 // 16)
-    assert checkpoint.load_model(done.best)[0].config.backbone == "shufflenet_v2_x0_5"
+    command = [sys.executable, *map(str, (*launch, ROOT / "tests" / "two_processes.py", *SMALL, *flags))]
+    environment = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    with subprocess.Popen(command, cwd=ROOT, env=environment, start_new_session=True, **pipes) as process:
+        try:
+            out, err = process.communicate(timeout=200)
+        except BaseException:
+            process.terminate()
+            raise
+    return Outcome(process.returncode, out, err)
 
 
 @pytest.mark.timeout(600)
@@ -40,8 +40,10 @@ def test_processes_without_torchrun_speak_with_one_voice(prepared: Path, tmp_pat
     done = Run(tmp_path, prepared)
     outcome = run_process(ROOT / "train.py", *SMALL, "--processes", 2, "--end_epoch", 1, *done.flags, timeout=200)
     assert outcome.code == 0, outcome
-    assert outcome.out.count("2 processes") == 1
-    assert checkpoint.load(done.snapshots / "checkpoint_epoch_1.pth.tar")["circumstances"]["processes"] == 2
+    assert outcome.out.count("2 processes") == outcome.out.count("epoch 1:") == 1
+    snapshot = checkpoint.load(done.snapshots / "checkpoint_epoch_1.pth.tar")
+    assert snapshot["circumstances"]["processes"] == 2
+    assert snapshot["trainer"]["step_count"] == 40 // 16
     again = (ROOT / "train.py", *SMALL, "--processes", 2, *done.flags, "--resume", "--train_batchsize", 4)
     assert_refused(run_process(*again, timeout=200), "the batch size changed")
     absent = ("--processes", 2, "--dataroot", tmp_path / "absent")
@@ -76,8 +78,11 @@ def test_processes_whose_clocks_differ_stop_together_with_the_same_weights(
 ) -> None:
     monkeypatch.setenv("KEEP_WEIGHTS", str(tmp_path))
     monkeypatch.setenv("CLOCK_SKEW", "0.3")
-    outcome = _torchrun(ROOT / "tests" / "two_processes.py", "--end_epoch", 2, *Run(tmp_path, prepared).flags)
+    done = Run(tmp_path, prepared)
+    outcome = _torchrun("--end_epoch", 2, *done.flags)
     assert outcome.code == 0, outcome
+    assert outcome.out.count("2 processes") == outcome.out.count("epoch 1:") == 1  # the first process alone speaks
+    assert checkpoint.load_model(done.best)[0].config.backbone == "shufflenet_v2_x0_5"
     # The second process is 0.3 of the run ahead, so both stop after three of the four steps.
     snapshot = checkpoint.load(tmp_path / "snapshot" / "checkpoint_epoch_2.pth.tar")
     assert snapshot["trainer"]["step_count"] == 3
@@ -108,7 +113,7 @@ def test_a_process_that_fails_alone_says_why_and_so_do_the_others(
     prepared: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("FAILING", "1")
-    outcome = _torchrun(ROOT / "tests" / "two_processes.py", "--end_epoch", 2, *Run(tmp_path, prepared).flags)
+    outcome = _torchrun("--end_epoch", 2, *Run(tmp_path, prepared).flags)
     assert outcome.code != 0
     assert "error: the second process fails" in outcome.err
     assert "error: another process of this run has ended" in outcome.err
