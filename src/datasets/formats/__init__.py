@@ -29,8 +29,9 @@ from src.datasets.formats import (
 from src.datasets.frames import settle
 from src.datasets.names import spell_out
 from src.datasets.repeats import without_repeats
-from src.datasets.unread import describe_unread
 from src.errors import InputError
+
+_UNREAD = {"shape_attributes": "VIA", "keypointlabels": "Label Studio"}  # a word in label files that we do not read
 
 
 @dataclass(frozen=True)
@@ -90,8 +91,10 @@ def _describe(folder: Folder) -> str:
     inside = sorted({name.removesuffix(f"/{ANNOTATIONS}") for name in folder.names if name.endswith(f"/{ANNOTATIONS}")})
     if inside:
         return f"{ANNOTATIONS} inside {spell_out(inside)}; name that folder"
-    if unread := describe_unread(folder):
-        return unread
+    for name, head in (*folder.peek(".json"), *folder.peek(".csv")):
+        for word, tool in _UNREAD.items():
+            if word in head:
+                return f"labels of {tool} ({name}); convert them to coco, dlib or another of these"
     endings = Counter(os.path.splitext(name)[1].lower() or "without ending" for name in folder.names)
     counts = [f"{count} {ending}" for ending, count in endings.most_common()]
     return f"none of them ({spell_out(counts) or 'no files'}); check the folder"
