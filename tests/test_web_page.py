@@ -1,6 +1,7 @@
 """The page docs/demo in headless Chromium: it finds the points that Python finds, and does all that it offers."""
 
 import base64
+import csv
 import io
 import json
 import re
@@ -15,6 +16,7 @@ from turned_pictures import turned_pictures
 from web_page import PAGE, drive, serve_page
 
 from src.boxes import MEAN_SHARE, box_of_points
+from src.demo.records import FACE_COLUMNS
 from src.demo.smoothing import Smoothing
 from src.predict.face import DOUBTFUL_BELOW, NOTHING_BELOW
 from src.predict.predictor import Predictor
@@ -118,7 +120,7 @@ def test_the_page_finds_pythons_faces(
 
 @pytest.mark.slow
 def test_every_way_into_the_page_and_out_of_it(address: str, large_picture: Path) -> None:
-    dropped, pasted, sample, boxed, beside, *_, searched, as_json, as_picture, saved, _, removed = drive(
+    dropped, pasted, sample, boxed, beside, *_, searched, as_json, as_picture, saved, _, table, removed = drive(
         address,
         ["drop", [str(large_picture), str(PAGE / "samples" / "face.jpg")], "image/png"],
         ["paste", str(PAGE / "samples" / "face.jpg"), "image/jpeg"],
@@ -133,6 +135,7 @@ def test_every_way_into_the_page_and_out_of_it(address: str, large_picture: Path
         ["copied", "#copyPicture", "image/png"],
         ["save", "#json"],
         ["until", "Saved as group-faces.json"],
+        ["save", "#csv"],
         ["click", "#faces li:nth-child(5) button"],
     )
     assert dropped["label"] == "large.png: 2 faces"
@@ -152,6 +155,13 @@ def test_every_way_into_the_page_and_out_of_it(address: str, large_picture: Path
         "doubtful" in line for line in searched["faces"]
     ]
     assert as_picture["given"] == [960, 420]
+    rows = list(csv.DictReader(io.StringIO(base64.b64decode(table["given"]).decode())))
+    assert set(rows[0]) < set(FACE_COLUMNS)
+    assert [(row["picture"], row["face"], row["seconds"]) for row in rows] == [
+        ("samples/group.jpg", str(number), "") for number in range(1, 6)
+    ]
+    columns = [f"{axis}{i}" for i in range(1, 69) for axis in "xy"]
+    np.testing.assert_allclose([[float(row[name]) for name in columns] for row in rows], np.reshape(points, (5, 136)))
     assert removed["status"] == "4 faces."
     assert len(read_points(removed["points"])) == 4
 
@@ -191,7 +201,7 @@ def test_the_page_without_a_mouse(address: str) -> None:
         address,
         ["tabs", 4],
         ["keys", ["Enter"], " ms \\("],  # on the last that Tab reached, the second sample
-        ["tabs", 13],
+        ["tabs", 14],
         ["click", "#add"],
         ["keys", ["ArrowLeft", "Shift+ArrowRight", "ArrowUp", "Enter"], "your box"],
         ["click", "#add"],
@@ -203,7 +213,7 @@ def test_the_page_without_a_mouse(address: str) -> None:
     samples = [f"Sample: {words}" for words in ("one rendered face", "several rendered faces", "a face that lies")]
     assert empty["given"] == ["file", "camera", *samples[:2]]
     removals = [f"Remove face {number}" for number in range(1, 5)]
-    buttons = ["small", "add", "copy", "json", "copyPicture", "png"]
+    buttons = ["small", "add", "copy", "copyPicture", "json", "csv", "png"]
     assert reached["given"] == [samples[2], "canvas", *removals, *buttons, "Points"]
     assert asked["status"].startswith("Drag around a face, or move the box by arrow keys")
     assert "your box" in added["status"]

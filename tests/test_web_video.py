@@ -2,20 +2,18 @@
 
 import base64
 import io
-import json
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
+from web_film import RATE, STEP, read_frames, shots, write_video
 from web_page import PAGE, drive, serve_page
 
 av = pytest.importorskip("av")
 
-RATE, SECONDS = 20, 4  # frames per second; of a video
-STEP = 3  # pixels per frame, from the left to the right
-SPEAKERS = {"glasses": (240, 150, 480, 390), "fringe": (735, 120, 945, 330)}  # of the group; each has half of the video
+SECONDS = 4  # of a video
 UNREADABLE = "cannot be shown: this browser cannot play it; MP4 files with H.264 and WebM files work in most"
 
 
@@ -28,26 +26,8 @@ def address() -> Iterator[str]:
 def film(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A face that moves, and after a cut another one, which goes on from there."""
     path = tmp_path_factory.mktemp("film") / "two.faces.webm"
-    with av.open(str(path), "w", options={"live": "1"}) as container:  # as browsers record: it does not tell its length
-        stream = container.add_stream("libvpx", rate=RATE)
-        stream.width, stream.height, stream.pix_fmt, stream.bit_rate = 640, 480, "yuv420p", 2_000_000
-        stream.options = {"deadline": "realtime", "cpu-used": "8"}
-        with Image.open(PAGE / "samples" / "group.jpg") as group:
-            faces = {name: group.crop(place).resize((200, 200)) for name, place in SPEAKERS.items()}
-        for i in range(RATE * SECONDS):
-            name, gray = ("glasses", 40) if i < RATE * SECONDS / 2 else ("fringe", 160)
-            picture = Image.new("RGB", (640, 480), (gray, gray, gray))
-            picture.paste(faces[name], (80 + STEP * i, 140))
-            container.mux(stream.encode(av.VideoFrame.from_image(picture)))
-        container.mux(stream.encode(None))
+    write_video(path, shots(range(RATE * SECONDS)), live="1")  # as browsers record: it does not tell its length
     return path
-
-
-def read_frames(state: dict) -> list[dict]:
-    """The frames of a JSON file that a step saved."""
-    found = json.loads(base64.b64decode(state["given"]))
-    assert (found["video"], found["width"], found["height"]) == ("two.faces.webm", 640, 480)
-    return found["frames"]
 
 
 @pytest.mark.slow

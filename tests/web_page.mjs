@@ -129,6 +129,11 @@ const does = {
   seek: async (page, seconds) => {
     await until(page, "Video: ", () => page.locator("#seek").fill(String(seconds)));
   },
+  /** Has every frame of a video visited, and stops that as soon as the page says words. */
+  stop: async (page, words) => {
+    await until(page, words, () => page.click("#every"));
+    await until(page, "Stopped", () => page.click("#every"));
+  },
   pace: (page, value) => page.selectOption("#pace", value),
   /** The browser tells that a video cannot be played on. */
   damage: (page) =>
@@ -157,7 +162,7 @@ const does = {
         const [client, numbers] = [new Client(), []];
         for (const [i, frame] of frames.entries()) {
           const picture = await createImageBitmap(await (await fetch(`data:image/png;base64,${frame}`)).blob());
-          const { result: faces } = await client.follow(picture, 1 / 25, i === 0);
+          const { result: { faces } } = await client.follow(picture, 1 / 25, i === 0);
           numbers.push(faces.map(({ number }) => number));
         }
         return numbers;
@@ -241,7 +246,7 @@ function state(page) {
       drawn,
       widest: document.documentElement.scrollWidth,
       background: getComputedStyle(document.body).backgroundColor,
-      canExport: ["copy", "copyPicture", "json", "png"].every((id) => !document.getElementById(id).disabled),
+      canExport: ["copy", "copyPicture", "json", "csv", "png"].every((id) => !document.getElementById(id).disabled),
     };
   });
 }

@@ -23,11 +23,16 @@ export class Client {
   }
 
   /**
-   * { result: faces, times, picture } of the next frame of a video; the frame is handed over and comes back. seconds:
-   * since the one before, as the Tracker takes them; isFirst: of another video.
+   * { result: { faces, isCloserDue }, times, picture } of the next frame of a video; the frame is handed over and comes
+   * back. seconds: since the one before, as the Tracker takes them; isFirst: of another video.
    */
   follow(picture, seconds, isFirst) {
     return this.#ask("follow", { picture, seconds, isFirst }, [picture]);
+  }
+
+  /** { result: { faces, left }, times } of the same frame, which stays with the caller, after one more closer look. */
+  lookCloser(picture, { isThorough = false } = {}) {
+    return this.#ask("lookCloser", { picture, isThorough });
   }
 
   #ask(task, rest = {}, transfer = []) {

@@ -7,18 +7,19 @@ import { drawFaces, drawPicture } from "./drawing.js";
 import { Follower } from "./follower.js";
 import { decode, fetchPicture, isAnimated, listen } from "./inputs.js";
 import { Player } from "./player.js";
-import { asJson, listFaces, listPoints, offer, speed, summary } from "./results.js";
+import { asCsv, asJson, described, listFaces, listPoints, offer, speed, summary } from "./results.js";
 import { SAME, distinct } from "./views.js";
 
 const part = (id) => document.getElementById(id);
 const [status, canvas, list, points, rate] = ["status", "canvas", "faces", "points", "rate"].map(part);
 const [cameraButton, cameraChoice, keep, small, add] = ["camera", "cameras", "keep", "small", "add"].map(part);
 const bar = part("player");
-const controls = Object.fromEntries(["play", "seek", "time", "pace"].map((id) => [id, part(id)]));
-const outputs = ["copy", "copyPicture", "json", "png"].map(part);
+const controls = Object.fromEntries(["play", "seek", "time", "pace", "every"].map((id) => [id, part(id)]));
+const outputs = ["copy", "copyPicture", "json", "csv", "png"].map(part);
 const shown = { picture: null, name: "", note: "", faces: [], scale: 1 };
 let latest = 0; // number of the picture that is being worked on
 let isBusy = true;
+let told = ""; // what a video showed last
 
 const client = new Client();
 const follower = new Follower(client, { canvas, video: part("video") });
@@ -54,11 +55,21 @@ const player = new Player(follower, controls, {
     say(`The video is open.${shown.note}`);
   },
   shown(faces, speed) {
-    const more = follower.skipped ? "; played slower, it gives more" : "";
-    const over = ` It is over: Save JSON keeps the points of ${player.recording.length} frames${more}.`;
-    tell(`Video: ${summary(faces).toLowerCase()}.${player.isOver ? over : ""}${shown.note}`, speed);
+    const { recording } = player;
+    const more = follower.live.skipped && !recording.isComplete ? "; played slower, it gives more" : "";
+    const over = ` It is over: Save JSON keeps the points of ${recording.length} frames${more}.`;
+    const what = speed.share === null ? "Video" : "Every frame";
+    tell(`${what}: ${summary(faces).toLowerCase()}.${player.isOver ? over : ""}${shown.note}`, speed);
     setOutputs(true);
   },
+  visiting: () => say("Every frame is looked at, from the first one on."),
+  visited({ isComplete, missed }) {
+    const { recording } = player;
+    const words = isComplete ? `Every frame was looked at: ${recording.summary()}` : "Stopped";
+    const passed = missed ? `, but this browser has passed at least ${missed} more` : "";
+    tell(`${words}${passed}. Save JSON keeps the points of ${recording.length} frames.`);
+  },
+  unvisited: (error) => fail("Every frame cannot be looked at", error),
   stopped() {
     setPlayer(false);
     clear();
@@ -87,12 +98,22 @@ function fail(what, error) {
 }
 
 /** Says what a video shows, unless it was said: it is read aloud when it changes. */
-function tell(words, { framesPerSecond, times }) {
-  const perSecond = framesPerSecond ? `${framesPerSecond.toFixed(0)} frames per second, ` : "";
-  rate.textContent = `${perSecond}${speed(times)}`;
-  if (status.textContent === words) return;
+function tell(words, { share = null, framesPerSecond, times, left } = {}) {
+  const parts = share === null ? [] : [`${Math.floor(100 * share)} %`];
+  if (framesPerSecond) parts.push(`${framesPerSecond.toFixed(0)} frames per second`);
+  if (left) parts.push(`small faces are looked for, ${left} places left`);
+  else if (times) parts.push(speed(times));
+  rate.textContent = parts.join(", ");
+  const isOld = left !== undefined && words === told; // a closer look has found nothing
+  told = words;
+  if (status.textContent === words || isOld) return;
   say(words);
   canvas.setAttribute("aria-label", words);
+}
+
+/** The shown picture, to be copied or saved. */
+function still() {
+  return { ...shown, asJson: () => asJson(shown), asCsv: () => asCsv(shown.name, [{ faces: described(shown.faces) }]) };
 }
 
 /** Shows nothing; a failed picture must not leave the one before it. */
@@ -215,10 +236,11 @@ function addFace(box) {
   });
 }
 
-/** Shows the first of the files that came by a way, such as "dropped". */
-function showFiles([first, ...others], way) {
+/** Shows the first picture or video of the files that came by a way, such as "dropped". */
+function showFiles(files, way) {
+  const first = [...files].find(({ type }) => /^(image|video)\//.test(type)) ?? files[0];
   if (!first) return fail(`Nothing was ${way} that can be shown`, "expected a picture or a video file");
-  const note = others.length ? ` Only the first of ${others.length + 1} files is shown.` : "";
+  const note = files.length > 1 ? ` Only ${first === files[0] ? "the first" : first.name} of ${files.length} files is shown.` : "";
   const name = first.name || way;
   if (first.type.startsWith("video/")) play(first, name, note);
   else show(() => first, name, note);
@@ -244,7 +266,7 @@ function update() {
   setBusy(false);
 }
 
-offer(outputs, () => (player.isOn ? player : { ...shown, asJson: () => asJson(shown) }), { say, fail });
+offer(outputs, () => (player.isOn ? player : still()), { say, fail });
 cameraButton.addEventListener("click", () => {
   if (camera.isOn) return camera.stop();
   player.stop();

@@ -44,13 +44,28 @@ export class Finder {
   /** Faces other than those that are known: for a video. Every second turn looks at one of the tiles alone. */
   async findNew(picture, known, turn) {
     if (!this.detector) return known.length ? [] : this.find(picture);
-    const isNew = ({ box }) => known.every((face) => overlap(face.box, box) <= SAME);
     const closer = tiles(picture, this.rules).flat();
     const isCloser = turn % 2 === 1 && closer.length > 0;
     const view = isCloser ? closer[((turn - 1) / 2) % closer.length] : wholeView(picture);
-    const fresh = (await this.#detect(picture, [view])).filter(isNew);
-    const faces = await this.#see(picture, fresh.map(({ box, roll }) => this.#viewOfDetection(box, roll)), LOOKS_LIVE);
-    return this.#distinct(faces.filter(isNew));
+    return (await this.findInView(picture, known, view)).faces;
+  }
+
+  /** { faces, found } in one view: faces other than those that are known, and all that the detector found. */
+  async findInView(picture, known, view) {
+    const isNew = ({ box }) => known.every((face) => overlap(face.box, box) <= SAME);
+    const found = await this.#detect(picture, [view]);
+    const views = found.filter(isNew).map(({ box, roll }) => this.#viewOfDetection(box, roll));
+    const faces = await this.#see(picture, views, LOOKS_LIVE);
+    return { found, faces: this.#distinct(faces.filter(isNew)) };
+  }
+
+  /** Whether smaller views may show more: a detected face is small, or the whole picture shows none for sure. */
+  needsCloserLook(found, views, faces) {
+    const least = this.rules.small_face * views[0].side;
+    const isSmall = ({ box }) => Math.max(box.right - box.left, box.bottom - box.top) < least;
+    const isSure = faces.length > 0 && faces.every(({ score }) => score >= this.rules.retry_below);
+    const isDetected = found.some(({ score }) => score >= this.rules.sure_detection);
+    return found.some(isSmall) || (views.length === 1 && !isSure && !isDetected);
   }
 
   /** The same faces in the next frame; those that are lost are left out. */
@@ -79,18 +94,9 @@ export class Finder {
       const fresh = found.filter(({ box }) => known.every((face) => overlap(face.box, box) <= this.rules.same_detection));
       const places = fresh.map((detection) => (turn) => this.#viewOfDetection(detection.box, detection.roll + turn));
       faces = this.#distinct([...faces, ...(await this.#search(picture, places))]);
-      if (!isThorough && (roll !== 0 || !this.#needsCloserLook(found, views, faces))) break;
+      if (!isThorough && (roll !== 0 || !this.needsCloserLook(found, views, faces))) break;
     }
     return faces;
-  }
-
-  /** Whether smaller views may show more: a detected face is small, or the whole picture shows none for sure. */
-  #needsCloserLook(found, views, faces) {
-    const least = this.rules.small_face * views[0].side;
-    const isSmall = ({ box }) => Math.max(box.right - box.left, box.bottom - box.top) < least;
-    const isSure = faces.length > 0 && faces.every(({ score }) => score >= this.rules.retry_below);
-    const isDetected = found.some(({ score }) => score >= this.rules.sure_detection);
-    return found.some(isSmall) || (views.length === 1 && !isSure && !isDetected);
   }
 
   async #detect(picture, views) {

@@ -1,6 +1,7 @@
-// Follows the faces in what a video element shows: a camera or a file. A frame is drawn together with its faces, while
-// the next one is looked at.
+// Follows the faces in the frames of a source: Live, of a camera or a file that plays, or a Stepper. A frame is drawn
+// together with its faces, while the next one is looked at.
 import { drawFaces, drawPicture } from "./drawing.js";
+import { Live } from "./live.js";
 
 const AVERAGED = 0.9; // of the old time between frames in the new one
 const SAID_EVERY = 500; // milliseconds
@@ -8,15 +9,10 @@ const SAID_EVERY = 500; // milliseconds
 export class Follower {
   #turn = 0; // number of the last start or stop
   #frame = null; // the one that is drawn
-  #before = Infinity; // seconds: the time of the frame before; after a seek there is none
-  #untaken = null; // seconds: the time of the frame that the video shows, unless it was looked at
-  #take = null; // takes it, while one is waited for
+  #source = null;
 
-  /** skipped: number of frames since the start or a seek that passed while another one was looked at. */
   constructor(client, { canvas, video }) {
-    Object.assign(this, { client, canvas, video, skipped: 0 });
-    video.addEventListener("seeking", () => this.#jump());
-    for (const rest of ["pause", "seeked"]) video.addEventListener(rest, () => video.paused && this.#offer());
+    Object.assign(this, { client, canvas, video, live: new Live(video) });
   }
 
   /** The frame that is drawn; it is closed when the next one is. */
@@ -24,87 +20,80 @@ export class Follower {
     return this.#frame;
   }
 
-  /** Whether it waits for the next frame. */
-  get isIdle() {
-    return this.#take !== null;
-  }
-
   /**
-   * Follows until stop(), and throws what fails. drawn(faces, time, before) is called with every frame, before: the time
-   * of the one before it, Infinity after a seek; shown(faces, { framesPerSecond, times }) now and then.
+   * Follows a source until its end, stop() or another run(), and throws what fails. isFirst: of another video. drawn(faces,
+   * time, before) is called with every frame, and again with more faces of it; before: the time of the one before it,
+   * Infinity after a seek. shown(faces, { framesPerSecond, times, left }) is called now and then; left: after a closer look,
+   * the number of views in which small faces are still looked for.
    */
-  async run({ isMirrored = false, drawn = () => {}, shown }) {
-    const turn = ++this.#turn;
-    this.#take = null;
-    this.#jump();
-    this.#watch(turn);
+  async run({ source = this.live, isFirst = true, isMirrored = false, drawn = () => {}, shown }) {
+    const turn = this.#leave();
+    const isOn = () => turn === this.#turn;
+    this.#source = source;
+    source.start();
     let [between, last, said] = [0, 0, 0];
-    let coming = this.#next(turn, true);
+    let coming = this.#next(turn, isFirst);
     for (;;) {
-      const { result: faces, times, picture, time, before } = await coming;
-      if (turn !== this.#turn) return picture?.close();
+      const frame = await coming;
+      if (!isOn()) return frame?.picture.close();
+      if (frame === null) return;
+      const { picture, time, before, times } = frame;
+      let { faces } = frame;
+      if (source.isPatient && frame.isCloserDue) for await (const more of this.#lookCloser(picture, isOn)) ({ faces } = more);
+      if (!isOn()) return picture.close();
       coming = this.#next(turn, false);
       coming.catch(() => {}); // is thrown above, unless this has stopped
-      this.#frame?.close();
-      this.#frame = picture;
-      drawFaces(this.canvas, faces, drawPicture(this.canvas, picture, { isMirrored }));
+      this.#draw(picture, faces, isMirrored);
       drawn(faces, time, before);
       const now = performance.now();
       if (last) between = between ? AVERAGED * between + (1 - AVERAGED) * (now - last) : now - last;
-      last = this.video.paused ? 0 : now;
-      if ((between && now - said > SAID_EVERY) || this.video.paused) {
+      last = source.isResting ? 0 : now;
+      if ((between && now - said > SAID_EVERY) || source.isResting) {
         said = now;
         shown(faces, { framesPerSecond: between && 1000 / between, times });
+      }
+      const rests = () => isOn() && source.isResting;
+      for await (const more of this.#lookCloser(picture, rests, { isThorough: true })) {
+        this.#draw(picture, more.faces, isMirrored);
+        drawn(more.faces, time, before);
+        shown(more.faces, { framesPerSecond: 0, times: more.times, left: more.left });
       }
     }
   }
 
   stop() {
-    this.#turn++;
+    this.#leave();
     this.#frame?.close();
     this.#frame = null;
   }
 
-  /** Looks at the next frame that the video shows; at once if the video rests. */
+  #leave() {
+    this.#source?.stop();
+    return ++this.#turn;
+  }
+
+  /** Looks at the source's next frame. */
   async #next(turn, isFirst) {
-    const time = await new Promise((take) => {
-      this.#take = take;
-      if (this.video.paused) this.#offer();
-    });
-    const before = this.#before;
-    this.#before = time;
-    const picture = await createImageBitmap(this.video);
-    if (turn !== this.#turn) return { picture };
-    const seconds = time > before ? time - before : Infinity;
-    return { ...(await this.client.follow(picture, seconds, isFirst)), time, before };
+    const frame = await this.#source.next();
+    if (turn !== this.#turn || frame === null) return frame;
+    const { picture, time, before } = frame;
+    const { result, times, picture: seen } = await this.client.follow(picture, time > before ? time - before : Infinity, isFirst);
+    return { ...result, times, picture: seen, time, before };
   }
 
-  /** Notes every frame that the video shows, and its time. */
-  #watch(turn) {
-    const note = (now, { mediaTime }) => {
-      if (turn !== this.#turn) return;
-      const time = this.video.srcObject ? now / 1000 : mediaTime; // not every browser knows a camera's
-      if (this.#untaken !== null) this.skipped++;
-      if (time !== this.#before) this.#untaken = time;
-      this.#offer();
-      wait();
-    };
-    const wait = () => {
-      if (this.video.requestVideoFrameCallback) this.video.requestVideoFrameCallback(note);
-      else requestAnimationFrame((now) => note(now, { mediaTime: this.video.currentTime }));
-    };
-    wait();
+  /** { faces, left, times } of a frame after each closer look, as long as it is wanted. */
+  async *#lookCloser(picture, isWanted, options) {
+    let left = 1;
+    while (left > 0 && isWanted()) {
+      const { result, times } = await this.client.lookCloser(picture, options);
+      left = result.left;
+      if (isWanted()) yield { ...result, times };
+    }
   }
 
-  #jump() {
-    this.#before = Infinity;
-    this.#untaken = null;
-    this.skipped = 0;
-  }
-
-  #offer() {
-    if (!this.#take || this.#untaken === null || this.video.seeking) return;
-    this.#take(this.#untaken);
-    this.#take = this.#untaken = null;
+  #draw(picture, faces, isMirrored) {
+    if (picture !== this.#frame) this.#frame?.close();
+    this.#frame = picture;
+    drawFaces(this.canvas, faces, drawPicture(this.canvas, picture, { isMirrored }));
   }
 }

@@ -16,7 +16,8 @@ export function listen(chooser, samples, callbacks) {
   document.addEventListener("drop", (event) => {
     event.preventDefault();
     setOver(false);
-    callbacks.files(event.dataTransfer.files, "dropped");
+    const isFile = (item) => item.kind === "file" && !item.webkitGetAsEntry()?.isDirectory;
+    callbacks.files([...event.dataTransfer.items].filter(isFile).map((item) => item.getAsFile()), "dropped");
   });
   document.addEventListener("paste", (event) => callbacks.files(event.clipboardData.files, "pasted"));
 }

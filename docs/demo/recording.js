@@ -1,8 +1,11 @@
 // The faces of every frame of a video that was followed, by the frames' times.
 import { described, rounded } from "./results.js";
 
+const SAME_STEP = 0.0025; // seconds by which containers round the frames' times
+
 export class Recording {
-  #frames = []; // { time, text }, in the order of time; texts take a tenth of the memory
+  isComplete = false; // whether every frame is in it
+  #frames = []; // { time, text, count of faces }, in the order of time; texts take a tenth of the memory
 
   /** Number of frames. */
   get length() {
@@ -13,11 +16,27 @@ export class Recording {
   add(faces, time, before) {
     const kept = this.#frames.filter((other) => other.time !== time && !(before < other.time && other.time < time));
     const text = JSON.stringify({ seconds: rounded(time), faces: described(faces) });
-    this.#frames = [...kept, { time, text }].sort((a, b) => a.time - b.time);
+    this.#frames = [...kept, { time, text, count: faces.length }].sort((a, b) => a.time - b.time);
+  }
+
+  /** "80 frames, 20 per second, 79 of them with faces", of a recording of every frame. */
+  summary() {
+    const steps = this.#frames.slice(1).map(({ time }, i) => time - this.#frames[i].time);
+    const [shortest, longest] = [Math.min(...steps), Math.max(...steps)];
+    const rate = (seconds) => Number((1 / seconds).toFixed(1));
+    const mean = steps.reduce((sum, step) => sum + step, 0) / steps.length;
+    const rates = longest - shortest > SAME_STEP ? `${rate(longest)} to ${rate(shortest)}` : rate(mean);
+    const withFaces = this.#frames.filter(({ count }) => count > 0).length;
+    return `${this.length} frames, ${steps.length ? `${rates} per second, ` : ""}${withFaces} of them with faces`;
+  }
+
+  /** The frames { seconds, faces } as JSON has them. */
+  get frames() {
+    return this.#frames.map(({ text }) => JSON.parse(text));
   }
 
   asJson({ name, width, height }) {
-    const about = JSON.stringify({ video: name, width, height });
+    const about = JSON.stringify({ video: name, width, height, every_frame: this.isComplete });
     return `${about.slice(0, -1)},"frames":[\n${this.#frames.map(({ text }) => text).join(",\n")}\n]}`;
   }
 }

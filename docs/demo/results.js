@@ -58,6 +58,25 @@ export function asJson({ picture, name, faces }) {
   return JSON.stringify({ picture: name, width: picture.width, height: picture.height, faces: described(faces) });
 }
 
+/**
+ * The faces of a picture, a frame without a time, or of a video's frames { seconds, faces } as JSON has them: a row per
+ * face, in those columns of src/demo/records.py's faces.csv that the page knows. Faces are counted from 1, as drawn.
+ */
+export function asCsv(name, frames) {
+  const places = frames.flatMap(({ faces }) => faces)[0]?.points ?? [];
+  const axes = places.flatMap((_, i) => [`x${i + 1}`, `y${i + 1}`]);
+  const header = ["picture", "frame", "face", "score", "left", "top", "right", "bottom", ...axes, "seconds"];
+  const quoted = /[",\r\n]/.test(name) ? `"${name.replaceAll('"', '""')}"` : name;
+  const rows = frames.flatMap(({ seconds, faces }, frame) =>
+    faces.map(({ face, score, box, points }, i) => {
+      const numbers = [score, ...box, ...points.flat()].map((value) => value.toFixed(3));
+      const isStill = seconds === undefined;
+      return [quoted, isStill ? "" : frame, face ?? i + 1, ...numbers, isStill ? "" : seconds.toFixed(3)];
+    }),
+  );
+  return [header, ...rows].map((row) => `${row.join(",")}\r\n`).join("");
+}
+
 /** The picture with its faces as PNG, in its own size unless that is too small for labels or too large for a canvas. */
 function asPng({ picture, faces }) {
   const canvas = document.createElement("canvas");
@@ -69,7 +88,7 @@ function asPng({ picture, faces }) {
 
 /**
  * Lets buttons, whose ids are the names of `actions` below, copy and save what `source` gives: { picture, name, faces,
- * asJson }. say(words), fail(words, error): what became of it.
+ * asJson, asCsv }. say(words), fail(words, error): what became of it.
  */
 export function offer(buttons, source, { say, fail }) {
   for (const button of buttons)
@@ -92,6 +111,7 @@ const actions = {
     return "Copied as a picture.";
   },
   json: (shown) => save(shown, new Blob([shown.asJson()], { type: "application/json" }), "json"),
+  csv: (shown) => save(shown, new Blob([shown.asCsv()], { type: "text/csv" }), "csv"),
   png: async (shown) => save(shown, await asPng(shown), "png"),
 };
 

@@ -2,29 +2,34 @@
 // became doubtful: such a face stays only if the detector sees it, too. While it searches, it looks at tiles in turn.
 // After a cut every face gets a new number, unless it is in its place and looks as before: src/demo/tracking.py's rule.
 import { SAME_PERSON, appearance, likeness } from "./appearance.js";
+import { CloserLook } from "./closer.js";
 import { OneEuroFilter } from "./smoothing.js";
 import { Cutter, SAME, overlap, rollOfFace, wholeView } from "./views.js";
 
 const CUT = 0.15; // of the brightness range: the mean change of a small copy of the frame between two shots
 const SMALL = 32; // pixels: the longer side of that copy
 const DETECT_EVERY = 12; // frames, and in as many after a face was lost; an even number: those frames are seen whole
+const CLOSER_EVERY = 2 * DETECT_EVERY; // frames, if the next one can wait
 
 export class Tracker {
-  #faces = []; // as the network saw them; what is shown is smoothed
+  #faces = []; // as the network saw them
+  #shown = []; // the same, smoothed
   #filters = new Map(); // by the number of a face
   #frame = 0;
   #searching = 0; // frames in which the detector still runs
   #cutter = new Cutter();
   #small = null; // the copy of the frame before
   #least = 1; // number of a face of this shot
+  #closer = null; // what looks closer at the frame
 
   constructor(finder) {
     this.finder = finder;
   }
 
   /**
-   * The faces { number, points, score, box, roll } of the next frame. seconds: since the one before; Infinity if a person
-   * has sought another one, which is a cut.
+   * { faces, isCloserDue }: the faces { number, points, score, box, roll } of the next frame, and whether to look closer
+   * at it, unless the next one is pressing. seconds: since the one before; Infinity if a person has sought another one,
+   * which is a cut.
    */
   async next(picture, seconds) {
     const seen = await this.finder.follow(picture, this.#faces);
@@ -38,9 +43,22 @@ export class Tracker {
     const fresh = isDue ? await this.finder.findNew(picture, sure, isWhole ? 0 : turn) : [];
     if (fresh.length) this.#searching = 0;
     this.#number(fresh, sure, followed);
-    this.#faces = [...sure, ...fresh].sort((a, b) => a.number - b.number);
-    for (const face of this.#faces) face.roll = rollOfFace(face.points, this.finder.rules.tilted);
-    return this.#faces.map((face) => this.#smooth(face, seconds));
+    this.#faces = inOrder([...sure, ...fresh]);
+    for (const face of this.#faces) face.roll = this.#rollOf(face);
+    this.#shown = this.#faces.map((face) => this.#smooth(face, seconds));
+    this.#closer = null;
+    return { faces: this.#shown, isCloserDue: isCut || turn % CLOSER_EVERY === 0 };
+  }
+
+  /** { faces, left }: the faces of the same frame after one more closer look, and how many of these are left. */
+  async lookCloser(picture, options) {
+    this.#closer ??= new CloserLook(this.finder, picture, options);
+    const fresh = await this.#closer.step(picture, this.#faces);
+    this.#number(fresh, this.#faces, []);
+    for (const face of fresh) face.roll = this.#rollOf(face);
+    this.#faces = inOrder([...this.#faces, ...fresh]);
+    this.#shown = inOrder([...this.#shown, ...fresh.map((face) => this.#smooth(face, Infinity))]);
+    return { faces: this.#shown, left: this.#closer.left };
   }
 
   /** Whether another shot begins: the whole frame has changed, or all followed faces have become other people's. */
@@ -83,9 +101,17 @@ export class Tracker {
     }
   }
 
+  #rollOf({ points }) {
+    return rollOfFace(points, this.finder.rules.tilted);
+  }
+
   #smooth(face, seconds) {
     const { left, top, right, bottom } = face.box;
     const size = Math.sqrt((right - left) * (bottom - top));
     return { ...face, points: this.#filters.get(face.number).next(face.points, seconds, size) };
   }
+}
+
+function inOrder(faces) {
+  return faces.sort((a, b) => a.number - b.number);
 }

@@ -19,6 +19,7 @@ const tasks = {
     if (isFirst) tracker = new Tracker(finder);
     return tracker.next(picture, seconds);
   },
+  lookCloser: (finder, { picture, isThorough }) => tracker.lookCloser(picture, { isThorough }),
 };
 
 const ready = load();
