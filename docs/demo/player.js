@@ -132,7 +132,10 @@ export class Player {
     } catch (error) {
       if (turn !== this.#turn) return;
       if (this.video.error) this.#fail(turn, error);
-      else this.callbacks.unvisited(error);
+      else {
+        this.recording = before;
+        this.callbacks.unvisited(error);
+      }
     }
     if (turn !== this.#turn) return;
     if (this.recording.length === 0) this.recording = before;

@@ -11,7 +11,7 @@ const TRIES = 10; // to reach a frame without passing one
 const LONG = 1.5; // times as long as the shortest so far
 const SAME = 0.002; // seconds by which browsers round a frame's time
 const PATIENCE = 1000; // milliseconds in which a browser tells of a frame that it shows
-const UNTOLD = "this browser does not count the frames that it shows; Chrome and Edge do";
+const UNTOLD = "this browser does not tell which frame it shows; Chrome and Edge do. Played slower, a video gives most frames";
 
 export class Stepper {
   isPatient = true; // every frame is looked at as long as need be
@@ -71,6 +71,7 @@ export class Stepper {
       }
       frame?.close();
       if (isOld && passed === 0) continue;
+      if (tries >= TRIES) throw new Error(UNTOLD); // Firefox gives every frame a time near 0
       if (went) back += BACK;
       else if (passed > 0) this.#speed = Math.max(SLOWEST, SLOWER * this.#speed);
       else seen = time;
