@@ -71,7 +71,7 @@ export class Stepper {
       }
       frame?.close();
       if (isOld && passed === 0) continue;
-      if (tries >= TRIES) throw new Error(UNTOLD); // Firefox gives every frame a time near 0
+      if (tries >= 2 * TRIES) throw new Error(UNTOLD); // no new frame: Firefox gives every one a time near 0
       if (went) back += BACK;
       else if (passed > 0) this.#speed = Math.max(SLOWEST, SLOWER * this.#speed);
       else seen = time;
