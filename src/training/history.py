@@ -101,10 +101,8 @@ class History:
         return is_best
 
     def csv(self) -> str:
-        values = [
-            [f"{value:.6g}" if type(value) is float else str(value) for value in row.values()] for row in self.rows
-        ]
-        return "".join(",".join(line) + "\n" for line in [self.COLUMNS, *values])
+        rows = [[_text(row[column]) for column in self.COLUMNS] for row in self.rows]
+        return "".join(",".join(row) + "\n" for row in [self.COLUMNS, *rows])
 
     def log(self) -> str:
         lines, best = [self.header] if self.header else [], float("inf")
@@ -122,3 +120,7 @@ class History:
 
 def _is_number(value: object) -> bool:
     return type(value) is float or (type(value) is int and abs(value) < 2**63)
+
+
+def _text(value: float) -> str:
+    return f"{value:.6g}" if isinstance(value, float) else str(value)

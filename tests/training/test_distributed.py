@@ -19,11 +19,11 @@ from src.training.world import World, join_world
 pytestmark = pytest.mark.slow
 
 
-def _torchrun(*flags: object) -> Outcome:
-    """torchrun of `two_processes.py`, in a session of its own: if pytest is interrupted, torchrun gets a single signal,
-    SIGTERM, and ends its processes; killed, it would leave them behind."""
+def _torchrun(script: Path, *flags: object) -> Outcome:
+    """torchrun of a script, in a session of its own: if pytest is interrupted, torchrun gets a single signal, SIGTERM,
+    and ends its processes; killed, it would leave them behind."""
     launch = ("-m", "torch.distributed.run", "--standalone", "--nproc_per_node=2")
-    command = [sys.executable, *map(str, (*launch, ROOT / "tests" / "two_processes.py", *SMALL, *flags))]
+    command = [sys.executable, *map(str, (*launch, script, *SMALL, *flags))]
     environment = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
     with subprocess.Popen(command, cwd=ROOT, env=environment, start_new_session=True, **pipes) as process:
@@ -33,6 +33,17 @@ def _torchrun(*flags: object) -> Outcome:
             process.terminate()
             raise
     return Outcome(process.returncode, out, err)
+
+
+def test_two_processes_train_one_network(prepared: Path, tmp_path: Path) -> None:
+    done = Run(tmp_path, prepared)
+    outcome = _torchrun(ROOT / "train.py", "--end_epoch", 2, *done.flags)
+    assert outcome.code == 0, outcome
+    assert "2 processes" in outcome.out
+    assert outcome.out.count("epoch 1:") == 1  # the first process alone speaks
+    snapshot = checkpoint.load(done.snapshots / "checkpoint_epoch_2.pth.tar")
+    assert snapshot["trainer"]["step_count"] == 2 * (40 // 16)
+    assert checkpoint.load_model(done.best)[0].config.backbone == "shufflenet_v2_x0_5"
 
 
 @pytest.mark.timeout(600)
@@ -78,11 +89,8 @@ def test_processes_whose_clocks_differ_stop_together_with_the_same_weights(
 ) -> None:
     monkeypatch.setenv("KEEP_WEIGHTS", str(tmp_path))
     monkeypatch.setenv("CLOCK_SKEW", "0.3")
-    done = Run(tmp_path, prepared)
-    outcome = _torchrun("--end_epoch", 2, *done.flags)
+    outcome = _torchrun(ROOT / "tests" / "two_processes.py", "--end_epoch", 2, *Run(tmp_path, prepared).flags)
     assert outcome.code == 0, outcome
-    assert outcome.out.count("2 processes") == outcome.out.count("epoch 1:") == 1  # the first process alone speaks
-    assert checkpoint.load_model(done.best)[0].config.backbone == "shufflenet_v2_x0_5"
     # The second process is 0.3 of the run ahead, so both stop after three of the four steps.
     snapshot = checkpoint.load(tmp_path / "snapshot" / "checkpoint_epoch_2.pth.tar")
     assert snapshot["trainer"]["step_count"] == 3
@@ -113,7 +121,7 @@ def test_a_process_that_fails_alone_says_why_and_so_do_the_others(
     prepared: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("FAILING", "1")
-    outcome = _torchrun("--end_epoch", 2, *Run(tmp_path, prepared).flags)
+    outcome = _torchrun(ROOT / "tests" / "two_processes.py", "--end_epoch", 2, *Run(tmp_path, prepared).flags)
     assert outcome.code != 0
     assert "error: the second process fails" in outcome.err
     assert "error: another process of this run has ended" in outcome.err

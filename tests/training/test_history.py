@@ -34,6 +34,11 @@ def test_rows_of_absurd_numbers_are_refused() -> None:
         History.restored("", [history.rows[0] | {"train_loss": 10**400}])
 
 
+def test_the_table_has_its_columns_in_their_order_whatever_that_of_the_snapshots_rows() -> None:
+    row = dict(zip(reversed(History.COLUMNS), (1.25, 2.5, 3.0, 1e-3, 60.1, 1234567, 1), strict=True))
+    assert History.restored("", [row]).csv() == f"{','.join(History.COLUMNS)}\n1,1234567,60.1,0.001,3,2.5,1.25\n"
+
+
 @pytest.mark.slow
 def test_another_runs_best_model_is_not_taken_for_ones_own(trained: Run, tmp_path: Path) -> None:
     copy = Run(tmp_path / "copy", trained.prepared)
