@@ -1,6 +1,7 @@
 """Work on several cores: how many there are, threads, worker processes and their end."""
 
 import contextlib
+import math
 import multiprocessing
 import os
 import signal
@@ -8,17 +9,25 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from multiprocessing import resource_tracker
+from pathlib import Path
 from typing import TypeVar
 
 from src.command_line import progress
 from src.errors import InputError
 
 Item, Made = TypeVar("Item"), TypeVar("Made")
+_QUOTA = Path("/sys/fs/cgroup/cpu.max")  # a container's, on Linux: "200000 100000", microseconds of a period, or "max"
 
 
 def count_cores() -> int:
-    """Cores that this process may use, which may be fewer than the machine has (`taskset`, a batch system's job)."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    """Cores that this process may use, which may be fewer than the machine has: `taskset`, a batch system's job, or the
+    processor time that a container may take (cgroup v2)."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    try:
+        share, period = _QUOTA.read_text().split()
+        return min(cores, max(1, math.ceil(int(share) / int(period))))
+    except (OSError, ValueError, ZeroDivisionError):  # no such limit
+        return cores
 
 
 def in_threads(function: Callable[[Item], Made], items: Sequence[Item], *, desc: str, unit: str) -> list[Made]:

@@ -2,6 +2,7 @@
 
 import os
 import signal
+from pathlib import Path
 
 import pytest
 
@@ -16,6 +17,17 @@ def test_cores_are_those_that_this_process_may_use(monkeypatch: pytest.MonkeyPat
     assert count_cores() == 2
     monkeypatch.delattr(os, "sched_getaffinity")  # as on macOS
     assert count_cores() == 64
+
+
+@pytest.mark.parametrize(
+    ("quota", "cores"), [("200000 100000", 2), ("150000 100000", 2), ("50000 100000", 1), ("max 100000", 64), ("", 64)]
+)
+def test_a_containers_limit_counts(quota: str, cores: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(64)), raising=False)
+    monkeypatch.setattr(parallel, "_QUOTA", tmp_path / "cpu.max")
+    assert count_cores() == 64  # not Linux, or cgroup v1
+    (tmp_path / "cpu.max").write_text(f"{quota}\n")
+    assert count_cores() == cores
 
 
 @pytest.mark.slow

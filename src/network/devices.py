@@ -35,8 +35,7 @@ def set_threads(threads: int) -> None:
     most = count_cores()
     if threads > most and is_first():
         print(f"note: {most} CPU threads, one per core, not {threads}, which would wait for each other")
-    if threads:
-        torch.set_num_threads(min(threads, most))
+    torch.set_num_threads(min(threads or torch.get_num_threads(), most))  # PyTorch ignores a container's limit
 
 
 @contextlib.contextmanager
