@@ -8,6 +8,7 @@ them, and a BoxKind of your own describes any other detector.
 import csv
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -32,7 +33,7 @@ _MOST_BYTES, _MOST_LINES = 64_000_000, 500_000  # of a table of boxes: 630 bytes
 _SMALLEST = 4.0  # pixels: a smaller box shows no face
 _LARGEST = 4.0  # of the picture's longer side: a larger box is a mistake in its unit
 _SHARES = (0.05, 5.0)  # of a crop's side that a box may take: others have another unit
-_LARGEST_CUT = 8192.0  # pixels: a larger square around a panorama would take more memory than any picture
+_GAP = 2.0  # pixels for one of the result that averaging of blocks leaves to bilinear resampling, at least
 
 
 @dataclass(frozen=True)
@@ -156,12 +157,33 @@ def affine_of_crop(crop_box: np.ndarray) -> np.ndarray:
 def cut_crop(picture: Image.Image, crop_box: np.ndarray, size: int) -> np.ndarray:
     """A crop (3,) of an RGB picture, resampled without aliasing to (size, size, 3) uint8; black outside the picture."""
     left, top, side = (float(value) for value in crop_box)
-    if side > _LARGEST_CUT:
-        factor = int(np.ceil(side / _LARGEST_CUT))
-        return cut_crop(picture.reduce(factor), crop_box / factor, size)
-    first_x, first_y = int(np.floor(left)), int(np.floor(top))
-    whole = picture.crop((first_x, first_y, int(np.ceil(left + side)), int(np.ceil(top + side))))
-    extent = (left - first_x, top - first_y, left - first_x + side, top - first_y + side)
+    first, last = np.floor([left, top]).astype(int), np.ceil([left + side, top + side]).astype(int)
+    factor = max(1, int(side / size / _GAP))
+    reduced = _cut_reduced(picture, first, last, factor)
+    low = np.array([left, top]) - first
     # Rounding may put the extent's far edge slightly beyond the last pixel.
-    extent = (*extent[:2], min(extent[2], whole.width), min(extent[3], whole.height))
-    return np.array(whole.resize((size, size), Image.Resampling.BILINEAR, box=extent, reducing_gap=2.0))
+    extent = np.concatenate([low, np.minimum(low + side, last - first)]) / factor
+    return np.array(reduced.resize((size, size), Image.Resampling.BILINEAR, box=tuple(extent)))
+
+
+def _cut_reduced(picture: Image.Image, first: np.ndarray, last: np.ndarray, factor: int) -> Image.Image:
+    """The pixels from `first` to `last`, both (2,) x and y, black outside the picture, reduced by averaging blocks.
+
+    Only blocks on the picture's edge are copied with the black around them: around a panorama there is more of it than
+    memory.
+    """
+    if factor == 1:
+        return picture.crop((*first, *last))
+    edges = (np.array([(0, 0), picture.size]) - first) / factor  # in blocks
+    cuts = first + factor * np.concatenate([np.floor(edges), np.ceil(edges)]).astype(int)  # (4, 2)
+    columns, rows = (np.unique(np.clip([a, *b, c], a, c)) for a, b, c in zip(first, cuts.T, last, strict=True))
+    whole = Image.new("RGB", tuple(-(-(last - first) // factor)))
+    for left, right in pairwise(columns.tolist()):
+        for top, bottom in pairwise(rows.tolist()):
+            if right <= 0 or bottom <= 0 or left >= picture.width or top >= picture.height:
+                continue
+            is_inside = min(left, top) >= 0 and right <= picture.width and bottom <= picture.height
+            part = (left, top, right, bottom)
+            reduced = picture.reduce(factor, part) if is_inside else picture.crop(part).reduce(factor)
+            whole.paste(reduced, ((left - first[0]) // factor, (top - first[1]) // factor))
+    return whole

@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 from rectangle_face import rectangle_picture
 
 from src import boxes
@@ -33,6 +34,19 @@ def test_beside_the_picture_the_crop_is_black() -> None:
     square = cut_crop(rectangle_picture((100, 100), (0, 0, 100, 100)), np.array([-50.0, 0.0, 100.0]), 100)
     assert square[:, :49].max() == 0
     assert square[:, 51:].min() == 255
+
+
+@pytest.mark.parametrize(
+    "crop", [(0.0, -62.0, 625.0), (-40.3, 17.25, 431.8), (600.5, -33.0, 330.0), (-200.0, -300.0, 1100.0)]
+)
+def test_a_crop_reduced_before_it_is_padded_equals_one_reduced_afterwards(crop: tuple[float, float, float]) -> None:
+    picture = Image.fromarray(np.random.default_rng(0).integers(0, 256, (501, 625, 3), np.uint8))
+    low = np.floor(crop[:2]).astype(int)
+    padded = picture.crop((*low, *np.ceil(np.array(crop[:2]) + crop[2]).astype(int)))
+    left, top = crop[:2] - low
+    extent = (left, top, left + crop[2], top + crop[2])
+    expected = padded.resize((32, 32), Image.Resampling.BILINEAR, box=extent, reducing_gap=2.0)
+    np.testing.assert_array_equal(cut_crop(picture, np.array(crop), 32), np.asarray(expected))
 
 
 @pytest.mark.parametrize("crop", [(0.0, -4350.0, 9000.0), (-5000.0, -4000.0, 17_000.0)])

@@ -116,8 +116,9 @@ def upright(image: Image.Image) -> Image.Image:
     load(image)  # Pillow itself turns a TIFF while loading it
     orientation = orientation_of(image)
     rgb = to_rgb(image)
+    rgb = rgb.transpose(TURNS[orientation]) if orientation in TURNS else rgb.copy() if rgb is image else rgb
     rgb.info = {}
-    return rgb.transpose(TURNS[orientation]) if orientation in TURNS else rgb
+    return rgb
 
 
 def _check_sides(width: int, height: int) -> None:
@@ -173,13 +174,14 @@ def load(image: Image.Image) -> None:
 def _check_scans(jpeg: BinaryIO | None) -> None:
     """Raise InputError for a JPEG file of more scans than any program writes. jpeg: at its first scan, where Pillow
     leaves it; None once it is decoded."""
-    scans, _, _ = (jpeg.read(_MOST_OF_SCANS) if jpeg else b"").partition(b"\xff\xd9")  # a telephone's film may follow
-    if scans.count(b"\xff\xda") > _MOST_SCANS:
+    scans = jpeg.read(_MOST_OF_SCANS) if jpeg else b""
+    if scans.count(b"\xff\xda", 0, scans.find(b"\xff\xd9")) > _MOST_SCANS:  # a telephone's film may follow
         raise InputError(f"expected a JPEG of at most {_MOST_SCANS} scans, found more; save it anew")
 
 
 def to_rgb(image: Image.Image) -> Image.Image:
-    """Any mode to RGB: transparency over black, gray of more than 8 bits and shares of white scaled by their range."""
+    """Any mode to RGB: transparency over black, gray of more than 8 bits and shares of white scaled by their range. An
+    RGB picture is returned as it is."""
     if image.mode.startswith("I") or image.mode == "F":
         values = np.asarray(image, np.float32)
         if not np.isfinite(values).all():
@@ -193,7 +195,7 @@ def to_rgb(image: Image.Image) -> Image.Image:
         image = image.convert("RGBA")
         if image.getextrema()[3][1] > 0:  # screen captures and BMP files have an alpha of 0 everywhere: unused
             image = Image.alpha_composite(Image.new("RGBA", image.size, (0, 0, 0, 255)), image)
-    return image.convert("RGB")
+    return image if image.mode == "RGB" else image.convert("RGB")
 
 
 def _white(values: np.ndarray, *, may_be_shares: bool) -> float:
