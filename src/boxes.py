@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from src.errors import InputError, about
+from src.errors import InputError, about, one_line
 from src.geometry import stack_matrix
 from src.reading import check_regular, encoding_of_file
 
@@ -59,16 +59,20 @@ KINDS: dict[str, BoxKind] = {
 
 
 def check_boxes(boxes: np.ndarray, width: int, height: int) -> np.ndarray:
-    """Boxes as an array (N, 4) of left, top, right, bottom in pixels of a width x height picture.
+    """Boxes as an array (N, 4) of left, top, right, bottom in pixels of a width x height picture; N may be 0.
 
     Raises InputError unless every box has four finite numbers, a size, and a part inside the picture.
     """
+    if not (any(map(np.size, boxes)) if isinstance(boxes, list | tuple) else np.size(boxes)):
+        return np.empty((0, 4))
     try:
+        if np.iscomplexobj(boxes) or np.ma.is_masked(boxes):  # NumPy would drop the imaginary parts and the mask
+            raise ValueError
         boxes = np.asarray(boxes, np.float64)
-    except (TypeError, ValueError, RuntimeError):  # the last one of tensors that require gradients
-        raise InputError(f"expected boxes of four numbers, found {boxes!r}") from None
+    except (TypeError, ValueError, OverflowError, RuntimeError):  # the last one of tensors that require gradients
+        raise InputError(one_line(f"expected boxes of four numbers, found {boxes!r}")) from None
     boxes = boxes[None] if boxes.ndim == 1 else boxes
-    if boxes.ndim != 2 or boxes.shape[1] != 4 or len(boxes) == 0:
+    if boxes.ndim != 2 or boxes.shape[1] != 4:
         raise InputError(f"expected boxes (N, 4) of left, top, right, bottom, found an array of shape {boxes.shape}")
     for left, top, right, bottom in boxes:
         found = f"found left {left:g}, top {top:g}, right {right:g}, bottom {bottom:g}"
@@ -100,7 +104,7 @@ def read_boxes(path: Path) -> dict[str, np.ndarray]:
         except (UnicodeError, csv.Error) as error:
             raise InputError(f"{path}: expected rows of UTF-8 text ({error})") from None
         except InputError as error:  # half a million contexts, one for each row, would take seconds
-            raise InputError(f"{path}: line {rows.line_num}: {error}") from None
+            raise InputError(f"{path}: line {max(1, rows.line_num)}: {error}") from None
     if not boxes:
         raise InputError(f"{path}: expected at least one box, found none")
     return {name: np.array(list(its_boxes)) for name, its_boxes in boxes.items()}

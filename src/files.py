@@ -122,12 +122,17 @@ def remove_left_over(folder: str | os.PathLike) -> None:
 
 def check_writable(folder: str | os.PathLike) -> None:
     """Raise OSError if a folder cannot be made or written to; makes nothing."""
-    folder = Path(folder).absolute()
-    existing = next(place for place in (folder, *folder.parents) if place.exists())
+    existing = _existing(folder)
     if not existing.is_dir():
         raise NotADirectoryError(errno.ENOTDIR, "expected a folder, found a file", str(existing))
     if not os.access(existing, os.W_OK):
         raise PermissionError(errno.EACCES, "no permission to write there", str(existing))
+
+
+def _existing(folder: str | os.PathLike) -> Path:
+    """The folder, or the nearest one above it that exists."""
+    folder = Path(folder).absolute()
+    return next(place for place in (folder, *folder.parents) if place.exists())
 
 
 def check_unused(folder: str | os.PathLike) -> None:
@@ -148,3 +153,5 @@ def check_target(path: str | os.PathLike, *, ending: str = "") -> None:
         raise IsADirectoryError(errno.EISDIR, "expected a file, found a folder", str(path))
     _refuse_device(Path(path))
     check_writable(Path(path).parent)
+    with contextlib.suppress(FileNotFoundError):
+        os.lstat(_existing(Path(path).parent) / Path(path).name)  # raises OSError for a name that is too long

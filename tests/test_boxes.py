@@ -77,7 +77,9 @@ def test_a_box_of_points_is_tight() -> None:
         ((1, 2, 3), "left, top, right, bottom"),
         ("one", "four numbers"),
         (torch.ones(4, requires_grad=True), "four numbers"),
-        (np.empty((0, 4)), "left, top, right, bottom"),
+        (np.array([1, 2, 30, 40j]), "four numbers"),
+        (np.ma.masked_array([1, 2, 30, 40], mask=[0, 0, 1, 0]), "four numbers"),
+        ((0, 0, 10**400, 50), "four numbers"),
     ],
 )
 def test_a_wrong_box_is_refused(box: object, words: str) -> None:
@@ -88,6 +90,7 @@ def test_a_wrong_box_is_refused(box: object, words: str) -> None:
 def test_one_box_and_several_are_taken() -> None:
     assert check_boxes((1, 2, 30, 40), 200, 100).shape == (1, 4)
     assert check_boxes([(1, 2, 30, 40), (-5, -5, 30, 40)], 200, 100).shape == (2, 4)
+    assert check_boxes([], 200, 100).shape == check_boxes(np.empty((0, 4)), 200, 100).shape == (0, 4)
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le"])

@@ -103,6 +103,8 @@ def test_a_place_that_cannot_be_written_is_told_before_the_work(tmp_path: Path) 
     check_target(tmp_path / "new" / "model.onnx")
     with pytest.raises(IsADirectoryError, match="found a folder"):
         check_target(tmp_path)
+    with pytest.raises(OSError, match="name too long"):
+        check_target(tmp_path / "new" / ("x" * 300))
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
 
 

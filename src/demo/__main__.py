@@ -11,10 +11,11 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from src.boxes import BOX_COLUMNS, KINDS, read_boxes
+from src.boxes import BOX_COLUMNS, KINDS, check_boxes, read_boxes
 from src.command_line import progress, run_command
 from src.datasets.listing import list_pictures
 from src.datasets.names import counted, match_names, natural_order, spell_out
+from src.datasets.picture_files import picture_shape
 from src.demo.records import Records, open_records
 from src.demo.smoothing import Smoothing
 from src.demo.sources import Source, find_sources, left_out
@@ -22,7 +23,7 @@ from src.demo.tracking import Tracker
 from src.demo.video import Frame, Video, check_length, is_animated, open_camera, open_video
 from src.demo.written_video import write_video
 from src.errors import InputError, about
-from src.files import alone_in, check_writable
+from src.files import alone_in, check_target
 from src.parser import Parser, add_convention, add_model_path
 from src.predict.drawing import draw_faces
 from src.predict.face import DOUBTFUL_BELOW
@@ -74,7 +75,8 @@ def main() -> None:
         raise InputError(f"expected --fps above 0, found {arguments.fps}")
     if any(out.resolve() == (source.path if arguments.frames else source.path.parent).resolve() for source in sources):
         raise InputError(f"--out {out}: expected another folder than the pictures' own")
-    check_writable(out)  # before the work, not after it
+    for source in sources:  # before the work, not after it
+        check_target(_drawn(source, out))
     boxes = _by_source(read_boxes(arguments.boxes), sources) if arguments.boxes else None
     predictor = Predictor(
         arguments.model_path,
@@ -85,11 +87,20 @@ def main() -> None:
     )
     pictures = [source for source in sources if not source.is_video]
     videos = [source for source in sources if source.is_video]
+    sizes: dict[str, tuple[int, int]] = {}
+    for source in pictures if boxes else ():
+        with contextlib.suppress(InputError):  # of a picture that cannot be read, which is told with the others
+            sizes[source.name] = picture_shape(source.path).shown
     for source in videos:
         if not source.is_camera:
             with _open(source, arguments) as video:  # one that cannot be read or drawn is refused before the work
+                first = next(video.frames).picture
+                sizes[source.name] = first.size
                 if source.path.is_dir():
-                    _check_drawing(source, video)
+                    _check_drawing(source, video, first)
+    for name, rows in (boxes or {}).items():
+        with about(name):
+            check_boxes(rows, *sizes.get(name, (np.inf, np.inf)))
     unreadable: list[InputError] = []
     with alone_in(out), open_records(out) as records:
         for source in progress(pictures, desc="drawing", unit="picture") if pictures else ():
@@ -98,7 +109,7 @@ def main() -> None:
             except InputError as error:
                 unreadable.append(error)
                 continue
-            _draw_picture(predictor, source.path, picture, boxes, arguments, records)
+            _draw_picture(predictor, source, picture, boxes, arguments, records)
         if len(unreadable) == len(sources):
             raise unreadable[0]
         for source in videos:
@@ -123,18 +134,18 @@ def _by_source(boxes: _Boxes, sources: list[Source]) -> _Boxes:
 
 def _draw_picture(
     predictor: Predictor,
-    path: Path,
+    source: Source,
     picture: Image.Image,
     boxes: _Boxes | None,
     arguments: argparse.Namespace,
     records: Records,
 ) -> None:
-    given = None if boxes is None else boxes.get(path.name, [])  # no row is no face
-    with about(path):
+    given = None if boxes is None else boxes.get(source.name, [])  # no row is no face
+    with about(source.path):
         faces = predictor.faces(picture, given, crops=arguments.crops, tiles=arguments.tiles or None)
     names = [f"face {number}" for number in range(len(faces))] if len(faces) > 1 else ()  # as in the tables
-    save_picture(draw_faces(picture, faces, names=names), arguments.out / f"{path.name}.png")
-    records.add(path.name, faces)
+    save_picture(draw_faces(picture, faces, names=names), _drawn(source, arguments.out))
+    records.add(source.name, faces)
 
 
 def _follow(
@@ -184,15 +195,17 @@ def _open(source: Source, arguments: argparse.Namespace) -> contextlib.AbstractC
     return open_video(source.path, frames_per_second=arguments.fps)
 
 
-def _check_drawing(source: Source, video: Video) -> None:
+def _check_drawing(source: Source, video: Video, first: Image.Image) -> None:
     """Raise InputError for a folder with more frames than the GIF that is drawn of it may have."""
-    width, height = draw_faces(next(video.frames).picture, []).size
+    width, height = draw_faces(first, []).size
     with about(source.path):
         check_length(video.count, video.count * width * height)
 
 
 def _drawn(source: Source, out: Path) -> Path:
-    """Where the drawn video goes: GIFs and folders of frames need no video library, neither to read nor to write."""
+    """Where the drawing goes. GIFs and folders of frames need no video library, neither to read nor to write."""
+    if not source.is_video:
+        return out / f"{source.name}.png"
     needs_library = source.is_camera or (source.path.is_file() and not is_animated(source.path))
     return out / f"{source.name}{'.mp4' if needs_library else '.gif'}"
 

@@ -7,6 +7,7 @@ and looks as before, as after a flash.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from numbers import Real
 
 import numpy as np
 from PIL import Image
@@ -76,10 +77,13 @@ class Tracker:
         lost_below: float = 0.1,
         found_above: float = 0.5,
     ) -> None:
-        if not 0 <= lost_below <= found_above <= 1:
+        is_number = all(isinstance(score, Real) for score in (lost_below, found_above))
+        if not (is_number and 0 <= lost_below <= found_above <= 1):
             raise InputError(f"expected 0 <= lost_below <= found_above <= 1, found {lost_below} and {found_above}")
-        if every < 1:
-            raise InputError(f"expected a detection every 1 frames or more, found {every}")
+        if not (isinstance(every, Real) and every >= 1):
+            raise InputError(f"expected a detection every 1 frames or more, found {every!r}")
+        if isinstance(starts, str) and starts != "crop":
+            raise InputError(f"expected starts to be boxes, crop or None, found {starts!r}")
         self.predictor, self.starts, self.smoothing = predictor, starts, smoothing
         self.every, self.tiles = every, tiles
         self.lost_below, self.found_above = lost_below, found_above
@@ -92,9 +96,12 @@ class Tracker:
     def update(self, picture: Picture, seconds: float, *, channels: Channels = "RGB") -> list[Track]:
         """The faces of the next frame, `seconds` after the one before (of no meaning in the first frame).
 
-        picture, channels: as for the Predictor. Raises InputError for a picture that cannot be read, and for a first
-        frame that the given boxes do not fit.
+        picture, channels: as for the Predictor. Raises InputError for a picture that cannot be read, for a first frame
+        that the given boxes do not fit, and for a time that does not go on, which smoothing needs.
         """
+        is_later = self._frame >= 0
+        if is_later and self.smoothing is not None and not (isinstance(seconds, Real) and seconds > 0):
+            raise InputError(f"expected more than 0 seconds since the frame before, found {seconds!r}")
         picture = read_picture(picture, channels=channels)
         self._frame += 1
         is_first, is_cut = self._frame == 0, self._is_cut(picture)

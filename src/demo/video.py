@@ -179,7 +179,7 @@ def _upright(frame: object, stretch: float = 1.0) -> Image.Image:
 def display(pixels: np.ndarray, matrix: np.ndarray) -> np.ndarray:
     """The pixels (H, W, 3) as a container's display matrix (9) shows them: shown x = a x + c y, y = b x + d y."""
     a, b, _, c, d = np.sign(np.rint(matrix[:5] / 65536))
-    if a == 0:  # lying on its side: columns become rows
+    if a == 0 != b:  # lying on its side: columns become rows
         pixels, a, d = pixels.transpose(1, 0, 2), c, b
     return np.ascontiguousarray(pixels[:: int(d) or 1, :: int(a) or 1])
 

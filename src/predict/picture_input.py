@@ -108,6 +108,8 @@ def _check_shares(picture: "np.ndarray | Tensor") -> None:
 
 
 def _from_array(picture: np.ndarray, channels: Channels) -> Image.Image:
+    if np.ma.is_masked(picture):  # the mask would be ignored
+        raise InputError(f"{_SHAPES}, found masked values; fill them first, as with .filled(0)")
     picture = picture[..., 0] if picture.shape[2:] == (1,) else picture
     if picture.dtype.kind == "f" and picture.size:
         _check_shares(picture)

@@ -7,6 +7,7 @@ points_image, score = predictor("group.jpg", boxes=boxes)   # (N, 4) left, top, 
 """
 
 from collections.abc import Iterator, Sequence
+from numbers import Integral, Real
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -71,13 +72,15 @@ class Predictor:
         threads: int = 1,
         device: "torch.device | str" = "cpu",
     ) -> None:
-        if not isinstance(box_kind, BoxKind) and box_kind not in KINDS:
+        if not isinstance(box_kind, BoxKind) and box_kind not in list(KINDS):
             raise InputError(f"unknown kind of box {box_kind!r}; expected one of {', '.join(KINDS)}, or a BoxKind")
-        if not 1 <= threads <= MOST_THREADS:
-            raise InputError(f"expected 1 to {MOST_THREADS} threads, found {threads}")
+        if not (isinstance(threads, Integral) and 1 <= threads <= MOST_THREADS):
+            raise InputError(f"expected 1 to {MOST_THREADS} threads, found {threads!r}")
         self.box_kind = box_kind if isinstance(box_kind, BoxKind) else KINDS[box_kind]
-        if looks not in SHIPPED:
-            raise InputError(f"expected 2 or 3 looks, whose agreement makes the score, found {looks}")
+        if looks not in list(SHIPPED):
+            raise InputError(f"expected 2 or 3 looks, whose agreement makes the score, found {looks!r}")
+        if detector is not None and not isinstance(detector, str | Path) and not hasattr(detector, "detect"):
+            raise InputError(f"expected a detector (src.predict.detector) or its file, found {detector!r}")
         self.looks, self.threads = looks, min(threads, count_cores())  # more would wait for each other
         self.runtime = open_model(model_path, threads=self.threads, device=str(device), convention=convention)
         self.calibration = shipped_calibration(looks, self.runtime.config.convention)
@@ -133,6 +136,8 @@ class Predictor:
         least_score: detected faces with a lower score are left out; a given box always yields a face. Raises InputError
         as `__call__` does, and if the detector's file is missing.
         """
+        if not (isinstance(least_score, Real) and np.isfinite(least_score)):
+            raise InputError(f"expected least_score to be a number, found {least_score!r}")
         result: list[list[Face]] = []
         for images, their_boxes in _paired(pictures, boxes, channels):
             given = {i: box for i, box in enumerate(their_boxes) if box is not None or crops}
@@ -178,8 +183,6 @@ class Predictor:
     def _given(self, picture: Image.Image, boxes: Boxes) -> list[Region]:
         if boxes is None:
             return [crop_region(picture, crop_of_picture(*picture.size))]
-        if not (any(map(np.size, boxes)) if isinstance(boxes, list | tuple) else np.size(boxes)):
-            return []
         return [Region(picture, box, self.box_kind) for box in check_boxes(boxes, *picture.size)]
 
     def _new(self, picture: Image.Image, detections: Detections, faces: list[Face]) -> list[Region]:
@@ -209,7 +212,10 @@ def _paired(
     """Read pictures with their boxes, a batch at a time."""
     is_one = is_one_picture(pictures)
     listed = [pictures] if is_one else list(pictures)
-    listed_boxes = [boxes] if is_one else [None] * len(listed) if boxes is None else list(boxes)
+    try:
+        listed_boxes = [boxes] if is_one else [None] * len(listed) if boxes is None else list(boxes)
+    except TypeError:
+        raise InputError(f"expected boxes for {len(listed)} pictures, found {boxes!r}") from None
     if len(listed_boxes) != len(listed):
         raise InputError(f"expected boxes for {len(listed)} pictures, found them for {len(listed_boxes)}")
     for start in range(0, len(listed), _PICTURES_AT_ONCE):

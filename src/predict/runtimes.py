@@ -4,6 +4,7 @@ Every runtime has the network's `config` and `predict_unit`, which maps squares 
 points in the unit square. Exported files do not need PyTorch: it is imported only when a checkpoint is opened.
 """
 
+import os
 import threading
 from pathlib import Path
 from typing import Protocol
@@ -46,6 +47,8 @@ def open_model(
     Raises InputError for another ending, a damaged file, one without this project's metadata, another number of points,
     a convention that the file lacks, and a missing device.
     """
+    if not isinstance(path, str | os.PathLike):
+        raise InputError(f"expected the path of a model file, found {type(path).__name__}")
     path = Path(path)
     ending = path.suffix.lower()
     if ending in (".tar", ".pth", ".pt"):

@@ -100,6 +100,25 @@ def test_pictures_without_a_row_of_boxes_have_no_face(tmp_path: Path) -> None:
     np.testing.assert_allclose(_points(_rows(out)[0]), rectangle_points(OTHER), atol=0.5)
 
 
+def test_videos_without_a_row_of_boxes_have_no_face(tmp_path: Path) -> None:
+    films = [_film(tmp_path / name, [20, 24]) for name in ("a.gif", "b.gif")]
+    boxes = _boxes(tmp_path / "boxes.csv", ("b.gif", 20, 60, 80, 120))
+    outcome = run("src/demo/__main__.py", *films, "--out", tmp_path / "out", "--boxes", boxes)
+    assert outcome.out.startswith("a.gif: 0 faces in 2 frames\nb.gif: 1 face in 2 frames")
+
+
+def test_one_wrong_box_or_long_name_among_others_is_refused_before_the_work(tmp_path: Path) -> None:
+    out, sources = tmp_path / "out", [tmp_path / "a.png", tmp_path / "b.png", _film(tmp_path / "film.gif", [20, 24])]
+    for picture in sources[:2]:
+        rectangle_picture((200, 200), FACE).save(picture)
+    for wrong in (("b.png", 10, 10, 10, 40), ("film.gif", 900, 60, 980, 120)):
+        boxes = _boxes(tmp_path / "boxes.csv", ("a.png", *FACE), wrong)
+        outcome = run("src/demo/__main__.py", *sources, "--out", out, "--boxes", boxes)
+        assert_refused(outcome, f"{wrong[0]}: expected a box")
+    assert_refused(_demo(sources[0].rename(tmp_path / ("x" * 250 + ".png")), out), "name too long")
+    assert not out.exists()
+
+
 def test_sources_may_be_patterns_and_mixed(tmp_path: Path) -> None:
     for name in ("a1.png", "a2.png", "b.png"):
         rectangle_picture((200, 200), FACE).save(tmp_path / name)
@@ -185,6 +204,7 @@ def test_a_drawing_leaves_its_picture_and_keeps_its_shape() -> None:
 @pytest.mark.parametrize(
     ("table", "words"),
     [
+        ("", "line 1: expected the header"),
         ("name,x\n", "expected the header picture,left,top,right,bottom"),
         ("picture,left,top,right,bottom\n", "at least one box"),
         ("picture,left,top,right,bottom\nface.png,1,2,x,4\n", "line 2: expected four numbers"),

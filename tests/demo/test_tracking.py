@@ -1,7 +1,5 @@
 """The one-euro filter and the tracker: quiet at rest, quick in movement, honest about a lost face."""
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 from commands import ROOT
@@ -137,18 +135,6 @@ def test_a_face_that_leaves_the_picture_is_lost(exact: Predictor) -> None:
 def test_a_search_without_a_face_finds_none(exact: Predictor) -> None:
     tracker = Tracker(exact, "crop", detect=False)
     assert _update(tracker, Image.new("RGB", (200, 200))).is_lost
-
-
-def test_wrong_settings_and_boxes_are_refused(exact: Predictor, tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="lost_below"):
-        Tracker(exact, detect=False, lost_below=0.6, found_above=0.5)
-    with pytest.raises(InputError, match="detection every 1"):
-        Tracker(exact, detect=False, every=0)
-    with pytest.raises(InputError, match="meets the 400 x 240 picture"):
-        _tracker(exact, (900, 80, 960, 140)).update(_frame(20), SECONDS)
-    exact._detector = tmp_path / "none.tflite"
-    with pytest.raises(InputError, match="make detector"):
-        Tracker(exact)
 
 
 def test_faces_are_detected_followed_and_gone(detecting: Predictor) -> None:

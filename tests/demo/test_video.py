@@ -278,6 +278,7 @@ def test_a_missing_video_library_is_named_with_its_command(tmp_path: Path, monke
         ((0, 1, -1, 0), [[5, 3, 1], [6, 4, 2]]),
         ((0, -1, 1, 0), [[2, 4, 6], [1, 3, 5]]),
         ((0, 1, 1, 0), [[1, 3, 5], [2, 4, 6]]),
+        ((0, 0, 0, 0), [[1, 2], [3, 4], [5, 6]]),  # shows nothing, so it is a fault
     ],
 )
 def test_a_display_matrix_turns_and_mirrors(matrix: tuple[int, ...], shown: list[list[int]]) -> None:

@@ -39,6 +39,12 @@ def test_tensors_without_dense_values_are_refused(make: Callable[[torch.Tensor],
         read_picture(make(torch.ones(3, 20, 30)))
 
 
+def test_masked_values_are_refused_as_the_mask_would_be_ignored() -> None:
+    with pytest.raises(InputError, match="fill them first"):
+        read_picture(np.ma.masked_array(PIXELS, mask=PIXELS > 250))
+    np.testing.assert_array_equal(np.asarray(read_picture(np.ma.masked_array(PIXELS))), PIXELS)
+
+
 def test_views_of_arrays_are_what_they_show() -> None:
     for view in (PIXELS[::-1, ::2], PIXELS[..., ::-1], np.asfortranarray(PIXELS)):
         np.testing.assert_array_equal(np.asarray(read_picture(view)), view)
