@@ -59,13 +59,13 @@ export class Finder {
     return { found, faces: this.#distinct(faces.filter(isNew)) };
   }
 
-  /** Whether smaller views may show more: a detected face is small, or the whole picture shows none for sure. */
+  /** Whether smaller views may show more: a detected face is small, or none is sure. */
   needsCloserLook(found, views, faces) {
     const least = this.rules.small_face * views[0].side;
     const isSmall = ({ box }) => Math.max(box.right - box.left, box.bottom - box.top) < least;
     const isSure = faces.length > 0 && faces.every(({ score }) => score >= this.rules.retry_below);
     const isDetected = found.some(({ score }) => score >= this.rules.sure_detection);
-    return found.some(isSmall) || (views.length === 1 && !isSure && !isDetected);
+    return found.some(isSmall) || !(isSure || isDetected);
   }
 
   /** The same faces in the next frame; those that are lost are left out. */
@@ -84,7 +84,7 @@ export class Finder {
 
   /**
    * The faces that are upright or, with a roll of HALF, upside down. Closer looks follow while those found are small or
-   * the whole picture shows none for sure; at upside-down faces only if thorough.
+   * none is sure; at upside-down faces only if thorough.
    */
   async #facesOf(picture, roll, isThorough) {
     let faces = [];

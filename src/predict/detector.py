@@ -22,7 +22,7 @@ _RIGHT_EYE, _LEFT_EYE, _MOUTH = 0, 1, 3  # the person's, among the six points of
 TILTED = 30.0  # degrees: smaller rolls are left to the landmark network
 SMALLEST_TILE = 256  # pixels: the network's input, so smaller tiles would be enlarged
 LEVELS = 3  # how closely to look: at the whole picture, at tiles with half of its longer side, and with a quarter
-SURE = 0.75  # score in the whole picture: few faces score lower while upright, and nearly all things that are none
+SURE = 0.75  # score: few faces score lower while upright, and nearly all things that are none
 SMALL_FACE = 0.15  # of the side of what the network saw: one of ten faces that are a little smaller is missed
 
 Network = Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]  # (256, 256, 3) in [-1, 1] -> (896, 16), (896,)
@@ -57,13 +57,12 @@ def detect_upside_down(detector: Detector, picture: Image.Image, *, level: int) 
 def needs_closer_look(
     found: Detections, picture: Image.Image, level: int, *, tiles: bool | None, is_sure: bool = False
 ) -> bool:
-    """Whether the next level may show more than this one: if one of the faces found is small, or if the whole picture
-    shows none for sure. tiles: the answer, unless it is None. is_sure: the whole picture does show one for sure, by
-    other means than the detector's score."""
+    """Whether the next level may show more than this one: if one of the faces found is small, or if none is sure.
+    tiles: the answer, unless it is None. is_sure: there is one for sure, by other means than the detector's score."""
     if tiles is not None:
         return tiles
     is_small = (found.boxes[:, 2:] - found.boxes[:, :2] < SMALL_FACE * max(picture.size) / 2**level).all(axis=1)
-    return bool(is_small.any() or (level == 0 and not is_sure and not (found.score >= SURE).any()))
+    return bool(is_small.any() or not (is_sure or (found.score >= SURE).any()))
 
 
 class BlazeFace:

@@ -126,7 +126,8 @@ def test_faces_are_looked_for_from_closer_by_where_they_are_small_or_doubtful(mo
     assert looked(small, large, tiles=False) == (1, [0])
     assert looked(large, small, tiny, tiles=True) == (3, [0, 1, 2])
     assert looked(large, large, large, tiles=True) == (1, [0, 1, 2])
-    assert looked(nothing, nothing) == (0, [0, 1, 0])  # upside down, not from closer by
+    assert looked(nothing, nothing, small) == (1, [0, 1, 2])
+    assert looked(nothing, nothing, nothing) == (0, [0, 1, 2, 0])  # upside down, not from closer by
     score = 0.8
     assert looked(nothing, large) == (0, [0, 0])
 
