@@ -187,21 +187,21 @@ def make_training_faces(
     arguments: argparse.Namespace, folders: list[Path], sources: list[Source]
 ) -> tuple[list[Path], tuple[float, ...]]:
     """Make the faces that --sources, --adapt or --repose ask for. Returns the folders to train on and their shares."""
-    out_root, face_model, seed = arguments.out_root, arguments.face_model, arguments.seed
+    out_root = arguments.out_root
+    settings = {name: getattr(arguments, name) for name in ("face_model", "seed", "skip_broken")}
     if sources:
-        return make_sources(sources, out_root, face_model=face_model, seed=seed)
+        return make_sources(sources, out_root, **settings)
     if arguments.adapt:
-        return adapt_folders(folders, out_root, face_model=face_model, seed=seed), ()
+        return adapt_folders(folders, out_root, **settings), ()
     if arguments.repose is None:
         return folders, ()
     reposed = repose_folders(
         folders,
         out_root,
-        face_model=face_model,
-        seed=seed,
         per_photo=arguments.repose,
         renders=arguments.full_renders,
         occluded=arguments.occluded,
+        **settings,
     )
     return reposed, ()
 

@@ -5,6 +5,7 @@
 
 import pickle
 from collections import Counter
+from dataclasses import replace
 from itertools import chain
 from pathlib import Path, PurePosixPath
 
@@ -13,7 +14,7 @@ import numpy as np
 from src.datasets import numbers_pickle
 from src.datasets.faces import Faces
 from src.datasets.faults import describe_placeholders, find_placeholders, join_faults
-from src.datasets.folder import Folder, own_spellings
+from src.datasets.folder import UNLABELED, Folder, own_spellings
 from src.datasets.frames import settle
 from src.datasets.names import plain
 from src.errors import InputError, about
@@ -21,6 +22,7 @@ from src.files import atomic_path
 from src.markup import NUM_POINTS
 
 ANNOTATIONS = "annot.pkl"
+POINTS = (NUM_POINTS,)
 _NUMBERS = {float, int, np.float32, np.float64}
 
 
@@ -83,7 +85,8 @@ def read(folder: Folder) -> Faces:
 
 def read_folder(folder: str | Path, *, frame: str | None = None) -> Faces:
     """The faces of a folder in the challenge's format, in the frame of `Faces`. frame, errors: as in `settle`."""
-    return settle(_table(folder, *_load(find_annotations(folder))), frame=frame)
+    faces = settle(_table(folder, *_load(find_annotations(folder))), frame=frame)
+    return replace(faces, left_out={UNLABELED: Folder(folder).pictures_without(faces.names.tolist())})
 
 
 def _table(folder: str | Path, names: list[str], points_image: np.ndarray) -> Faces:

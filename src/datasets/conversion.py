@@ -34,13 +34,19 @@ def convert(
 
     crop_rule: `whole` copies the pictures as they are; any other rule of `src.datasets.cropping` writes one JPEG of
     image_size pixels per face. Raises InputError for a folder that already holds something else or lies inside that of
-    the faces, for pictures or labels that would overwrite each other and, unless `skip_broken`, for broken pictures.
+    the faces, for a number of points that the format does not hold, for pictures or labels that would overwrite each
+    other and, unless `skip_broken`, for broken pictures.
     """
     if to not in WRITABLE:
         raise InputError(f"expected a format that can be written ({', '.join(WRITABLE)}), found {to!r}")
     if Path(out).resolve().is_relative_to(faces.root.resolve()):
         raise InputError(f"{out}: expected a folder outside {faces.root}, all of which is read as one data set")
     form = FORMATS[to]
+    if form.points and faces.num_points not in form.points:
+        expected = " or ".join(map(str, form.points))
+        raise InputError(
+            f"{faces.root}: expected faces of {expected} points for {to}, found {faces.num_points}; coco holds any"
+        )
     faulty = known_broken(faces)
     if len(faulty) == len(faces):
         raise InputError(describe_broken(faulty, len(faces)))

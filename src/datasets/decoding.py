@@ -3,7 +3,7 @@
 import shutil
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -52,6 +52,18 @@ def decode_faces(
 def known_broken(faces: Faces) -> list[tuple[Path, InputError]]:
     """The faces known to be broken before decoding, with the errors that `decode_faces` would give."""
     return [(faces.path(row), InputError(fault)) for row, fault in enumerate(faces.faults) if fault]
+
+
+def sound_faces(faces: Faces, *, skip_broken: bool) -> Faces:
+    """The faces that are not known to be broken; the others are named in what is left out.
+
+    Raises InputError if there are others, unless skip_broken, and if there are no sound ones.
+    """
+    broken = known_broken(faces)
+    if broken and not (skip_broken and len(broken) < len(faces)):
+        raise InputError(describe_broken(broken, len(faces)))
+    left_out = {**faces.left_out, "broken pictures": [f"{path}: {error}" for path, error in broken]}
+    return replace(faces.take(faces.faults == ""), left_out=left_out)
 
 
 def refuse_broken(faces: Faces, size: int, *, skip_broken: bool) -> None:

@@ -94,7 +94,12 @@ class Faces:
     def describe(self) -> str:
         """How many faces were read, what was left out and the remarks, as text."""
         faces = counted(len(self), f"faces of {self.num_points} points")
-        return ", ".join([faces, *self._describe_left_out(), *self.remarks])
+        return ", ".join([faces, *self.notes])
+
+    @property
+    def notes(self) -> list[str]:
+        """What was left out, and the remarks."""
+        return [*self._describe_left_out(), *self.remarks]
 
     def _describe_left_out(self) -> list[str]:
         return [counted_names(names, f"{what} left out") for what, names in self.left_out.items() if names]

@@ -2,7 +2,7 @@
 
 import os
 from collections import defaultdict, deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple, TypeVar
 
@@ -12,6 +12,7 @@ from src.errors import InputError
 from src.parallel import in_threads
 from src.reading import encoding_of, read_head
 
+UNLABELED = "pictures without labels"
 Parsed = TypeVar("Parsed")
 _ODD = (ValueError, LookupError, TypeError, AttributeError, OverflowError)  # what parsers raise for odd content
 _PEEKED, _HEAD = 10, 65536  # files, and bytes of each: enough to recognize the kind of most
@@ -53,6 +54,11 @@ class Folder:
             for name in candidates
             if name.lower().endswith(ending.lower()) and (not inside or inside in PurePosixPath(name).parts[:-1])
         ]
+
+    def pictures_without(self, labeled: Iterable[str]) -> list[str]:
+        """The pictures that are not among the labeled ones."""
+        known = set(labeled)
+        return [name for name in self.pictures if name not in known]
 
     def peek(self, ending: str) -> Iterator[tuple[str, str]]:
         """Names and beginnings of the first files with an ending; a file that cannot be read begins with ""."""

@@ -95,9 +95,7 @@ def prepare(
     folders = list(dict.fromkeys(table.root for table in tables))  # several tables may be parts of one folder
     names = dict(zip(folders, distinct_names(folders), strict=True))
     roots = [names[table.root] for table in tables]
-    remarks = "; ".join(
-        f"{root}: {remark}" for root, table in zip(roots, tables, strict=True) for remark in table.remarks
-    )
+    remarks = "; ".join(f"{root}: {note}" for root, table in zip(roots, tables, strict=True) for note in table.notes)
     check_rule(crop_rule)
     settings = f"{VERSION} {image_size} {crop_rule} {shares}" if shares else f"{VERSION} {image_size} {crop_rule}"
     fingerprint = fingerprint_of(tables, settings)

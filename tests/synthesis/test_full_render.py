@@ -111,6 +111,8 @@ def test_adapted_labels_follow_the_convention(tmp_path: Path) -> None:
     folder = tmp_path / "renders"
     folder.mkdir()
     names = [f"{i:06d}.png" for i in range(len(given))]
+    for name in names:
+        Image.new("L", (SIZE, SIZE)).save(folder / name)
     write_annotations(folder, names, given)
     arguments = {"face_model": save_packed(tmp_path / "model", model), "seed": 0}
     counts = adapt_folder(folder, tmp_path / "out", **arguments)

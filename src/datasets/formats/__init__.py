@@ -10,7 +10,7 @@ from types import ModuleType
 from src.datasets import challenge, cropping
 from src.datasets.challenge import ANNOTATIONS, check_name
 from src.datasets.faces import Faces
-from src.datasets.folder import Folder
+from src.datasets.folder import UNLABELED, Folder
 from src.datasets.formats import (
     aflw2000,
     coco,
@@ -31,6 +31,7 @@ from src.datasets.names import spell_out
 from src.datasets.repeats import without_repeats
 from src.errors import InputError
 
+_PREPARED = {"images.npy", "labels.npz"}  # what `src.datasets.prepared` writes
 _UNREAD = {"shape_attributes": "VIA", "keypointlabels": "Label Studio"}  # a word in label files that we do not read
 
 
@@ -40,7 +41,9 @@ class Format:
 
     write: labels for pictures that already lie below the same folder, inside `pictures`; None if we only read.
     crop_rule: the one that fits the format's pictures. by_stem: a label file is named like its picture without its
-    ending. is_other_picture: whether a picture, by its name, shows no face, such as a map of a face's parts.
+    ending. is_other_picture: whether a picture, by its name, shows no face, such as a map of a face's parts; None if
+    all do.
+    points: the numbers of points per face that can be written, () for any.
     """
 
     detect: Callable[[Folder], bool]
@@ -49,13 +52,15 @@ class Format:
     pictures: str
     crop_rule: str
     by_stem: bool
-    is_other_picture: Callable[[str], bool]
+    is_other_picture: Callable[[str], bool] | None
+    points: tuple[int, ...]
 
 
 def _format(module: ModuleType, crop_rule: str = cropping.CHALLENGE) -> Format:
     write, pictures = getattr(module, "write", None), getattr(module, "PICTURES", "")
-    is_other = getattr(module, "is_other_picture", lambda name: False)
-    return Format(module.detect, module.read, write, pictures, crop_rule, getattr(module, "BY_STEM", False), is_other)
+    is_other = getattr(module, "is_other_picture", None)
+    by_stem, points = getattr(module, "BY_STEM", False), getattr(module, "POINTS", ())
+    return Format(module.detect, module.read, write, pictures, crop_rule, by_stem, is_other, points)
 
 
 FORMATS: dict[str, Format] = {
@@ -91,13 +96,21 @@ def _describe(folder: Folder) -> str:
     inside = sorted({name.removesuffix(f"/{ANNOTATIONS}") for name in folder.names if name.endswith(f"/{ANNOTATIONS}")})
     if inside:
         return f"{ANNOTATIONS} inside {spell_out(inside)}; name that folder"
+    if set(folder.names) >= _PREPARED:
+        return "faces that are prepared already; give the folder to train.py, or name that of their pictures"
     for name, head in (*folder.peek(".json"), *folder.peek(".csv")):
         for word, tool in _UNREAD.items():
             if word in head:
                 return f"labels of {tool} ({name}); convert them to coco, dlib or another of these"
     endings = Counter(os.path.splitext(name)[1].lower() or "without ending" for name in folder.names)
     counts = [f"{count} {ending}" for ending, count in endings.most_common()]
-    return f"none of them ({spell_out(counts) or 'no files'}); check the folder"
+    return f"none of them ({spell_out(counts) or 'no files'}); check the folder, or convert its labels to coco or tsv"
+
+
+def face_pictures(folder: Folder) -> list[str]:
+    """The pictures of a folder but for those that, in its formats, show no face."""
+    others = [form.is_other_picture for form in FORMATS.values() if form.is_other_picture and form.detect(folder)]
+    return [name for name in folder.pictures if not any(is_other(name) for is_other in others)]
 
 
 def read_faces(folder: Folder, name: str, *, frame: str | None = None, rescale: bool = False) -> Faces:
@@ -114,10 +127,7 @@ def read_faces(folder: Folder, name: str, *, frame: str | None = None, rescale: 
     except InputError as error:
         raise InputError(f"{folder.root}: {error}") from None
     known = {*faces.names.tolist(), *(name for names in faces.left_out.values() for name in names)}
-    unlabeled = [
-        picture for picture in folder.pictures if picture not in known and not FORMATS[name].is_other_picture(picture)
-    ]
-    left_out = {**faces.left_out, "pictures without labels": unlabeled}
+    left_out = {**faces.left_out, UNLABELED: [name for name in face_pictures(folder) if name not in known]}
     if folder.broken:
         left_out["label files that cannot be read"] = folder.broken
     faces = replace(faces, left_out=left_out)

@@ -13,11 +13,11 @@ from src.boxes import box_of_points
 from src.datasets.faces import Faces
 from src.datasets.folder import Folder
 from src.datasets.formats import pts
-from src.errors import InputError
 from src.markup import INNER_51, NUM_POINTS
 
 _ORIGIN = 0.0  # its tools are not MATLAB's: coordinates are the picture's own
 BY_STEM = True
+POINTS = (NUM_POINTS, len(INNER_51))
 
 
 def detect(folder: Folder) -> bool:
@@ -29,12 +29,7 @@ def read(folder: Folder) -> Faces:
 
 
 def write(faces: Faces, out: Path) -> None:
-    """One .pts next to each picture, with a block per face. Faces of 68 points lose their jaw.
-
-    Raises InputError for faces of another number of points than 68 or 51.
-    """
-    if faces.num_points not in (NUM_POINTS, len(INNER_51)):
-        raise InputError(f"expected faces of 68 or 51 points for ivslab, found {faces.num_points}")
+    """One .pts next to each picture, with a block per face. Faces of 68 points lose their jaw."""
     points = faces.points_image[:, INNER_51] if faces.num_points == NUM_POINTS else faces.points_image
     pts.write_faces(replace(faces, points_image=points).take(right_to_left(points)), out, origin=_ORIGIN)
 

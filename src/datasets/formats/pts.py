@@ -27,6 +27,7 @@ _HEAD = 100  # bytes that hold the first header
 _TEST_FOLDERS = {("helen", "testset"), ("lfpw", "testset")}
 _TRAIN_FOLDERS = {("helen", "trainset"), ("lfpw", "trainset"), ("afw",)}
 BY_STEM = True
+POINTS = (NUM_POINTS,)  # 51 would be read as iVSLab's, which count from 0
 
 
 def detect(folder: Folder) -> bool:
@@ -40,10 +41,7 @@ def read(folder: Folder) -> Faces:
 
 
 def write(faces: Faces, out: Path) -> None:
-    """One .pts next to each picture. Raises InputError for faces of other than 68 points: 51 would be read as iVSLab's,
-    which count from 0."""
-    if faces.num_points != NUM_POINTS:
-        raise InputError(f"expected faces of {NUM_POINTS} points for pts, found {faces.num_points}; ivslab holds 51")
+    """One .pts next to each picture."""
     write_faces(faces, out, origin=MATLAB_ORIGIN)
 
 

@@ -27,6 +27,7 @@ _BOX = 5  # columns before the points: class, center, size
 _MARKED = 2.0  # visibility of a marked and visible point
 _SHAPE = re.compile(r"^[ \t]*kpt_shape:\s*(?:\[\s*(\d{1,4})\s*,\s*(\d)\s*\]|-\s*(\d{1,4})\s+-\s*(\d))", re.MULTILINE)
 BY_STEM = True
+POINTS = (NUM_POINTS, len(INNER_51))
 
 
 class _Face(NamedTuple):
@@ -103,7 +104,7 @@ def write(faces: Faces, out: Path) -> None:
         "train": PICTURES,
         "val": PICTURES,
         "kpt_shape": [faces.num_points, 3],
-        "flip_idx": _flip_indices(faces.num_points),
+        "flip_idx": flip_permutation(faces.num_points).tolist(),
         "names": "{0: face}",
     }
     write_text(out / "data.yaml", "".join(f"{key}: {value}\n" for key, value in yaml.items()))
@@ -163,12 +164,6 @@ def _guess_shape(columns: int) -> tuple[int, int]:
         if columns in (2 * count, 3 * count):
             return count, columns // count
     raise InputError(f"expected a data yaml with kpt_shape, or 68 or 51 points, found {columns} columns of points")
-
-
-def _flip_indices(count: int) -> list[int]:
-    if count not in (NUM_POINTS, len(INNER_51)):
-        raise InputError(f"expected faces of 68 or 51 points for yolo_pose, found {count}")
-    return flip_permutation(count).tolist()
 
 
 def _part(file: str) -> str:

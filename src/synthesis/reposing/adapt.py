@@ -5,17 +5,18 @@ source places it to where AFLW2000-3D does (`src.synthesis.reposing.relabel`). W
 inferred from its faces.
 """
 
-import hashlib
 from pathlib import Path
 
 import numpy as np
 
 from src.command_line import progress
-from src.datasets.challenge import ANNOTATIONS, read_annotations, write_annotations
+from src.datasets.challenge import write_annotations
+from src.datasets.faces import fingerprint_of
 from src.errors import InputError
 from src.files import alone_in
 from src.synthesis.owned_folder import claim, finished_counts, mark_finished
 from src.synthesis.reposing.face_model import FaceModel, load_face_model
+from src.synthesis.reposing.photographs import read_photographs
 from src.synthesis.reposing.relabel import count_unlearned, infer_convention, relabel_with_offsets
 
 PICTURES = "pictures"  # a link to the source, so that a hundred thousand pictures need no copy
@@ -24,25 +25,19 @@ _VERSION = 2  # raise it when the same seed gives another label
 _CHUNK = 1024  # faces fitted at a time: bounds the memory
 
 
-def adapt_folder(source: Path, out: Path, *, face_model: Path, seed: int) -> dict[str, int]:
+def adapt_folder(source: Path, out: Path, *, face_model: Path, seed: int, skip_broken: bool = False) -> dict[str, int]:
     """Write `out/annot.pkl` with adapted labels, and `out/pictures`, a link to the folder `source`.
 
     All faces of `source` must be labeled in the same way, as projections of a 3D jaw line or along its visible outline.
     face_model: folder of ICT-FaceKit (`load_face_model`). seed chooses the faces from which the convention is inferred.
-    A finished folder of the same labels and arguments stays as it is.
-    Returns the counts `faces`, `rejected` (bad fits) and `adapted`.
-    Raises InputError if an input is missing, another run is writing, or `out` holds anything that this function did not
-    write.
+    A finished folder of the same labels and arguments stays as it is. skip_broken: leave broken faces out.
+    Returns the counts `faces`, `rejected` (bad fits) and `adapted`, and prints what was left out.
+    Raises InputError if an input is missing or, without skip_broken, broken, if another run is writing, or if `out`
+    holds anything that this function did not write.
     """
-    names, points_image = read_annotations(source)
-    digest = hashlib.sha256((source / ANNOTATIONS).read_bytes()).hexdigest()
-    marker = {
-        "made_by": _MADE_BY,
-        "version": _VERSION,
-        "source": str(source.resolve()),
-        "annotations": digest,
-        "seed": seed,
-    }
+    faces = read_photographs(source, skip_broken=skip_broken)
+    names, points_image = faces.names.tolist(), faces.points_image
+    marker = {"made_by": _MADE_BY, "version": _VERSION, "annotations": fingerprint_of([faces], ""), "seed": seed}
     counts = finished_counts([out], marker)
     if counts:
         return counts

@@ -7,7 +7,7 @@ from src.errors import InputError
 from src.synthesis.reposing.sources import Source
 
 
-def adapt_folders(folders: list[Path], out_root: Path, *, face_model: Path, seed: int) -> list[Path]:
+def adapt_folders(folders: list[Path], out_root: Path, *, face_model: Path, seed: int, skip_broken: bool) -> list[Path]:
     """Write `out_root/adapted/NAME` for each folder by `adapt_folder` and print its counts. Returns the new folders.
 
     Raises InputError as `adapt_folder` does.
@@ -16,7 +16,7 @@ def adapt_folders(folders: list[Path], out_root: Path, *, face_model: Path, seed
 
     outs = _outs(out_root / "adapted", folders)
     for folder, out in zip(folders, outs, strict=True):
-        _print_counts(out, adapt_folder(folder, out, face_model=face_model, seed=seed))
+        _print_counts(out, adapt_folder(folder, out, face_model=face_model, seed=seed, skip_broken=skip_broken))
     return outs
 
 
@@ -29,6 +29,7 @@ def repose_folders(
     per_photo: int,
     renders: int,
     occluded: float,
+    skip_broken: bool,
 ) -> list[Path]:
     """`make_sources` for folders that are treated alike. Returns the faces' folders.
 
@@ -39,11 +40,11 @@ def repose_folders(
             "expected at least 1 turned face per photograph, at least 0 full renders, and a share from 0 to 1 to cover"
         )
     sources = [Source(folder, share=1.0, turns=per_photo, renders=renders, covered=occluded) for folder in folders]
-    return make_sources(sources, out_root, face_model=face_model, seed=seed)[0]
+    return make_sources(sources, out_root, face_model=face_model, seed=seed, skip_broken=skip_broken)[0]
 
 
 def make_sources(
-    sources: list[Source], out_root: Path, *, face_model: Path, seed: int
+    sources: list[Source], out_root: Path, *, face_model: Path, seed: int, skip_broken: bool
 ) -> tuple[list[Path], tuple[float, ...]]:
     """Write `out_root/reposed/NAME` for each training source (`src.synthesis.reposing.sources`) and print its counts.
 
@@ -58,7 +59,7 @@ def make_sources(
         options = ReposeOptions(
             per_photo=source.turns, labels=source.labels, renders=source.renders, occluded=source.covered, seed=seed
         )
-        _print_counts(out, repose_folder(source.folder, out, options, face_model=face_model))
+        _print_counts(out, repose_folder(source.folder, out, options, face_model=face_model, skip_broken=skip_broken))
     shares = {out / RELABELED: source.share for source, out in made}
     shares |= {out / REPOSED: source.turned_share for source, out in made if source.turns}
     shares |= {out / RENDERED: source.rendered_share for source, out in made if source.renders}

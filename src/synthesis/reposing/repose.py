@@ -16,9 +16,8 @@ import numpy as np
 from PIL import Image
 
 from src.command_line import progress
-from src.datasets.challenge import read_annotations
 from src.datasets.conversion import crop_names
-from src.datasets.faces import Faces, fingerprint_of
+from src.datasets.faces import fingerprint_of
 from src.datasets.names import photo_sources
 from src.datasets.picture_files import open_picture, upright
 from src.errors import InputError, about
@@ -37,6 +36,7 @@ from src.synthesis.reposing.expressions import (
 from src.synthesis.reposing.face_model import FaceModel, load_face_model
 from src.synthesis.reposing.framing import cut_photo, sample_crop
 from src.synthesis.reposing.occluders import cover_face, replace_background
+from src.synthesis.reposing.photographs import read_photographs
 from src.synthesis.reposing.relabel import Relabeled, count_unlearned, relabel
 from src.synthesis.reposing.turning import PhotoHead, build_photo_head, sample_pose, turn_head
 from src.synthesis.reposing.written import WrittenFaces
@@ -80,19 +80,27 @@ class ReposeOptions:
 
 
 def repose_folder(
-    source: Path, out: Path, options: ReposeOptions, *, face_model: Path, workers: int | None = None
+    source: Path,
+    out: Path,
+    options: ReposeOptions,
+    *,
+    face_model: Path,
+    workers: int | None = None,
+    skip_broken: bool = False,
 ) -> dict[str, int]:
     """Write `out/relabeled`, `out/reposed` and, with renders, `out/rendered` from the photographs in `source`.
 
     face_model: folder of ICT-FaceKit (`load_face_model`). workers: processes, by default one per CPU. The same seed
     writes the same files with any number of workers; of the same photographs and options, a finished folder stays as it
-    is, and an interrupted run goes on. Returns the counts `photographs`, `rejected` (bad fits) and, by folder, of the
-    faces. Raises InputError if an input is missing, another run is writing, or `out` holds anything that this function
+    is, and an interrupted run goes on. skip_broken: leave broken faces out. Returns the counts `photographs`,
+    `rejected` (bad fits) and, by folder, of the faces, and prints what was left out. Raises InputError if an input is
+    missing or, without skip_broken, broken, if another run is writing, or if `out` holds anything that this function
     did not write.
     """
     model = load_face_model(face_model)
-    names, points_image = read_annotations(source)
-    photographs = fingerprint_of([Faces(source, np.array(names), points_image)], "")
+    faces = read_photographs(source, skip_broken=skip_broken)
+    names, points_image = faces.names.tolist(), faces.points_image
+    photographs = fingerprint_of([faces], "")
     marker = {"made_by": _MADE_BY, "version": _VERSION, "photographs": photographs, **asdict(options)}
     folders = [out / folder for folder in options.folders]
     counts = finished_counts(folders, marker)

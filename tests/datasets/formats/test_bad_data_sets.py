@@ -226,6 +226,9 @@ def test_a_folder_of_no_format_is_described(tmp_path: Path) -> None:
     shutil.rmtree(tmp_path / "set")
     (tmp_path / "set").mkdir()
     assert_refused(_prepare(tmp_path), "found none of them (no files); check the folder")
+    for name in ("images.npy", "labels.npz"):
+        (tmp_path / "set" / name).touch()
+    assert_refused(_prepare(tmp_path), "found faces that are prepared already; give the folder to train.py")
 
 
 def test_a_wrong_count_of_points_for_arrays_says_so(tmp_path: Path) -> None:

@@ -8,11 +8,11 @@ from sample_folders import picture, pts_text, rows
 from scipy.io import savemat
 from stand_in import distinct_points
 
+from src.datasets import conversion
 from src.datasets.faces import Faces
 from src.datasets.folder import Folder
 from src.datasets.formats import detect_format, read_faces
 from src.datasets.formats.ivslab import write as write_ivslab
-from src.datasets.formats.pts import write as write_pts
 from src.errors import InputError
 
 POINTS = distinct_points(3) * 100
@@ -92,14 +92,18 @@ def test_of_two_folders_of_pictures_none_is_chosen(tmp_path: Path) -> None:
         read_faces(Folder(tmp_path), "pts")
 
 
-def test_faces_of_51_points_are_not_written_as_300w_has_68(tmp_path: Path) -> None:
-    picture(tmp_path / "a.jpg")
-    inner = Faces(tmp_path, np.array(["a.jpg"]), POINTS[:1, 17:])
-    with pytest.raises(InputError, match="expected faces of 68 points for pts, found 51; ivslab holds 51"):
-        write_pts(inner, tmp_path)
-    with pytest.raises(InputError, match="expected faces of 68 or 51 points for ivslab, found 50"):
-        write_ivslab(Faces(tmp_path, np.array(["a.jpg"]), POINTS[:1, 18:]), tmp_path)
-    assert not (tmp_path / "a.pts").exists()
+@pytest.mark.parametrize(
+    ("to", "count", "holds"),
+    [("pts", 51, "68"), ("challenge", 51, "68"), ("ivslab", 50, "68 or 51"), ("yolo_pose", 98, "68 or 51")],
+)
+def test_a_format_of_other_points_is_refused_before_pictures_are_copied(
+    to: str, count: int, holds: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(conversion, "_copy_pictures", lambda *_: pytest.fail("it copied"))
+    faces = Faces(tmp_path / "set", np.array(["a.jpg"]), np.resize(POINTS[:1], (1, count, 2)))
+    with pytest.raises(InputError, match=f"expected faces of {holds} points for {to}, found {count}; coco holds any"):
+        conversion.convert(faces, tmp_path / "out", to=to, image_size=32)
+    assert not (tmp_path / "out").exists()
 
 
 def test_files_of_boxes_are_not_another_format(tmp_path: Path) -> None:
