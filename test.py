@@ -76,6 +76,7 @@ def parse_arguments() -> argparse.Namespace:
         if not arguments.test_dataroot:
             unused = parser.given & with_pictures
             parser.refuse(sorted(unused), "goes with --test_dataroot: without pictures, --check reads a solution alone")
+    arguments.is_model_given = "model_path" in parser.given
     if not arguments.annotations:
         parser.refuse(["frame"], "goes with --annotations: it says which pixels they mean")
         parser.refuse(["normalize"], "goes with --annotations: it says what their error is relative to")
@@ -148,7 +149,7 @@ def check(arguments: argparse.Namespace) -> None:
     found, points_image = check_solution(solution, names=names, size=size)
     with about(solution):
         remarks = check_places(found, points_image, size=size)
-    if folder is not None and model_path.is_file():
+    if folder is not None and (arguments.is_model_given or model_path.is_file()):
         remarks += compare_with(open_model(model_path), found, points_image, folder)
     against = f", every picture of {folder}" if folder is not None else ""
     print("\n".join([f"{solution}: {counted(len(found), 'rows')}, correct{against}", *remarks]))

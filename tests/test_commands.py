@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from commands import ROOT, SMALL, load, parser_of, run, run_process, scripts
+from commands import ROOT, SMALL, assert_refused, load, parser_of, run, run_process, scripts
 from conftest import Run, data_flags, file_flags
 from PIL import Image
 from stand_in import write_faces
@@ -195,6 +195,8 @@ def test_check_measures_a_solution_as_test_did(trained: Run, challenge: Path, tm
     measured = [line for line in tested.out.splitlines() if "NME" in line]
     assert len(measured) == 1
     assert measured[0] in checked.out.splitlines(), checked
+    absent = run("test.py", "--check", tmp_path / "solution.zip", "--model_path", tmp_path / "absent.pth.tar", *known)
+    assert_refused(absent, "absent.pth.tar: no such checkpoint")
 
 
 def test_a_run_is_prepared_from_several_folders(challenge: Path, tmp_path: Path) -> None:

@@ -59,6 +59,10 @@ class _Labels:
         report_odd_shapes(faces)
         return cls(faces, FORMATS[name].crop_rule, skip_broken)
 
+    def are_usable(self, pictures: Pictures) -> np.ndarray:
+        """Which pictures (P,) bool have a sound face; those of the other folders count as if they had."""
+        return (pictures.folder != 0) | np.isin(pictures.names, self.faces.names[self.faces.faults == ""])
+
     def write(self, chosen: np.ndarray, out: Path) -> None:
         """Write the chosen faces (N,) bool into a new folder in the challenge's format."""
         if not chosen.any():
@@ -112,7 +116,7 @@ def main() -> None:
     report(pictures, groups, connect(len(pictures), copies))
     if arguments.pairs and len(pairs):
         _write_sheet(arguments.sheet, pictures, pairs, arguments.pairs)
-    extra = redundant(pictures.folder, groups)
+    extra = redundant(pictures.folder, groups, None if labels is None else labels.are_usable(pictures))
     if arguments.remove:
         write_text(arguments.remove, "".join(f"{pictures.path(row)}\n" for row in np.flatnonzero(extra)))
         print(f"{arguments.remove}: {counted(extra.sum(), 'pictures')}, so that one of each group stays")

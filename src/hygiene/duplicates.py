@@ -16,6 +16,7 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from src.datasets.folder import Folder
+from src.datasets.formats import face_pictures
 from src.datasets.pictures import read_square
 from src.errors import InputError
 from src.parallel import in_threads
@@ -52,11 +53,11 @@ class Pictures:
 
 
 def read_pictures(folders: Sequence[Folder]) -> Pictures:
-    """Hash every picture of the folders, on all cores.
+    """Hash every picture of the folders, on all cores, but for those that show no face (`face_pictures`).
 
     Raises InputError if a folder has no readable picture, or one whose name cannot be written to a list.
     """
-    rows = [(index, name) for index, folder in enumerate(folders) for name in folder.pictures]
+    rows = [(index, name) for index, folder in enumerate(folders) for name in face_pictures(folder)]
     unprintable = next((name for _, name in rows if not name.isprintable()), None)
     if unprintable is not None:
         raise InputError(f"expected names of printable UTF-8, found {unprintable!r}; rename it")
@@ -164,12 +165,14 @@ def split_by_group(groups: np.ndarray, share: float, seed: int) -> np.ndarray:
     return chosen[members]
 
 
-def redundant(folder: np.ndarray, groups: np.ndarray) -> np.ndarray:
-    """Which pictures (P,) bool to leave out so that every group keeps one: the first one in its last folder.
+def redundant(folder: np.ndarray, groups: np.ndarray, is_usable: np.ndarray | None = None) -> np.ndarray:
+    """Which pictures (P,) bool to leave out so that every group keeps one: the first usable one in its last folder.
 
-    folder, groups: (P,) numbers. Folders are in the order training, validation, test, so training gives way.
+    folder, groups: (P,) numbers. Folders are in the order training, validation, test, so training gives way. is_usable:
+    (P,) bool, by default all; one without a sound label is kept only if its folder has no usable one of the group.
     """
-    order = np.lexsort((np.arange(len(groups)), -folder))
+    usable = np.ones(len(groups), bool) if is_usable is None else is_usable
+    order = np.lexsort((np.arange(len(groups)), ~usable, -folder))
     _, kept = np.unique(groups[order], return_index=True)
     mask = np.ones(len(groups), bool)
     mask[order[kept]] = False

@@ -115,6 +115,11 @@ def test_of_copies_the_training_one_goes() -> None:
     np.testing.assert_array_equal(redundant(folder, groups), [True, False, True, False, False])
 
 
+def test_of_copies_the_one_with_a_label_stays() -> None:
+    folder, groups, usable = np.array([0, 0, 0, 1, 1]), np.array([0, 1, 1, 0, 2]), np.array([1, 0, 1, 0, 1], bool)
+    np.testing.assert_array_equal(redundant(folder, groups, usable), [True, True, False, False, False])
+
+
 def test_broken_pictures_are_named_and_left_out(tmp_path: Path) -> None:
     write_faces(tmp_path, 3)
     (tmp_path / "cut.jpg").write_bytes(b"\xff\xd8\xff")

@@ -64,6 +64,27 @@ def test_broken_faces_stop_the_cleaning_or_are_left_out_and_named(folders: tuple
     assert len(read_annotations(tmp_path / "clean")[0]) == 18
 
 
+def test_a_copy_without_a_label_takes_no_labeled_face_away(folders: tuple[Path, Path], tmp_path: Path) -> None:
+    train, _ = folders
+    shutil.copy(train / "face_0_0.png", train / "a_copy.png")
+    Image.open(train / "face_1_0.png").save(train / "face_0_1.png")
+    run("src/hygiene/__main__.py", "--root", train, "--clean", tmp_path / "clean", "--pairs", 0)
+    names = read_annotations(tmp_path / "clean")[0]
+    assert len(names) == 19
+    assert {"face_0_0.png", "face_1_0.png"} < set(names)
+
+
+def test_maps_of_face_parts_are_no_pictures(tmp_path: Path) -> None:
+    root = tmp_path / "renders"
+    _write(root, [f"{i:06d}.png" for i in range(3)], seed=0)
+    (root / "annot.pkl").unlink()
+    for i in range(3):
+        (root / f"{i:06d}_ldmks.txt").write_text("")
+        Image.new("L", (128, 128)).save(root / f"{i:06d}_seg.png")
+    outcome = run("src/hygiene/__main__.py", "--root", root, "--pairs", 0)
+    assert f"{root}: 3 pictures, 0 exact copies of another" in outcome.out
+
+
 def test_the_frame_of_turned_pictures_is_said_and_chosen(folders: tuple[Path, Path], tmp_path: Path) -> None:
     train, _ = folders
     exif = Image.Exif()
