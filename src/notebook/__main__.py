@@ -10,6 +10,7 @@ import shlex
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -105,7 +106,7 @@ def execute(path: Path, target: Path, parameters: Parameters, *, show_cells: boo
 
     from src.notebook.heartbeat import Heartbeat
 
-    kernels = []
+    kernels, stopping = [], threading.Event()
 
     class ThisPython(AsyncKernelManager):
         """A kernel of the running interpreter, whatever is registered under the notebook's kernel name."""
@@ -118,6 +119,10 @@ def execute(path: Path, target: Path, parameters: Parameters, *, show_cells: boo
         async def start_kernel(self, **options: object) -> None:
             await super().start_kernel(**options, stderr=subprocess.DEVNULL)  # the kernel's own; cells' stderr is kept
             kernels.append(self.provisioner.process)
+
+    def begin(**_: object) -> None:
+        if stopping.is_set():  # a kernel that starts, or rests between two cells, ignores the interrupt
+            raise InterruptedError
 
     with TemporaryDirectory() as folder, ThreadPoolExecutor(1) as thread:
         executed = Path(folder) / path.name
@@ -134,11 +139,13 @@ def execute(path: Path, target: Path, parameters: Parameters, *, show_cells: boo
             log_output=not show_cells,
             autosave_cell_every=0,  # validating all outputs every half minute takes 6 % of a core
             kernel_manager_class=ThisPython,
+            on_cell_start=begin,
         )
         try:
             with nullcontext() if show_cells else Heartbeat(path.stem, cells=cells):
                 run.result()
         except KeyboardInterrupt:
+            stopping.set()
             _interrupt(run, kernels)
             raise
         except papermill.PapermillExecutionError as error:

@@ -1,6 +1,10 @@
 """python3 -m src.notebook: finds notebooks, refuses unknown parameters, writes what can be committed."""
 
 import json
+import os
+import signal
+import threading
+import time
 from pathlib import Path
 from types import ModuleType
 
@@ -85,6 +89,30 @@ def test_a_failing_cell_is_one_line_and_leaves_the_notebook_to_look_at(module: M
     assert_refused(_run("02"), "02_fails", "ZeroDivisionError", "02_fails_failed.ipynb")
     assert (module.TABLES / "02_fails_failed.ipynb").is_file()
     assert not (module.TABLES / "02_fails.ipynb").exists()
+
+
+@pytest.mark.slow
+def test_after_ctrl_c_a_kernel_that_missed_it_begins_no_further_cell(module: ModuleType, tmp_path: Path) -> None:
+    """As one does that is still starting, or rests between two cells."""
+    started, second = tmp_path / "started", tmp_path / "second"
+    deaf = "import pathlib, signal, time\nsignal.signal(signal.SIGINT, signal.SIG_IGN)"
+    _write_notebook(
+        module.NOTEBOOKS / "03_deaf.ipynb",
+        "number: int = 1",
+        f"{deaf}\npathlib.Path({str(started)!r}).touch()\ntime.sleep(2)",
+        f"pathlib.Path({str(second)!r}).touch()",
+    )
+
+    def press_ctrl_c() -> None:
+        while not started.exists():
+            time.sleep(0.05)
+        os.kill(os.getpid(), signal.SIGINT)
+
+    threading.Thread(target=press_ctrl_c, daemon=True).start()
+    outcome = _run("03")
+    assert (outcome.code, outcome.err) == (130, "interrupted\n")
+    assert not second.exists()
+    assert not (module.TABLES / "03_deaf.ipynb").exists()
 
 
 @pytest.mark.parametrize(
