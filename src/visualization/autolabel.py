@@ -39,5 +39,5 @@ def error_by_certainty(certainty: np.ndarray, nme: np.ndarray, *, title: str) ->
             axes.scatter(certainty[part], nme[part], s=12, alpha=0.6, label=name, color=color(name, place))
         axes.axvline(_LIMIT, color="black", linewidth=1)
         axes.set(xlabel="certainty", ylabel=f"true {NME}", title=title)
-        axes.legend()
+        legend_beside(axes)
         return drawing

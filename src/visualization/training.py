@@ -98,7 +98,8 @@ def bars(
         drawn = axes.barh(ordered[name], ordered["nme"], xerr=ordered["nme_std"], color=colors, capsize=3)
         _outline_whiskers(drawn)
         for place, (number, spread) in enumerate(zip(ordered["nme"], ordered["nme_std"], strict=True)):
-            axes.text(max(number, 0) + spread, place, f"  {number:.2f}", va="center")
+            text = axes.text(max(number, 0) + spread, place, f"  {number:.2f}", va="center")
+            text.set_path_effects([withStroke(linewidth=4, foreground="white")])  # a line may pass behind it
         mark_mean_face(axes, mean_face, along="x")
         axes.set(xlabel=label, title=title)
         axes.margins(x=0.12)
