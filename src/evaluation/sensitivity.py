@@ -59,7 +59,7 @@ def damage_faces(
     if kind == "rotation":
         sign = 1 - 2 * torch.randint(2, (count,), generator=generator).double().numpy()
         affine = compose_affine(_rotation(level * sign), affine)
-    maps = torch.from_numpy(np.ascontiguousarray(affine)).float()
+    maps = torch.from_numpy(np.array(affine)).float()
     images = warp(torch.from_numpy(np.array(faces.images[rows])), maps, config.input_size)
     if kind == "occlusion":
         points_input = transform_points(maps, torch.from_numpy(faces.points_unit[rows]))

@@ -64,9 +64,12 @@ def mean_face_nme(
 
     This is the error of a network that has learned nothing. Both are prepared folders of faces with the same points.
     turned: degrees by which all validation pictures are turned, the mean of both directions. center: of these turns,
-    in the unit square.
+    in the unit square. Raises InputError if the training faces have other points.
     """
     training, validation = load_prepared(training_data), load_prepared(validation_data)
+    counts = [faces.points_unit.shape[1] for faces in (training, validation)]
+    if counts[0] != counts[1]:
+        raise InputError(f"expected as many points to train as to validate, found {counts[0]} and {counts[1]}")
     guess = training.points_unit.mean(axis=0)  # (68, 2)
     turns = turn_matrix(np.array([turned, -turned]))  # (2, 2, 2): turning the guess instead gives the same errors
     guesses = (guess - center) @ turns + center  # (2, 68, 2)

@@ -5,13 +5,13 @@ from itertools import accumulate
 from pathlib import Path
 
 from src.errors import InputError, about
+from src.notebook.values import Parameters, check_values
 from src.reading import read_json, read_text
 
 ROOT = Path(__file__).resolve().parents[2]
 NOTEBOOKS = ROOT / "notebooks"
 TABLES = ROOT / "output" / "notebooks"
 _MOST_BYTES, _MOST_LEVELS = 64_000, 20  # of a file of parameters
-Parameters = dict[str, object]
 
 
 def list_notebooks() -> list[Path]:
@@ -84,17 +84,12 @@ def _read_yaml(path: Path) -> object:
 def choose_parameters(path: Path, given: Parameters, shared: Parameters) -> Parameters:
     """The parameters to set: those of `shared` (a file) that this notebook has, and `given` (the command line).
 
-    Raises InputError for a name in `given` that it does not have, and for a value of another type than the default's.
+    Raises InputError for a name in `given` that it does not have, and for a value that `src.notebook.values` refuses.
     """
     defaults = notebook_parameters(path)
     _refuse_unknown(given, set(defaults), f"{path.stem} has no parameter")
     chosen = {name: value for name, value in shared.items() if name in defaults} | given
-    for name, value in chosen.items():
-        expected = type(defaults[name])
-        if type(value) is not expected and not (expected is float and type(value) is int):
-            raise InputError(
-                f"{path.stem}: expected {name} of type {expected.__name__} like {defaults[name]!r}, found {value!r:.60}"
-            )
+    check_values(path.stem, defaults, chosen)
     return chosen
 
 

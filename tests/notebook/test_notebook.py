@@ -1,12 +1,14 @@
 """What notebooks share: data by name, tables as CSV, mean and spread."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from src.datasets.prepared import load_prepared
+from src.datasets.challenge import read_folder
+from src.datasets.prepared import load_prepared, prepare
 from src.errors import InputError
 from src.geometry import turn_matrix
 from src.notebook import data as notebook
@@ -58,6 +60,13 @@ def test_the_mean_face_is_that_of_the_training_faces(prepared: Path) -> None:
     mean, faces = load_prepared(training).points_unit.mean(axis=0), load_prepared(validation)
     apart = np.linalg.norm(mean - faces.points_unit, axis=-1).mean()  # of the square's side
     assert mean_face_nme(training, validation) == pytest.approx(100 * apart, rel=1e-4)
+
+
+def test_a_mean_face_of_other_points_is_refused(challenge: Path, prepared: Path, tmp_path: Path) -> None:
+    faces = read_folder(challenge / "aflw_val")
+    prepare([replace(faces, points_image=faces.points_image[:, 17:])], tmp_path / "inner", image_size=64)
+    with pytest.raises(InputError, match="found 68 and 51"):
+        mean_face_nme(prepared / "AFLW_train_data", tmp_path / "inner")
 
 
 def test_the_mean_face_on_turned_faces_is_that_of_both_directions(prepared: Path) -> None:
