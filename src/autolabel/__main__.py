@@ -98,12 +98,13 @@ def main() -> None:
     print(f"{len(task.human)} labeled, {len(task.held_out)} held-out, {len(task.names)} unlabeled faces")
     for remark in dict.fromkeys(task.human.remarks + task.held_out.remarks):
         print(remark)
-    deciding = own.val_dir or own.labeled
-    if count := count_pseudo(deciding):
-        print(f"{deciding}: {counted(count, 'labels')} made by an earlier run, so that the held-out NME is too low")
+    for folder in dict.fromkeys(filter(None, (own.labeled, own.val_dir))):
+        if count := count_pseudo(folder):
+            effect = "the held-out NME is too low" if folder == (own.val_dir or own.labeled) else "they count as human"
+            print(f"{folder}: {counted(count, 'labels')} made by an earlier run, so that {effect}")
     if own.unlabeled is not None:
         if copies := len(list_pictures(own.unlabeled)) - len(task.names):
-            print(f"{copies} unlabeled pictures left out, copies of others or of labeled ones")
+            print(f"{counted(copies, 'unlabeled pictures')} left out, copies of others or of labeled ones")
         if left_out := describe_left_out(own.unlabeled):
             print(left_out)
     with alone_in(own.out):

@@ -92,6 +92,8 @@ def main() -> None:
     check_target(out)  # before the work, not after it
     set_threads(arguments.workers)
     network, content = checkpoint.load_model(arguments.model_path, choose_device(arguments.device))
+    if arguments.out is None and "trainer" in content:
+        raise InputError(f"{out}: a snapshot, which a model would replace; name another file with --out")
     # What cannot be added is refused now, not after the training.
     conventions.add(content, arguments.convention, last_weights(network), nme=math.nan)
     own = TorchRuntime(copy.deepcopy(network))

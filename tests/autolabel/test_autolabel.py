@@ -162,7 +162,7 @@ def test_a_finished_round_is_not_repeated_and_more_rounds_go_on(
 
 
 def test_copies_that_are_left_out_are_said(finished: tuple[Path, Outcome]) -> None:
-    assert "1 unlabeled pictures left out, copies of others or of labeled ones" in finished[1].out
+    assert "1 unlabeled picture left out, copies of others or of labeled ones" in finished[1].out
 
 
 @pytest.mark.slow

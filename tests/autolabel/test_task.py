@@ -37,4 +37,8 @@ def test_the_frame_and_the_makers_of_labels_are_said(tmp_path: Path) -> None:
     outcome = run("src/autolabel/__main__.py", "--labeled", tmp_path / "labeled", *flags, *SMALL)
     assert outcome.code == 0, outcome
     assert "1 face on pictures turned by EXIF whose labels do not state their frame, read as shown" in outcome.out
-    assert "labeled: 1 label made by an earlier run" in outcome.out
+    assert "labeled: 1 label made by an earlier run, so that the held-out NME is too low" in outcome.out
+    write_faces(tmp_path / "validation", 6, seed=2)
+    flags = ("--labeled_count", 12, "--val_dir", tmp_path / "validation", *flags[4:-1], tmp_path / "other")
+    outcome = run("src/autolabel/__main__.py", "--labeled", tmp_path / "labeled", *flags, *SMALL)
+    assert "labeled: 1 label made by an earlier run, so that they count as human" in outcome.out
