@@ -22,12 +22,17 @@ class TorchRuntime:
 
     def predict_unit(self, squares: np.ndarray) -> np.ndarray:
         """squares (B, S, S, 3) uint8 RGB -> points_unit (B, 68, 2) float64."""
-        with contextlib.nullcontext() if self.threads is None else thread_limit(self.threads):
+        with _limit(self.threads):
             return predict_unit(self.model, torch.from_numpy(squares).to(self.device))
 
 
 def open_checkpoint(path: Path, *, threads: int | None, device: str, convention: str | None) -> TorchRuntime:
     """Open a model file. Raises InputError as `load_model` does, and for a missing device."""
-    model, _ = load_model(path, choose_device(device), convention=convention)
-    fold_normalizations(model)  # saves a quarter of the network's time
+    with _limit(threads):  # after a fork, PyTorch waits forever for further threads that its parent had
+        model, _ = load_model(path, choose_device(device), convention=convention)
+        fold_normalizations(model)  # saves a quarter of the network's time
     return TorchRuntime(model, threads=threads)
+
+
+def _limit(threads: int | None) -> contextlib.AbstractContextManager[None]:
+    return contextlib.nullcontext() if threads is None else thread_limit(threads)

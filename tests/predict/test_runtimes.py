@@ -1,5 +1,7 @@
 """One interface to PyTorch, ONNX Runtime and LiteRT."""
 
+import os
+import subprocess
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -252,3 +254,26 @@ def test_a_tflite_model_serves_one_thread_at_a_time(tmp_path: Path, monkeypatch:
     with ThreadPoolExecutor(8) as pool:
         found = list(pool.map(lambda image: model.predict(image[None])[0, 0, 0].item(), images))
     np.testing.assert_allclose(found, np.linspace(0, 1, 64), atol=1e-6)
+
+
+@pytest.mark.slow
+def test_a_forked_process_opens_a_checkpoint_of_its_own() -> None:
+    """PyTorch's threads do not survive a fork: a process that waits for them hangs."""
+    code = """
+import os, signal, sys
+import numpy as np
+from src.predict.runtimes import open_model
+
+def predict():
+    open_model("best.pth.tar", threads=1).predict_unit(np.zeros((1, 192, 192, 3), np.uint8))
+
+predict()
+if (child := os.fork()) == 0:
+    signal.alarm(60)
+    predict()
+    os._exit(0)
+sys.exit(os.waitpid(child, 0)[1] != 0)
+"""
+    environment = {name: value for name, value in os.environ.items() if name != "OMP_NUM_THREADS"}
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, env=environment, timeout=200, check=False)
+    assert done.returncode == 0
