@@ -18,7 +18,7 @@ from src.demo.followed import SAME_FACE, Followed, distance, is_blank, is_inside
 from src.demo.smoothing import Smoothing
 from src.errors import InputError
 from src.geometry import apply_affine
-from src.predict.detector import LEVELS, SMALL_FACE, needs_closer_look, overlaps, tile_starts
+from src.predict.detector import LEVELS, SMALL_FACE, needs_closer_look, only_small, overlaps, tile_starts
 from src.predict.face import Face
 from src.predict.picture_input import Channels, Picture, read_picture
 from src.predict.predictor import Predictor
@@ -228,11 +228,14 @@ class Tracker:
     def _detect(
         self, picture: Image.Image, *, tiles: bool | None, part: tuple[int, int, int, int] | None = None
     ) -> None:
-        """Look for faces that are not followed, perhaps in a part of the picture, and number them as before or anew."""
+        """Look for faces that are not followed, and number them as before or anew. part: a square in which to look for
+        small faces alone."""
         shown = picture.crop(part) if part else picture
         corner = np.array(part[:2] * 2 if part else (0, 0, 0, 0))
         for level in range(LEVELS):
             detections = self.detector.detect(shown, level=level)
+            if part:
+                detections = only_small(detections, shown.width)
             self._add(picture, detections.boxes + corner, detections.roll)
             if not needs_closer_look(detections, shown, level, tiles=tiles):
                 break

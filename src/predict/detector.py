@@ -65,6 +65,14 @@ def needs_closer_look(
     return bool(is_small.any() or not (is_sure or (found.score >= SURE).any()))
 
 
+def only_small(found: Detections, side: float) -> Detections:
+    """The detections in a square part of a picture, side pixels long, that may be small faces: as sure as in tiles, and
+    less than half as long. What is larger would be seen in the whole picture, too, unless it is no face."""
+    sides = (found.boxes[:, 2:] - found.boxes[:, :2]).max(axis=1)
+    rows = (found.score >= LEAST_IN_TILES) & (sides < side / 2)
+    return Detections(found.boxes[rows], found.score[rows], found.roll[rows])
+
+
 class BlazeFace:
     """network: the back-camera model."""
 

@@ -234,6 +234,17 @@ def test_a_small_face_that_left_is_looked_for_everywhere_in_turn(detecting: Pred
     assert 133 in detecting.detector.widths
 
 
+def test_what_fills_the_square_where_a_small_face_is_looked_for_is_none(detecting: Predictor) -> None:
+    detecting._detector = _FarSighted()
+    tracker = Tracker(detecting, smoothing=None, every=100)
+    boxes = [(340 + 10 * i, 60, 360 + 10 * i, 80) for i in range(7)]
+    for box in boxes:
+        tracker.update(rectangle_picture((400, 240), box), SECONDS)
+    large = rectangle_picture((400, 240), (20, 130, 110, 220))
+    assert not any(_seen(tracker.update(large, SECONDS)) for _ in range(12))
+    assert 133 in detecting.detector.widths
+
+
 class _Blind:
     kind = RectangleDetector.kind
 

@@ -13,7 +13,7 @@ from src.boxes import box_of_points
 from src.errors import InputError
 from src.predict import detector_file
 from src.predict import predictor as predict
-from src.predict.detector import BlazeFace, Detections, detect_upside_down, non_maximum_suppression
+from src.predict.detector import BlazeFace, Detections, detect_upside_down, non_maximum_suppression, only_small
 from src.predict.detector_file import DETECTOR_PATH, open_detector
 from src.predict.predictor import Predictor
 from src.synthesis.renderer.face import render_face
@@ -149,6 +149,14 @@ def test_a_detection_in_a_tile_must_be_surer() -> None:
     picture.paste((255, 255, 255), (100, 100, 200, 200))
     assert [len(BlazeFace(white_spot).detect(picture, level=level).boxes) for level in (0, 1)] == [1, 1]
     assert [len(BlazeFace(faint).detect(picture, level=level).boxes) for level in (0, 1)] == [1, 0]
+
+
+def test_what_is_faint_or_fills_a_part_of_a_picture_is_no_small_face() -> None:
+    boxes = np.array([(0, 0, 40, 40), (0, 0, 40, 40), (0, 0, 20, 50), (10, 10, 59, 59.0)])
+    found = only_small(Detections(boxes, np.array([0.6, 0.7, 0.9, 0.7]), np.arange(4.0)), 100)
+    assert found.roll.tolist() == [1, 3]
+    assert found.score.tolist() == [0.7, 0.7]
+    np.testing.assert_array_equal(found.boxes, boxes[[1, 3]])
 
 
 def test_overlapping_boxes_are_one_face_and_the_best_stays() -> None:
