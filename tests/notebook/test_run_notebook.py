@@ -1,6 +1,7 @@
 """python3 -m src.notebook: finds notebooks, refuses unknown parameters, writes what can be committed."""
 
 import json
+import logging
 import os
 import signal
 import threading
@@ -110,6 +111,7 @@ def test_after_ctrl_c_a_kernel_that_missed_it_begins_no_further_cell(module: Mod
 
     threading.Thread(target=press_ctrl_c, daemon=True).start()
     outcome = _run("03")
+    logging.disable(logging.NOTSET)  # as it is in the next process
     assert (outcome.code, outcome.err) == (130, "interrupted\n")
     assert not second.exists()
     assert not (module.TABLES / "03_deaf.ipynb").exists()
