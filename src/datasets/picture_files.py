@@ -175,7 +175,8 @@ def _check_scans(jpeg: BinaryIO | None) -> None:
     """Raise InputError for a JPEG file of more scans than any program writes. jpeg: at its first scan, where Pillow
     leaves it; None once it is decoded."""
     scans = jpeg.read(_MOST_OF_SCANS) if jpeg else b""
-    if scans.count(b"\xff\xda", 0, scans.find(b"\xff\xd9")) > _MOST_SCANS:  # a telephone's film may follow
+    end = scans.find(b"\xff\xd9")  # a telephone's film may follow
+    if scans.count(b"\xff\xda", 0, len(scans) if end < 0 else end) > _MOST_SCANS:
         raise InputError(f"expected a JPEG of at most {_MOST_SCANS} scans, found more; save it anew")
 
 
