@@ -17,10 +17,10 @@ from PIL import Image
 
 from src.command_line import progress
 from src.datasets.conversion import crop_names
-from src.datasets.faces import fingerprint_of
-from src.datasets.names import photo_sources
-from src.datasets.picture_files import open_picture, upright
-from src.errors import InputError, about
+from src.datasets.decoding import describe_broken, list_broken
+from src.datasets.faces import Faces, fingerprint_of
+from src.datasets.names import counted, photo_sources
+from src.errors import InputError
 from src.files import alone_in, naming
 from src.geometry import apply_affine
 from src.parallel import count_cores, end_with_parent, process_pool, signals_blocked
@@ -36,7 +36,7 @@ from src.synthesis.reposing.expressions import (
 from src.synthesis.reposing.face_model import FaceModel, load_face_model
 from src.synthesis.reposing.framing import cut_photo, sample_crop
 from src.synthesis.reposing.occluders import cover_face, replace_background
-from src.synthesis.reposing.photographs import read_photographs
+from src.synthesis.reposing.photographs import PhotographError, decodable, read_photo, read_photographs
 from src.synthesis.reposing.relabel import Relabeled, count_unlearned, relabel
 from src.synthesis.reposing.turning import PhotoHead, build_photo_head, sample_pose, turn_head
 from src.synthesis.reposing.written import WrittenFaces
@@ -92,25 +92,27 @@ def repose_folder(
 
     face_model: folder of ICT-FaceKit (`load_face_model`). workers: processes, by default one per CPU. The same seed
     writes the same files with any number of workers; of the same photographs and options, a finished folder stays as it
-    is, and an interrupted run goes on. skip_broken: leave broken faces out. Returns the counts `photographs`,
-    `rejected` (bad fits) and, by folder, of the faces, and prints what was left out. Raises InputError if an input is
-    missing or, without skip_broken, broken, if another run is writing, or if `out` holds anything that this function
-    did not write.
+    is, and an interrupted run goes on. skip_broken: leave broken faces and photographs out. Returns the counts
+    `photographs`, `rejected` (bad fits) and, by folder, of the faces, and `broken`, of photographs that could not be
+    decoded, if there are any; prints what was left out. Raises InputError if an input is missing or, without
+    skip_broken, broken, if another run is writing, or if `out` holds anything that this function did not write.
     """
     model = load_face_model(face_model)
     faces = read_photographs(source, skip_broken=skip_broken)
-    names, points_image = faces.names.tolist(), faces.points_image
     photographs = fingerprint_of([faces], "")
     marker = {"made_by": _MADE_BY, "version": _VERSION, "photographs": photographs, **asdict(options)}
     folders = [out / folder for folder in options.folders]
     counts = finished_counts(folders, marker)
-    if counts:
+    if counts and (skip_broken or "broken" not in counts):
         return counts
+    decoded = decodable(faces, skip_broken=skip_broken)
     with alone_in(*folders):
         if not is_begun(folders, marker):
             for folder in folders:
                 claim(folder, marker)
-        counts = _repose(source, out, options, names, points_image, model=model, workers=workers)
+        counts, broken = _repose(source, out, options, decoded, model=model, workers=workers, skip_broken=skip_broken)
+        if count := len(faces) - len(decoded) + broken:
+            counts["broken"] = count
         for folder in folders:
             mark_finished(folder, marker, counts)
     return counts
@@ -120,13 +122,17 @@ def _repose(
     source: Path,
     out: Path,
     options: ReposeOptions,
-    names: list[str],
-    points_image: np.ndarray,
+    photographs: Faces,
     *,
     model: FaceModel,
     workers: int | None,
-) -> dict[str, int]:
-    relabeled = relabel(model, names, points_image, np.random.default_rng(options.seed), labels=options.labels)
+    skip_broken: bool,
+) -> tuple[dict[str, int], int]:
+    """The counts of what was made, and how many photographs were damaged after they had been looked at."""
+    names = photographs.names.tolist()
+    relabeled = relabel(
+        model, names, photographs.points_image, np.random.default_rng(options.seed), labels=options.labels
+    )
     # Labels that stay as they are need a good fit only to be turned.
     good = np.flatnonzero(relabeled.good | (options.labels == "aflw"))
     if not len(good):
@@ -144,17 +150,24 @@ def _repose(
     )
     written = WrittenFaces(out, options.folders)
     done = written.restore()
-    made = _run(job, good[done:], workers)
-    for count, faces in enumerate(
-        progress(made, total=len(good), initial=done, desc="reposing", unit="photo"), start=done + 1
-    ):
+    left = [index for index in good if job.stems[index] not in done]
+    made = progress(_run(job, left, workers), total=len(good), initial=len(done), desc="reposing", unit="photo")
+    broken = []
+    for count, (index, faces) in enumerate(zip(left, made, strict=True), start=len(done) + 1):
+        if isinstance(faces, PhotographError):
+            broken.append((source / names[index], faces))
+            if len(broken) == len(good) or not skip_broken:
+                raise InputError(describe_broken(broken, len(good)))
+            continue
         for face in faces:
             written.add(*face)
         if count % _SAVED_EVERY == 0:
             written.save()
     written.save()
+    if broken:
+        print(f"{source}: {counted(len(broken), 'broken pictures')} left out ({list_broken(broken)})")
     counts = {"photographs": len(names), "rejected": len(names) - len(good), **written.counts()}
-    return counts | count_unlearned(relabeled.unlearned)
+    return counts | count_unlearned(relabeled.unlearned), len(broken)
 
 
 def turns_per_photo(names: list[str], per_photo: int) -> np.ndarray:
@@ -205,11 +218,17 @@ class _Job:
     def skin(self) -> SkinMesh:
         return build_skin(self.model)
 
-    def faces(self, index: int) -> list[_Written]:
-        """Write all faces of photograph `index`."""
+    def faces(self, index: int) -> list[_Written] | PhotographError:
+        """Write all faces of photograph `index`. Returns the error if it or that of its background is damaged."""
+        try:
+            return self._make(index)
+        except PhotographError as error:
+            return error
+
+    def _make(self, index: int) -> list[_Written]:
         name, stem, size = self.names[index], self.stems[index], self.options.image_size
         rng = np.random.default_rng([self.options.seed, zlib.crc32(name.encode())])
-        photo = _read_photo(self.source / name)
+        photo = read_photo(self.source / name)
         points = self.relabeled.points_camera[index, :, :2]
         affine = sample_crop(points, size, self.relabeled.fits.euler[index, 1], rng)
         picture = cut_photo(photo, affine, size, extended=rng.random() < _EXTENDED)
@@ -224,7 +243,7 @@ class _Job:
             written.append(self._save(REPOSED, f"turn{number}_{stem}.jpg", picture, points))
         if self.renders[index]:
             face = build_photo_face(self.model, self.skin, head.photo, self.relabeled, index)
-            other = _read_photo(self.source / self.names[rng.integers(len(self.names))])
+            other = read_photo(self.source / self.names[rng.integers(len(self.names))])
         for number in range(self.renders[index]):
             picture, points = render_face(self.model, head, face, other=other, size=size, rng=rng)
             written.append(self._save(RENDERED, f"render{number}_{stem}.jpg", picture, points))
@@ -244,11 +263,11 @@ def _start_process(job: _Job) -> None:
     _process_job[:] = [job]
 
 
-def _process_faces(index: int) -> list[_Written]:
+def _process_faces(index: int) -> list[_Written] | PhotographError:
     return _process_job[0].faces(index)
 
 
-def _run(job: _Job, indices: Iterable[int], workers: int | None) -> Iterator[list[_Written]]:
+def _run(job: _Job, indices: Iterable[int], workers: int | None) -> Iterator[list[_Written] | PhotographError]:
     workers = workers or count_cores()
     if workers == 1:
         yield from map(job.faces, indices)
@@ -257,11 +276,3 @@ def _run(job: _Job, indices: Iterable[int], workers: int | None) -> Iterator[lis
         with signals_blocked():
             faces = pool.map(_process_faces, indices, chunksize=_CHUNK)
         yield from faces
-
-
-def _read_photo(path: Path) -> np.ndarray:
-    """(S, S, 3) uint8 RGB of a picture as people see it; what is not square is filled with black, right or below."""
-    with about(f"{path}, which is listed in the annotations"), open_picture(path) as image:
-        pixels = np.asarray(upright(image))
-    side = max(pixels.shape[:2])
-    return np.pad(pixels, ((0, side - pixels.shape[0]), (0, side - pixels.shape[1]), (0, 0)))

@@ -34,8 +34,8 @@ class WrittenFaces:
             if names:
                 write_annotations(self._out / folder, names, np.array(points))
 
-    def restore(self) -> int:
-        """Take up the faces of complete photographs that an earlier run saved. Returns the number of photographs.
+    def restore(self) -> set[str]:
+        """Take up the faces of complete photographs that an earlier run saved. Returns the photographs' stems.
 
         Raises InputError if the annotations are damaged.
         """
@@ -46,9 +46,9 @@ class WrittenFaces:
             for name, points in zip(*faces, strict=True):
                 if _stem(name) in complete:
                     self.add(folder, name, points)
-        return len(complete)
+        return complete
 
 
 def _stem(name: str) -> str:
     """That of the photograph which a face's file was made of."""
-    return name.partition("_")[2]
+    return Path(name.partition("_")[2]).stem
