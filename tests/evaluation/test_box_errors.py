@@ -6,8 +6,12 @@ import numpy as np
 import pytest
 from commands import ROOT, assert_refused, run
 
-from src.boxes import box_of_points
-from src.evaluation.box_errors import move_boxes
+from src.boxes import CENTER, MEAN_SHARE, box_of_points
+from src.evaluation.box_errors import box_nme, move_boxes, predict_once
+from src.evaluation.scenes import read_crops
+from src.predict.inference import predict_folder
+from src.predict.predictor import Predictor
+from src.predict.runtimes import open_model
 from src.synthesis.renderer.folder import render_faces
 
 SCRIPT = "src/evaluation/box_errors.py"
@@ -33,6 +37,27 @@ def test_it_prints_the_error_at_each_amount(tmp_path: Path) -> None:
     assert " 50 %:" in line
     exact, off = (float(part.split(": ")[-1]) for part in line.split(", ")[-2:])
     assert exact < off
+
+
+def test_one_look_at_the_box_of_a_crop_is_one_look_at_the_crop(tmp_path: Path) -> None:
+    render_faces(tmp_path, 3, seed=5, workers=1)
+    model_path = ROOT / "small.pth.tar"
+    pictures, _ = read_crops(tmp_path)
+    low, high = (pictures[0].width * (np.array(CENTER) + sign * MEAN_SHARE / 2) for sign in (-1, 1))
+    found, score = predict_once(model_path)(pictures, [np.concatenate([low, high])] * len(pictures))
+    _, expected, _ = predict_folder(open_model(model_path), tmp_path, looks=1)
+    np.testing.assert_allclose(found, expected, atol=1.5)  # pixels of 384: pictures are resampled in two ways
+    assert np.isnan(score).all()
+
+
+def test_it_looks_as_often_as_asked(tmp_path: Path) -> None:
+    render_faces(tmp_path, 3, seed=5, workers=1)
+    model_path = ROOT / "small.pth.tar"
+    pictures, points_image = read_crops(tmp_path)
+    for looks, predict in ((1, predict_once(model_path)), (2, Predictor(model_path, looks=2))):
+        expected = box_nme(predict, pictures, points_image, [0.2])[0]
+        outcome = run(SCRIPT, tmp_path, "--model_path", model_path, "--amounts", 20, "--looks", looks)
+        assert outcome.out.strip().endswith(f" 20 %: {expected:.2f}")
 
 
 @pytest.mark.parametrize("flags", [("--amounts", 100), ("--amounts", -1)])
