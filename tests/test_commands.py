@@ -74,6 +74,15 @@ def test_help_has_a_word_about_every_flag(script: str) -> None:
     assert [action.option_strings for action in parser_of(script)._actions if not action.help] == []
 
 
+def test_commands_that_use_a_models_points_take_its_convention() -> None:
+    # Speed is that of any convention; whatever changes a network's features drops them.
+    without = {"bench.py", "src/compression/prune.py", "src/compression/widen.py"}
+    for script in scripts():
+        flags = {flag for action in parser_of(script)._actions for flag in action.option_strings}
+        if "--model_path" in flags:
+            assert ("--convention" in flags) == (script not in without), script
+
+
 def _test(trained: Run, challenge: Path, out: Path, *flags: object) -> str:
     outcome = run(
         *("test.py", "--model_path", trained.best, "--test_dataroot", challenge / "aflw_test", "--out_dir", out, *flags)

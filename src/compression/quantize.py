@@ -25,7 +25,7 @@ from src.export.onnx_file import export_onnx
 from src.export.properties import seal
 from src.files import atomic_path, check_target
 from src.network.checkpoint import load_model
-from src.parser import Parser, add_model_path, title
+from src.parser import Parser, add_convention, add_model_path, title
 from src.predict.exported_files import NO_DIGEST, open_onnx
 
 if TYPE_CHECKING:
@@ -129,6 +129,7 @@ def _strip(model: "ModelProto") -> None:
 def parse_arguments() -> argparse.Namespace:
     parser = Parser(description=title(__doc__))
     add_model_path(parser, "a model file or a snapshot")
+    add_convention(parser)
     parser.add_argument("--form", choices=FORMS, default="int8", help="of the weights")
     add_calibration_arguments(parser, faces=128)
     parser.add_argument("--out", type=Path, default="output/best_int8.onnx", help="where the ONNX file goes")
@@ -138,7 +139,7 @@ def parse_arguments() -> argparse.Namespace:
 def main() -> None:
     arguments = parse_arguments()
     check_target(arguments.out, ending=".onnx")  # before the work, not after it
-    model, _ = load_model(arguments.model_path)
+    model, _ = load_model(arguments.model_path, convention=arguments.convention)
     crops = calibration_crops(model, arguments.calibration, arguments.calibration_faces)
     with tempfile.TemporaryDirectory() as folder:
         source = Path(folder) / "float32.onnx"

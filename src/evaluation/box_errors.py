@@ -16,7 +16,7 @@ from src.command_line import run_command
 from src.errors import InputError
 from src.evaluation.scenes import read_crops
 from src.metrics import nme, point_errors
-from src.parser import Parser, add_model_path, at_least, title
+from src.parser import Parser, add_convention, add_model_path, at_least, title
 from src.predict.looks import MOST_LOOKS
 from src.predict.predictor import Predictor
 from src.predict.runtimes import open_model, predict_squares
@@ -35,9 +35,9 @@ def move_boxes(points_image: np.ndarray, amount: float) -> np.ndarray:
     return np.concatenate([center - size / 2, center + size / 2], axis=1)
 
 
-def predict_once(model_path: Path) -> Predict:
+def predict_once(model_path: Path, convention: str | None = None) -> Predict:
     """One look at each box, without quarter turns and score: the Predictor's need the agreement of several looks."""
-    runtime = open_model(model_path, threads=1)
+    runtime = open_model(model_path, threads=1, convention=convention)
 
     def see(squares: np.ndarray) -> Seen:
         return Seen(predict_squares(runtime, squares), np.full(len(squares), np.nan), np.zeros_like)
@@ -63,6 +63,7 @@ def parse_arguments() -> argparse.Namespace:
     parser = Parser(description=title(__doc__))
     parser.add_argument("folder", type=Path, help="pictures with an annot.pkl")
     add_model_path(parser)
+    add_convention(parser)
     parser.add_argument("--amounts", type=float, nargs="+", default=[0, 10, 20], help="percent of a box's size")
     parser.add_argument("--looks", type=int, choices=range(1, MOST_LOOKS + 1), default=MOST_LOOKS, help="at each face")
     parser.add_argument("--faces", type=at_least(0), default=0, help="use only the first N; 0 is all")
@@ -75,8 +76,9 @@ def main() -> None:
         raise InputError("expected --amounts from 0 to below 100 percent")
     pictures, points_image = read_crops(arguments.folder, arguments.faces)
     amounts = [amount / 100 for amount in arguments.amounts]
-    path, looks = arguments.model_path, arguments.looks
-    predict = predict_once(path) if looks == 1 else Predictor(path, looks=looks)
+    path, looks, convention = arguments.model_path, arguments.looks, arguments.convention
+    several = looks > 1
+    predict = Predictor(path, looks=looks, convention=convention) if several else predict_once(path, convention)
     errors = box_nme(predict, pictures, points_image, amounts)
     shown = ", ".join(f"{amount:g} %: {error:.2f}" for amount, error in zip(arguments.amounts, errors, strict=True))
     print(f"{arguments.folder.name}, NME with boxes off by up to {shown}")

@@ -21,7 +21,7 @@ from src.demo.tracking import Tracker
 from src.errors import InputError
 from src.evaluation.scenes import EDGE, background, read_crops, soft_disc
 from src.geometry import apply_affine
-from src.parser import Parser, add_model_path, at_least, title
+from src.parser import Parser, add_convention, add_model_path, at_least, title
 from src.predict.predictor import Predictor
 
 _SIZE, _WIDE = (640, 480), (1280, 720)  # pixels; the second is for small faces
@@ -144,6 +144,7 @@ def parse_arguments() -> argparse.Namespace:
     parser = Parser(description=title(__doc__))
     parser.add_argument("folder", type=Path, help="crops with an annot.pkl")
     add_model_path(parser)
+    add_convention(parser)
     parser.add_argument("--seed", type=at_least(0), default=0, help="of the faces and the photographs")
     return parser.parse_args()
 
@@ -152,7 +153,7 @@ def main() -> None:
     arguments = parse_arguments()
     rng = np.random.default_rng(arguments.seed)
     crops, points_image = read_crops(arguments.folder)
-    predictor = Predictor(arguments.model_path)
+    predictor = Predictor(arguments.model_path, convention=arguments.convention)
     # A second face in a crop would be found in its clips, too, and rightly.
     alone = (i for i in rng.permutation(len(crops)) if len(predictor.faces(crops[i])) < 2)
     chosen = list(islice(alone, _USED))

@@ -20,7 +20,7 @@ from src.evaluation.report import error_summary
 from src.geometry import turn_matrix
 from src.markup import EYE_CORNERS, NOSE_TIP
 from src.metrics import point_errors
-from src.parser import Parser
+from src.parser import Parser, add_convention
 from src.predict import Predictor
 from src.predict.picture_input import read_picture
 
@@ -177,6 +177,7 @@ def parse_arguments() -> argparse.Namespace:
     parser = Parser(description=__doc__)
     parser.add_argument("folder", type=Path, help="crops with an annot.pkl")
     parser.add_argument("--model_path", type=Path, nargs="+", default=["best.pth.tar"], help="one or several files")
+    add_convention(parser)
     parser.add_argument("--kinds", nargs="+", choices=KINDS, default=list(KINDS), metavar="KIND", help="all")
     return parser.parse_args()
 
@@ -184,7 +185,8 @@ def parse_arguments() -> argparse.Namespace:
 def main() -> None:
     arguments = parse_arguments()
     for path in arguments.model_path:
-        table = measure_kinds(Predictor(path), arguments.folder, kinds=arguments.kinds)
+        predictor = Predictor(path, convention=arguments.convention)
+        table = measure_kinds(predictor, arguments.folder, kinds=arguments.kinds)
         print(path)
         print(table.round({"nme": 3, "low": 2, "high": 2, "failures": 1, "score": 2}).to_string(index=False))
 

@@ -16,7 +16,7 @@ from src.boxes import box_of_points
 from src.command_line import progress, run_command
 from src.errors import InputError
 from src.evaluation.scenes import Scene, background, make_scene, read_crops
-from src.parser import Parser, add_model_path, add_scored_looks, at_least, title
+from src.parser import Parser, add_convention, add_model_path, add_scored_looks, at_least, title
 from src.predict.predictor import Predictor
 
 _FOUND = 0.1  # of the crop's side: a face counts as found if its mean point error is smaller
@@ -69,6 +69,7 @@ def parse_arguments() -> argparse.Namespace:
     parser = Parser(description=title(__doc__))
     parser.add_argument("folder", type=Path, help="crops with an annot.pkl")
     add_model_path(parser)
+    add_convention(parser)
     add_scored_looks(parser)
     side = at_least(64, _LARGEST)
     parser.add_argument("--size", type=side, nargs=2, default=[640, 480], help="of the pictures, in pixels")
@@ -85,7 +86,7 @@ def main() -> None:
     if not 16 <= arguments.faces[0] <= arguments.faces[1]:
         raise InputError("expected --faces from 16 pixels upward, the smaller size first")
     crops, points_image = read_crops(arguments.folder, arguments.count)
-    predictor = Predictor(arguments.model_path, looks=arguments.looks)
+    predictor = Predictor(arguments.model_path, looks=arguments.looks, convention=arguments.convention)
     for roll in arguments.rolls:
         rng = np.random.default_rng(0)
         parts = range(0, len(crops), arguments.together)

@@ -20,7 +20,7 @@ from src.files import atomic_path, check_writable
 from src.light import __version__
 from src.light.modules import needed_modules, renamed
 from src.network.checkpoint import load_model
-from src.parser import Parser, add_model_path
+from src.parser import Parser, add_convention, add_model_path
 from src.predict.shipped import DETECTOR_PATH, MODEL_PATH, PACKED_DETECTOR, PACKED_MODEL
 
 PACKAGE = "light_landmarks"
@@ -59,18 +59,18 @@ include = ["{package}*"]
 """
 
 
-def build_wheel(model_path: Path, out: Path, *, detector: Path | None) -> Path:
+def build_wheel(model_path: Path, out: Path, *, detector: Path | None, convention: str | None = None) -> Path:
     """Write the wheel of a model into the folder `out`, and return its path.
 
-    detector: a .tflite file, or None for a package limited to crops and boxes. Raises InputError for a model that
-    cannot be exported, and if the wheel cannot be built.
+    detector: a .tflite file, or None for a package limited to crops and boxes. convention: one of the model's, None for
+    its own. Raises InputError for a model that cannot be exported, and if the wheel cannot be built.
     """
     with tempfile.TemporaryDirectory() as folder:
         staged, built = Path(folder) / "staged", Path(folder) / "built"
         _stage_code(staged / PACKAGE)
         models = staged / PACKAGE / "models"
         models.mkdir()
-        model, content = load_model(model_path)
+        model, content = load_model(model_path, convention=convention)
         export_onnx(model, models / PACKED_MODEL, nme=content["nme"])
         if detector is not None:
             export_detector(detector, models / PACKED_DETECTOR)
@@ -112,6 +112,7 @@ def _requirements() -> list[str]:
 def main() -> None:
     parser = Parser(description=__doc__)
     add_model_path(parser, "a model file or a snapshot", default=MODEL_PATH)
+    add_convention(parser)
     parser.add_argument("--detector", type=Path, default=DETECTOR_PATH, help="the .tflite file of make detector")
     parser.add_argument("--out", type=Path, default="output", help="folder of the wheel")
     arguments = parser.parse_args()
@@ -119,7 +120,7 @@ def main() -> None:
     if arguments.detector != DETECTOR_PATH and not arguments.detector.is_file():
         raise InputError(f"{arguments.detector}: no such detector file")
     detector = arguments.detector if arguments.detector.is_file() else None
-    wheel = build_wheel(arguments.model_path, arguments.out, detector=detector)
+    wheel = build_wheel(arguments.model_path, arguments.out, detector=detector, convention=arguments.convention)
     print(f"{wheel}: {wheel.stat().st_size / 1e6:.1f} MB; install it with python3 -m pip install {wheel}")
     if detector is None:
         print("it takes only crops and face boxes: for whole pictures run make detector, then make wheel again")

@@ -16,9 +16,11 @@ from src.config import ModelConfig
 from src.errors import InputError
 from src.export.calibration import calibration_crops
 from src.export.onnx_file import export_onnx
+from src.network import checkpoint, conventions
 from src.network.checkpoint import load_model
 from src.network.model import LandmarkNet, build_model
 from src.predict.exported_files import onnx_metadata, open_onnx
+from src.predict.runtimes import open_model
 
 pytestmark = pytest.mark.slow
 
@@ -124,6 +126,26 @@ def test_the_commands_file_has_nearly_the_models_points(trained: Run, tmp_path: 
     (points,) = open_onnx(out).run(None, {"images": crops.numpy()})
     with torch.inference_mode():
         assert np.abs(points - model.predict(crops).numpy()).max() < 1e-2
+
+
+def test_the_file_holds_the_convention_that_was_asked_for(trained: Run, tmp_path: Path) -> None:
+    path, out, faces = tmp_path / "both.pth.tar", tmp_path / "half.onnx", trained.prepared / "AFLW_train_data"
+    network, content = load_model(trained.best)
+    key = next(name for name in content["weights"] if name.startswith("head.") and name.endswith(".bias"))
+    other = {key: content["weights"][key].flip(0) + torch.arange(len(content["weights"][key]))}
+    checkpoint.save(path, conventions.add(content, "300w", other, nme=1.5))
+    flags = ("--model_path", path, "--calibration", faces, "--form", "float16", "--out", out)
+    assert_refused(run("src/compression/quantize.py", *flags, "--convention", "wflw"), "aflw, 300w, found 'wflw'")
+    outcome = run("src/compression/quantize.py", *flags, "--convention", "300w")
+    assert outcome.code == 0, outcome
+    runtime = open_model(out, convention="300w")
+    expected, _ = load_model(path, convention="300w")
+    crops = calibration_crops(network, faces, 4)
+    (points,) = open_onnx(out).run(None, {"images": crops.numpy()})
+    with torch.inference_mode():
+        assert np.abs(points - expected.predict(crops).numpy()).max() < 1e-2
+        assert np.abs(points - network.predict(crops).numpy()).max() > 5e-2
+    assert runtime.config.convention == "300w"
 
 
 def test_the_plot_takes_rows_without_times_or_intervals() -> None:
