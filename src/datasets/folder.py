@@ -70,17 +70,23 @@ class Folder:
             yield name, head.decode(encoding_of(head), errors="replace")
 
     def picture(self, stem: str) -> str:
-        """The picture with this path apart from its extension and the form of its accents (`composed`).
+        """The picture with this path apart from its extension and the form of its accents (`composed`), or else the one
+        with exactly this path, for labels named like `a.jpg.pts`.
 
         An absent one is called .jpg and found missing later. Raises InputError if two pictures differ only in their
         extension.
         """
-        candidates = self._by_stem.get(composed(stem), [])
+        candidates = self._labeled_by(stem)
         exact = [name for name in candidates if os.path.splitext(name)[0] == stem]
         return self._only(exact or candidates, stem)
 
     def has_picture(self, stem: str) -> bool:
-        return composed(stem) in self._by_stem
+        return bool(self._labeled_by(stem))
+
+    def _labeled_by(self, stem: str) -> list[str]:
+        named = composed(stem)
+        whole = self._by_stem.get(os.path.splitext(named)[0], [])
+        return self._by_stem.get(named) or [name for name in whole if composed(name) == named]
 
     def locate_stem(self, stem: str, *, part: str) -> str:
         """The picture with the file name `stem` apart from its extension, in any folder except those of another part of

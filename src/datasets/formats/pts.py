@@ -13,6 +13,7 @@ import numpy as np
 
 from src.datasets.faces import Coordinates, Faces
 from src.datasets.folder import Folder, swap_folder
+from src.datasets.names import spell_out
 from src.errors import InputError, about
 from src.markup import INNER_51, NUM_POINTS
 from src.reading import MOST_OF_A_PICTURE, encoding_of, read_head, read_text
@@ -21,8 +22,10 @@ ENDING = ".pts"
 MATLAB_ORIGIN = 0.5  # what a coordinate of MATLAB's exceeds ours by
 _COUNT = re.compile(r"n_points:\s*(\d{1,9})", re.IGNORECASE)
 _NO_POINTS = ("version", "n_points", "#", "//")  # what lines of the header and comments begin with
-_LABELS = ("labels", "annot", "annotations", "landmarks", "points", "pts")  # folders of label files, as 300-VW's annot
-_PICTURES = ("images", "frames", "image", "imgs", "img", "pictures", "")  # next to them; "": the folder that holds both
+# Folders of label files, as 300-VW's annot, and of pictures next to them, "" for the folder that holds both.
+_LABELS = ("labels", "label", "annot", "annotations", "annotation", "landmarks", "landmark", "points", "pts")
+_PICTURES = ("images", "frames", "image", "imgs", "img", "pictures", "picture", "")
+_FILMS = (".avi", ".mp4", ".mov")
 _HEAD = 100  # bytes that hold the first header
 _TEST_FOLDERS = {("helen", "testset"), ("lfpw", "testset")}
 _TRAIN_FOLDERS = {("helen", "trainset"), ("lfpw", "trainset"), ("afw",)}
@@ -57,6 +60,11 @@ def holds_inner_points(folder: Folder) -> bool:
 
 def read_faces(folder: Folder, *, num_points: int, origin: float) -> Faces:
     """Every .pts of the folder; several blocks in a file are several faces. origin: see `MATLAB_ORIGIN`."""
+    if not folder.pictures and (films := [name for ending in _FILMS for name in folder.ending(ending)]):
+        raise InputError(
+            f"{folder.root}: expected a picture for each {ENDING}, found films alone ({spell_out(films)}); write their "
+            f"frames into images/ next to the labels' folder, named like the labels: ffmpeg -i FILM images/%06d.jpg"
+        )
     files, parsed = folder.parse_each(folder.ending(ENDING), partial(_parse, num_points=num_points))
     pictures = [_picture(folder, name[: -len(ENDING)]) for name in files]
     names = [picture for picture, faces in zip(pictures, parsed, strict=True) for _ in faces]
@@ -82,14 +90,15 @@ def write_faces(faces: Faces, out: Path, *, origin: float) -> None:
 
 
 def _picture(folder: Folder, stem: str) -> str:
-    """The picture next to the labels, or that in images/ for those in labels/, as iVSLab's set has them.
+    """The picture next to the labels, or that in images/ (or Images/) for those in labels/, as iVSLab's set has them.
 
     Raises InputError if several folders of such names hold one.
     """
     own = next((part for part in reversed(PurePosixPath(stem).parts[:-1]) if part.lower() in _LABELS), None)
     if folder.has_picture(stem) or own is None:
         return folder.picture(stem)
-    stems = [swap_folder(stem, own, other) for other in _PICTURES]
+    spellings = dict.fromkeys(spelled for other in _PICTURES for spelled in (other, other.capitalize()))
+    stems = [swap_folder(stem, own, other) for other in spellings]
     found = [folder.picture(other) for other in stems if folder.has_picture(other)]
     if len(found) > 1:
         raise InputError(f"{folder.root}: expected one picture for the labels of {stem}, found {' and '.join(found)}")

@@ -41,6 +41,28 @@ def test_with_and_without_header_the_first_pixels_center_is_half_a_pixel(text: s
     np.testing.assert_allclose(_read(tmp_path, text).points_image[0], POINTS[0] - 0.5, atol=1e-6)
 
 
+@pytest.mark.parametrize(
+    ("labels", "pictures"),
+    [("Annotations/a.pts", "Images/a.jpg"), ("1/landmark/a.pts", "1/picture/a.png"), ("a.jpg.pts", "a.jpg"),
+     ("annot/a.png.pts", "a.png")],
+)  # fmt: skip
+def test_pictures_in_a_folder_beside_or_named_with_their_ending_are_found(
+    labels: str, pictures: str, tmp_path: Path
+) -> None:
+    picture(tmp_path / pictures)
+    (tmp_path / labels).parent.mkdir(parents=True, exist_ok=True)
+    (tmp_path / labels).write_text(pts_text(POINTS[0]))
+    assert read_faces(Folder(tmp_path), "pts").names.tolist() == [pictures]
+
+
+def test_labels_of_a_film_without_its_frames_are_refused(tmp_path: Path) -> None:
+    (tmp_path / "001" / "annot").mkdir(parents=True)
+    (tmp_path / "001" / "annot" / "000001.pts").write_text(pts_text(POINTS[0]))
+    (tmp_path / "001" / "vid.avi").write_bytes(b"RIFF")
+    with pytest.raises(InputError, match=r"found films alone \(001/vid\.avi\); write their frames"):
+        read_faces(Folder(tmp_path), "pts")
+
+
 def test_the_trees_folders_are_the_lists(tmp_path: Path) -> None:
     folders = ["AFW", "helen/testset", "helen/trainset", "ibug", "lfpw/testset", "lfpw/trainset"]
     for folder in folders:
