@@ -72,7 +72,7 @@ def parse_arguments() -> argparse.Namespace:
         help="train on the photographs that this file lists (docs/sources.md)",
     )
     parser.add_argument("--face_model", type=Path, help="ICT-FaceKit's folder, for --repose, --adapt and --sources")
-    parser.add_argument("--seed", type=int, default=0, help="of the random choices of --repose and --adapt")
+    parser.add_argument("--seed", type=at_least(0), default=0, help="of the random choices of --repose and --adapt")
     parser.add_argument(
         "--check_labels",
         type=Path,

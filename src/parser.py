@@ -1,6 +1,7 @@
 """The parser of every command's flags, and the flags that several commands share."""
 
 import argparse
+import os
 import sys
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -23,7 +24,7 @@ class Parser(argparse.ArgumentParser):
     """A parser that reports errors in one line, like all others, by raising InputError.
 
     Numbers must be finite and of a sane size. Text must not be blank, unless its flag has `type=str`, because an empty
-    path would mean the working directory. given: the names of the flags on the command line.
+    path would mean the working directory. Paths may begin with `~/`. given: the names of the flags on the command line.
     """
 
     def __init__(self, **settings: object) -> None:
@@ -47,6 +48,8 @@ class Parser(argparse.ArgumentParser):
         if not text.strip() and action.type is not str:
             raise argparse.ArgumentError(action, f"expected a value, found {text!r:.40}")
         value = super()._get_value(action, text)
+        if isinstance(value, Path) and text.startswith("~/"):  # shells leave --out=~/faces as it is
+            value = Path(os.path.expanduser(text))
         if isinstance(value, int | float) and not abs(value) <= _MOST:
             raise argparse.ArgumentError(action, f"expected a number from -2^32 to 2^32, found {text!r:.40}")
         return value

@@ -164,6 +164,7 @@ def test_flags_of_the_challenge_are_refused_beside_a_data_set(flags: tuple, word
         (("--repose", 1, "--adapt", "--face_model", "x"), "--repose adapts too"),
         (("--sources", "x", "--train_dirs", "y", "--face_model", "z"), "leave out --train_dirs"),
         (("--to", "pts"), "--to goes with --root"),
+        (("--adapt", "--seed", -1, "--face_model", "x"), "--seed: expected a whole number from 0"),
     ],
 )
 def test_flags_that_contradict_each_other_are_refused(flags: tuple, words: str, root: Path) -> None:

@@ -40,6 +40,17 @@ def test_empty_text_is_no_value_but_where_it_is_meant(text: str) -> None:
             parser.parse_args(words)
 
 
+def test_a_path_may_begin_at_home(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", "/folder/of/ada")
+    parser = Parser()
+    parser.add_argument("--out", type=Path)
+    parser.add_argument("--pattern", type=str)
+    assert parser.parse_args(["--out=~/faces"]).out == Path("/folder/of/ada/faces")
+    for own in ("./~/faces", "~ada", "a/~/b"):
+        assert parser.parse_args(["--out", own]).out == Path(own)
+    assert parser.parse_args(["--pattern", "~/x"]).pattern == "~/x"
+
+
 def test_a_whole_number_lies_in_its_range() -> None:
     parser = Parser()
     parser.add_argument("--seed", type=at_least(0), default=3)

@@ -158,8 +158,11 @@ def _check(arguments: argparse.Namespace) -> None:
         raise InputError("--split expects one folder in --root and a share between 0 and 1")
     if len({root.resolve() for root in arguments.root}) < len(arguments.root):
         raise InputError("expected different folders in --root, found one twice")
-    if any(arguments.sheet.resolve().is_relative_to(root.resolve()) for root in arguments.root):
-        raise InputError(f"--sheet {arguments.sheet}: expected a place outside the folders, whose picture it would be")
+    for flag, file in (("sheet", arguments.sheet), ("remove", arguments.remove)):
+        if file is not None and any(file.resolve().is_relative_to(root.resolve()) for root in arguments.root):
+            raise InputError(
+                f"--{flag} {file}: expected a place outside the folders, whose picture or labels it would be"
+            )
     if arguments.remove is not None and is_picture(arguments.remove.name):
         raise InputError(f"--remove {arguments.remove}: expected a text file to write, found a picture's name")
     for file in (arguments.sheet, arguments.remove):

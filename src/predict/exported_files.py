@@ -55,8 +55,9 @@ class Metadata:
 def read_metadata(values: Mapping[str, str], path: str | Path) -> Metadata:
     """Parse a file's properties. Raises InputError if they are missing or damaged."""
     try:
+        config = read_config(ModelConfig, json.loads(values["model_config"]))
         metadata = Metadata(
-            config=read_config(ModelConfig, json.loads(values["model_config"])),
+            config=config,
             mean_face=np.array(json.loads(values["mean_face"]), np.float64).reshape(NUM_POINTS, 2),
             nme=float(values["nme"] or "nan"),
             license=values["license"],
@@ -67,6 +68,11 @@ def read_metadata(values: Mapping[str, str], path: str | Path) -> Metadata:
             raise ValueError(f"input {metadata.input!r:.40}")
         if not np.isfinite(metadata.mean_face).all() or metadata.looks not in (1, 2):
             raise ValueError(f"mean_face or looks {metadata.looks}")
+        repeated = {"input_size": config.input_size, "crop": list(config.crop), "points": FRAMES[metadata.input]}
+        for name in repeated.keys() & values.keys():
+            stated = values[name] if name == "points" else json.loads(values[name])
+            if stated != repeated[name]:  # edited by hand in one place
+                raise ValueError(f"{name} {values[name]!r:.40}, and elsewhere {repeated[name]}")
     except (AttributeError, KeyError, TypeError, ValueError, OverflowError, RecursionError) as error:
         raise InputError(
             f"{path}: expected the metadata of a file that this project exported, found none or damaged ones ({error});"

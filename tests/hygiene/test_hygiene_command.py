@@ -153,7 +153,11 @@ def test_wrong_folders_are_refused(folders: tuple[Path, Path], tmp_path: Path) -
     assert_refused(run("src/hygiene/__main__.py", "--root", *folders, *sheet), "pairs.png: expected a place outside")
     picture = min(folders[1].glob("*.png"))
     content = picture.read_bytes()
-    assert_refused(run("src/hygiene/__main__.py", "--root", *folders, "--remove", picture), "found a picture's name")
+    other = ("--remove", tmp_path / picture.name)
+    assert_refused(run("src/hygiene/__main__.py", "--root", *folders, *other), "found a picture's name")
+    for inside in (picture, folders[1] / "annot.pkl", folders[1] / "list.txt"):  # labels would be replaced by a list
+        remove = ("--remove", inside)
+        assert_refused(run("src/hygiene/__main__.py", "--root", *folders, *remove), f"{inside.name}: expected a place")
     assert picture.read_bytes() == content
     (folders[1] / os.fsdecode(b"\xff.png")).write_bytes(b"")
     assert_refused(run("src/hygiene/__main__.py", "--root", *folders), "UTF-8", "rename")

@@ -218,6 +218,10 @@ def test_a_flipped_bit_of_a_tflite_file_is_found(tmp_path: Path) -> None:
         {"looks": "9" * 5000},
         {"nme": "good"},
         {"input": "x" * 1000},
+        {"model_config": '{"crop": [0.4, 0.53, 0.9]}'},  # the property says otherwise
+        {"crop": "[0.4, 0.53, 0.9]"},
+        {"input_size": "128"},
+        {"points": "points_unit"},
     ],
     ids=str,
 )
