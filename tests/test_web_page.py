@@ -177,11 +177,14 @@ def test_small_faces_are_found_alone_and_beside_a_large_one_on_request(address: 
         picture.paste(face.resize((800, 800)), (50, 50))
         picture.paste(face.resize((60, 60)), (300, 1200))
         picture.paste((120, 130, 140), (900, 900, 1860, 1320))
-    picture.save(tmp_path / "beside.png")
-    tiny, alone, few, _, beside = drive(
+        picture.save(tmp_path / "beside.png")
+        picture.paste(face.resize((160, 160)), (1000, 300))
+    picture.save(tmp_path / "middling.png")
+    tiny, alone, middling, few, _, beside = drive(
         address,
         ["choose", str(tmp_path / "tiny.png")],
         ["choose", str(tmp_path / "small.png")],
+        ["choose", str(tmp_path / "middling.png")],
         ["choose", str(tmp_path / "beside.png")],
         ["click", "#small"],
         ["until", "faces in .*detector"],
@@ -191,6 +194,7 @@ def test_small_faces_are_found_alone_and_beside_a_large_one_on_request(address: 
     found = read_points(alone["points"])
     assert len(found) == 4
     assert found.min() > 900
+    assert len(middling["faces"]) == 3  # what is found in the first tiles leads to the tiny one, too
     assert len(few["faces"]) == 1
     assert len(beside["faces"]) == 2
 

@@ -59,8 +59,9 @@ export class Finder {
     return { found, faces: this.#distinct(faces.filter(isNew)) };
   }
 
-  /** Whether smaller views may show more: a detected face is small, or none is sure. */
+  /** Whether smaller views may show more: a detected face is small, or none is sure, or this was all of a large picture. */
   needsCloserLook(found, views, faces) {
+    if (views.length === 1 && views[0].side >= this.rules.large_picture) return true;
     const least = this.rules.small_face * views[0].side;
     const isSmall = ({ box }) => Math.max(box.right - box.left, box.bottom - box.top) < least;
     const isSure = faces.length > 0 && faces.every(({ score }) => score >= this.rules.retry_below);
@@ -83,8 +84,8 @@ export class Finder {
   }
 
   /**
-   * The faces that are upright or, with a roll of HALF, upside down. Closer looks follow while those found are small or
-   * none is sure; at upside-down faces only if thorough.
+   * The faces that are upright or, with a roll of HALF, upside down. Closer looks follow while `needsCloserLook`; at
+   * upside-down faces only if thorough.
    */
   async #facesOf(picture, roll, isThorough) {
     let faces = [];

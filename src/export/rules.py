@@ -52,6 +52,7 @@ def rules_text(points: int, convention: str) -> str:
         "levels": detector.LEVELS,
         "smallest_tile": detector.SMALLEST_TILE,
         "small_face": detector.SMALL_FACE,
+        "large_picture": detector.LARGE_PICTURE,  # pixels
     }
     return json.dumps(rules)
 

@@ -24,6 +24,7 @@ SMALLEST_TILE = 256  # pixels: the network's input, so smaller tiles would be en
 LEVELS = 3  # how closely to look: at the whole picture, at tiles with half of its longer side, and with a quarter
 SURE = 0.75  # score: few faces score lower while upright, and nearly all things that are none
 SMALL_FACE = 0.15  # of the side of what the network saw: one of ten faces that are a little smaller is missed
+LARGE_PICTURE = 1000  # pixels of the longer side, in which the network may miss even faces of 150 pixels
 
 Network = Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]  # (256, 256, 3) in [-1, 1] -> (896, 16), (896,)
 
@@ -57,10 +58,13 @@ def detect_upside_down(detector: Detector, picture: Image.Image, *, level: int) 
 def needs_closer_look(
     found: Detections, picture: Image.Image, level: int, *, tiles: bool | None, is_sure: bool = False
 ) -> bool:
-    """Whether the next level may show more than this one: if one of the faces found is small, or if none is sure.
-    tiles: the answer, unless it is None. is_sure: there is one for sure, by other means than the detector's score."""
+    """Whether the next level may show more than this one: if one of the faces found is small, or if none is sure; after
+    a large picture as a whole, always, as small ones may stand beside a sure one. tiles: the answer, unless it is None.
+    is_sure: there is one for sure, by other means than the detector's score."""
     if tiles is not None:
         return tiles
+    if level == 0 and max(picture.size) >= LARGE_PICTURE:
+        return True
     is_small = (found.boxes[:, 2:] - found.boxes[:, :2] < SMALL_FACE * max(picture.size) / 2**level).all(axis=1)
     return bool(is_small.any() or not (is_sure or (found.score >= SURE).any()))
 

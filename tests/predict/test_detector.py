@@ -118,7 +118,7 @@ def test_faces_are_looked_for_from_closer_by_where_they_are_small_or_doubtful(mo
     levels, boxes, score = [], [], 0.6
     predictor = Predictor("any.pth.tar", detector=Detector())
     large, small, tiny, nothing = (100, 100, 300, 300), (500, 100, 560, 160), (500, 300, 530, 330), (700, 100, 900, 300)
-    picture = rectangle_picture((1000, 800), large, small, tiny)
+    picture = rectangle_picture((999, 800), large, small, tiny)
     assert looked(large, small) == (1, [0])
     assert looked(small, large) == (2, [0, 1])
     assert looked(small, tiny, large) == (3, [0, 1, 2])
@@ -130,6 +130,10 @@ def test_faces_are_looked_for_from_closer_by_where_they_are_small_or_doubtful(mo
     assert looked(nothing, nothing, nothing) == (0, [0, 1, 2, 0])  # upside down, not from closer by
     score = 0.8
     assert looked(nothing, large) == (0, [0, 0])
+    picture = rectangle_picture((1000, 800), large, small, tiny)  # a large one: small faces may stand beside a sure one
+    assert looked(large, small, tiny) == (3, [0, 1, 2])
+    assert looked(large, large, tiny) == (1, [0, 1])
+    assert looked(large, small, tiles=False) == (1, [0])
 
 
 def test_the_order_of_channels_reaches_the_detector(monkeypatch: pytest.MonkeyPatch) -> None:
