@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from src.errors import InputError
-from src.predict.detector import BlazeFace, Network
+from src.predict.detector import BlazeFace
 from src.predict.exported_files import open_onnx, open_tflite, run_onnx
 from src.predict.shipped import DETECTOR_PATH
 
@@ -22,39 +22,46 @@ def open_detector(path: str | Path | None = None, *, threads: int = 1) -> BlazeF
     if not path.is_file():
         remedy = "run make detector (and make wheel for the light package), or give face boxes or crops"
         raise InputError(f"{path}: the face detector is missing; {remedy}")
-    open_network = {".onnx": _onnx_network, ".tflite": _tflite_network}.get(path.suffix.lower())
+    open_network = {".onnx": _OnnxNetwork, ".tflite": _TfliteNetwork}.get(path.suffix.lower())
     if open_network is None:
         raise InputError(f"{path}: expected a detector that ends in .tflite or .onnx")
     return BlazeFace(open_network(path, threads))
 
 
-def _tflite_network(path: Path, threads: int) -> Network:
-    interpreter = open_tflite(path, threads=threads)
-    source = interpreter.get_input_details()[0]
-    outputs = {tuple(map(int, output["shape"])): output["index"] for output in interpreter.get_output_details()}
-    _check_shapes(path, tuple(map(int, source["shape"])), outputs)
-    lock = threading.Lock()  # an interpreter has a single input and output buffer
+class _TfliteNetwork:
+    def __init__(self, path: Path, threads: int) -> None:
+        self.path, self.threads, self.interpreter = path, threads, open_tflite(path, threads=threads)
+        self.source = self.interpreter.get_input_details()[0]
+        outputs = self.interpreter.get_output_details()
+        self.outputs = {tuple(map(int, output["shape"])): output["index"] for output in outputs}
+        _check_shapes(path, tuple(map(int, self.source["shape"])), self.outputs)
+        self.lock = threading.Lock()  # an interpreter has a single input and output buffer
 
-    def run(image: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        with lock:
-            interpreter.set_tensor(source["index"], image[None])
-            interpreter.invoke()
-            return interpreter.get_tensor(outputs[_RAW])[0], interpreter.get_tensor(outputs[_LOGITS])[0, :, 0]
+    def __reduce__(self) -> tuple:  # another process opens the file again
+        return _TfliteNetwork, (self.path, self.threads)
 
-    return run
-
-
-def _onnx_network(path: Path, threads: int) -> Network:
-    session = open_onnx(path, threads=threads)
-    source = session.get_inputs()[0]
-    outputs = {tuple(output.shape): output.name for output in session.get_outputs()}
-    _check_shapes(path, tuple(source.shape), outputs)
-
-    def run(image: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        raw, logits = run_onnx(session, [outputs[_RAW], outputs[_LOGITS]], {source.name: image[None]}, path)
+    def __call__(self, image: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        with self.lock:
+            self.interpreter.set_tensor(self.source["index"], image[None])
+            self.interpreter.invoke()
+            raw, logits = (self.interpreter.get_tensor(self.outputs[shape]) for shape in (_RAW, _LOGITS))
         return raw[0], logits[0, :, 0]
 
-    return run
+
+class _OnnxNetwork:
+    def __init__(self, path: Path, threads: int) -> None:
+        self.path, self.threads, self.session = path, threads, open_onnx(path, threads=threads)
+        self.source = self.session.get_inputs()[0]
+        self.outputs = {tuple(output.shape): output.name for output in self.session.get_outputs()}
+        _check_shapes(path, tuple(self.source.shape), self.outputs)
+
+    def __reduce__(self) -> tuple:
+        return _OnnxNetwork, (self.path, self.threads)
+
+    def __call__(self, image: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        outputs, inputs = [self.outputs[_RAW], self.outputs[_LOGITS]], {self.source.name: image[None]}
+        raw, logits = run_onnx(self.session, outputs, inputs, self.path)
+        return raw[0], logits[0, :, 0]
 
 
 def _check_shapes(path: Path, source: tuple, outputs: dict[tuple, object]) -> None:

@@ -99,7 +99,10 @@ class _OnnxModel:
         if metadata.looks > 1:
             raise InputError(f"{path} looks {metadata.looks} times by itself; export it with one look, or for crops")
         self.path, self.config, self.takes_pictures = path, metadata.config, metadata.input == "picture"
-        self.input_name = self.session.get_inputs()[0].name
+        self.input_name, self.threads = self.session.get_inputs()[0].name, threads
+
+    def __reduce__(self) -> tuple:  # another process opens the file again
+        return _OnnxModel, (self.path, self.threads)
 
     def predict(self, images: np.ndarray) -> np.ndarray:
         """images (B, R, R, 3) in [0, 1] -> points_input (B, 68, 2)."""
@@ -120,12 +123,15 @@ class _TfliteModel:
 
     def __init__(self, path: Path, threads: int) -> None:
         self.path, self.config = path, tflite_metadata(path).config  # checks the digest before the runtime reads it
-        self.interpreter = open_tflite(path, threads=threads)
+        self.interpreter, self.threads = open_tflite(path, threads=threads), threads
         self.lock = threading.Lock()  # an interpreter has a single input and output buffer
         self.input, self.output = self.interpreter.get_input_details()[0], self.interpreter.get_output_details()[0]
         expected, found = (1, *[self.config.input_size] * 2, 3), tuple(self.input["shape"].tolist())
         if found != expected:
             raise InputError(f"{path}: expected images {expected} as its metadata say, found {found}; export it again")
+
+    def __reduce__(self) -> tuple:
+        return _TfliteModel, (self.path, self.threads)
 
     def predict(self, images: np.ndarray) -> np.ndarray:
         """images (B, R, R, 3) in [0, 1] -> points_input (B, 68, 2)."""

@@ -1,5 +1,6 @@
 """The detector's ONNX form says what its TFLite form says."""
 
+import pickle
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +21,9 @@ def test_both_forms_find_the_same(tmp_path: Path) -> None:
     assert len(first.boxes) == 1
     np.testing.assert_allclose(first.boxes, second.boxes, atol=0.1)
     np.testing.assert_allclose(first.score, second.score, atol=1e-3)
+    for path, expected in ((DETECTOR_PATH, first), (tmp_path / "detector.onnx", second)):
+        again = pickle.loads(pickle.dumps(open_detector(path)))  # for another process
+        np.testing.assert_array_equal(again.detect(picture).boxes, expected.boxes)
     with pytest.raises(InputError, match=r"expected the detector's \.tflite file"):
         export_detector(tmp_path / "detector.onnx", tmp_path / "again.onnx")
 

@@ -1,6 +1,7 @@
 """One interface to PyTorch, ONNX Runtime and LiteRT."""
 
 import os
+import pickle
 import subprocess
 import sys
 import time
@@ -69,6 +70,17 @@ def test_onnx_runtime_runs_a_file_with_metadata(tmp_path: Path) -> None:
     _check_mean_brightness(open_model(path), tolerance=1e-4)
 
 
+def test_a_pickled_file_is_opened_again(tmp_path: Path) -> None:
+    path = _write_onnx(tmp_path / "mean.onnx", properties(ModelConfig()))
+    pickled = pickle.dumps(open_model(path, threads=2))
+    again = pickle.loads(pickled)
+    _check_mean_brightness(again, tolerance=1e-4)
+    assert again.threads == 2
+    path.unlink()
+    with pytest.raises(InputError, match=r"mean\.onnx"):
+        pickle.loads(pickled)
+
+
 def test_two_views_are_two_looks() -> None:
     runtime, squares = open_model(SHIPPED), _squares(2)
     plain, closer = look_repeatedly(runtime, squares, 2)
@@ -118,6 +130,7 @@ def test_tflite_takes_one_picture_a_call_in_its_own_type(
     monkeypatch.setattr(runtimes, "open_tflite", lambda path, threads: _Interpreter(dtype, scale, zero))
     monkeypatch.setattr(runtimes, "tflite_metadata", lambda path: SimpleNamespace(config=config))
     _check_mean_brightness(open_model("any.tflite"), tolerance)
+    _check_mean_brightness(pickle.loads(pickle.dumps(open_model("any.tflite"))), tolerance)
     config = ModelConfig(input_size=64)
     with pytest.raises(InputError, match=r"expected images \(1, 64, 64, 3\) .* found \(1, 112, 112, 3\)"):
         open_model("any.tflite")
