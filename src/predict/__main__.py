@@ -3,8 +3,8 @@
 The list has one picture's path per line, relative to the working directory or to the list's own folder; a path that
 means one picture here and another one there is refused. Each picture gets one `.pts`-like file named after it,
 `<stem>.txt`, with a block for each of its faces from the picture's right to its left, as challenges for embedded
-systems expect. Coordinates are those of `src.geometry`. Faces are detected in whole pictures, unless boxes say where
-they are or every picture is a crop around one face.
+systems expect. Broken pictures get none and are named at the end. Coordinates are those of `src.geometry`. Faces are
+detected in whole pictures, unless boxes say where they are or every picture is a crop around one face.
 """
 
 import argparse
@@ -60,10 +60,15 @@ def main() -> None:
     predictor = Predictor(arguments.model_path, convention=arguments.convention)
     is_detected = not boxes and not arguments.crops and DETECTOR_PATH.is_file()
     found, doubtful, without = 0, 0, []
+    unreadable: list[InputError] = []
     with alone_in(arguments.out_dir):
         bar = progress(pictures, desc="predicting", unit="picture")
         for name, picture, text in zip(names, bar, texts, strict=True):
-            image = read_picture(picture)
+            try:
+                image = read_picture(picture)
+            except InputError as error:
+                unreadable.append(error)
+                continue
             if is_detected:
                 faces = predictor.faces(image)
                 points_image, score = np.array([face.points for face in faces]), [face.score for face in faces]
@@ -75,12 +80,17 @@ def main() -> None:
                 without.append(name)
             found, doubtful = found + len(score), doubtful + sum(value < DOUBTFUL_BELOW for value in score)
             write_text(text, format_faces(select_points(points_image, arguments.points)))
-    print(f"{arguments.out_dir}: {counted(len(pictures), 'files')}, {arguments.points} points per face")
+        if len(unreadable) == len(pictures):
+            raise unreadable[0]
+    written = counted(len(pictures) - len(unreadable), "files")
+    print(f"{arguments.out_dir}: {written}, {arguments.points} points per face")
     print(f"{counted(found, 'faces')}, {doubtful} of them doubtful (score below {DOUBTFUL_BELOW})")
     if not (boxes or arguments.crops or is_detected):
         print("the face detector is missing, so each picture was taken as a crop around one face; run make detector")
     if without:
         print(f"{counted(len(without), 'pictures')} without a face: {spell_out(without)}")
+    if unreadable:
+        raise InputError(f"{len(unreadable)} of {len(pictures)} pictures not read: {spell_out(unreadable)}")
 
 
 def read_list(path: Path) -> list[Path]:

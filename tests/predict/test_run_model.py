@@ -126,6 +126,21 @@ def test_a_missing_detector_is_said(monkeypatch: pytest.MonkeyPatch, trained: Ru
     assert "2 faces" in outcome.out
 
 
+def test_broken_pictures_do_not_stop_the_others(monkeypatch: pytest.MonkeyPatch, group: Path, tmp_path: Path) -> None:
+    monkeypatch.setattr(predict, "open_model", lambda path, **options: RectangleFinder())
+    (tmp_path / "broken.png").write_bytes(b"no picture")
+    (tmp_path / "cut.png").write_bytes((tmp_path / "group.png").read_bytes()[:90])
+    names = ["broken.png", "group.png", "cut.png"]
+    out, listed = tmp_path / "out", write_list(group, *(tmp_path / name for name in names))
+    outcome = run("src/predict/__main__.py", listed, out, "--crops")
+    assert_refused(outcome, "2 of 3 pictures not read", *(str(tmp_path / name) for name in ("broken.png", "cut.png")))
+    assert "1 file, 68 points" in outcome.out
+    assert [path.name for path in out.iterdir()] == ["group.txt"]
+    write_list(group, tmp_path / "broken.png")
+    assert_refused(run("src/predict/__main__.py", listed, tmp_path / "none", "--crops"), str(tmp_path / "broken.png"))
+    assert not list((tmp_path / "none").glob("*"))
+
+
 def test_faces_go_from_right_to_left() -> None:
     faces = np.full((3, 3, 2), 5.0)  # 3 faces of 3 points
     faces[..., 0] += np.array([5, 85, 45])[:, None]
