@@ -2,7 +2,7 @@
 
 A face keeps its number while it can be tracked, and when it comes back near the place where it should be. After a cut
 landmarks alone cannot say who is who: with a detector, every face gets a new number there, unless it is in its place
-and looks as before, as after a flash.
+and looks as before, as after a flash. A frame of another size is a cut, too, and keeps no face's number.
 """
 
 from collections.abc import Sequence
@@ -92,6 +92,7 @@ class Tracker:
         self._frame, self._numbers = -1, 0
         self._faces: list[Followed] = []
         self._small: np.ndarray | None = None
+        self._size: tuple[int, int] | None = None
 
     def update(self, picture: Picture, seconds: float, *, channels: Channels = "RGB") -> list[Track]:
         """The faces of the next frame, `seconds` after the one before (of no meaning in the first frame).
@@ -107,6 +108,11 @@ class Tracker:
         is_first, is_cut = self._frame == 0, self._is_cut(picture)
         if is_first:
             self._faces = [Followed(self._next_number(), region) for region in self._given(picture)]
+        elif picture.size != self._size:  # a place in the frame before is elsewhere in this one
+            is_cut = True
+            if self.detector is not None:
+                self._faces = []
+        self._size = picture.size
         if is_cut and self.detector is None:  # every face is looked for where it was
             for face in self._faces:
                 face.lost_for = max(face.lost_for, 1)
