@@ -103,6 +103,7 @@ COLUMNS: dict[str, dict[str, set[str]]] = {
     },
     "13_steps": {
         "13_steps": {"step", "nme", "nme_std", "n", "crops", "gain", "note"},
+        "13_by_yaw": {"bin", "step", "nme", "nme_std", "n"},
         "13_options": {"option", "nme", "nme_std", "n", "note"},
     },
 }

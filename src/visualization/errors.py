@@ -10,18 +10,7 @@ from matplotlib.patches import Ellipse
 from src.errors import InputError
 from src.metrics import auc, cumulative_errors, failure_rate, nme
 from src.visualization.faces import draw_points
-from src.visualization.style import (
-    NME,
-    PERCENT,
-    caption,
-    color,
-    figure,
-    legend_beside,
-    mark_mean_face,
-    plot_style,
-    plot_styles,
-)
-from src.visualization.training import SPREAD
+from src.visualization.style import NME, PERCENT, caption, color, figure, legend_beside, plot_style
 
 
 def ced_curves(errors: Mapping[str, np.ndarray], *, title: str, limit: float) -> Figure:
@@ -127,31 +116,6 @@ def sensitivity_curves(frames: Mapping[str, pd.DataFrame], *, units: Mapping[str
         legend_beside(grid[-1])
         drawing.suptitle(title)
         caption(drawing, "line: mean; band: 95 % interval over the faces")
-        return drawing
-
-
-def bars_with_spread(
-    tables: Mapping[str, pd.DataFrame], *, by: str, title: str, mean_face: Mapping[str, float] | None = None
-) -> Figure:
-    """One panel of horizontal bars per condition: mean NME, standard deviation over seeds.
-
-    tables: condition -> frame with columns `by`, a mean and its standard deviation, in this order (from
-    `src.notebook.data.mean_and_spread`). mean_face: condition -> its NME on these faces.
-    """
-    names = next(iter(tables.values()))[by]
-    with figure(width=2.2 + 2.3 * len(tables), height=1.2 + 0.32 * len(names), columns=len(tables)) as (drawing, grid):
-        for axes, (condition, table) in zip(grid, tables.items(), strict=True):
-            _, mean, spread = table.columns[:3]
-            colors = [style["color"] for style in plot_styles(names).values()]
-            axes.barh(range(len(names)), table[mean], xerr=table[spread], color=colors, ecolor="0.4", capsize=3)
-            axes.set(title=condition, xlabel=NME)
-            axes.set_yticks(range(len(names)), names if axes is grid[0] else [""] * len(names))
-            axes.invert_yaxis()
-            if mean_face is not None:
-                mark_mean_face(axes, mean_face[condition], along="x")
-                axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.3), fontsize=8)
-        drawing.suptitle(title)
-        caption(drawing, SPREAD.format("bar"))
         return drawing
 
 

@@ -1,6 +1,7 @@
 """One style for all figures: a color, marker and line style for each name, the same everywhere and readable in gray.
 
-Colors are those of Okabe and Ito ("Color Universal Design", 2008), which color-blind readers can distinguish.
+Colors are those of Okabe and Ito ("Color Universal Design", 2008), which color-blind readers can distinguish, with
+purple, brown and gray in place of yellow, which is too faint for lines.
 """
 
 from collections.abc import Iterable, Iterator
@@ -21,7 +22,10 @@ from src.network.losses import CRITERIA
 PERCENT = "% of sqrt(H W)"
 NME = f"NME ({PERCENT})"  # label of axes that show it
 
-_COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#8C6BB1")
+_COLORS = (
+    *("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000"),
+    *("#8C6BB1", "#7A4B1F", "#999999"),
+)
 _MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
 _LINES = ("-", "--", "-.", ":", (0, (5, 1)), (0, (3, 1, 1, 1)), (0, (1, 1)), (0, (7, 2, 1, 2)))
 _FAR = 2.0  # times the highest error in a plot
@@ -41,7 +45,7 @@ _SETTINGS = {
 
 def _style_at(place: int) -> dict[str, object]:
     """The style at a place in a list; after the last color, colors repeat with other markers and lines."""
-    shape = (place + place // len(_COLORS)) % len(_MARKERS)
+    shape = place % len(_MARKERS)
     return {"color": _COLORS[place % len(_COLORS)], "marker": _MARKERS[shape], "linestyle": _LINES[shape]}
 
 

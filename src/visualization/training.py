@@ -13,7 +13,7 @@ from scipy.stats import linregress, t
 
 from src.visualization.style import NME, caption, figure, legend_beside, mark_mean_face, plot_style, plot_styles
 
-SPREAD = "{}: mean over the seeds; whisker: one standard deviation to each side"
+_SPREAD = "{}: mean over the seeds; whisker: one standard deviation to each side"
 _LEAST_SIZES, _LEAST_RUNS = 3, 2  # sizes, and runs of each, that a power law is fitted to
 _HATCHES = ("", "//", "..", "xx", "\\\\", "++", "oo", "--")
 
@@ -48,7 +48,7 @@ def pareto(
     name: str,
     title: str,
     mean_face: float | None = None,
-    note: str = SPREAD.format("marker"),
+    note: str = _SPREAD.format("marker"),
 ) -> Figure:
     """Error against each cost, one panel per cost, with its Pareto front.
 
@@ -106,7 +106,7 @@ def bars(
         axes.grid(axis="y", visible=False)
         if mean_face is not None:
             legend_beside(axes)
-        caption(drawing, SPREAD.format("bar"))
+        caption(drawing, _SPREAD.format("bar"))
     return drawing
 
 
@@ -123,8 +123,7 @@ def grouped_bars(
         for position, one in enumerate(names):
             rows = table[table[name] == one].set_index(group).reindex(groups)
             places = np.arange(len(groups)) + (position - (len(names) - 1) / 2) * width
-            hatch = _HATCHES[(position + position // len(_HATCHES)) % len(_HATCHES)]  # another one if colors repeat
-            shape = {"color": styles[one]["color"], "hatch": hatch, "edgecolor": "white"}
+            shape = {"color": styles[one]["color"], "hatch": _HATCHES[position % len(_HATCHES)], "edgecolor": "white"}
             drawn = axes.bar(places, rows["nme"], width, yerr=rows["nme_std"], capsize=2, label=one, **shape)
             _outline_whiskers(drawn)
         mark_mean_face(axes, mean_face, of=", all groups")
@@ -132,8 +131,33 @@ def grouped_bars(
         axes.set(xlabel=xlabel, ylabel=NME, title=title)
         axes.grid(axis="x", visible=False)
         legend_beside(axes)
-        caption(drawing, SPREAD.format("bar"))
+        caption(drawing, _SPREAD.format("bar"))
     return drawing
+
+
+def bar_panels(
+    tables: Mapping[str, pd.DataFrame], *, by: str, title: str, mean_face: Mapping[str, float] | None = None
+) -> Figure:
+    """One panel of horizontal bars per condition: mean NME, standard deviation over seeds.
+
+    tables: condition -> frame with columns `by`, a mean and its standard deviation, in this order (from
+    `src.notebook.data.mean_and_spread`). mean_face: condition -> its NME on these faces.
+    """
+    names = next(iter(tables.values()))[by]
+    with figure(width=2.2 + 2.3 * len(tables), height=1.2 + 0.32 * len(names), columns=len(tables)) as (drawing, grid):
+        for axes, (condition, table) in zip(grid, tables.items(), strict=True):
+            _, mean, spread = table.columns[:3]
+            colors = [style["color"] for style in plot_styles(names).values()]
+            _outline_whiskers(axes.barh(range(len(names)), table[mean], xerr=table[spread], color=colors, capsize=3))
+            axes.set(title=condition, xlabel=NME)
+            axes.set_yticks(range(len(names)), names if axes is grid[0] else [""] * len(names))
+            axes.invert_yaxis()
+            if mean_face is not None:
+                mark_mean_face(axes, mean_face[condition], along="x")
+                axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.3), fontsize=8)
+        drawing.suptitle(title)
+        caption(drawing, _SPREAD.format("bar"))
+        return drawing
 
 
 def _outline_whiskers(drawn: BarContainer) -> None:
@@ -201,7 +225,7 @@ def error_by_size(
         axes.set_xticks(sizes, [str(number) for number in sizes])
         axes.set_xticks([], minor=True)
         legend_beside(axes)
-        caption(drawing, SPREAD.format("marker"))
+        caption(drawing, _SPREAD.format("marker"))
     return drawing
 
 

@@ -10,7 +10,6 @@ from src.evaluation.sensitivity import DAMAGES
 from src.markup import MEAN_SHAPE, REGIONS
 from src.metrics import nme
 from src.visualization.errors import (
-    bars_with_spread,
     ced_curves,
     covariance_ellipses,
     error_by_region_and_yaw,
@@ -75,16 +74,3 @@ def test_sensitivity_has_a_panel_a_damage_and_a_line_a_model() -> None:
     assert [axes.get_xlabel() for axes in drawing.axes] == list(DAMAGES.values())
     assert [len(axes.lines) for axes in drawing.axes] == [2, 2, 2]
     assert drawing.axes[0].lines[0].get_ydata().tolist() == [2, 3]
-
-
-def test_bars_stand_for_the_means_and_their_whiskers_for_the_spread() -> None:
-    table = pd.DataFrame({"augmentation": ["none", "gray"], "nme": [3.0, 2.0], "nme_std": [0.5, 0.25], "n": [2, 2]})
-    levels = {"clean": 4.0, "blur": 5.0}
-    drawing = bars_with_spread(dict.fromkeys(levels, table), by="augmentation", title="ablation", mean_face=levels)
-    first, second = drawing.axes
-    assert [axes.lines[-1].get_xdata()[0] for axes in drawing.axes] == [4, 5]
-    assert [bar.get_width() for bar in first.patches] == [3, 2]
-    whiskers = first.collections[0].get_segments()
-    assert [tuple(segment[:, 0]) for segment in whiskers] == [(2.5, 3.5), (1.75, 2.25)]
-    assert [label.get_text() for label in first.get_yticklabels()] == ["none", "gray"]
-    assert [label.get_text() for label in second.get_yticklabels()] == ["", ""]

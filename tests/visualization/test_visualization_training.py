@@ -7,6 +7,7 @@ import pytest
 from src.visualization.pose import angle_scatter
 from src.visualization.style import plot_style
 from src.visualization.training import (
+    bar_panels,
     bars,
     error_by_size,
     fit_power_law,
@@ -83,11 +84,24 @@ def test_grouped_bars_leave_a_gap_where_a_value_is_missing() -> None:
     assert np.isnan(heights[3])
 
 
-def test_ten_bars_of_a_group_look_different_and_show_their_whiskers() -> None:
+def test_bars_of_panels_stand_for_the_means_and_their_whiskers_for_the_spread() -> None:
+    table = pd.DataFrame({"augmentation": ["none", "gray"], "nme": [3.0, 2.0], "nme_std": [0.5, 0.25], "n": [2, 2]})
+    levels = {"clean": 4.0, "blur": 5.0}
+    drawing = bar_panels(dict.fromkeys(levels, table), by="augmentation", title="ablation", mean_face=levels)
+    first, second = drawing.axes
+    assert [axes.lines[-1].get_xdata()[0] for axes in drawing.axes] == [4, 5]
+    assert [bar.get_width() for bar in first.patches] == [3, 2]
+    whiskers = first.collections[0].get_segments()
+    assert [tuple(segment[:, 0]) for segment in whiskers] == [(2.5, 3.5), (1.75, 2.25)]
+    assert [label.get_text() for label in first.get_yticklabels()] == ["none", "gray"]
+    assert [label.get_text() for label in second.get_yticklabels()] == ["", ""]
+
+
+def test_ten_bars_of_a_group_have_ten_colors_and_show_their_whiskers() -> None:
     table = pd.DataFrame({"group": "a", "name": [f"step {i}" for i in range(10)], "nme": 2.0, "nme_std": 1.0})
     axes = grouped_bars(table, group="group", name="name", title="t", xlabel="x").axes[0]
     drawn = [container for container in axes.containers if hasattr(container, "patches")]
-    assert len({(bar.patches[0].get_facecolor(), bar.patches[0].get_hatch()) for bar in drawn}) == 10
+    assert len({bar.patches[0].get_facecolor() for bar in drawn}) == 10
     assert all(artist.get_path_effects() for bar in drawn for artist in (*bar.errorbar[1], *bar.errorbar[2]))
 
 
