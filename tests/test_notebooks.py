@@ -183,6 +183,7 @@ def _check_conclusion(text: str) -> None:
     sentences = text.splitlines()
     assert 3 <= sum(sentence.startswith("- ") for sentence in sentences) <= 8
     assert all(sentence.startswith(("- ", "  ")) for sentence in sentences)
+    assert not re.search(r"\bnan\b", text)
 
 
 @ALL

@@ -114,11 +114,15 @@ def describe(row: Round) -> str:
     if row.refined:
         line += f" ({row.refined} of them refined, moved by {row.moved:.2f} %)"
     if not np.isnan(row.pseudo_nme):
-        line += f", true error {row.pseudo_nme:.2f} % (left out: {row.left_out_nme:.2f} %)"
+        line += f", true error {row.pseudo_nme:.2f} % (left out: {_percent(row.left_out_nme)})"
     return line + (
-        f": held-out NME {row.held_out_nme:.3f} %, labels {row.certain_nme:.2f} % (uncertain ones "
-        f"{row.uncertain_nme:.2f} %)"
+        f": held-out NME {row.held_out_nme:.3f} %, labels {_percent(row.certain_nme)} (uncertain ones: "
+        f"{_percent(row.uncertain_nme)})"
     )
+
+
+def _percent(error: float) -> str:
+    return "none" if np.isnan(error) else f"{error:.2f} %"
 
 
 def _run_round(

@@ -44,6 +44,7 @@ NAN = float("nan")
         ("08", "looks", 4, "from 1 to 3"),
         ("08", "crop", [1, 2], "3 numbers"),
         ("08", "crop", [1, 2, 0], "at least a pixel"),
+        ("10", "accept", 0.01, "accept from 0.2"),
         ("09", "student_backbone", "x", "shufflenet_v2_x0_5"),
         ("01", "turned", [40.0], "2 numbers"),
         ("01", "folders", [3], "list of str"),
