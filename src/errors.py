@@ -21,6 +21,10 @@ class InputError(ValueError):
     The message names what was expected, what was found and what to do, in one line.
     """
 
+    def _render_traceback_(self) -> list[str]:
+        """What IPython shows instead of a traceback: a notebook's cell also tells the error in one line."""
+        return [f"{type(self).__name__}: {self}"]
+
 
 @contextlib.contextmanager
 def about(place: object) -> Iterator[None]:

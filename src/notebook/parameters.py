@@ -11,6 +11,7 @@ from src.reading import read_json, read_text
 ROOT = Path(__file__).resolve().parents[2]
 NOTEBOOKS = ROOT / "notebooks"
 TABLES = ROOT / "output" / "notebooks"
+_EMPTY = {type(value).__name__: value for value in (False, 0, 0.0, "", [])}
 _MOST_BYTES, _MOST_LEVELS = 64_000, 20  # of a file of parameters
 
 
@@ -37,17 +38,51 @@ def find_notebook(name: str) -> Path:
 def notebook_parameters(path: Path) -> Parameters:
     """Names and default values of a notebook's `parameters` cell. Raises InputError unless it has exactly one."""
     try:
+        return {name: ast.literal_eval(value) for name, _, value in _read_cell(path)}
+    except ValueError:
+        raise InputError(
+            f"{path}: expected plain values in the cell tagged 'parameters', like 'epochs: int = 8'"
+        ) from None
+
+
+def check_parameters(name: str, scope: Parameters) -> None:
+    """Raise InputError for a value that a running notebook could only fail at, if its cell was edited in JupyterLab.
+
+    name: of the notebook's file; one that is not there under this name is not checked. scope: its `globals()`.
+    """
+    path = NOTEBOOKS / f"{name}.ipynb"
+    lines = _read_cell(path) if path.is_file() else []
+    examples = {name: _example(kind, value) for name, kind, value in lines if name in scope and kind in _EMPTY}
+    check_values(path.stem, examples, {name: scope[name] for name in examples})
+
+
+def _read_cell(path: Path) -> list[tuple[str, str, ast.expr]]:
+    """Name, declared type (or "") and value of each assignment in a notebook's `parameters` cell."""
+    try:
         cells = read_json(path)["cells"]
         tagged = [cell for cell in cells if "parameters" in cell.get("metadata", {}).get("tags", [])]
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         raise InputError(f"{path}: not a readable notebook") from None
     if len(tagged) != 1:
         raise InputError(f"{path}: expected one cell tagged 'parameters', found {len(tagged)}")
-    parameters = {}
-    for statement in ast.parse("".join(tagged[0]["source"])).body:
-        target = statement.target if isinstance(statement, ast.AnnAssign) else statement.targets[0]
-        parameters[target.id] = ast.literal_eval(statement.value)
-    return parameters
+    try:
+        lines = ast.parse("".join(tagged[0]["source"])).body
+    except SyntaxError as error:
+        raise InputError(f"{path}: the cell tagged 'parameters' is not Python: {error.msg}") from None
+    typed = [
+        (line.target, ast.unparse(line.annotation), line.value) for line in lines if isinstance(line, ast.AnnAssign)
+    ]
+    untyped = [(line.targets[0], "", line.value) for line in lines if isinstance(line, ast.Assign)]
+    return [(ast.unparse(target), kind, value) for target, kind, value in typed + untyped]
+
+
+def _example(kind: str, value: ast.expr) -> object:
+    """A value of the declared type: the default, but an empty one of a list, or if another type was saved."""
+    try:
+        found = ast.literal_eval(value)
+    except ValueError:
+        found = None
+    return found if type(found).__name__ == kind != "list" else _EMPTY[kind]
 
 
 def read_parameters(path: Path) -> Parameters:

@@ -33,14 +33,16 @@ _RANGES: dict[str, tuple[float, float]] = {
     "rotation": (-360, 360),
 }
 _CROPS = ("crops", "crops_per_round")  # of a run, at least one batch
+_FRACTIONS = ("turned", "occlusion", "blur", "rotation")  # numbers of these lists need not be whole
+_PREFIXES = "held_out"  # as a list, of names of pictures
 _LENGTHS = {"turned": 2, "crop": 3}  # of lists that are one value each; other lists have distinct entries
-_MAY_BE_EMPTY = ("left_out", "only_options", "more_models")
+_MAY_BE_EMPTY = ("left_out", "only_options", "more_models", "folders", "photographs")  # lists of words
 
 
 def check_values(notebook: str, defaults: Parameters, chosen: Parameters) -> None:
     """Raise InputError, which begins with the notebook's name, for a value that it could only fail at.
 
-    defaults: all of its parameters. chosen: those that are set.
+    defaults: values of all of its parameters, which show their types. chosen: those that are set.
     """
     with about(notebook):
         for name, value in chosen.items():
@@ -58,19 +60,28 @@ def check_names(parameter: str, given: Collection[str], known: Collection[str]) 
 
 
 def _check_kind(name: str, value: object, default: object) -> None:
+    like = f" like {default!r}" if default else ""
     if not _is_like(value, default):
-        raise InputError(f"expected {name} of type {type(default).__name__} like {default!r}, found {value!r:.60}")
+        raise InputError(f"expected {name} of type {type(default).__name__}{like}, found {value!r:.60}")
     if not isinstance(value, list):
         return
-    if not value and default and name not in _MAY_BE_EMPTY:
-        raise InputError(f"expected at least one entry in {name}, like {default!r}, found none")
-    example = default[0] if default else ""
-    if not all(_is_like(entry, example) for entry in value):
-        raise InputError(f"expected {name} as a list of {type(example).__name__}, found {value!r:.60}")
+    if not value and name not in _MAY_BE_EMPTY:
+        raise InputError(f"expected at least one entry in {name}{like}, found none")
+    kind = _kind_of_entries(name, default or value)
+    if not all(_is_like(entry, kind()) for entry in value):
+        raise InputError(f"expected {name} as a list of {kind.__name__}, found {value!r:.60}")
     if len(value) != _LENGTHS.get(name, len(value)):
-        raise InputError(f"expected {_LENGTHS[name]} numbers in {name}, like {default!r}, found {value!r:.60}")
+        raise InputError(f"expected {_LENGTHS[name]} numbers in {name}{like}, found {value!r:.60}")
     if name not in _LENGTHS and len(set(value)) < len(value):
         raise InputError(f"expected each entry of {name} once, found {value!r:.60}")
+
+
+def _kind_of_entries(name: str, example: list) -> type:
+    if name in _MAY_BE_EMPTY:
+        return str
+    if name in _RANGES and name != _PREFIXES:
+        return float if name in _FRACTIONS else int
+    return type(example[0])
 
 
 def _is_like(value: object, default: object) -> bool:
@@ -83,7 +94,7 @@ def _check_entries(name: str, entries: list) -> None:
     low, high = _RANGES.get(name, (float("-inf"), float("inf")))
     for number in numbers:
         if not low <= number <= high:  # nor is NaN
-            raise InputError(f"expected {name} from {low:g} to {high:g}, found {number}")
+            raise InputError(f"expected {name} from {low:,.10g} to {high:,.10g}, found {number}")
     check_names(name, entries, _names(name) or entries)
 
 

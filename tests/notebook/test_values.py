@@ -1,11 +1,20 @@
 """Values of notebooks' parameters: those that no notebook could use are refused before its kernel starts."""
 
+import json
+import re
 from pathlib import Path
 
 import pytest
 
 from src.errors import InputError
-from src.notebook.parameters import choose_parameters, find_notebook, list_notebooks, notebook_parameters
+from src.notebook import parameters
+from src.notebook.parameters import (
+    check_parameters,
+    choose_parameters,
+    find_notebook,
+    list_notebooks,
+    notebook_parameters,
+)
 from src.notebook.values import _RANGES, check_names
 
 NAN = float("nan")
@@ -90,6 +99,54 @@ def test_defaults_are_values_themselves_and_numbers_have_a_range(path: Path) -> 
     assert choose_parameters(path, defaults, {}) == defaults
     numbers = {name for name, value in defaults.items() if type(value) in (int, float)}
     assert numbers - {"map_stride"} <= _RANGES.keys()
+
+
+@pytest.mark.parametrize("path", list_notebooks(), ids=lambda path: path.stem)
+def test_values_edited_in_jupyterlab_are_checked_by_the_setup_cell(path: Path) -> None:
+    scope = notebook_parameters(path)
+    check_parameters(path.stem, scope)
+    cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
+    assert f'\ncheck_parameters("{path.stem}", globals())\n' in "".join(
+        line for cell in cells for line in cell["source"]
+    )
+    name = "seeds" if "seeds" in scope else "seed"
+    with pytest.raises(InputError, match=f"^{path.stem}: expected seeds? "):
+        check_parameters(path.stem, scope | {name: -1})
+
+
+@pytest.mark.parametrize(
+    ("saved", "value", "found"),
+    [
+        ('epochs: int = "5"', "5", "epochs of type int, found '5'"),  # saved with the wrong value
+        ("epochs: int = 2 * 3", 6, ""),
+        ("epochs: int = 2 * 3", 0, "epochs from 1 to"),
+        ("seeds: list = []", [], "at least one entry in seeds, found none"),
+        ('seeds: list = ["a"]', ["a"], "seeds as a list of int"),
+        ('seeds: list = ["a"]', [0, 1], ""),  # mended, but not saved yet
+        ("seeds: list = 3", [0, 1], ""),
+        ("seeds: list = 3", 3, "seeds of type list, found 3"),
+        ("decays: list = [0.9]", [0.5, 0.99], ""),  # a student's own
+        ("epochs = 5", "x", ""),  # its type is not declared
+        ("import os\nepochs: int = 5", 5, ""),
+    ],
+)
+def test_the_saved_file_tells_types_only(
+    saved: str, value: object, found: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(parameters, "NOTEBOOKS", tmp_path)
+    cell = {"cell_type": "code", "metadata": {"tags": ["parameters"]}, "source": saved.splitlines(keepends=True)}
+    (tmp_path / "01_own.ipynb").write_text(json.dumps({"cells": [cell]}), encoding="utf-8")
+    scope = {re.search(r"(\w+)(: \w+)? =", saved)[1]: value}
+    if not found:
+        check_parameters("01_own", scope)
+        check_parameters("01_copied", scope)
+        return
+    with pytest.raises(InputError, match=found):
+        check_parameters("01_own", scope)
+
+
+def test_an_input_error_is_one_line_in_jupyterlab() -> None:
+    assert InputError("expected a, found b")._render_traceback_() == ["InputError: expected a, found b"]
 
 
 def test_unknown_names_of_rows_are_refused() -> None:
