@@ -37,8 +37,9 @@ def find_notebook(name: str) -> Path:
 
 def notebook_parameters(path: Path) -> Parameters:
     """Names and default values of a notebook's `parameters` cell. Raises InputError unless it has exactly one."""
+    lines = _read_cell(path)
     try:
-        return {name: ast.literal_eval(value) for name, _, value in _read_cell(path)}
+        return {name: ast.literal_eval(value) for name, _, value in lines}
     except ValueError:
         raise InputError(
             f"{path}: expected plain values in the cell tagged 'parameters', like 'epochs: int = 8'"

@@ -157,6 +157,9 @@ def test_a_notebook_without_one_parameters_cell_is_refused(module: ModuleType) -
     assert_refused(_run("01"), "found 0")
     path.write_text("{", encoding="utf-8")
     assert_refused(_run("01"), "not a readable notebook")
+    for cell, word in (("faces: int = 2 * 3", "plain values"), ("faces: int =", "not Python")):
+        _write_notebook(path, cell)
+        assert_refused(_run("01"), "01_prints.ipynb", word)
 
 
 @pytest.mark.usefixtures("module")
