@@ -13,6 +13,7 @@ import pandas as pd
 from scipy import stats
 
 from src.errors import InputError
+from src.metrics import bootstrap_interval, nme
 
 LEVEL = 0.05  # of significance; intervals have 1 - LEVEL
 NEAR_MEAN_FACE = 0.8  # of the mean face's error: if the best row is above it, there is nothing to compare
@@ -94,6 +95,18 @@ def judge(rows: pd.DataFrame, **how: object) -> list[str]:
     if rows["seed"].nunique() < 2:
         return ["- No verdict: one seed cannot tell a difference from chance; set seeds to several."]
     return sentences(compare(rows, **how))
+
+
+def change_on_faces(errors: np.ndarray, reference: np.ndarray, *, seed: int = 0) -> dict[str, object]:
+    """How a finished model differs from another on the same faces, which says nothing about another training run.
+
+    errors and reference: (N, K) in percent, the faces in the same order. seed: of the bootstrap.
+    Returns "change" (of the NME, from the reference's), the ends "low" and "high" of its 95 % interval over the faces,
+    and "error is": smaller, larger, or noise if the interval includes 0.
+    """
+    low, high = bootstrap_interval(errors - reference, seed=seed)
+    verdict = "noise" if low <= 0 <= high else "smaller" if high < 0 else "larger"
+    return {"change": nme(errors - reference), "low": low, "high": high, "error is": verdict}
 
 
 def with_mean_face(table: pd.DataFrame, *, by: str, mean_face: float, value: str = "nme") -> pd.DataFrame:

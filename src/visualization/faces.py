@@ -31,7 +31,7 @@ def draw_points(axes: Axes, points: np.ndarray, *, contours: bool = True, **styl
         label = None  # one legend entry per face
 
 
-def show_face(
+def _show_face(
     axes: Axes,
     picture: np.ndarray,
     points: np.ndarray | None = None,
@@ -77,7 +77,7 @@ def face_grid(
         for axes in grid.flat:
             axes.set_axis_off()
         for i, (axes, picture) in enumerate(zip(grid.flat, pictures, strict=False)):
-            show_face(
+            _show_face(
                 axes,
                 picture,
                 None if points is None else points[i],
@@ -95,7 +95,7 @@ def face_rows(rows: Mapping[str, tuple[np.ndarray, np.ndarray]], *, title: str) 
     with _tiles(len(rows), columns, title) as (drawing, grid):
         for line, (name, (pictures, points)) in zip(grid, rows.items(), strict=True):
             for axes, picture, face in zip(line, pictures, points, strict=True):
-                show_face(axes, picture, face)
+                _show_face(axes, picture, face)
             line[0].text(-0.06, 0.5, name, transform=line[0].transAxes, ha="right", va="center")
         return drawing
 
@@ -180,7 +180,7 @@ def mesh_over_photo(
     """
     with figure(width=9, height=4.7, columns=2) as (drawing, grid):
         for axes in grid:
-            show_face(axes, photo)
+            _show_face(axes, photo)
         draw_points(grid[0], points)
         grid[1].triplot(*vertices.T, triangles, linewidth=0.15, color="white", alpha=0.6)
         draw_points(grid[1], points, contours=False, markersize=4)

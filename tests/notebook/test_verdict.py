@@ -10,6 +10,7 @@ from src.notebook.verdict import (
     LEARNED_NOTHING,
     NO_VERDICT,
     WITHIN_NOISE,
+    change_on_faces,
     compare,
     judge,
     sentences,
@@ -126,3 +127,14 @@ def test_an_order_that_hangs_on_one_seed_is_called_so() -> None:
     assert "stays the same" in stability(_rows(a=[1.0, 1.1, 1.0], b=[2.0, 2.1, 2.2]), by="way")
     text = stability(_rows(a=[1.0, 1.0, 1.0], b=[0.0, 1.2, 1.1], c=[3.0, 3.0, 3.0]), by="way")
     assert all(words in text for words in ("not stable", "seed 0", "only c"))
+
+
+@pytest.mark.parametrize(("shift", "verdict"), [(-0.5, "smaller"), (0.0, "noise"), (0.5, "larger")])
+def test_a_change_on_the_same_faces_is_paired(shift: float, verdict: str) -> None:
+    rng = np.random.default_rng(0)
+    reference = rng.uniform(1, 9, size=(100, 1)) + rng.normal(0, 0.1, size=(100, 68))  # faces differ by more
+    errors = reference + shift + rng.normal(0, 1, size=(100, 68))
+    change = change_on_faces(errors, reference)
+    assert change["change"] == pytest.approx(errors.mean() - reference.mean())
+    assert change["low"] < change["change"] < change["high"]
+    assert change["error is"] == verdict
