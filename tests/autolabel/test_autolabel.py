@@ -161,14 +161,6 @@ def test_a_finished_round_is_not_repeated_and_more_rounds_go_on(
     assert_refused(autolabel(photos, out, "--accept", 0.5), "other faces or settings", "another folder")
 
 
-def test_an_error_of_no_label_is_told_without_a_number() -> None:
-    nan = float("nan")
-    errors = {"held_out_nme": 3.0, "certain_nme": 3.0, "uncertain_nme": nan, "pseudo_nme": 2.0, "left_out_nme": nan}
-    line = rounds.describe(rounds.Round(round=1, human=5, pseudo=7, refined=0, moved=nan, steps=10, **errors))
-    assert line.count("none") == 2
-    assert "nan" not in line
-
-
 def test_copies_that_are_left_out_are_said(finished: tuple[Path, Outcome]) -> None:
     assert "1 unlabeled picture left out, copies of others or of labeled ones" in finished[1].out
 
