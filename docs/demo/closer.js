@@ -8,7 +8,7 @@ export class CloserLook {
   #seen = 0; // number of these that were looked at
   #found = []; // detections in these
 
-  /** isThorough: look at all of them; else, as at a still picture, while the faces found are small or none is sure. */
+  /** isThorough: look at all of them; else, as at a still picture, while `needsCloserLook`. */
   constructor(finder, picture, { isThorough = false } = {}) {
     Object.assign(this, { finder, isThorough });
     this.#levels = finder.detector ? [[wholeView(picture)], ...tiles(picture, finder.rules)] : [];

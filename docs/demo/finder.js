@@ -1,6 +1,7 @@
 // Finds faces and their 68 points: the detector says where, the landmark network looks at square views. The same rules
 // as src/predict/predictor.py and search.py, by the same numbers, which the model's file carries.
-import { Cutter, SAME, boxOf, distinct, overlap, tiles, viewOfBox, viewOfPoints, wholeView } from "./views.js";
+import { Cutter, SAME, boxOf, distinct, overlap, tiles } from "./views.js";
+import { viewOfBox, viewOfPoints, wholeView, withoutImagined } from "./views.js";
 
 const LOOKS = 3; // at a picture's face
 const LOOKS_LIVE = 2; // at a video's, whose next frame is another chance
@@ -113,8 +114,9 @@ export class Finder {
 
   /** Faces that are any, each once. */
   #distinct(faces) {
-    const { nothing_below: least, upside_down_score: leastUpsideDown, same_face: same } = this.rules;
-    return distinct(faces.filter((face) => face.score >= (this.#isUpsideDown(face) ? leastUpsideDown : least)), same);
+    const { nothing_below: least, upside_down_score: leastUpsideDown, same_face: same, same_head: inHead } = this.rules;
+    const isAny = (face) => face.score >= (this.#isUpsideDown(face) ? leastUpsideDown : least);
+    return withoutImagined(distinct(faces.filter(isAny), same), (face) => this.#isUpsideDown(face), inHead);
   }
 
   #isUpsideDown(face) {

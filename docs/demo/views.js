@@ -78,6 +78,13 @@ export function distinct(items, most) {
   return kept;
 }
 
+/** Items without upright ones that overlap a better one that hangs by more than `most`: they are imagined in its head. */
+export function withoutImagined(items, isHanging, most) {
+  const hanging = items.filter(isHanging);
+  const isImagined = (item) => hanging.some(({ score, box }) => score > item.score && overlap(box, item.box) > most);
+  return items.filter((item) => hanging.includes(item) || !isImagined(item));
+}
+
 /** Pixels of square views of pictures, on black, as in the network's training for what lies outside of a picture. */
 export class Cutter {
   #contexts = new Map(); // one canvas per size: a new one for each view would be most of the work

@@ -14,7 +14,7 @@ from src.predict import detector, turns
 from src.predict.confidence import EPSILON, SHIPPED, shipped_calibration
 from src.predict.face import DOUBTFUL_BELOW, NOTHING_BELOW, UPSIDE_DOWN_ABOVE
 from src.predict.looks import SMALLEST, TILT
-from src.predict.predictor import SAME_FACE, UPSIDE_DOWN_SCORE
+from src.predict.predictor import SAME_FACE, SAME_HEAD, UPSIDE_DOWN_SCORE
 
 
 def rules_text(points: int, convention: str) -> str:
@@ -43,6 +43,7 @@ def rules_text(points: int, convention: str) -> str:
         "upside_down_above": UPSIDE_DOWN_ABOVE,
         "upside_down_score": UPSIDE_DOWN_SCORE,
         "same_face": SAME_FACE,
+        "same_head": SAME_HEAD,
         "kinds": {name: _kind(kind) for name, kind in (KINDS | {"blazeface": detector.BlazeFace.kind}).items()},
         "least_detection": detector.LEAST_SCORE,
         "least_in_tiles": detector.LEAST_IN_TILES,

@@ -44,6 +44,7 @@ if TYPE_CHECKING:
 Boxes = np.ndarray | Sequence | None
 _PICTURES_AT_ONCE = 16  # held in memory
 SAME_FACE = 0.3  # IoU of the points' boxes: above it, two detections led to one face, or one is a false face over it
+SAME_HEAD = 0.1  # IoU of an upright face's points with those of a surer upside-down one: above it, it is imagined
 UPSIDE_DOWN_SCORE = 0.7  # minimum of a detected upside-down face; most false faces are upside down
 
 
@@ -132,9 +133,9 @@ class Predictor:
 
         pictures, boxes, channels: as in `__call__`, but without boxes, faces are detected in whole pictures. crops:
         pictures without boxes are crops around one face. tiles: also look for small faces: always, which costs up to
-        sixty detections, or never; None looks closer at upright faces while those found are small, or if none is sure.
-        least_score: detected faces with a lower score are left out; a given box always yields a face. Raises InputError
-        as `__call__` does, and if the detector's file is missing.
+        sixty detections, or never; None looks closer at upright faces in large pictures, while those found are small,
+        and if none is sure. least_score: detected faces with a lower score are left out; a given box always yields a
+        face. Raises InputError as `__call__` does, and if the detector's file is missing.
         """
         if not (isinstance(least_score, Real) and np.isfinite(least_score)):
             raise InputError(f"expected least_score to be a number, found {least_score!r}")
@@ -239,4 +240,11 @@ def _distinct(faces: list[Face], least_score: float) -> list[Face]:
     if not faces:
         return []
     boxes, score = np.stack([box_of_points(face.points) for face in faces]), np.array([face.score for face in faces])
-    return [faces[i] for i in sorted(non_maximum_suppression(boxes, score, SAME_FACE))]
+    kept = [faces[i] for i in sorted(non_maximum_suppression(boxes, score, SAME_FACE))]
+    return [face for face in kept if not any(_is_imagined(face, other) for other in kept if other.is_upside_down)]
+
+
+def _is_imagined(face: Face, hanging: Face) -> bool:
+    """Whether a face is the upright one that the network sees in the head of a surer one, which is upside down."""
+    overlap = overlaps(box_of_points(face.points), box_of_points(hanging.points)[None])[0]
+    return not face.is_upside_down and face.score < hanging.score and bool(overlap > SAME_HEAD)
