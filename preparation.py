@@ -255,7 +255,8 @@ def run_label_check(out: Path, network: "Runtime | None") -> None:
         return
     faces = load_prepared(out)
     report_odd(odd_faces(faces), faces.names)
-    if network is None and not MODEL.is_file():
+    model = MODEL if MODEL.is_file() else Path(__file__).resolve().parent / MODEL  # run from anywhere
+    if network is None and not model.is_file():
         return
     from src.hygiene.labels import report_labels  # imports PyTorch
 
@@ -263,7 +264,7 @@ def run_label_check(out: Path, network: "Runtime | None") -> None:
         report_labels(out, faces, network, most=None)
     else:
         try:
-            report_labels(out, faces, _open_network(MODEL), most=FIRST_CHECKED)
+            report_labels(out, faces, _open_network(model), most=FIRST_CHECKED)
         except InputError as error:  # a check that nobody asked for must not fail the command
             print(f"label check: left out ({error})")
             return

@@ -144,6 +144,7 @@ def _prepare_challenge(challenge: Path, *flags: object) -> Outcome:
 def test_new_arrays_are_checked_without_being_asked(challenge: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     asked = []
     monkeypatch.setattr(labels, "report_labels", lambda out, faces, model, most: asked.append((out.name, most)))
+    monkeypatch.chdir(challenge)  # the shipped model lies next to the script
     assert _prepare_challenge(challenge).code == 0
     assert asked == [("AFLW_train_data", 200), ("AFLW_validation_data", 200)]
     assert _prepare_challenge(challenge).code == 0
