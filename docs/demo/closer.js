@@ -6,7 +6,7 @@ export class CloserLook {
   #levels; // views that follow, by their size
   #views = []; // all of one size
   #seen = 0; // number of these that were looked at
-  #found = []; // detections in these
+  #detected; // in these
 
   /** isThorough: look at all of them; else, as at a still picture, while `needsCloserLook`. */
   constructor(finder, picture, { isThorough = false } = {}) {
@@ -23,9 +23,10 @@ export class CloserLook {
   /** New faces in the next view of the picture, besides the known ones. */
   async step(picture, known) {
     if (this.left === 0) return [];
-    const { faces, found } = await this.finder.findInView(picture, known, this.#views[this.#seen++]);
-    this.#found.push(...found);
-    const isOver = () => !this.isThorough && !this.finder.needsCloserLook(this.#found, this.#views, [...known, ...faces]);
+    const { faces, detected } = await this.finder.findInView(picture, known, this.#views[this.#seen++]);
+    this.#detected.found.push(...detected.found);
+    this.#detected.hasTraces ||= detected.hasTraces;
+    const isOver = () => !this.isThorough && !this.finder.needsCloserLook(this.#detected, this.#views, [...known, ...faces]);
     if (this.left === 0 && !isOver()) this.#begin();
     return faces;
   }
@@ -33,6 +34,6 @@ export class CloserLook {
   #begin() {
     this.#views = this.#levels.shift() ?? [];
     this.#seen = 0;
-    this.#found = [];
+    this.#detected = { found: [], hasTraces: false };
   }
 }

@@ -17,18 +17,21 @@ export class Detector {
     Object.assign(this, { ort, session, rules });
   }
 
-  /** Boxes { box, roll, score } of the faces in views of a picture, all upright (roll 0) or upside down (roll pi). */
+  /**
+   * found: boxes { box, roll, score } of the faces in views of a picture, all of one size and upright (roll 0) or upside
+   * down (roll pi). hasTraces: whether something scored a little too low for a face.
+   */
   async detect(cutter, picture, views) {
     const { least_detection: inWhole, least_in_tiles: inTiles } = this.rules;
-    const found = [];
-    for (const view of views) {
-      const least = view.side < Math.max(picture.width, picture.height) ? inTiles : inWhole;
-      found.push(...(await this.#detectIn(cutter.cut(picture, view, SIZE), view, least)));
-    }
-    return distinct(found, this.rules.same_detection);
+    const least = views[0].side < Math.max(picture.width, picture.height) ? inTiles : inWhole;
+    const seen = [];
+    for (const view of views) seen.push(...(await this.#detectIn(cutter.cut(picture, view, SIZE), view)));
+    const apart = distinct(seen, this.rules.same_detection);
+    const found = apart.filter(({ score }) => score >= least);
+    return { found, hasTraces: found.length < apart.length };
   }
 
-  async #detectIn(pixels, view, least) {
+  async #detectIn(pixels, view) {
     const input = new Float32Array(SIZE * SIZE * 3);
     for (let from = 0, to = 0; from < pixels.length; from += 4)
       for (let channel = 0; channel < 3; channel++) input[to++] = pixels[from + channel] / 127.5 - 1;
@@ -38,7 +41,7 @@ export class Detector {
     const found = [];
     for (let i = 0; i < ANCHORS.length; i++) {
       const score = 1 / (1 + Math.exp(-logits[i]));
-      if (score < least) continue;
+      if (score < this.rules.trace) continue;
       const numbers = (k) => [0, 1].map((axis) => raw[NUMBERS * i + 2 * k + axis] / SIZE);
       const inView = (k) => numbers(k).map((value, axis) => value + ANCHORS[i][axis] - 0.5); // from its middle
       const [x, y] = inView(CENTER).map((value, axis) => [view.x, view.y][axis] + side * value);

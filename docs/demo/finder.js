@@ -51,18 +51,18 @@ export class Finder {
     return (await this.findInView(picture, known, view)).faces;
   }
 
-  /** { faces, found } in one view: faces other than those that are known, and all that the detector found. */
+  /** { faces, detected } in one view: faces other than those that are known, and all that the detector found. */
   async findInView(picture, known, view) {
     const isNew = ({ box }) => known.every((face) => overlap(face.box, box) <= SAME);
-    const found = await this.#detect(picture, [view]);
-    const views = found.filter(isNew).map(({ box, roll }) => this.#viewOfDetection(box, roll));
+    const detected = await this.#detect(picture, [view]);
+    const views = detected.found.filter(isNew).map(({ box, roll }) => this.#viewOfDetection(box, roll));
     const faces = await this.#see(picture, views, LOOKS_LIVE);
-    return { found, faces: this.#distinct(faces.filter(isNew)) };
+    return { detected, faces: this.#distinct(faces.filter(isNew)) };
   }
 
-  /** Whether smaller views may show more: a detected face is small, or none is sure, or this was all of a large picture. */
-  needsCloserLook(found, views, faces) {
-    if (views.length === 1 && views[0].side >= this.rules.large_picture) return true;
+  /** Whether smaller views may show more: a detected face is small, none is sure, or all of a large picture has traces. */
+  needsCloserLook({ found, hasTraces }, views, faces) {
+    if (views.length === 1 && views[0].side >= this.rules.large_picture && hasTraces) return true;
     const least = this.rules.small_face * views[0].side;
     const isSmall = ({ box }) => Math.max(box.right - box.left, box.bottom - box.top) < least;
     const isSure = faces.length > 0 && faces.every(({ score }) => score >= this.rules.retry_below);
@@ -91,21 +91,21 @@ export class Finder {
   async #facesOf(picture, roll, isThorough) {
     let faces = [];
     for (const views of [[wholeView(picture)], ...tiles(picture, this.rules)]) {
-      const found = await this.#detect(picture, views.map((view) => ({ ...view, roll })));
+      const detected = await this.#detect(picture, views.map((view) => ({ ...view, roll })));
       const known = faces.filter(({ score }) => score >= this.rules.retry_below);
-      const fresh = found.filter(({ box }) => known.every((face) => overlap(face.box, box) <= this.rules.same_detection));
+      const fresh = detected.found.filter(({ box }) => known.every((face) => overlap(face.box, box) <= this.rules.same_detection));
       const places = fresh.map((detection) => (turn) => this.#viewOfDetection(detection.box, detection.roll + turn));
       faces = this.#distinct([...faces, ...(await this.#search(picture, places))]);
-      if (!isThorough && (roll !== 0 || !this.needsCloserLook(found, views, faces))) break;
+      if (!isThorough && (roll !== 0 || !this.needsCloserLook(detected, views, faces))) break;
     }
     return faces;
   }
 
   async #detect(picture, views) {
     const start = performance.now();
-    const found = await this.detector.detect(this.#cutter, picture, views);
+    const detected = await this.detector.detect(this.#cutter, picture, views);
     this.times.detector += performance.now() - start;
-    return found;
+    return detected;
   }
 
   #viewOfDetection(box, roll) {

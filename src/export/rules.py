@@ -47,6 +47,7 @@ def rules_text(points: int, convention: str) -> str:
         "kinds": {name: _kind(kind) for name, kind in (KINDS | {"blazeface": detector.BlazeFace.kind}).items()},
         "least_detection": detector.LEAST_SCORE,
         "least_in_tiles": detector.LEAST_IN_TILES,
+        "trace": detector.TRACE,
         "sure_detection": detector.SURE,
         "same_detection": detector.OVERLAP,
         "tilted": detector.TILTED,

@@ -6,7 +6,7 @@ every runtime (`src.predict.detector_file`).
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import numpy as np
@@ -18,6 +18,7 @@ _INPUT = 256  # pixels
 _GRIDS = ((16, 2), (8, 6))  # cells per side and anchors per cell of the network's two maps: 896 anchors
 LEAST_SCORE, OVERLAP = 0.5, 0.3  # minimum score of a detection; maximum IoU of two faces' boxes
 LEAST_IN_TILES = 0.65  # minimum score in tiles, where nearly all faces score higher, and most false ones lower
+TRACE = 0.2  # score: nearly all pictures in which a face is missed show one, and a third of the others
 _RIGHT_EYE, _LEFT_EYE, _MOUTH = 0, 1, 3  # the person's, among the six points of a detection
 TILTED = 30.0  # degrees: smaller rolls are left to the landmark network
 SMALLEST_TILE = 256  # pixels: the network's input, so smaller tiles would be enlarged
@@ -31,11 +32,15 @@ Network = Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]  # (256, 256, 3)
 
 @dataclass(frozen=True)
 class Detections:
-    """boxes (N, 4) left, top, right, bottom in pixels; score (N,) in [0, 1]; roll (N,) degrees, 0 where it is small."""
+    """boxes (N, 4) left, top, right, bottom in pixels; score (N,) in [0, 1]; roll (N,) degrees, 0 where it is small.
+
+    has_traces: whether something scored a little too low for a face; True also where that is not known.
+    """
 
     boxes: np.ndarray
     score: np.ndarray
     roll: np.ndarray
+    has_traces: bool = True
 
 
 class Detector(Protocol):
@@ -52,18 +57,18 @@ def detect_upside_down(detector: Detector, picture: Image.Image, *, level: int) 
     """The upside-down faces of a picture, found by turning it: detectors miss faces turned by more than 100 degrees."""
     found = detector.detect(picture.transpose(Image.Transpose.ROTATE_180), level=level)
     boxes = (np.array(picture.size * 2) - found.boxes)[:, [2, 3, 0, 1]]
-    return Detections(boxes, found.score, found.roll + 180)
+    return replace(found, boxes=boxes, roll=found.roll + 180)
 
 
 def needs_closer_look(
     found: Detections, picture: Image.Image, level: int, *, tiles: bool | None, is_sure: bool = False
 ) -> bool:
     """Whether the next level may show more than this one: if one of the faces found is small, or if none is sure; after
-    a large picture as a whole, always, as small ones may stand beside a sure one. tiles: the answer, unless it is None.
-    is_sure: there is one for sure, by other means than the detector's score."""
+    a large picture as a whole, also if it shows traces, as small ones may stand beside a sure one. tiles: the answer,
+    unless it is None. is_sure: there is one for sure, by other means than the detector's score."""
     if tiles is not None:
         return tiles
-    if level == 0 and max(picture.size) >= LARGE_PICTURE:
+    if level == 0 and max(picture.size) >= LARGE_PICTURE and found.has_traces:
         return True
     is_small = (found.boxes[:, 2:] - found.boxes[:, :2] < SMALL_FACE * max(picture.size) / 2**level).all(axis=1)
     return bool(is_small.any() or not (is_sure or (found.score >= SURE).any()))
@@ -74,7 +79,7 @@ def only_small(found: Detections, side: float) -> Detections:
     less than half as long. What is larger would be seen in the whole picture, too, unless it is no face."""
     sides = (found.boxes[:, 2:] - found.boxes[:, :2]).max(axis=1)
     rows = (found.score >= LEAST_IN_TILES) & (sides < side / 2)
-    return Detections(found.boxes[rows], found.score[rows], found.roll[rows])
+    return replace(found, boxes=found.boxes[rows], score=found.score[rows], roll=found.roll[rows])
 
 
 class BlazeFace:
@@ -87,11 +92,13 @@ class BlazeFace:
 
     def detect(self, picture: Image.Image, *, level: int = 0) -> Detections:
         least = LEAST_SCORE if level == 0 else LEAST_IN_TILES
-        parts = [self._detect_in(picture, crop, least) for crop in _tiles(*picture.size, level)]
+        parts = [self._detect_in(picture, crop, TRACE) for crop in _tiles(*picture.size, level)]
         points = np.concatenate([np.empty((0, 8, 2)), *(points for points, _ in parts)])  # (N, 8, 2)
         score = np.concatenate([np.empty(0), *(score for _, score in parts)])
-        kept = non_maximum_suppression(points[:, :2].reshape(-1, 4), score, OVERLAP)
-        return Detections(points[kept, :2].reshape(-1, 4), score[kept], _roll(points[kept, 2:]))
+        seen = non_maximum_suppression(points[:, :2].reshape(-1, 4), score, OVERLAP)
+        kept = seen[score[seen] >= least]
+        boxes, roll = points[kept, :2].reshape(-1, 4), _roll(points[kept, 2:])
+        return Detections(boxes, score[kept], roll, has_traces=len(kept) < len(seen))
 
     def _detect_in(self, picture: Image.Image, crop: np.ndarray, least: float) -> tuple[np.ndarray, np.ndarray]:
         """Points (N, 8, 2) in pixels of the picture (left top, right bottom, six points) and scores (N,), of at least

@@ -108,14 +108,14 @@ def test_faces_are_looked_for_from_closer_by_where_they_are_small_or_doubtful(mo
         def detect(self, picture: Image.Image, *, level: int = 0) -> Detections:
             levels.append(level)
             seen = np.array(boxes[level : level + 1], float).reshape(-1, 4)
-            return Detections(seen, np.full(len(seen), score), np.zeros(len(seen)))
+            return Detections(seen, np.full(len(seen), score), np.zeros(len(seen)), has_traces)
 
     def looked(*seen: tuple[int, int, int, int], tiles: bool | None = None) -> tuple[int, list[int]]:
         levels.clear()
         boxes[:] = seen
         return len(predictor.faces(picture, tiles=tiles)), levels
 
-    levels, boxes, score = [], [], 0.6
+    levels, boxes, score, has_traces = [], [], 0.6, True
     predictor = Predictor("any.pth.tar", detector=Detector())
     large, small, tiny, nothing = (100, 100, 300, 300), (500, 100, 560, 160), (500, 300, 530, 330), (700, 100, 900, 300)
     picture = rectangle_picture((999, 800), large, small, tiny)
@@ -134,6 +134,20 @@ def test_faces_are_looked_for_from_closer_by_where_they_are_small_or_doubtful(mo
     assert looked(large, small, tiny) == (3, [0, 1, 2])
     assert looked(large, large, tiny) == (1, [0, 1])
     assert looked(large, small, tiles=False) == (1, [0])
+    has_traces = False
+    assert looked(large, small) == (1, [0])
+
+
+@pytest.mark.parametrize(("score", "found", "has_traces"), [(0.9, 2, False), (0.4, 1, True), (0.1, 1, False)])
+def test_traces_are_what_scores_a_little_too_low(score: float, found: int, has_traces: bool) -> None:
+    def network(image: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        raw, logits = white_spot(image)
+        logits[0] = np.log(score / (1 - score))  # in the picture's corner, away from the spot
+        raw[0, 2:4] = 20
+        return raw, logits
+
+    detections = BlazeFace(network).detect(rectangle_picture((640, 640), (300, 300, 340, 340)))
+    assert (len(detections.boxes), detections.has_traces) == (found, has_traces)
 
 
 def test_the_order_of_channels_reaches_the_detector(monkeypatch: pytest.MonkeyPatch) -> None:
