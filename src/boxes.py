@@ -33,6 +33,7 @@ _MOST_BYTES, _MOST_LINES = 64_000_000, 500_000  # of a table of boxes: 630 bytes
 _SMALLEST = 4.0  # pixels: a smaller box shows no face
 _LARGEST = 4.0  # of the picture's longer side: a larger box is a mistake in its unit
 _SHARES = (0.05, 5.0)  # of a crop's side that a box may take: others have another unit
+_GAP = 2.0  # pixels for one of the result that averaging of blocks leaves to bilinear resampling, at least
 
 
 @dataclass(frozen=True)
@@ -157,15 +158,11 @@ def affine_of_crop(crop_box: np.ndarray) -> np.ndarray:
     return stack_matrix([[1 / side, zero, -left / side], [zero, 1 / side, -top / side]])
 
 
-def cut_crop(picture: Image.Image, crop_box: np.ndarray, size: int, *, gap: float = 2.0) -> np.ndarray:
-    """A crop (3,) of an RGB picture, resampled without aliasing to (size, size, 3) uint8; black outside the picture.
-
-    gap: pixels for one of the result that averaging of blocks leaves to bilinear resampling, at least; fewer are faster
-    and a little softer.
-    """
+def cut_crop(picture: Image.Image, crop_box: np.ndarray, size: int) -> np.ndarray:
+    """A crop (3,) of an RGB picture, resampled without aliasing to (size, size, 3) uint8; black outside the picture."""
     left, top, side = (float(value) for value in crop_box)
     first, last = np.floor([left, top]).astype(int), np.ceil([left + side, top + side]).astype(int)
-    factor = max(1, int(side / size / gap))
+    factor = max(1, int(side / size / _GAP))
     reduced = _cut_reduced(picture, first, last, factor)
     low = np.array([left, top]) - first
     # Rounding may put the extent's far edge slightly beyond the last pixel.
