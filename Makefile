@@ -120,8 +120,8 @@ web-lock:
 docs/demo/model.onnx: $(if $(MODEL),$(MODEL),best.pth.tar $(wildcard src/export/*.py src/predict/*.py) $(READY))
 	$(if $(MODEL),cp $(MODEL) $@,$(PY) -m src.export --out $@)
 
-docs/demo/detector.onnx: $(if $(DETECTOR_MODEL),$(DETECTOR_MODEL),$(DETECTOR))
-	$(if $(DETECTOR_MODEL),cp $(DETECTOR_MODEL) $@,$(FETCH_PY) -m src.export.detector --out $@)
+docs/demo/detector.onnx: $(or $(DETECTOR_MODEL),$(DETECTOR_ONNX))
+	cp $< $@
 
 $(WEB_VENV)/.installed: constraints.txt
 	test -x $(WEB_VENV)/bin/python || $(PYTHON) -m venv $(WEB_VENV)

@@ -57,12 +57,12 @@ class Tracker:
     starts: what is known of the first frame: boxes (N, 4) in pixels; "crop" if the frame shows one face and nothing
     else; None to detect. detect: faces are also detected in the first frame, every `every` frames, after a cut, after a
     loss and while none is seen; without it a lost face is looked for around its last place and at its start. tiles:
-    look for small faces in all of these frames, or in none; None looks closer if the frame is large, a detected face is
-    small or none is sure, but only in the first frame, after a cut and in every second of the regular detections. A
-    face is lost in a frame if its score is below `lost_below`, or its points leave the picture or land on another face;
-    a face near another one also if its score is below `found_above` and the detector does not see it, any face also if
-    its score is below `found_above` and its box holds nothing but one shade. A score of `found_above` finds it again.
-    Raises InputError for boxes that do not fit, and if the detector is missing.
+    look for small faces in all of these frames, or in none; None looks closer if a detected face is small, none is
+    sure, or a large frame shows a trace of another, but only in the first frame, after a cut and in every second of the
+    regular detections. A face is lost in a frame if its score is below `lost_below`, or its points leave the picture or
+    land on another face; a face near another one also if its score is below `found_above` and the detector does not see
+    it, any face also if its score is below `found_above` and its box holds nothing but one shade. A score of
+    `found_above` finds it again. Raises InputError for boxes that do not fit, and if the detector is missing.
     """
 
     def __init__(

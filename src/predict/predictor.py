@@ -133,9 +133,9 @@ class Predictor:
 
         pictures, boxes, channels: as in `__call__`, but without boxes, faces are detected in whole pictures. crops:
         pictures without boxes are crops around one face. tiles: also look for small faces: always, which costs up to
-        sixty detections, or never; None looks closer at upright faces in large pictures, while those found are small,
-        and if none is sure. least_score: detected faces with a lower score are left out; a given box always yields a
-        face. Raises InputError as `__call__` does, and if the detector's file is missing.
+        sixty detections, or never; None looks closer at upright faces while those found are small, if none is sure, and
+        if a large picture shows a trace of another one. least_score: detected faces with a lower score are left out; a
+        given box always yields a face. Raises InputError as `__call__` does, and if the detector's file is missing.
         """
         if not (isinstance(least_score, Real) and np.isfinite(least_score)):
             raise InputError(f"expected least_score to be a number, found {least_score!r}")
