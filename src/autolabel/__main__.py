@@ -47,7 +47,7 @@ def parse_arguments() -> tuple[argparse.Namespace, argparse.Namespace]:
     )
     parser.add_argument("--out", type=Path, default="output/autolabel", help="folder of everything that is written")
     parser.add_argument(
-        "--accept", type=float, default=DEFAULTS.accept, help="share of held-out faces that would be certain enough"
+        "--accept", type=float, default=DEFAULTS.accept, help="share of held-out faces that each region accepts"
     )
     parser.add_argument("--copies", type=at_least(1), default=DEFAULTS.copies, help="of each human label, every round")
     parser.add_argument(

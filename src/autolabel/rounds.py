@@ -13,6 +13,7 @@ from src.autolabel.task import Task, picture_paths
 from src.autolabel.training import Setup, open_faces, train_on
 from src.config import TrainingConfig, to_dict
 from src.datasets.faces import Faces
+from src.datasets.names import counted
 from src.datasets.prepared import PreparedFaces
 from src.errors import InputError
 from src.files import check_unused, write_text
@@ -53,10 +54,10 @@ class Round:
 
 
 def run_rounds(task: Task, setup: Setup, settings: Settings, out: Path) -> list[Round]:
-    """Run the rounds until the held-out NME no longer falls; finished ones are read. Returns all of them.
+    """Run the rounds, or read finished ones, until the held-out NME no longer falls or no label is certain.
 
-    Writes `round_N/best.pth.tar`, `round_N/labels.npz` (labels of all unlabeled pictures by that model) and
-    `rounds.csv` into `out`. Raises InputError if `out` belongs to another run, or if no label is certain.
+    Returns all of them. Writes `round_N/best.pth.tar`, `round_N/labels.npz` (labels of all unlabeled pictures by that
+    model) and `rounds.csv` into `out`. Raises InputError if `out` belongs to another run.
     """
     _claim(out, identity(task, setup, settings))
     held_out = open_held_out(task, setup, out)
@@ -72,6 +73,10 @@ def run_rounds(task: Task, setup: Setup, settings: Settings, out: Path) -> list[
         print(describe(finished))
         if number and finished.held_out_nme >= min(row.held_out_nme for row in rounds[:-1]):
             print("stopped: the held-out NME no longer falls")
+            break
+        if not load_labels(folder / LABELS).is_certain.any():
+            remedy = "train longer, give more labels, or raise --accept"
+            print(f"stopped: certain of none of {counted(len(task.names), 'pictures')}; {remedy}")
             break
     return rounds
 
@@ -133,11 +138,6 @@ def _run_round(
     if number:
         previous = round_folder(out, number - 1)
         labels = load_labels(previous / LABELS)
-        if not labels.is_certain.any():
-            raise InputError(
-                f"round {number - 1} is certain of none of {len(task.names)} pictures; expected some: train longer, "
-                "give more labels, or raise accept"
-            )
         sources.append(task.pool(labels.points_image, labels.is_certain))
         training = _finetuning(training, settings.finetune, number)
         init = previous / BEST_MODEL

@@ -108,6 +108,7 @@ def main() -> None:
                 picture = read_picture(source.path)
             except InputError as error:
                 unreadable.append(error)
+                _drawn(source, out).unlink(missing_ok=True)  # an earlier run's would pass for this picture's
                 continue
             _draw_picture(predictor, source, picture, boxes, arguments, records)
         if len(unreadable) == len(sources):

@@ -68,6 +68,7 @@ def main() -> None:
                 image = read_picture(picture)
             except InputError as error:
                 unreadable.append(error)
+                text.unlink(missing_ok=True)  # an earlier run's would pass for this picture's
                 continue
             if is_detected:
                 faces = predictor.faces(image)

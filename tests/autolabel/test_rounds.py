@@ -1,6 +1,17 @@
-"""What is said of a round."""
+"""What is said of a round, and when rounds stop."""
 
+from pathlib import Path
+
+import numpy as np
+import pytest
+from commands import SMALL, run
+from stand_in import write_faces
+
+from src.autolabel import rounds
+from src.autolabel.labels import Labels
 from src.autolabel.rounds import Round, describe
+from src.autolabel.training import Trained
+from src.datasets.challenge import read_annotations
 
 
 def test_an_error_of_no_label_is_told_without_a_number() -> None:
@@ -9,3 +20,33 @@ def test_an_error_of_no_label_is_told_without_a_number() -> None:
     line = describe(Round(round=1, human=5, pseudo=7, refined=0, moved=nan, steps=10, **errors))
     assert line.count("none") == 2
     assert "nan" not in line
+
+
+def test_without_a_certain_label_the_rounds_stop_and_the_human_labels_are_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_faces(tmp_path / "labeled", 12, seed=1)
+    write_faces(tmp_path / "unlabeled", 4, seed=2, annotated=False)
+
+    def train_on(_sources: object, _held_out: object, folder: Path, **_: object) -> Trained:
+        folder.mkdir()
+        (folder / "best.pth.tar").write_bytes(b"a model")
+        return Trained(held_out_nme=5.0, steps=1)
+
+    def label_pictures(_model: Path, unlabeled: list, held_out: list, **_: object) -> list[Labels]:
+        return [
+            Labels(np.full((len(some), 68, 2), 40.0), np.full(len(some), 0.4), np.full((len(some), 2), 96))
+            for some in (unlabeled, held_out)
+        ]
+
+    monkeypatch.setattr(rounds, "train_on", train_on)
+    monkeypatch.setattr(rounds, "label_pictures", label_pictures)
+    out = tmp_path / "run"
+    folders = ("--labeled", tmp_path / "labeled", "--unlabeled", tmp_path / "unlabeled", "--out", out)
+    for _ in range(2):  # the second time, the finished round is read
+        outcome = run("src/autolabel/__main__.py", *folders, *SMALL, "--accept", 0.01)
+        assert outcome.code == 0, outcome
+        assert "stopped: certain of none of 4 pictures; train longer" in outcome.out
+    assert len(read_annotations(out / "labels")[0]) == 12
+    assert (out / "best.pth.tar").read_bytes() == b"a model"
+    assert (out / "review.png").is_file()

@@ -132,6 +132,8 @@ def test_broken_pictures_do_not_stop_the_others(monkeypatch: pytest.MonkeyPatch,
     (tmp_path / "cut.png").write_bytes((tmp_path / "group.png").read_bytes()[:90])
     names = ["broken.png", "group.png", "cut.png"]
     out, listed = tmp_path / "out", write_list(group, *(tmp_path / name for name in names))
+    out.mkdir()
+    (out / "cut.txt").write_text("points of an earlier run, when the picture was whole")
     outcome = run("src/predict/__main__.py", listed, out, "--crops")
     assert_refused(outcome, "2 of 3 pictures not read", *(str(tmp_path / name) for name in ("broken.png", "cut.png")))
     assert "1 file, 68 points" in outcome.out
