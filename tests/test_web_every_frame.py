@@ -90,6 +90,30 @@ def test_a_visit_of_every_frame_is_stopped_and_another_file_ends_it(address: str
 
 
 @pytest.mark.slow
+def test_frames_of_another_size_tell_it(address: str, tmp_path: Path) -> None:
+    path, count = tmp_path / "two.faces.webm", 8
+    wide = shots(range(count))
+    frames = {time: wide[0] if time < count / 2 else wide[0].crop((0, 80, 320, 400)) for time in wide}  # same speaker
+    write_video(path, frames)
+    *_, done, saved = drive(
+        address,
+        ["choose", str(path), "Video: "],
+        ["click", "#every"],
+        ["until", "was looked at"],
+        ["save", "#json"],
+    )
+    assert (done["width"], done["drawn"]["sure"] > 100) == (384, True)  # enlarged, for labels
+    found = read_frames(saved)
+    sizes = [(frame.get("width"), frame.get("height")) for frame in found]
+    assert sizes == [(None, None)] * (count // 2) + [(320, 320)] * (count // 2)
+    faces = [face for frame in found for face in frame["faces"]]
+    numbers = [face["face"] for face in faces]
+    assert numbers == [1] * (count // 2) + [2] * (count // 2)
+    first, last = (np.mean(faces[i]["points"], axis=0) for i in (0, -1))
+    np.testing.assert_allclose(last, first - (0, 80), atol=3)  # pixels of each frame
+
+
+@pytest.mark.slow
 def test_small_faces_are_found_in_a_frame_that_rests(address: str, tmp_path: Path) -> None:
     picture = Image.new("RGB", (1280, 960), (120, 130, 140))
     with Image.open(PAGE / "samples" / "face.jpg") as face:

@@ -1,8 +1,10 @@
 """Rendered videos for the page docs/demo, and what it gives away of them."""
 
 import base64
+import itertools
 import json
 from collections.abc import Sequence
+from fractions import Fraction
 from pathlib import Path
 
 import pytest
@@ -29,21 +31,27 @@ def shots(times: Sequence[int]) -> dict[int, Image.Image]:
 
 
 def write_video(path: Path, frames: dict[int, Image.Image], **options: str) -> None:
-    """Frames by their times, in steps of 1 / RATE, as a WebM file; options: of its container."""
-    size = next(iter(frames.values())).size
+    """Frames by their times, in steps of 1 / RATE, as a WebM file; options: of its container. Their size may change."""
     with av.open(str(path), "w", options=options) as container:
         stream = container.add_stream("libvpx", rate=RATE)
-        (stream.width, stream.height), stream.pix_fmt, stream.bit_rate = size, "yuv420p", 2_000_000
-        stream.options = {"deadline": "realtime", "cpu-used": "8"}
-        for time, picture in frames.items():
-            frame = av.VideoFrame.from_image(picture)
-            frame.pts = time
-            container.mux(stream.encode(frame))
-        container.mux(stream.encode(None))
+        stream.width, stream.height = next(iter(frames.values())).size
+        stream.pix_fmt = "yuv420p"
+        for size, alike in itertools.groupby(frames.items(), lambda timed: timed[1].size):
+            encoder = av.CodecContext.create("libvpx", "w")
+            (encoder.width, encoder.height), encoder.pix_fmt, encoder.bit_rate = size, "yuv420p", 2_000_000
+            encoder.time_base, encoder.options = Fraction(1, RATE), {"deadline": "realtime", "cpu-used": "8"}
+            packets = []
+            for time, picture in alike:
+                frame = av.VideoFrame.from_image(picture)
+                frame.pts, frame.time_base = time, encoder.time_base
+                packets += encoder.encode(frame)
+            for packet in packets + encoder.encode(None):
+                packet.stream = stream
+                container.mux(packet)
 
 
 def read_frames(state: dict) -> list[dict]:
     """The frames of a JSON file that a step saved."""
     found = json.loads(base64.b64decode(state["given"]))
-    assert (found["video"], found["width"], found["height"]) == ("two.faces.webm", 640, 480)
+    assert (found["video"], found["width"], found["height"]) == ("two.faces.webm", 640, 480)  # the first frame's
     return found["frames"]

@@ -52,8 +52,7 @@ export class Player {
   }
 
   asJson() {
-    const { name, recording, video } = this;
-    return recording.asJson({ name, width: video.videoWidth, height: video.videoHeight });
+    return this.recording.asJson(this.name);
   }
 
   asCsv() {
@@ -97,7 +96,7 @@ export class Player {
       ...options,
       drawn: (faces, time, before) => {
         this.faces = faces;
-        if (this.#stepper || !this.recording.isComplete) this.recording.add(faces, time, before);
+        if (this.#stepper || !this.recording.isComplete) this.recording.add(faces, time, before, this.picture);
         this.#time = time;
         if (this.#stepper) this.#update();
       },

@@ -5,6 +5,7 @@ const SAME_STEP = 0.0025; // seconds by which containers round the frames' times
 
 export class Recording {
   isComplete = false; // whether every frame is in it
+  #size = null; // { width, height } of the first frame that was taken
   #frames = []; // { time, text, count of faces }, in the order of time; texts take a tenth of the memory
 
   /** Number of frames. */
@@ -12,10 +13,15 @@ export class Recording {
     return this.#frames.length;
   }
 
-  /** Takes a frame at a time in seconds. What was followed earlier since the one before (Infinity: none) gives way. */
-  add(faces, time, before) {
+  /**
+   * Takes a frame at a time in seconds. What was followed earlier since the one before (Infinity: none) gives way. The
+   * first frame's size is the video's; a frame of another one, in whose pixels its faces are, tells its own.
+   */
+  add(faces, time, before, { width, height }) {
+    this.#size ??= { width, height };
+    const own = width === this.#size.width && height === this.#size.height ? {} : { width, height };
     const kept = this.#frames.filter((other) => other.time !== time && !(before < other.time && other.time < time));
-    const text = JSON.stringify({ seconds: rounded(time), faces: described(faces) });
+    const text = JSON.stringify({ seconds: rounded(time), ...own, faces: described(faces) });
     this.#frames = [...kept, { time, text, count: faces.length }].sort((a, b) => a.time - b.time);
   }
 
@@ -35,8 +41,8 @@ export class Recording {
     return this.#frames.map(({ text }) => JSON.parse(text));
   }
 
-  asJson({ name, width, height }) {
-    const about = JSON.stringify({ video: name, width, height, every_frame: this.isComplete });
+  asJson(name) {
+    const about = JSON.stringify({ video: name, ...this.#size, every_frame: this.isComplete });
     return `${about.slice(0, -1)},"frames":[\n${this.#frames.map(({ text }) => text).join(",\n")}\n]}`;
   }
 }

@@ -1,6 +1,7 @@
 // Follows the faces of a video, each from its own last points. The detector runs now and then, and if a face was lost or
 // became doubtful: such a face stays only if the detector sees it, too. While it searches, it looks at tiles in turn.
-// After a cut every face gets a new number, unless it is in its place and looks as before: src/demo/tracking.py's rule.
+// After a cut every face gets a new number, unless it is in its place and looks as before; a frame of another size is a
+// cut, too, and keeps no face's number: src/demo/tracking.py's rules.
 import { SAME_PERSON, appearance, likeness } from "./appearance.js";
 import { CloserLook } from "./closer.js";
 import { OneEuroFilter } from "./smoothing.js";
@@ -19,6 +20,7 @@ export class Tracker {
   #searching = 0; // frames in which the detector still runs
   #cutter = new Cutter();
   #small = null; // the copy of the frame before
+  #size = ""; // of the frame before
   #least = 1; // number of a face of this shot
   #closer = null; // what looks closer at the frame
 
@@ -32,8 +34,10 @@ export class Tracker {
    * which is a cut.
    */
   async next(picture, seconds) {
+    const isResized = this.#isResized(picture);
+    if (isResized) this.#faces = []; // their places are elsewhere in this frame
     const seen = await this.finder.follow(picture, this.#faces);
-    const isCut = this.#isCut(picture, seen) || seconds === Infinity;
+    const isCut = this.#isCut(picture, seen) || isResized || seconds === Infinity;
     const followed = isCut ? this.#endShot(seen) : seen;
     const sure = followed.filter(({ isDoubtful }) => !isDoubtful);
     if (isCut || sure.length < this.#faces.length || sure.length === 0) this.#searching = DETECT_EVERY;
@@ -59,6 +63,13 @@ export class Tracker {
     this.#faces = inOrder([...this.#faces, ...fresh]);
     this.#shown = inOrder([...this.#shown, ...fresh.map((face) => this.#smooth(face, Infinity))]);
     return { faces: this.#shown, left: this.#closer.left };
+  }
+
+  /** Whether the frame has another size than the one before, as of a telephone that is turned. */
+  #isResized({ width, height }) {
+    const before = this.#size;
+    this.#size = `${width} x ${height}`;
+    return this.#size !== before;
   }
 
   /** Whether another shot begins: the whole frame has changed, or all followed faces have become other people's. */
