@@ -12,12 +12,11 @@ from PIL import Image
 from src.boxes import CENTER, MEDIAN_SHARE, SHARE_RANGE
 from src.markup import MEAN_SHAPE
 from src.pose import POINT_WEIGHTS, rotation_matrix
-from src.synthesis.raster import EMPTY_DEPTH, draw_depth
-from src.synthesis.renderer import camera, hair, masks, scenery, shading
+from src.synthesis.renderer import camera, hair, scenery, shading
 from src.synthesis.renderer.appearance import Appearance, head_covering, sample_appearance
+from src.synthesis.renderer.drawing import Crop, Model, draw_model
 from src.synthesis.renderer.head import EXPRESSION_NAMES, IDENTITY_NAMES, Head, build_head
-from src.synthesis.renderer.materials import Materials
-from src.synthesis.renderer.vertices import blend, transform, vertex_normals
+from src.synthesis.renderer.vertices import blend, transform
 
 # Kind of material of each part.
 _KINDS = {
@@ -37,7 +36,6 @@ _KINDS = {
 _SOLID = ("skin", "ears", "mouth", "eye_right", "eye_left", "body")  # seen from outside only
 _ALWAYS = (*_SOLID, "upper_teeth", "lower_teeth")
 _NECK = np.array([0.0, -9.0, -7.5])  # cm; the head turns on the body here
-_SHADOW_SIZE = 224
 _SHARE_SPREAD, _CENTER_SPREAD = 0.05, 0.012  # standard deviations, of the crop's side
 _DRAWN = 2 / 3  # of the picture's side is drawn, then enlarged: a fifth less time, and as soft as many photographs
 
@@ -63,9 +61,8 @@ def sample_shape(rng: np.random.Generator) -> np.ndarray:
     """Coefficients (M,) of the head's modes: identity, then expression."""
     identity = np.clip(rng.normal(0, 1, len(IDENTITY_NAMES)), -2.2, 2.2)
     names = EXPRESSION_NAMES
-    expression = np.zeros(len(names))
     strength = rng.choice([0.15, 0.6, 1.0], p=[0.35, 0.35, 0.3])
-    expression[:] = strength * np.clip(rng.normal(0, 0.4, len(names)), -0.3, 1.2) * (rng.random(len(names)) < 0.5)
+    expression = strength * np.clip(rng.normal(0, 0.4, len(names)), -0.3, 1.2) * (rng.random(len(names)) < 0.5)
     smile = strength * rng.uniform(-0.1, 1.3) * (rng.random() < 0.6)
     expression[names.index("smile")] = smile
     jaw = strength * rng.beta(0.8, 2.2) * (rng.random() < 0.55)
@@ -81,8 +78,7 @@ def sample_shape(rng: np.random.Generator) -> np.ndarray:
 
 def deform(head: Head, shape: np.ndarray) -> np.ndarray:
     """Vertices (V, 3) float32, cm, of a shape (M,), aligned with the mean shape: without turn, shift or shear."""
-    vertices = np.empty_like(head.neutral)
-    blend(head.neutral.reshape(-1), head.modes, shape.astype(np.float32), vertices.reshape(-1))
+    vertices = blend(head.neutral.reshape(-1), head.modes, shape.astype(np.float32)).reshape(-1, 3)
     weights = POINT_WEIGHTS / POINT_WEIGHTS.sum()
     points = head.landmarks(vertices).astype(float)
     source, target = weights @ points, weights @ MEAN_SHAPE
@@ -92,14 +88,7 @@ def deform(head: Head, shape: np.ndarray) -> np.ndarray:
     fitted = np.linalg.solve(mean.T @ (mean * weights[:, None]), mean.T @ ((points - source) * weights[:, None])).T
     growth = np.linalg.norm(fitted, axis=0)
     undo = np.diag(np.sqrt(growth)) @ np.linalg.inv(fitted)
-    return _moved(vertices, undo, target - undo @ source)
-
-
-def _moved(points: np.ndarray, linear: np.ndarray, shift: np.ndarray) -> np.ndarray:
-    """points (V, 3) @ linear.T + shift, float32."""
-    moved = np.empty((len(points), 3), np.float32)
-    transform(points, linear, shift, moved)
-    return moved
+    return transform(vertices, undo, target - undo @ source)
 
 
 def render_face(
@@ -124,30 +113,12 @@ def render_face(
     drawn_size = round(_DRAWN * image_size)
     crop = _sample_crop(seen, drawn_size, rng)
     points_image = seen * crop.pixels_per_cm + crop.shift
-    picture = _paint(model, crop, appearance.light, rng)
+    picture = draw_model(model, crop, appearance.light, scenery.draw_background(drawn_size, rng))
     skin, hair_color = np.array(model.materials.skin.color), np.array(model.materials.hair.color)
     scenery.draw_in_front(picture, points_image, skin, hair_color, appearance.light, rng)
     developed = camera.develop(picture, points_image, rng)
     developed = developed.resize((image_size, image_size), Image.Resampling.BICUBIC)
     return Face(developed, points_image * (image_size / drawn_size), euler)
-
-
-@dataclass(frozen=True)
-class _Model:
-    """A head that is ready to be drawn.
-
-    view: (V, 3) float32 in the camera's frame, cm. triangles: (T, 3) into `view`. kinds: (T,) uint8, each triangle's
-    material. attributes: (V, NUM_ATTRIBUTES). Of the first `one_sided` triangles no backs are drawn; the first
-    `shadowing` cast a shadow.
-    """
-
-    view: np.ndarray
-    triangles: np.ndarray
-    kinds: np.ndarray
-    attributes: np.ndarray
-    materials: Materials
-    one_sided: int
-    shadowing: int
 
 
 def _assemble(
@@ -157,30 +128,26 @@ def _assemble(
     euler: np.ndarray,
     rotation: np.ndarray,
     rng: np.random.Generator,
-) -> _Model:
+) -> Model:
     """The turned head with body, hair or hat, and glasses. vertices: (V, 3) of the deformed head."""
-    triangles = [head.triangles[part] for part in _ALWAYS]
-    kinds = [np.full(len(head.triangles[part]), _KINDS[part], np.uint8) for part in _ALWAYS]
+    parts = [(head.triangles[part], _KINDS[part]) for part in _ALWAYS]
     attributes, materials = appearance.attributes, appearance.materials
-    view = _moved(vertices, rotation, np.zeros(3))
+    view = transform(vertices, rotation, np.zeros(3))
     view[head.vertices["body"]] = _turn_body(vertices[head.vertices["body"]], euler, rotation, rng)
     style = hair.sample_style(appearance.female, rng)
     if style != "bald":
         shell, uv = hair.hair_shell(vertices[head.vertices["skin"]], head.elevations, style, rng)
-        triangles.append(hair.hair_triangles() + np.int32(len(view)))
-        kinds.append(np.full(len(triangles[-1]), shading.HAIR, np.uint8))
+        parts.append((hair.hair_triangles() + np.int32(len(view)), shading.HAIR))
         attributes = np.concatenate([attributes, _hair_attributes(uv)])
-        view = np.concatenate([view, _moved(shell, rotation, np.zeros(3))])
+        view = np.concatenate([view, transform(shell, rotation, np.zeros(3))])
         if style in ("beanie", "scarf"):
             materials = head_covering(materials, rng)
-    shadowing = sum(map(len, triangles))  # glasses are too thin to throw a shadow that we could draw
-    for part in appearance.wears:
-        triangles.append(head.triangles[part])
-        kinds.append(np.full(len(head.triangles[part]), _KINDS[part], np.uint8))
-    return _Model(
+    shadowing = sum(len(triangles) for triangles, _ in parts)  # glasses are too thin for one that we could draw
+    parts += [(head.triangles[part], _KINDS[part]) for part in appearance.wears]
+    return Model(
         view=view,
-        triangles=np.concatenate(triangles),
-        kinds=np.concatenate(kinds),
+        triangles=np.concatenate([triangles for triangles, _ in parts]),
+        kinds=np.concatenate([np.full(len(triangles), kind, np.uint8) for triangles, kind in parts]),
         attributes=attributes,
         materials=materials,
         one_sided=sum(len(head.triangles[part]) for part in _SOLID),
@@ -192,8 +159,8 @@ def _turn_body(body: np.ndarray, euler: np.ndarray, rotation: np.ndarray, rng: n
     """Body vertices (V, 3) in the camera's frame: the neck's top turns with the head, the chest only in part."""
     chest = rotation_matrix(euler * [0.25, rng.uniform(0.3, 0.8), 0.2] + rng.normal(0, [4, 12, 4]))
     follow = np.clip((body[:, 1:2] + 11.5) / 6.0, 0, 1).astype(np.float32)
-    still = _moved(body, chest, rotation @ _NECK - chest @ _NECK)
-    return follow * _moved(body, rotation, np.zeros(3)) + (1 - follow) * still
+    still = transform(body, chest, rotation @ _NECK - chest @ _NECK)
+    return follow * transform(body, rotation, np.zeros(3)) + (1 - follow) * still
 
 
 def _hair_attributes(uv: np.ndarray) -> np.ndarray:
@@ -203,16 +170,7 @@ def _hair_attributes(uv: np.ndarray) -> np.ndarray:
     return attributes
 
 
-@dataclass(frozen=True)
-class _Crop:
-    """Where centimeters of the camera's frame, y down, lie in the picture: pixels_per_cm * cm + shift (2,)."""
-
-    size: int
-    pixels_per_cm: float
-    shift: np.ndarray
-
-
-def _sample_crop(points: np.ndarray, size: int, rng: np.random.Generator) -> _Crop:
+def _sample_crop(points: np.ndarray, size: int, rng: np.random.Generator) -> Crop:
     """A random crop of `size` pixels like the challenge's, with all points (68, 2) inside; cm in the camera's frame."""
     low, high = points.min(axis=0), points.max(axis=0)
     extent = high - low
@@ -221,50 +179,4 @@ def _sample_crop(points: np.ndarray, size: int, rng: np.random.Generator) -> _Cr
     center = size * (np.array(CENTER) + shift)
     room = np.minimum(center, size - center) - 0.01 * size
     scale = min(scale, (2 * room / extent).min())
-    return _Crop(size, scale, center - scale * (low + high) / 2)
-
-
-def _paint(model: _Model, crop: _Crop, light: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """The picture (size, size, 3) in linear light."""
-    normals = np.empty_like(model.view)
-    vertex_normals(model.view, model.triangles, normals)
-    table = np.empty((len(model.view), shading.NUM_COLUMNS), np.float32)
-    shading.light_vertices(model.attributes, normals, light, table)
-    doubled, shift = 2 * crop.pixels_per_cm, np.array([*(2 * crop.shift), 0.0])
-    screen = _moved(model.view, np.diag([1, -1, 1]) * doubled, shift)
-    visible = np.full((2 * crop.size, 2 * crop.size), -1, np.int32)
-    draw_depth(screen, model.triangles, model.one_sided, visible, np.full(visible.shape, EMPTY_DEPTH, np.float32))
-    shadow, to_light = _cast_shadow(model, light[shading.KEY_DIRECTION].astype(float))
-    # From doubled pixels to the light's view; 0.3 cm keep a surface from shading itself.
-    linear = to_light @ (np.diag([1, -1, 1]) / doubled)
-    offset = -linear @ shift + [_SHADOW_SIZE / 2, _SHADOW_SIZE / 2, 0.3]
-    scene = shading.Scene(
-        vertices=screen,
-        triangles=model.triangles,
-        kinds=model.kinds,
-        table=table,
-        visible=visible,
-        materials=model.materials,
-        light=light,
-        noise=masks.noise_pictures(),
-        shadow=shadow,
-        to_shadow=np.concatenate([linear, offset[:, None]], axis=1).astype(np.float32),
-    )
-    picture = np.empty((crop.size, crop.size, 3), np.float32)
-    shading.shade(scene, scenery.draw_background(crop.size, rng), camera.from_srgb(), picture)
-    return picture
-
-
-def _cast_shadow(model: _Model, ahead: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The key light's own view, a square of 44 cm around the head, and the map (3, 3) from the camera's frame to it.
-
-    ahead: (3,) towards the light. Depth is in cm.
-    """
-    side = np.cross([0.0, 1.0, 0.0], ahead)
-    side /= np.linalg.norm(side)
-    basis = np.stack([side, np.cross(side, ahead), ahead])  # right, down, towards the light
-    to_light = np.concatenate([basis[:2] * (_SHADOW_SIZE / 44), basis[2:]])
-    shadow = np.full((_SHADOW_SIZE, _SHADOW_SIZE), -40, np.float32)  # behind everything
-    seen = _moved(model.view, to_light, np.array([_SHADOW_SIZE / 2, _SHADOW_SIZE / 2, 0]))
-    draw_depth(seen, model.triangles[: model.shadowing], model.one_sided, np.empty(shadow.shape, np.int32), shadow)
-    return shadow, to_light
+    return Crop(scale, center - scale * (low + high) / 2)

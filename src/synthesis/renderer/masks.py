@@ -118,8 +118,7 @@ def ambient_light() -> np.ndarray:
     """How much of the sky each vertex of the neutral head sees, cosine-weighted, (V,) float32 over [0, 1]."""
     head = build_head()
     triangles = np.concatenate([head.triangles[part] for part in _AMBIENT_PARTS])
-    normals = np.empty_like(head.neutral)
-    vertex_normals(head.neutral, triangles, normals)
+    normals = vertex_normals(head.neutral, triangles)
     count, size = 72, 160
     height = 1 - 2 * (np.arange(count) + 0.5) / count
     turn = np.pi * (1 + np.sqrt(5)) * np.arange(count)

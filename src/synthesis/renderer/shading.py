@@ -63,11 +63,12 @@ def _step(low, high, value):
 
 
 @kernel
-def light_vertices(attributes, normals, light, table):
-    """Fill table (V, NUM_COLUMNS): attributes, then normals (V, 3), then the sky's light on them, RGB.
+def light_vertices(attributes, normals, light):
+    """Table (V, NUM_COLUMNS): attributes, then normals (V, 3), then the sky's light on them, RGB.
 
     The sky is smooth (spherical harmonics of three bands), so its light is found here and only interpolated per pixel.
     """
+    table = np.empty((attributes.shape[0], NUM_COLUMNS), np.float32)
     for i in range(attributes.shape[0]):
         for j in range(NUM_ATTRIBUTES):
             table[i, j] = attributes[i, j]
@@ -79,6 +80,7 @@ def light_vertices(attributes, normals, light, table):
             sky += light[4, c] * nx * ny + light[5, c] * ny * nz + light[6, c] * (3.0 * nz * nz - 1.0)
             sky += light[7, c] * nx * nz + light[8, c] * (nx * nx - ny * ny)
             table[i, SKY + c] = max(0.03, sky) * attributes[i, AMBIENT]
+    return table
 
 
 @inlined
@@ -232,11 +234,12 @@ def _shade_sample(kind, s, materials, light, noise, lit):
 
 
 @kernel
-def shade(scene, background, curve, picture):
-    """Shade a `Scene` over a background into picture (H, W, 3), linear light.
+def shade(scene, background, curve):
+    """A `Scene` over a background, (H, W, 3) float32 in linear light.
 
     background: (H, W, 3) uint8, whose gray levels `curve` (256,) turns into linear light.
     """
+    picture = np.empty(background.shape, np.float32)
     vertices, triangles, table = scene.vertices, scene.triangles, scene.table
     shadow, to_shadow = scene.shadow, scene.to_shadow
     height, width = picture.shape[0], picture.shape[1]
@@ -293,3 +296,4 @@ def shade(scene, background, curve, picture):
                 picture[row, column, 2] += share * blue
                 if same:
                     break
+    return picture

@@ -6,9 +6,9 @@ from src.synthesis.compiled import kernel
 
 
 @kernel
-def vertex_normals(vertices, triangles, normals):
-    """Area-weighted unit normals into `normals` (V, 3), from vertices (V, 3) and triangles (T, 3)."""
-    normals[:] = 0.0
+def vertex_normals(vertices, triangles):
+    """Area-weighted unit normals (V, 3) of vertices (V, 3) in triangles (T, 3)."""
+    normals = np.zeros_like(vertices)
     for t in range(triangles.shape[0]):
         a, b, c = triangles[t, 0], triangles[t, 1], triangles[t, 2]
         ux, uy, uz = (vertices[b, 0] - vertices[a, 0], vertices[b, 1] - vertices[a, 1], vertices[b, 2] - vertices[a, 2])
@@ -22,14 +22,16 @@ def vertex_normals(vertices, triangles, normals):
         length = np.sqrt(normals[k, 0] ** 2 + normals[k, 1] ** 2 + normals[k, 2] ** 2)
         if length > 0.0:
             normals[k] /= length
+    return normals
 
 
 @kernel
-def blend(neutral, modes, coefficients, vertices):
-    """vertices (V * 3,) = neutral (V * 3,) + coefficients (M,) @ modes (M, V * 3), skipping modes at rest.
+def blend(neutral, modes, coefficients):
+    """neutral (V * 3,) + coefficients (M,) @ modes (M, V * 3), skipping modes at rest.
 
     Not a matrix product of NumPy's, whose own threads get in the way of ours.
     """
+    vertices = np.empty_like(neutral)
     block = 4096
     for start in range(0, neutral.shape[0], block):
         stop = min(start + block, neutral.shape[0])
@@ -40,15 +42,18 @@ def blend(neutral, modes, coefficients, vertices):
             if c != 0.0:
                 for i in range(start, stop):
                     vertices[i] += c * modes[m, i]
+    return vertices
 
 
 @kernel
-def transform(points, linear, shift, moved):
-    """moved (V, 3) = points (V, 3) @ linear (3, 3).T + shift (3,)."""
+def transform(points, linear, shift):
+    """points (V, 3) @ linear (3, 3).T + shift (3,), float32."""
+    moved = np.empty((points.shape[0], 3), np.float32)
     for i in range(points.shape[0]):
         x, y, z = points[i, 0], points[i, 1], points[i, 2]
         for j in range(3):
             moved[i, j] = linear[j, 0] * x + linear[j, 1] * y + linear[j, 2] * z + shift[j]
+    return moved
 
 
 @kernel
