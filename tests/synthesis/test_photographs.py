@@ -11,7 +11,8 @@ from src.datasets.challenge import read_annotations, write_annotations
 from src.errors import InputError
 from src.synthesis.reposing import repose
 from src.synthesis.reposing.adapt import adapt_folder
-from src.synthesis.reposing.repose import RELABELED, ReposeOptions, repose_folder
+from src.synthesis.reposing.job import RELABELED, ReposeOptions
+from src.synthesis.reposing.repose import repose_folder
 
 
 @pytest.mark.parametrize("make", [repose_folder, adapt_folder])

@@ -24,8 +24,9 @@ from src.synthesis.reposing.face_model import FaceModel, load_face_model
 from src.synthesis.reposing.fit import fit_faces, landmark_shapes, learn_offsets, to_camera
 from src.synthesis.reposing.framing import add_black_border, sample_crop, without_black_border
 from src.synthesis.reposing.heightfield import HeightField, draw, height_field, turn
+from src.synthesis.reposing.job import FOLDERS, Job, ReposeOptions
 from src.synthesis.reposing.relabel import relabel
-from src.synthesis.reposing.repose import FOLDERS, ReposeOptions, repose_folder, turns_per_photo
+from src.synthesis.reposing.repose import repose_folder, turns_per_photo
 from src.synthesis.reposing.turning import build_photo_head, sample_pose, turn_and_tilt, turn_head
 from src.synthesis.reposing.written import WrittenFaces
 
@@ -191,16 +192,16 @@ def test_an_interrupted_run_goes_on_to_the_same_files(tmp_path: Path, monkeypatc
     options = ReposeOptions(per_photo=2, renders=1, seed=1, image_size=64)
     arguments = {"options": options, "face_model": save_packed(tmp_path / "model", model), "workers": 1}
     counts = repose_folder(photos, tmp_path / "whole", **arguments)
-    made, make = [], repose._Job.faces
+    made, make = [], Job.faces
 
-    def make_or_stop(job: repose._Job, index: int) -> list:
+    def make_or_stop(job: Job, index: int) -> list:
         if len(made) == 3:
             raise KeyboardInterrupt
         made.append(index)
         return make(job, index)
 
     monkeypatch.setattr(repose, "_SAVED_EVERY", 2)
-    monkeypatch.setattr(repose._Job, "faces", make_or_stop)
+    monkeypatch.setattr(Job, "faces", make_or_stop)
     with pytest.raises(KeyboardInterrupt):
         repose_folder(photos, tmp_path / "parts", **arguments)
     # As if the run had been killed while it saved: faces of the third photograph are listed in one folder only.
@@ -209,7 +210,7 @@ def test_an_interrupted_run_goes_on_to_the_same_files(tmp_path: Path, monkeypatc
     late.add(FOLDERS[1], "turn0_some_002.jpg", 30 + MEAN_SHAPE[:, :2])
     late.save()
     made.clear()
-    monkeypatch.setattr(repose._Job, "faces", lambda job, index: made.append(index) or make(job, index))
+    monkeypatch.setattr(Job, "faces", lambda job, index: made.append(index) or make(job, index))
     assert repose_folder(photos, tmp_path / "parts", **arguments) == counts
     assert made == [2, 3, 4]
     for folder in FOLDERS:

@@ -51,7 +51,8 @@ def make_sources(
     Returns the faces' folders, all photographs, then all turned faces, then all full renders, and their shares of a
     batch. Raises InputError as `repose_folder` does.
     """
-    from src.synthesis.reposing.repose import RELABELED, RENDERED, REPOSED, ReposeOptions, repose_folder
+    from src.synthesis.reposing.job import RELABELED, RENDERED, REPOSED, ReposeOptions
+    from src.synthesis.reposing.repose import repose_folder
 
     outs = _outs(out_root / "reposed", [source.folder for source in sources])
     made = list(zip(sources, outs, strict=True))
