@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 
 from src.notebook import data as notebook
-from src.notebook import study
+from src.notebook import identity
 from src.notebook.parameters import NOTEBOOKS, choose_parameters, list_notebooks, notebook_parameters, read_parameters
 
 pytestmark = pytest.mark.slow
@@ -114,7 +114,7 @@ def own_folders(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """Faces, runs and tables of these tests only; a dozen faces to validate."""
     root = tmp_path_factory.mktemp("notebooks")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(study, "RUNS", root / "runs")
+        patch.setattr(identity, "RUNS", root / "runs")
         patch.setattr(notebook, "DATA", root / "data")
         patch.setattr(notebook, "TABLES", root / "tables")
         patch.setattr(notebook, "VALIDATION_FACES", 12)

@@ -1,25 +1,23 @@
 """Cached training runs, the rows of a study: the first call trains, every later one reads.
 
-A run is kept in `checkpoint/runs/<hash>/`, where the hash is that of its configuration and its data:
+A run (`src.notebook.identity`) is kept in a folder of its own:
 
 - `model.pth.tar`: a model file of the averaged weights at the last epoch, so that nothing is selected on the validation
   faces; its further entry `auxiliary` holds the Euler-angle branch
 - `summary.csv`, `train.logs`: as train.py writes them
 - `result.json`: the configuration and the scores; written last, so a folder that has it is complete
 
-The code is not part of the hash: after changing how networks learn, delete the folder. Studies share runs: if two want
-the same one at the same time, the second waits until the first has trained it.
+Studies share runs: if two want the same one at the same time, the second waits until the first has trained it.
 """
 
-import hashlib
 import io
 import json
 import time
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, redirect_stdout
-from dataclasses import dataclass, fields, replace
-from functools import cache, cached_property
+from dataclasses import dataclass
+from functools import cached_property
 from itertools import repeat
 from pathlib import Path
 
@@ -28,7 +26,6 @@ import pandas as pd
 import torch
 
 from src.command_line import progress
-from src.config import ModelConfig, TrainingConfig, to_dict
 from src.datasets.prepared import PreparedFaces, load_prepared
 from src.errors import InputError
 from src.evaluation.evaluate import evaluate
@@ -36,59 +33,13 @@ from src.files import alone_in
 from src.network import checkpoint
 from src.network.devices import choose_device, device_name
 from src.network.model import AUXILIARY, LandmarkNet, build_model
-from src.notebook.parameters import ROOT
+from src.notebook.identity import Run
 from src.training.loop import BEST_MODEL
 from src.training.pool import spread
 from src.training.runs import load_record, load_snapshot, remove_snapshots, save_record, train_in
 
-RUNS = ROOT / "checkpoint" / "runs"
 COST = "Cost: "  # beginning of the line of `cost`
 _RESULT, _MODEL, _SPENT = "result.json", "model.pth.tar", "cpu_seconds.json"
-
-
-@dataclass(frozen=True)
-class Run:
-    """One training run: its configuration (the seed is in `training`) and two prepared folders."""
-
-    model: ModelConfig
-    training: TrainingConfig
-    training_data: Path
-    validation_data: Path
-    faces: int = 0  # training faces, drawn by the seed; 0: all
-
-    @property
-    def folder(self) -> Path:
-        """The folder where the run is kept. Raises InputError if a prepared folder is missing."""
-        return RUNS / hashlib.sha256(json.dumps(self.identity(), sort_keys=True).encode()).hexdigest()[:12]
-
-    def vary(self, **changes: object) -> "Run":
-        """This run with other values for its fields or those of its configurations: `run.vary(head="pip", seed=1)`.
-
-        Raises InputError for a name that is not a field.
-        """
-        model, training, own = ({f.name for f in fields(part)} for part in (ModelConfig, TrainingConfig, Run))
-        unknown = changes.keys() - model - training - own
-        if unknown:
-            raise InputError(f"expected fields of a run, found {', '.join(sorted(unknown))}")
-        return replace(
-            self,
-            model=replace(self.model, **{name: value for name, value in changes.items() if name in model}),
-            training=replace(self.training, **{name: value for name, value in changes.items() if name in training}),
-            **{name: value for name, value in changes.items() if name in own - {"model", "training"}},
-        )
-
-    def identity(self) -> dict:
-        """Everything that is hashed, as plain values. A teacher is identified by its run, wherever runs are kept."""
-        training = to_dict(self.training)
-        if self.training.teacher and Path(self.training.teacher).is_relative_to(RUNS):
-            training["teacher"] = str(Path(self.training.teacher).relative_to(RUNS))
-        return {
-            "model": to_dict(self.model),
-            "training": training,
-            "training_data": _data_identity(self.training_data),
-            "validation_data": _data_identity(self.validation_data),
-            "faces": self.faces,
-        }
 
 
 @dataclass(frozen=True)
@@ -152,16 +103,6 @@ def train_all(runs: Iterable[Run]) -> list[Trained]:
             for _ in spread(_train, waiting.keys(), waiting.values(), repeat(device), device=device):
                 bar.update()
     return [read(run) for run in runs]
-
-
-def train(run: Run) -> Trained:
-    """Train a run in this process, resume it if it was interrupted, or read it if it is finished.
-
-    Raises InputError for unusable data or settings, and KeyboardInterrupt after Ctrl-C (which saves a snapshot first).
-    """
-    if not _is_finished(run.folder):
-        _train(run, run.folder, choose_device("auto"))
-    return read(run)
 
 
 def read(run: Run) -> Trained:
@@ -252,21 +193,3 @@ def _finish(run: Run, folder: Path, *, faces: int, device: torch.device) -> None
     remove_snapshots(folder)
     for name in (BEST_MODEL, _SPENT):
         (folder / name).unlink(missing_ok=True)
-
-
-def _data_identity(folder: Path) -> str:
-    labels = Path(folder) / "labels.npz"
-    return _hash_data(Path(folder), labels.stat().st_mtime_ns if labels.is_file() else 0)
-
-
-@cache
-def _hash_data(folder: Path, changed: int) -> str:
-    """A hash of names, labels, shares and the middle row of each picture: faces prepared again elsewhere are the same
-    data, the same labels on pictures of another quality or color are not."""
-    faces = load_prepared(folder)
-    digest = hashlib.sha256(str(faces.images.shape).encode())
-    digest.update("\n".join(faces.names).encode("utf-8", "surrogateescape"))
-    digest.update(faces.points_unit.tobytes())
-    digest.update(np.ascontiguousarray(faces.images[:, faces.images.shape[1] // 2]))
-    digest.update(faces.shares.tobytes())  # empty unless the folder states how its sources are mixed
-    return digest.hexdigest()[:12]

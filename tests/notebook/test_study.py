@@ -20,8 +20,8 @@ from src.files import alone_in
 from src.metrics import nme
 from src.network import checkpoint
 from src.network.checkpoint import load_model
-from src.notebook import study
-from src.notebook.study import Run, cost, draw_faces, train, train_all
+from src.notebook import identity, study
+from src.notebook.study import Run, Trained, cost, draw_faces, train_all
 from src.training import loop as engine
 from src.training import runs
 
@@ -30,14 +30,19 @@ pytestmark = pytest.mark.slow
 
 @pytest.fixture
 def run(prepared: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
-    """Two epochs of five steps that live in the test's own folder."""
-    monkeypatch.setattr(study, "RUNS", tmp_path / "runs")
+    """Two epochs of five steps that live in the test's own folder, trained in this process."""
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 1)
+    monkeypatch.setattr(identity, "RUNS", tmp_path / "runs")
     return Run(
         ModelConfig(backbone="shufflenet_v2_x0_5", input_size=64),
         TrainingConfig(epochs=2, batch_size=8, seed=1),
         prepared / "AFLW_train_data",
         prepared / "AFLW_validation_data",
     )
+
+
+def train(run: Run) -> Trained:
+    return train_all([run])[0]
 
 
 def test_a_run_leaves_a_model_its_history_and_nothing_else(run: Run) -> None:
@@ -66,10 +71,10 @@ def test_a_teacher_is_known_by_its_run_wherever_the_runs_lie(
     run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     def folder() -> str:
-        return run.vary(teacher=str(study.RUNS / "abc" / "model.pth.tar"), distill="landmark").folder.name
+        return run.vary(teacher=str(identity.RUNS / "abc" / "model.pth.tar"), distill="landmark").folder.name
 
     here = folder()
-    monkeypatch.setattr(study, "RUNS", tmp_path / "elsewhere")
+    monkeypatch.setattr(identity, "RUNS", tmp_path / "elsewhere")
     assert folder() == here
 
 
@@ -139,7 +144,7 @@ def test_an_interrupted_run_ends_at_the_same_weights(
             train(run)
     assert not (run.folder / "result.json").exists()
     continued = train(run).load().state_dict()
-    monkeypatch.setattr(study, "RUNS", tmp_path / "others")
+    monkeypatch.setattr(identity, "RUNS", tmp_path / "others")
     straight = train(run).load().state_dict()
     assert all(torch.equal(value, straight[name]) for name, value in continued.items())
 
@@ -199,7 +204,7 @@ def test_a_smaller_draw_is_part_of_a_larger_one(run: Run) -> None:
 def test_processes_make_the_same_weights(run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     run = run.vary(epochs=1)
     alone = train(run).load().state_dict()
-    monkeypatch.setattr(study, "RUNS", tmp_path / "processes")
+    monkeypatch.setattr(identity, "RUNS", tmp_path / "processes")
     monkeypatch.setattr(torch, "get_num_threads", lambda: 2)
-    together = train_all([run])[0].load().state_dict()
+    together = train(run).load().state_dict()
     assert all(torch.equal(value, together[name]) for name, value in alone.items())
