@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from commands import ROOT, parser_of
 
-from src.training.options import build_parser
+from src.training.flags import build_parser
 
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
 LINKED = [*PAGES, ROOT / "LOG.md", *sorted((ROOT / "docs" / "results").glob("*.md"))]

@@ -11,7 +11,8 @@ from src.errors import InputError
 from src.network import checkpoint
 from src.network.backbones import BACKBONES
 from src.network.model import build_model
-from src.training.options import build_parser, configurations, describe_flags, parse
+from src.training.flags import build_parser
+from src.training.options import configurations, describe_flags, parse
 from src.training.recipes import RECIPES
 
 CHANGED = {

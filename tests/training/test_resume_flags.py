@@ -8,7 +8,8 @@ import pytest
 from commands import assert_refused, run
 from conftest import Run
 
-from src.training.options import build_parser, parse
+from src.training.flags import build_parser
+from src.training.options import parse
 
 pytestmark = pytest.mark.slow
 
