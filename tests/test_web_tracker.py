@@ -28,6 +28,7 @@ def test_the_page_notices_cuts_by_pythons_numbers() -> None:
         found |= {name: float(value) for name, value in re.findall(r"const (\w+) = ([\d.]+);", text)}
     assert found["SAME_PERSON"] == appearance.SAME_PERSON
     assert found["CUT"] == tracking._CUT
+    assert found["TRUSTED"] == tracking._TRUSTED
     assert (found["SMALL"], found["SMALL"]) == tracking._SMALL
     text = (PAGE / "appearance.js").read_text()
     assert f"const [SIDE, SHADES] = [{appearance._SIDE}, {appearance._SHADES}];" in text

@@ -51,12 +51,17 @@ export class Finder {
     return (await this.findInView(picture, known, view)).faces;
   }
 
-  /** { faces, detected } in one view: faces other than those that are known, and all that the detector found. */
+  /**
+   * { faces, detected } in one view: faces other than those that are known, each with its detection's score as `detected`,
+   * and all that the detector found.
+   */
   async findInView(picture, known, view) {
     const isNew = ({ box }) => known.every((face) => overlap(face.box, box) <= SAME);
     const detected = await this.#detect(picture, [view]);
-    const views = detected.found.filter(isNew).map(({ box, roll }) => this.#viewOfDetection(box, roll));
-    const faces = await this.#see(picture, views, LOOKS_LIVE);
+    const found = detected.found.filter(isNew);
+    const views = found.map(({ box, roll }) => this.#viewOfDetection(box, roll));
+    const seen = await this.#see(picture, views, LOOKS_LIVE);
+    const faces = seen.map((face, i) => ({ ...face, detected: found[i].score }));
     return { detected, faces: this.#distinct(faces.filter(isNew)) };
   }
 

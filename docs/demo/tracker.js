@@ -10,6 +10,7 @@ import { Cutter, SAME, overlap, rollOfFace, wholeView } from "./views.js";
 const CUT = 0.15; // of the brightness range: the mean change of a small copy of the frame between two shots
 const SMALL = 32; // pixels: the longer side of that copy
 const DETECT_EVERY = 12; // frames, and in as many after a face was lost; an even number: those frames are seen whole
+const TRUSTED = 0.7; // minimum of the higher of a new face's scores, the detector's and its own: most false ones lack it
 const CLOSER_EVERY = 2 * DETECT_EVERY; // frames, if the next one can wait
 
 export class Tracker {
@@ -44,7 +45,8 @@ export class Tracker {
     const turn = this.#frame++;
     const isDue = turn % DETECT_EVERY === 0 || this.#searching-- > 0;
     const isWhole = isCut || followed.length > sure.length; // a tile may not show a new or a doubtful face
-    const fresh = isDue ? await this.finder.findNew(picture, sure, isWhole ? 0 : turn) : [];
+    const found = isDue ? await this.finder.findNew(picture, sure, isWhole ? 0 : turn) : [];
+    const fresh = found.filter((face) => isTrusted(face) || followed.some(({ box }) => overlap(box, face.box) > SAME));
     if (fresh.length) this.#searching = 0;
     this.#number(fresh, sure, followed);
     this.#faces = inOrder([...sure, ...fresh]);
@@ -57,7 +59,7 @@ export class Tracker {
   /** { faces, left }: the faces of the same frame after one more closer look, and how many of these are left. */
   async lookCloser(picture, options) {
     this.#closer ??= new CloserLook(this.finder, picture, options);
-    const fresh = await this.#closer.step(picture, this.#faces);
+    const fresh = (await this.#closer.step(picture, this.#faces)).filter(isTrusted);
     this.#number(fresh, this.#faces, []);
     for (const face of fresh) face.roll = this.#rollOf(face);
     this.#faces = inOrder([...this.#faces, ...fresh]);
@@ -121,6 +123,11 @@ export class Tracker {
     const size = Math.sqrt((right - left) * (bottom - top));
     return { ...face, points: this.#filters.get(face.number).next(face.points, seconds, size) };
   }
+}
+
+/** Whether the detector, if there is one, or the landmark network is sure enough of a new face. */
+function isTrusted({ score, detected = 1 }) {
+  return Math.max(score, detected) >= TRUSTED;
 }
 
 function inOrder(faces) {

@@ -6,7 +6,7 @@ and looks as before, as after a flash. A frame of another size is a cut, too, an
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from numbers import Real
 
 import numpy as np
@@ -18,7 +18,7 @@ from src.demo.followed import SAME_FACE, Followed, distance, is_blank, is_inside
 from src.demo.smoothing import Smoothing
 from src.errors import InputError
 from src.geometry import apply_affine
-from src.predict.detector import LEVELS, SMALL_FACE, needs_closer_look, only_small, overlaps, tile_starts
+from src.predict.detector import LEVELS, SMALL_FACE, Detections, needs_closer_look, only_small, overlaps, tile_starts
 from src.predict.face import Face
 from src.predict.picture_input import Channels, Picture, read_picture
 from src.predict.predictor import Predictor
@@ -34,6 +34,7 @@ _HURRY = 50  # frames after a loss in which the detector runs every time: a face
 _CLOSER = 2  # of so many regular detections, one looks for small faces, too, which may take up to sixty times as long
 _AROUND = 5.0  # face sizes: the side of the square in which a small lost face is looked for around its place
 _FORGOTTEN = 250  # frames after which a lost face that was detected is given up
+_TRUSTED = 0.7  # minimum of the higher of a new face's two scores, the detector's and its own: most false ones lack it
 _VIEW = 192  # pixels: the side of the view in which the detector is asked about a doubtful face
 _SMOOTHING = Smoothing()
 
@@ -62,7 +63,8 @@ class Tracker:
     regular detections. A face is lost in a frame if its score is below `lost_below`, or its points leave the picture or
     land on another face; a face near another one also if its score is below `found_above` and the detector does not see
     it, any face also if its score is below `found_above` and its box holds nothing but one shade. A score of
-    `found_above` finds it again. Raises InputError for boxes that do not fit, and if the detector is missing.
+    `found_above` finds it again, and a new one of which the detector is sure; others need 0.7. Raises InputError for
+    boxes that do not fit, and if the detector is missing.
     """
 
     def __init__(
@@ -242,25 +244,28 @@ class Tracker:
             detections = self.detector.detect(shown, level=level)
             if part:
                 detections = only_small(detections, shown.width)
-            self._add(picture, detections.boxes + corner, detections.roll)
+            self._add(picture, replace(detections, boxes=detections.boxes + corner))
             if not needs_closer_look(detections, shown, level, tiles=tiles):
                 break
 
-    def _add(self, picture: Image.Image, boxes: np.ndarray, rolls: np.ndarray) -> None:
-        """Take the faces in detected boxes (N, 4) of heads turned by rolls (N,), unless they are followed already."""
-        seen = [box_of_points(face.points) for face in self._faces if face.is_seen]
-        regions = [
-            Region(picture, box, self.detector.kind, float(roll))
-            for box, roll in zip(boxes, rolls, strict=True)
-            if not seen or overlaps(box, np.stack(seen)).max() <= SAME_FACE
-        ]
-        found = self.predictor.search(regions)
-        for points, score, roll in zip(found.points_image, found.score, found.roll, strict=True):
+    def _add(self, picture: Image.Image, detections: Detections) -> None:
+        """Take the faces of detections, unless they are followed already, and number them as before or anew."""
+        seen = np.reshape([box_of_points(face.points) for face in self._faces if face.is_seen], (-1, 4))
+        rows = [i for i, box in enumerate(detections.boxes) if not (overlaps(box, seen) > SAME_FACE).any()]
+        found = self.predictor.search(
+            [Region(picture, detections.boxes[i], self.detector.kind, float(detections.roll[i])) for i in rows]
+        )
+        for i, points, score, roll in zip(rows, found.points_image, found.score, found.roll, strict=True):
             lost = [face for face in self._faces if not face.is_seen and face.points is not None]
             known = min(lost, key=lambda face: distance(face.expected, points), default=None)
             if known is None or distance(known.expected, points) > _NEAR:
                 known = Followed(-1)
-            if self._take(known, points, float(score), float(roll), picture=picture) and known.number < 0:
+            is_trusted = known.number >= 0 or max(score, detections.score[i]) >= _TRUSTED
+            if (
+                is_trusted
+                and self._take(known, points, float(score), float(roll), picture=picture)
+                and known.number < 0
+            ):
                 known.number = self._next_number()
                 self._faces.append(known)
 
