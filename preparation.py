@@ -17,7 +17,7 @@ from src.datasets.formats import FORMATS, detect_format, read_faces
 from src.datasets.frames import FRAMES
 from src.datasets.names import spell_out
 from src.datasets.pictures import SQUARE_SIZE
-from src.datasets.prepared import is_checked, load_prepared, note_checked, prepare, shared_faces
+from src.datasets.prepared import is_checked, load_prepared, note_checked, prepare, refuse_other_files, shared_faces
 from src.errors import InputError
 from src.files import check_writable
 from src.hygiene.shapes import odd_faces, report_odd, report_odd_shapes
@@ -33,6 +33,7 @@ MODEL = Path("best.pth.tar")
 _CHALLENGE_ONLY = ("data_root", "train_dirs", "val_dir", "out_root", "demo", "sources", "face_model",
                    "repose", "adapt", "full_renders", "occluded")  # fmt: skip
 _DATA_SET_ONLY = ("out", "format", "subset", "crop", "rescale", "to")
+_PARTS = ("train", "validation")
 FIRST_CHECKED = 200  # faces per source whose labels are checked if the shipped model is available
 
 
@@ -135,6 +136,9 @@ def _refuse_idle(parser: Parser, arguments: argparse.Namespace) -> None:
 def main() -> None:
     arguments = parse_arguments()
     check_writable(arguments.out or arguments.out_root)  # before the work, not after it
+    if arguments.to is None:
+        for folder in _prepared_folders(arguments):
+            refuse_other_files(folder)
     if arguments.demo:
         check_writable(arguments.data_root)
     network = _open_network(arguments.check_labels)
@@ -142,6 +146,11 @@ def main() -> None:
         prepare_challenge(arguments, network)
     else:
         prepare_data_set(arguments, network)
+
+
+def _prepared_folders(arguments: argparse.Namespace) -> list[Path]:
+    """Where the arrays go: of the one data set, or of the challenge's training and validation faces."""
+    return [arguments.out] if arguments.out else [arguments.out_root / f"AFLW_{part}_data" for part in _PARTS]
 
 
 def _open_network(path: Path | None) -> "Runtime | None":
@@ -166,7 +175,7 @@ def prepare_challenge(arguments: argparse.Namespace, network: "Runtime | None") 
     # Before the training faces are made, not after it.
     refuse_broken(validation, arguments.image_size, skip_broken=arguments.skip_broken)
     train_dirs, shares = make_training_faces(arguments, given, sources)
-    train_out, validation_out = (arguments.out_root / f"AFLW_{part}_data" for part in ("train", "validation"))
+    train_out, validation_out = _prepared_folders(arguments)
     for faces, out, weights in ((train_dirs, train_out, shares), ([validation], validation_out, ())):
         report = prepare(
             faces,

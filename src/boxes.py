@@ -92,7 +92,7 @@ def read_boxes(path: Path) -> dict[str, np.ndarray]:
 
     With a column `frame`, as the demo's faces.csv has, those of a video's first row's frame. Raises InputError.
     """
-    if not path.is_file():
+    if not path.exists():
         raise InputError(f"{path}: no such file; expected a CSV with the header {','.join(BOX_COLUMNS)}")
     with about(path):
         check_regular(path, most=_MOST_BYTES)

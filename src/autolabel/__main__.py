@@ -5,7 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from src.autolabel.experiment import compare
-from src.autolabel.output import count_pseudo, write_output
+from src.autolabel.output import MERGED, check_merged, count_pseudo, write_output
 from src.autolabel.rounds import Settings, best_round, run_rounds
 from src.autolabel.task import Task, hide_labels, open_task
 from src.autolabel.training import Setup
@@ -107,12 +107,13 @@ def main() -> None:
             print(f"{counted(copies, 'unlabeled pictures')} left out, copies of others or of labeled ones")
         if left_out := describe_left_out(own.unlabeled):
             print(left_out)
+    check_merged(own.out / MERGED)  # before the rounds, not after them
     with alone_in(own.out):
         rounds = run_rounds(task, setup, settings, own.out)
         write_output(task, rounds, own.out, review=own.review)
         best = best_round(rounds)
         print(f"best: round {best.round}, held-out NME {best.held_out_nme:.3f} %")
-        print(f"  {own.out / 'labels'}  {own.out / 'best.pth.tar'}  {own.out / 'review.png'}  {own.out / 'rounds.csv'}")
+        print(f"  {own.out / MERGED}  {own.out / 'best.pth.tar'}  {own.out / 'review.png'}  {own.out / 'rounds.csv'}")
         if task.truth is not None:
             table = compare(task, setup, settings, rounds, out=own.out, report_dir=own.report_dir)
             print(table.to_string(index=False, float_format="%.3f"))

@@ -12,12 +12,15 @@ from src.autolabel.rounds import LABELS, Round, best_round, round_folder
 from src.autolabel.task import Task, picture_paths
 from src.datasets.challenge import write_annotations
 from src.datasets.names import folded
+from src.datasets.new_folder import made_before, new_folder, note_made
+from src.errors import InputError
 from src.files import atomic_path, write_text
 from src.reading import read_bytes
 from src.training.loop import BEST_MODEL
 from src.visualization.sheet import contact_sheet, save_picture
 
 _SHEET_COLUMNS = 6
+MERGED = "labels"  # the annotated folder
 _LIST, _PSEUDO = "labels.csv", "pseudo"
 
 
@@ -31,7 +34,7 @@ def write_output(task: Task, rounds: list[Round], out: Path, *, review: int) -> 
     with atomic_path(out / BEST_MODEL) as temporary:
         shutil.copyfile(round_folder(out, number) / BEST_MODEL, temporary)
     since = _first_certain([load_labels(round_folder(out, i) / LABELS) for i in range(number + 1)])
-    write_merged(out / "labels", task, labels, number=number, since=since)
+    write_merged(out / MERGED, task, labels, number=number, since=since)
     write_review(out, task, labels, count=review)
 
 
@@ -48,9 +51,8 @@ def write_merged(folder: Path, task: Task, labels: Labels, *, number: int, since
     parts = [*human, pseudo] if pseudo else human
     names += _free_names(pseudo.names.tolist(), set(names)) if pseudo else []
     originals = [path for faces in parts for path in picture_paths(faces)]
+    check_merged(folder)
     shutil.rmtree(folder, ignore_errors=True)  # an earlier call's may hold pictures that are no longer certain
-    for name, path in zip(names, originals, strict=True):
-        _link(path.resolve(), folder / name)
     table = pd.DataFrame(
         {
             "picture": names,
@@ -61,8 +63,18 @@ def write_merged(folder: Path, task: Task, labels: Labels, *, number: int, since
             "original": [path.name for path in originals],
         }
     )
-    write_text(folder / _LIST, table.to_csv(index=False, float_format="%.4f"))
-    write_annotations(folder, names, np.concatenate([faces.points_image for faces in parts]))
+    with new_folder(folder) as temporary:
+        for name, path in zip(names, originals, strict=True):
+            _link(path.resolve(), temporary / name)
+        write_text(temporary / _LIST, table.to_csv(index=False, float_format="%.4f"))
+        write_annotations(temporary, names, np.concatenate([faces.points_image for faces in parts]))
+        note_made(temporary, _PSEUDO, {"faces": len(names), "broken": 0, "outside": 0, "left_out": ""})
+
+
+def check_merged(folder: Path) -> None:
+    """Raise InputError if somebody has changed the folder that an earlier call wrote, such as by mending its labels."""
+    if folder.exists() and made_before(folder, _PSEUDO) is None:
+        raise InputError(f"{folder}: changed since it was written; move it away to keep it, or delete it")
 
 
 def count_pseudo(folder: Path) -> int:

@@ -8,7 +8,7 @@
 - `list.txt`: for people and other tools, 140 columns (K = 68): picture, coordinates in its pixels, pitch, yaw, roll
 - `meta.json`: version, counts, a fingerprint of the input, a digest of `images.npy` and `labels.npz`; written last, so
   a folder that has it is complete
-- `label_check.txt`: the fingerprint of the faces whose labels a network has checked
+- `label_check.txt`, `label_check.png`: the fingerprint of the faces whose labels a network has checked, and the worst
 """
 
 import json
@@ -34,7 +34,7 @@ from src.pose import fit_pose
 from src.reading import check_regular, open_zip, read_json, read_text
 
 VERSION = 1
-_CHECKED = "label_check.txt"
+CHECK_SHEET, _CHECKED = "label_check.png", "label_check.txt"
 _PER_FACE = ("images", "points_unit", "affine", "size", "euler", "names", "source")
 _MOST_BYTES, _MOST_BYTES_PER_FACE = 10_000_000, 4_000  # of labels.npz: enough for names of a few hundred characters
 
@@ -100,6 +100,7 @@ def prepare(
     settings = f"{VERSION} {image_size} {crop_rule} {shares}" if shares else f"{VERSION} {image_size} {crop_rule}"
     fingerprint = fingerprint_of(tables, settings)
     with alone_in(out):
+        refuse_other_files(out)
         meta = _read_meta(out)
         unchanged = meta is not None and meta.get("fingerprint") == fingerprint
         if unchanged and (skip_broken or meta.get("broken") == 0) and _is_whole(out):
@@ -109,7 +110,8 @@ def prepare(
             written = _write_squares(temporary, tables, image_size, crop_rule=crop_rule, description=out.name)
             if written.broken and not (skip_broken and written.kept.any()):
                 raise InputError(describe_broken(written.broken, len(written.kept)))
-            (out / "meta.json").unlink(missing_ok=True)  # the folder is incomplete until the new meta.json is written
+            for name in ("meta.json", CHECK_SHEET):  # the folder is incomplete until the new meta.json is written
+                (out / name).unlink(missing_ok=True)
         counts = _write_labels(out, tables, written, roots=roots, shares=shares)
         content = content_digest(*_open_arrays(out))
         meta = {
@@ -124,6 +126,17 @@ def prepare(
         }
         write_text(out / "meta.json", json.dumps(meta, indent=2) + "\n")
     return FolderReport(**counts, remarks=remarks, redone=True)
+
+
+def refuse_other_files(out: str | Path) -> None:
+    """Raise InputError if `out` has files called like a prepared folder's that preparation did not write: its own come
+    with images.npy or, if somebody removed that, with our meta.json."""
+    out = Path(out)
+    if (out / "images.npy").exists() or "fingerprint" in (_read_meta(out) or {}):
+        return
+    taken = [name for name in ("labels.npz", "list.txt", "meta.json") if (out / name).exists()]
+    if taken:
+        raise InputError(f"{out / taken[0]}: found a file that preparation did not write; name another folder")
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from src.command_line import progress
-from src.datasets.prepared import PreparedFaces
+from src.datasets.prepared import CHECK_SHEET, PreparedFaces
 from src.errors import InputError
 from src.geometry import apply_affine, orientation_affine
 from src.markup import INNER_51, NUM_POINTS, flip_permutation
@@ -64,8 +64,8 @@ def report_labels(out: Path, faces: PreparedFaces, network: Runtime, *, most: in
     for line in lines:
         print(line)
     if lines or most is None:
-        write_sheet(check, faces, out / "label_check.png")
-        print(f"  {out / 'label_check.png'}: the worst, labels white, the network's points green")
+        write_sheet(check, faces, out / CHECK_SHEET)
+        print(f"  {out / CHECK_SHEET}: the worst, labels white, the network's points green")
 
 
 def check_labels(runtime: Runtime, faces: PreparedFaces, *, most: int | None = None) -> LabelCheck:

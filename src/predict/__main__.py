@@ -18,16 +18,17 @@ from src.datasets.formats.ivslab import right_to_left
 from src.datasets.formats.pts import face_block
 from src.datasets.names import counted, folded, match_names, spell_out
 from src.errors import InputError, about
-from src.files import alone_in, check_writable, write_text
+from src.files import alone_in, check_target, write_text
 from src.markup import INNER_51, NUM_POINTS, select_points
 from src.parser import Parser, add_convention, add_model_path
 from src.predict.face import DOUBTFUL_BELOW
 from src.predict.picture_input import read_picture
 from src.predict.predictor import Predictor
 from src.predict.shipped import DETECTOR_PATH
-from src.reading import as_text, encoding_of, read_bytes
+from src.reading import as_text, encoding_of, read_bytes, read_head
 
 _COUNTS = (NUM_POINTS, len(INNER_51))
+_START = b"version: 1\n"  # of every text that is written here and not empty
 
 
 def parse_arguments() -> argparse.Namespace:
@@ -50,9 +51,7 @@ def main() -> None:
     pictures = read_list(arguments.image_list)
     boxes = read_boxes(arguments.boxes) if arguments.boxes else {}
     texts = [arguments.out_dir / f"{picture.stem}.txt" for picture in pictures]
-    if arguments.image_list.resolve() in [text.resolve() for text in texts]:
-        raise InputError(f"{arguments.image_list}: a picture's text would take its place; name another out_dir")
-    check_writable(arguments.out_dir)
+    _check_texts(texts)
     names = [picture.as_posix() for picture in pictures]
     with about(arguments.boxes):
         matched = match_names(boxes, names)
@@ -96,11 +95,14 @@ def main() -> None:
 
 def read_list(path: Path) -> list[Path]:
     """The pictures of a list. Raises InputError for a missing picture, and for two that would share a text file."""
-    if not path.is_file():
+    if not path.exists():
         raise InputError(f"{path}: no such file; expected a list of pictures, one path per line")
     with about(path), as_text():
         content = read_bytes(path)  # with names of files, which may be other bytes than UTF-8
-        lines = content.decode(encoding_of(content), errors="surrogateescape").splitlines()
+        text = content.decode(encoding_of(content), errors="surrogateescape")
+    if "\0" in text:
+        raise InputError(f"{path}: expected a list of pictures, one path per line, found something else than text")
+    lines = text.splitlines()
     pictures = [_locate(Path(line.strip()), path.parent) for line in lines if line.strip()]
     if not pictures:
         raise InputError(f"{path}: expected one picture's path per line, found an empty file")
@@ -116,6 +118,15 @@ def read_list(path: Path) -> list[Path]:
 def format_faces(points_image: np.ndarray) -> str:
     """points_image (N, K, 2) as blocks of a .pts file, from the picture's right to its left."""
     return "".join(face_block(points, decimals=3) for points in points_image[right_to_left(points_image)])
+
+
+def _check_texts(texts: list[Path]) -> None:
+    """Raise OSError or InputError if a text could not be written, or would replace one that no earlier call wrote, such
+    as a picture's labels."""
+    for text in texts:
+        check_target(text)
+        if text.is_file() and read_head(text, len(_START)) not in (b"", _START):
+            raise InputError(f"{text}: found a text that this command did not write; name another out_dir")
 
 
 def _locate(picture: Path, folder: Path) -> Path:

@@ -4,14 +4,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from commands import SMALL, run
+from commands import SMALL, assert_refused, run
 from stand_in import write_faces
 
 from src.autolabel import rounds
 from src.autolabel.labels import Labels
 from src.autolabel.rounds import Round, describe
 from src.autolabel.training import Trained
-from src.datasets.challenge import read_annotations
+from src.datasets.challenge import read_annotations, write_annotations
 
 
 def test_an_error_of_no_label_is_told_without_a_number() -> None:
@@ -22,9 +22,9 @@ def test_an_error_of_no_label_is_told_without_a_number() -> None:
     assert "nan" not in line
 
 
-def test_without_a_certain_label_the_rounds_stop_and_the_human_labels_are_written(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture
+def folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple:
+    """Flags of a run whose rounds take no time and whose labels are all uncertain."""
     write_faces(tmp_path / "labeled", 12, seed=1)
     write_faces(tmp_path / "unlabeled", 4, seed=2, annotated=False)
 
@@ -41,12 +41,26 @@ def test_without_a_certain_label_the_rounds_stop_and_the_human_labels_are_writte
 
     monkeypatch.setattr(rounds, "train_on", train_on)
     monkeypatch.setattr(rounds, "label_pictures", label_pictures)
+    return ("--labeled", tmp_path / "labeled", "--unlabeled", tmp_path / "unlabeled", "--out", tmp_path / "run", *SMALL)
+
+
+def test_without_a_certain_label_the_rounds_stop_and_the_human_labels_are_written(
+    folders: tuple, tmp_path: Path
+) -> None:
     out = tmp_path / "run"
-    folders = ("--labeled", tmp_path / "labeled", "--unlabeled", tmp_path / "unlabeled", "--out", out)
     for _ in range(2):  # the second time, the finished round is read
-        outcome = run("src/autolabel/__main__.py", *folders, *SMALL, "--accept", 0.01)
+        outcome = run("src/autolabel/__main__.py", *folders, "--accept", 0.01)
         assert outcome.code == 0, outcome
         assert "stopped: certain of none of 4 pictures; train longer" in outcome.out
     assert len(read_annotations(out / "labels")[0]) == 12
     assert (out / "best.pth.tar").read_bytes() == b"a model"
     assert (out / "review.png").is_file()
+
+
+def test_labels_that_somebody_mended_are_not_replaced(folders: tuple, tmp_path: Path) -> None:
+    mended = tmp_path / "run" / "labels" / "annot.pkl"
+    assert run("src/autolabel/__main__.py", *folders).code == 0
+    write_annotations(mended.parent, *read_annotations(tmp_path / "labeled"))
+    content = mended.read_bytes()
+    assert_refused(run("src/autolabel/__main__.py", *folders, "--rounds", 2), "labels: changed since it was written")
+    assert mended.read_bytes() == content

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from commands import assert_refused, run
 from stand_in import forget_content, write_faces
 
 from src.datasets.prepared import load_prepared, prepare
@@ -133,3 +134,32 @@ def test_pipes_and_devices_are_not_opened(name: str, folder: Path) -> None:
     os.symlink("/dev/zero", folder / name)
     with pytest.raises(InputError):
         load_prepared(folder)
+
+
+@pytest.mark.parametrize("name", ["list.txt", "labels.npz", "meta.json"])
+def test_other_peoples_files_of_our_names_are_not_replaced(name: str, tmp_path: Path) -> None:
+    write_faces(tmp_path / "faces", COUNT)
+    other = tmp_path / "faces" / name
+    other.write_text("{}")
+    flags = ("--train_dirs", tmp_path / "faces", "--val_dir", tmp_path / "faces", "--out_root", tmp_path)
+    assert_refused(run("preparation.py", "--root", other.parent, "--out", other.parent), f"{name}: found a file that")
+    (tmp_path / "AFLW_validation_data").mkdir()
+    other.rename(tmp_path / "AFLW_validation_data" / name)
+    assert_refused(run("preparation.py", *flags), f"{name}: found a file that preparation did not write")
+    assert (tmp_path / "AFLW_validation_data" / name).read_text() == "{}"
+    assert not (tmp_path / "AFLW_train_data").exists()
+
+
+def test_a_folder_without_its_pictures_is_made_again(folder: Path) -> None:
+    (folder / "images.npy").unlink()
+    assert prepare([folder.parent / "faces"], folder, image_size=64).redone
+
+
+def test_a_sheet_of_other_labels_does_not_stay(folder: Path) -> None:
+    sheet = folder / "label_check.png"
+    sheet.write_bytes(b"the worst labels")
+    assert not prepare([folder.parent / "faces"], folder, image_size=64).redone
+    assert sheet.exists()
+    write_faces(folder.parent / "faces", COUNT, seed=1)
+    assert prepare([folder.parent / "faces"], folder, image_size=64).redone
+    assert not sheet.exists()

@@ -133,7 +133,7 @@ def test_broken_pictures_do_not_stop_the_others(monkeypatch: pytest.MonkeyPatch,
     names = ["broken.png", "group.png", "cut.png"]
     out, listed = tmp_path / "out", write_list(group, *(tmp_path / name for name in names))
     out.mkdir()
-    (out / "cut.txt").write_text("points of an earlier run, when the picture was whole")
+    (out / "cut.txt").write_text(format_faces(np.ones((1, 68, 2))))  # of an earlier run, when the picture was whole
     outcome = run("src/predict/__main__.py", listed, out, "--crops")
     assert_refused(outcome, "2 of 3 pictures not read", *(str(tmp_path / name) for name in ("broken.png", "cut.png")))
     assert "1 file, 68 points" in outcome.out
@@ -163,13 +163,19 @@ def test_bad_lists_are_refused_before_anything_is_written(trained: Run, challeng
     empty = write_list(tmp_path / "empty.txt")
     assert_refused(run("src/predict/__main__.py", tmp_path / "no_list.txt", out, *model), "no_list.txt: no such file")
     assert_refused(run("src/predict/__main__.py", missing, out, *model), "nowhere.png: no such picture")
+    assert_refused(run("src/predict/__main__.py", face, out, *model), f"{face}: expected a list of pictures")
+    assert_refused(run("src/predict/__main__.py", missing.parent, out, *model), "expected a file, found a folder")
     assert_refused(run("src/predict/__main__.py", twice, out, *model), "different names")
     assert_refused(run("src/predict/__main__.py", empty, out, *model), "empty")
     assert_refused(
         run("src/predict/__main__.py", write_list(empty, face), out, "--model_path", tmp_path / "none.onnx"),
         "none.onnx",
     )
-    own = write_list(tmp_path / "face000.txt", face)
-    assert_refused(run("src/predict/__main__.py", own, tmp_path, *model), "face000.txt: a picture's text would take")
+    own, labels = write_list(tmp_path / "face000.txt", face), tmp_path / "face001.txt"
+    assert_refused(run("src/predict/__main__.py", own, tmp_path, *model), "face000.txt: found a text that this command")
     assert own.read_text() == f"{face}\n\n"
+    labels.write_text("0 0.5 0.5 0.2 0.2\n")  # of YOLO, next to the pictures
+    listed = write_list(tmp_path / "list.txt", challenge / "aflw_test" / "face001.png")
+    assert_refused(run("src/predict/__main__.py", listed, tmp_path, *model), "face001.txt: found a text")
+    assert labels.read_text() == "0 0.5 0.5 0.2 0.2\n"
     assert not out.exists()
