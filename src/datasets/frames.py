@@ -4,7 +4,6 @@ A format's origin and shares are resolved, the size that labels state is compare
 stored pixels of a picture turned by EXIF are turned with it, and placeholders for unmarked points are found.
 """
 
-import os
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -23,8 +22,8 @@ from src.datasets.faults import (
     order_faults,
     pixel_faults,
 )
-from src.datasets.listing import is_picture, is_unreadable
-from src.datasets.names import counted, folded, spell_out
+from src.datasets.listing import near_names
+from src.datasets.names import counted, spell_out
 from src.datasets.picture_files import Shape, picture_shapes
 from src.datasets.repeats import repeat_remarks
 from src.errors import InputError
@@ -57,7 +56,7 @@ def settle(faces: Faces, *, frame: str | None = None, rescale: bool = False) -> 
         is_unmarked = placeholder.any(axis=1)
         faces, placeholder = _without_unmarked(faces, is_unmarked), placeholder[~is_unmarked]
     unique, picture_of = np.unique(faces.names, return_inverse=True)
-    shapes = _with_near_names(faces.root, unique, picture_shapes([faces.root / name for name in unique]))
+    shapes = _shapes([faces.root / name for name in unique])
     stated = faces.coordinates.stated_size
     if rescale and (stated is None or np.isnan(stated).all()):
         raise InputError(
@@ -118,20 +117,14 @@ def _doubts(faces: Faces, sizes: np.ndarray) -> list[str]:
     return [remark for remark in remarks if remark]
 
 
-def _with_near_names(root: Path, names: Sequence[str], shapes: list[Shape | InputError]) -> list[Shape | InputError]:
-    """The shapes, with errors for an absent a.jpg extended by a hint at a.JPG or a.png in the same folder."""
-    hinted = list(shapes)
-    folders: dict[Path, dict[str, str]] = {}
-    for i, name in enumerate(names):
-        path = root / name
-        if not isinstance(shapes[i], InputError) or path.exists() or not path.parent.is_dir():
-            continue
-        if path.parent not in folders:
-            others = [other for other in sorted(os.listdir(path.parent)) if is_picture(other) or is_unreadable(other)]
-            folders[path.parent] = {folded(os.path.splitext(other)[0]): other for other in others}
-        if (near := folders[path.parent].get(folded(path.stem), path.name)) != path.name:
-            hinted[i] = InputError(f"{shapes[i]}; is it {near}?")
-    return hinted
+def _shapes(paths: Sequence[Path]) -> list[Shape | InputError]:
+    """The pictures' shapes, or errors, which name an absent picture's nearest namesake."""
+    shapes = picture_shapes(paths)
+    near = near_names([path for path, shape in zip(paths, shapes, strict=True) if isinstance(shape, InputError)])
+    return [
+        InputError(f"{shape}; is it {near[path]}?") if path in near else shape
+        for path, shape in zip(paths, shapes, strict=True)
+    ]
 
 
 @dataclass(frozen=True)

@@ -1,9 +1,10 @@
-"""Which files of a folder are pictures, and what is left out of it."""
+"""Which files of a folder are pictures, what is left out of it, and what an absent one may be called."""
 
 import os
+from collections.abc import Iterable
 from pathlib import Path
 
-from src.datasets.names import counted, spell_out
+from src.datasets.names import counted, folded, spell_out
 from src.errors import InputError
 
 EXTENSIONS = frozenset(
@@ -70,3 +71,18 @@ def describe_left_out(folder: str | Path) -> str:
         return ""
     left_out = counted(len(names), "pictures left out, in formats that cannot be read or in subfolders")
     return f"{left_out}: {spell_out(names)}"
+
+
+def near_names(paths: Iterable[Path]) -> dict[Path, str]:
+    """For absent pictures, the one in the same folder whose name differs in case or ending alone: a.JPG for a.jpg."""
+    near: dict[Path, str] = {}
+    by_stem: dict[Path, dict[str, str]] = {}
+    for path in paths:
+        if path.exists() or not path.parent.is_dir():
+            continue
+        if path.parent not in by_stem:
+            names = [name for name in sorted(os.listdir(path.parent)) if is_picture(name) or is_unreadable(name)]
+            by_stem[path.parent] = {folded(os.path.splitext(name)[0]): name for name in names}
+        if (found := by_stem[path.parent].get(folded(path.stem), path.name)) != path.name:
+            near[path] = found
+    return near
