@@ -8,7 +8,10 @@ from pathlib import Path
 import pytest
 import torch
 from commands import ROOT, SMALL, run
+from rectangle_face import RectangleFinder
 from stand_in import write_faces
+
+from src.predict import predictor
 
 torch.set_num_threads(1)  # the networks are tiny, and the same number of threads makes the same weights
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # of the processes that tests start
@@ -90,3 +93,15 @@ def real_data() -> Path:
     if not (root / "aflw_val" / "annot.pkl").is_file():
         pytest.skip("needs the challenge's pictures: set LANDMARK_DATA to the folder that holds AFLW/data")
     return root
+
+
+@pytest.fixture
+def rectangle_model(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every model file opens as one that finds white rectangles exactly."""
+    monkeypatch.setattr(predictor, "open_model", lambda path, **options: RectangleFinder())
+
+
+@pytest.fixture
+def exact(rectangle_model: None) -> predictor.Predictor:
+    """A predictor that finds white rectangles exactly."""
+    return predictor.Predictor("any.pth.tar")

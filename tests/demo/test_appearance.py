@@ -3,11 +3,10 @@
 import numpy as np
 import pytest
 from PIL import Image
-from rectangle_face import RectangleDetector, RectangleFinder, rectangle_points
+from rectangle_face import RectangleDetector, rectangle_points
 
 from src.demo.appearance import SAME_PERSON, appearance
 from src.demo.tracking import Tracker
-from src.predict import predictor as predict
 from src.predict.predictor import Predictor
 
 _BOX = (60, 50, 140, 140)
@@ -54,8 +53,7 @@ def test_a_face_without_detail_is_like_none() -> None:
 
 
 @pytest.fixture
-def tracker(monkeypatch: pytest.MonkeyPatch) -> Tracker:
-    monkeypatch.setattr(predict, "open_model", lambda path, **options: RectangleFinder())
+def tracker(rectangle_model: None) -> Tracker:
     return Tracker(Predictor("any.pth.tar", detector=RectangleDetector()), smoothing=None, every=100)
 
 

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from commands import Outcome, assert_refused, run
 from PIL import Image
-from rectangle_face import RectangleDetector, RectangleFinder, rectangle_picture, rectangle_points
+from rectangle_face import RectangleDetector, rectangle_picture, rectangle_points
 
 from src.demo import video
 from src.demo.records import FACE_COLUMNS
@@ -26,9 +26,8 @@ FACE, OTHER = (60, 40, 160, 140), (250, 120, 330, 200)
 
 
 @pytest.fixture(autouse=True)
-def exact(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Every model finds white rectangles exactly."""
-    monkeypatch.setattr(predict, "open_model", lambda path, **options: RectangleFinder())
+def exact(monkeypatch: pytest.MonkeyPatch, rectangle_model: None) -> None:
+    """Every model and every detector finds white rectangles exactly."""
     monkeypatch.setattr(predict, "open_detector", lambda path, **options: RectangleDetector())
 
 

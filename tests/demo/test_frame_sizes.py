@@ -2,19 +2,17 @@
 
 import numpy as np
 import pytest
-from rectangle_face import RectangleDetector, RectangleFinder, rectangle_picture
+from rectangle_face import RectangleDetector, rectangle_picture
 
 from src.boxes import box_of_points
 from src.demo.tracking import Track, Tracker
-from src.predict import predictor as predict
 from src.predict.predictor import Predictor
 
 _FIRST, _SECOND = (40, 60, 100, 120), (250, 100, 330, 180)
 
 
 @pytest.fixture
-def exact(monkeypatch: pytest.MonkeyPatch) -> Predictor:
-    monkeypatch.setattr(predict, "open_model", lambda path, **options: RectangleFinder())
+def exact(rectangle_model: None) -> Predictor:
     return Predictor("any.pth.tar", detector=RectangleDetector())
 
 

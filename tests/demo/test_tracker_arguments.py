@@ -4,20 +4,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from rectangle_face import RectangleFinder, rectangle_picture
+from rectangle_face import rectangle_picture
 
 from src.demo.tracking import Tracker
 from src.errors import InputError
-from src.predict import predictor as predict
 from src.predict.predictor import Predictor
 
 FRAME = rectangle_picture((400, 240), (20, 80, 80, 140))
-
-
-@pytest.fixture
-def exact(monkeypatch: pytest.MonkeyPatch) -> Predictor:
-    monkeypatch.setattr(predict, "open_model", lambda path, **options: RectangleFinder())
-    return Predictor("any.pth.tar")
 
 
 def test_wrong_settings_and_boxes_are_refused(exact: Predictor, tmp_path: Path) -> None:

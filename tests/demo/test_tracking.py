@@ -4,24 +4,16 @@ import numpy as np
 import pytest
 from commands import ROOT
 from PIL import Image
-from rectangle_face import RectangleDetector, RectangleFinder, rectangle_picture, rectangle_points
+from rectangle_face import RectangleDetector, rectangle_picture, rectangle_points
 
 from src.demo.smoothing import OneEuroFilter, Smoothing
 from src.demo.tracking import Track, Tracker
 from src.errors import InputError
-from src.predict import predictor as predict
 from src.predict.detector import SMALL_FACE, Detections
 from src.predict.predictor import Predictor
 from src.synthesis.renderer.face import render_face
 
 SECONDS = 1 / 30
-
-
-@pytest.fixture
-def exact(monkeypatch: pytest.MonkeyPatch) -> Predictor:
-    """A predictor that finds white rectangles exactly."""
-    monkeypatch.setattr(predict, "open_model", lambda path, **options: RectangleFinder())
-    return Predictor("any.pth.tar")
 
 
 def _frame(x: int, y: int = 80) -> Image.Image:

@@ -1,12 +1,10 @@
 """Clips of moving faces: their points lie where the faces are, and covered faces need not be found."""
 
 import numpy as np
-import pytest
 from PIL import Image
-from rectangle_face import RectangleDetector, RectangleFinder, rectangle_picture, rectangle_points
+from rectangle_face import RectangleDetector, rectangle_picture, rectangle_points
 
 from src.evaluation.clips import Frame, MovingFace, TrackingResult, clips, follow, move
-from src.predict import predictor as predict
 from src.predict.predictor import Predictor
 
 BOX = (60, 70, 120, 130)
@@ -38,8 +36,7 @@ def test_a_covered_face_need_not_be_found() -> None:
     assert half.is_right(2)
 
 
-def test_frames_and_tracks_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(predict, "open_model", lambda path, **options: RectangleFinder())
+def test_frames_and_tracks_are_counted(rectangle_model: None) -> None:
     predictor = Predictor("any.pth.tar", detector=RectangleDetector())
     frames = list(move(Image.new("RGB", (400, 240)), [_moving((0.0, 0.0), (60.0, 20.0))], 8))
     assert follow(predictor, frames) == TrackingResult(8, 8, 1, 0)

@@ -3,11 +3,10 @@
 import numpy as np
 import pytest
 from PIL import Image, ImageDraw
-from rectangle_face import RectangleDetector, RectangleFinder, rectangle_picture, rectangle_points
+from rectangle_face import RectangleDetector, rectangle_picture, rectangle_points
 
 from src.evaluation.scenes import Scene, make_scene
 from src.evaluation.whole_pictures import measure
-from src.predict import predictor as predict
 from src.predict.predictor import Predictor
 
 
@@ -27,8 +26,7 @@ def test_points_lie_on_what_is_pasted(roll: float) -> None:
         assert blue < 60
 
 
-def test_found_faces_and_faces_too_many_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(predict, "open_model", lambda path, **options: RectangleFinder())
+def test_found_faces_and_faces_too_many_are_counted(rectangle_model: None) -> None:
     predictor = Predictor("any.pth.tar", detector=RectangleDetector())
     there, unlabeled, nowhere = (60, 40, 160, 140), (250, 120, 330, 200), (10, 170, 60, 220)
     points_image = np.stack([rectangle_points(there), rectangle_points(nowhere)])

@@ -2,10 +2,9 @@
 
 import numpy as np
 import pytest
-from rectangle_face import RectangleFinder, rectangle_picture
+from rectangle_face import rectangle_picture
 
 from src.errors import InputError
-from src.predict import predictor as predict
 from src.predict.predictor import Predictor
 
 
@@ -26,18 +25,12 @@ def test_arguments_of_another_type_are_refused(arguments: dict, words: str) -> N
         Predictor(**{"model_path": "any.pth.tar"} | arguments)
 
 
-@pytest.fixture
-def predictor(monkeypatch: pytest.MonkeyPatch) -> Predictor:
-    monkeypatch.setattr(predict, "open_model", lambda path, **options: RectangleFinder())
-    return Predictor("any.pth.tar")
-
-
-def test_a_least_score_that_is_no_number_is_refused(predictor: Predictor) -> None:
+def test_a_least_score_that_is_no_number_is_refused(exact: Predictor) -> None:
     for score in ("0.5", np.nan):
         with pytest.raises(InputError, match="least_score"):
-            predictor.faces([], least_score=score)
+            exact.faces([], least_score=score)
 
 
-def test_boxes_of_several_pictures_are_a_list(predictor: Predictor) -> None:
+def test_boxes_of_several_pictures_are_a_list(exact: Predictor) -> None:
     with pytest.raises(InputError, match="boxes for 2 pictures, found 5"):
-        predictor([rectangle_picture((100, 100))] * 2, 5)
+        exact([rectangle_picture((100, 100))] * 2, 5)

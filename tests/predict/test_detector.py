@@ -7,12 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
-from rectangle_face import RectangleDetector, RectangleFinder, rectangle_picture
+from rectangle_face import RectangleDetector, rectangle_picture
 
 from src.boxes import box_of_points
 from src.errors import InputError
 from src.predict import detector_file
-from src.predict import predictor as predict
 from src.predict.detector import BlazeFace, Detections, detect_upside_down, non_maximum_suppression, only_small
 from src.predict.detector_file import DETECTOR_PATH, open_detector
 from src.predict.predictor import Predictor
@@ -68,8 +67,7 @@ class _LowerHalf(RectangleDetector):
         return Detections(found.boxes[is_low], found.score[is_low], found.roll[is_low])
 
 
-def test_where_no_face_is_upright_one_upside_down_is_looked_for(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(predict, "open_model", lambda path, **options: RectangleFinder())
+def test_where_no_face_is_upright_one_upside_down_is_looked_for(rectangle_model: None) -> None:
     predictor = Predictor("any.pth.tar", detector=_LowerHalf())
     box, other = (60, 30, 160, 110), (200, 260, 280, 330)
     (face,) = predictor.faces(rectangle_picture((400, 400), box))
@@ -99,9 +97,7 @@ def test_closer_looks_show_tiles() -> None:
     assert len(BlazeFace(network).detect(picture.resize((640, 360)), level=2).boxes) == 0  # no tile would show more
 
 
-def test_faces_are_looked_for_from_closer_by_where_they_are_small_or_doubtful(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(predict, "open_model", lambda path, **options: RectangleFinder())
-
+def test_faces_are_looked_for_from_closer_by_where_they_are_small_or_doubtful(rectangle_model: None) -> None:
     class Detector(RectangleDetector):
         """Sees one of some boxes at each level."""
 
@@ -150,8 +146,7 @@ def test_traces_are_what_scores_a_little_too_low(score: float, found: int, has_t
     assert (len(detections.boxes), detections.has_traces) == (found, has_traces)
 
 
-def test_the_order_of_channels_reaches_the_detector(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(predict, "open_model", lambda path, **options: RectangleFinder())
+def test_the_order_of_channels_reaches_the_detector(rectangle_model: None) -> None:
     predictor = Predictor("any.pth.tar", detector=RectangleDetector())  # sees red
     pixels = np.zeros((200, 300, 3), np.uint8)
     pixels[40:120, 60:160] = (0, 0, 255)

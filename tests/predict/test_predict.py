@@ -9,14 +9,13 @@ import pytest
 import torch
 from commands import ROOT
 from PIL import Image
-from rectangle_face import LAYOUT, RectangleFinder, rectangle_picture, rectangle_points
+from rectangle_face import LAYOUT, rectangle_picture, rectangle_points
 
 from src import boxes as face_boxes
 from src.errors import InputError
 from src.evaluation.box_errors import box_nme
 from src.evaluation.scenes import read_crops
 from src.metrics import nme, point_errors
-from src.predict import predictor as predict
 from src.predict import torch_runtime
 from src.predict.confidence import LIMIT
 from src.predict.detector import Detections
@@ -27,13 +26,6 @@ from src.synthesis.renderer.folder import render_faces
 
 FACE = (60, 40, 160, 120)
 OTHER = (200, 100, 260, 160)
-
-
-@pytest.fixture
-def exact(monkeypatch: pytest.MonkeyPatch) -> Predictor:
-    """A predictor that finds white rectangles exactly."""
-    monkeypatch.setattr(predict, "open_model", lambda path, **options: RectangleFinder())
-    return Predictor("any.pth.tar")
 
 
 @pytest.fixture(scope="module")
