@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -151,11 +152,16 @@ def _without_nan(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return values, is_broken
 
 
-def stack_points(root: Path, names: Sequence[str], faces: Sequence[np.ndarray]) -> np.ndarray:
-    """Faces (K, 2) as one array (N, K, 2). Raises InputError if they differ in K, naming the first that does."""
-    if not len(faces):
-        return np.empty((0, 0, 2))
-    for name, points in zip(names, faces, strict=True):
-        if len(points) != len(faces[0]):
-            raise InputError(f"{root}: {name}: expected {len(faces[0])} points as in {names[0]}, found {len(points)}")
-    return np.array(faces)
+def stack_points(faces: Sequence[np.ndarray], faults: Sequence[str] = ()) -> tuple[np.ndarray, list[str]]:
+    """Faces (K, 2) as one array (N, K, 2), and their faults (N), "" for none: those given, and one for each face with
+    another number of points than most, whose points are NaN."""
+    faults = list(faults) or [""] * len(faces)
+    counts = Counter(len(points) for points, fault in zip(faces, faults, strict=True) if not fault)
+    count = max(counts, key=lambda number: (counts[number], number), default=0)
+    stacked = np.full((len(faces), count, 2), np.nan)
+    for row, points in enumerate(faces):
+        if len(points) == count:
+            stacked[row] = points
+        elif not faults[row]:
+            faults[row] = f"expected {count} points as most faces have, found {len(points)}"
+    return stacked, faults

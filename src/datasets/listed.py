@@ -1,12 +1,12 @@
 """The table of faces from label files that list many pictures each, as COCO's, dlib's and CVAT's do."""
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 
-from src.datasets.faces import Coordinates, Faces
+from src.datasets.faces import Coordinates, Faces, stack_points
 from src.datasets.folder import Folder
 from src.datasets.names import distinct_stems, spell_out
 from src.datasets.path_rules import Statement
@@ -74,7 +74,9 @@ def as_table(
     several = several if len(several) > 1 else []
     if several:
         remarks = (*remarks, f"faces of {len(several)} categories, each a subset ({spell_out(several)})")
-    points, faults = _stack(folder, names, [face for _, face in faces])
+    points, faults = stack_points([face.points for _, face in faces], [face.fault for _, face in faces])
+    if faults and all(faults):
+        raise InputError(f"{folder.root}: {names[0]}: {faults[0]}")
     sizes = np.array([face.size for _, face in faces]).reshape(-1, 2)
     return Faces(
         folder.root,
@@ -117,20 +119,3 @@ def _choose_category(folder: Folder, faces: list[tuple[str, ListedFace]]) -> tup
         )
     of_faces = [item for item in faces if item[1].category == chosen[0]]
     return of_faces, [item for item in faces if item[1].category != chosen[0]]
-
-
-def _stack(folder: Folder, names: list[str], faces: list[ListedFace]) -> tuple[np.ndarray, list[str]]:
-    """Points (N, K, 2) and faults of faces; K is the most frequent number of points, and other faces become faulty."""
-    counts = Counter(len(face.points) for face in faces if not face.fault)
-    if not counts:
-        if faces:
-            raise InputError(f"{folder.root}: {names[0]}: {faces[0].fault}")
-        return np.empty((0, 0, 2)), []
-    (count, _), *_ = counts.most_common(1)
-    points, faults = np.full((len(faces), count, 2), np.nan), [face.fault for face in faces]
-    for row, face in enumerate(faces):
-        if len(face.points) == count:
-            points[row] = face.points
-        elif not face.fault:
-            faults[row] = f"expected {count} points as most faces have, found {len(face.points)}"
-    return points, faults

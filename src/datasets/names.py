@@ -18,7 +18,7 @@ _PARTS = {"train": "train", "training": "train", "trainset": "train", "val": "va
           "validation": "val", "valset": "val", "test": "test", "testing": "test", "testset": "test"}  # fmt: skip
 _WORDS = re.compile(r"[a-z]+")
 _NUMBER = re.compile(r"(\d+)")
-_PLURAL = re.compile(r"s\b")
+_PLURAL = re.compile(r"(?<=x)es\b|s\b")
 
 
 def natural_order(names: Iterable[str]) -> list[str]:

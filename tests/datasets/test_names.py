@@ -21,6 +21,7 @@ def test_one_is_counted_in_the_singular() -> None:
         "1 broken picture left out",
         "2 broken pictures left out",
     ]
+    assert counted(1, "boxes to ignore") == "1 box to ignore"
     assert counted_names(["a.jpg"], "faces with points of others") == "1 face with points of others (a.jpg)"
     assert counted_names([f"{i}.jpg" for i in range(7)], "pictures").endswith("4.jpg and 2 more)")
 

@@ -39,10 +39,12 @@ def read(folder: Folder) -> Faces:
     statements = [Statement(file, row[0]) for file, faces in zip(files, parsed, strict=True) for row in faces]
     names, remarks = PictureFinder(folder).locate_all(statements)
     file_of = np.repeat(np.arange(len(files)), [len(faces) for faces in parsed])
+    points, faults = stack_points([points for _, points, _ in rows])
     return Faces(
         folder.root,
         np.array(names),
-        stack_points(folder.root, names, [points for _, points, _ in rows]),
+        points,
+        faults=np.array(faults),
         boxes_image=np.array([box for _, _, box in rows]),
         subsets={name: file_of == i for i, name in enumerate(distinct_stems(files))},
         remarks=remarks,

@@ -43,10 +43,12 @@ def read(folder: Folder) -> Faces:
     sizes = np.array([files[file].size for file, _ in rows]).reshape(-1, 2)
     folders = np.array([str(PurePosixPath(file).parent) for file, _ in rows])
     several = np.unique(folders).tolist()
+    points, faults = stack_points([face.points for _, face in rows])
     return Faces(
         folder.root,
         np.array(names),
-        stack_points(folder.root, names, [face.points for _, face in rows]),
+        points,
+        faults=np.array(faults),
         boxes_image=np.array([face.box for _, face in rows]).reshape(-1, 4),
         subsets={name: folders == name for name in several} if len(several) > 1 else {},
         left_out={

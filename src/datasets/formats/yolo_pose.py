@@ -65,10 +65,12 @@ def read(folder: Folder) -> Faces:
     parts = np.array([_part(file) for file, _ in marked])
     several = np.unique(classes).tolist()
     several = several if len(several) > 1 else []
+    points, faults = stack_points([face.points for _, face in marked])
     return Faces(
         folder.root,
         np.array(names),
-        stack_points(folder.root, names, [face.points for _, face in marked]),
+        points,
+        faults=np.array(faults),
         boxes_image=np.concatenate([centers - sizes / 2, centers + sizes / 2], axis=1),
         subsets={
             **{name: classes == name for name in several},

@@ -62,7 +62,7 @@ WRONG = {
     "TSV cut in a coordinate": ("tsv", lambda root: _edit(root / "train.tsv", "\t0.315\t", ",1\t0.315\t"),
         "line 1: expected pairs"),
     "TSV of two mark-ups": ("tsv", lambda root: _edit(root / "train.tsv", "\t0.315\t", ",1,2\t0.315\t"),
-        "expected 69 points as in pictures/0.jpg, found 68"),
+        "expected 68 points as most faces have, found 69"),
     "TSV of nothing": ("tsv", lambda root: (root / "train.tsv").write_text(""), "expected at least one annotated face"),
     "YOLO with another count": ("yolo_pose", lambda root: _edit(root / "data.yaml", "51", "68"),
         "labels/train/0.txt: expected 5 + 68 x 3 columns, found 158"),
@@ -142,6 +142,23 @@ def test_a_name_that_is_no_text_is_refused(tmp_path: Path) -> None:
     for path in sorted((tmp_path / "set").glob("000001*")):
         os.rename(os.fsencode(path), os.fsencode(path).replace(b"000001", b"face\xff"))
     assert_refused(_prepare(tmp_path), "expected names of printable text", "udcff")
+
+
+FEWER_POINTS = {
+    "tsv": lambda root: _edit(root / "train.tsv", "\t0.315\t", ",1,2\t0.315\t"),
+    "x_anylabeling": lambda root: _edit(root / "1.json", '"label": "67"', '"label": "eye"'),
+    "yolo_pose": lambda root: [(root / "data.yaml").unlink(), (root / "labels/train/1.txt").write_text(
+        "0 .5 .5 .4 .5" + " .5 .5 2" * 68)],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", FEWER_POINTS)
+def test_a_face_with_another_number_of_points_stops_or_is_left_out(name: str, tmp_path: Path) -> None:
+    sample(name, tmp_path / "set")
+    FEWER_POINTS[name](tmp_path / "set")
+    assert_refused(_prepare(tmp_path), "points as most faces have, found")
+    outcome = _prepare(tmp_path, "--skip_broken")
+    assert f"{COUNT - 1} faces, 1 broken picture left out" in outcome.out, outcome
 
 
 def test_an_absurd_box_is_refused_or_left_out(tmp_path: Path) -> None:
