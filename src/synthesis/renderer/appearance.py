@@ -165,7 +165,7 @@ def _materials(
 ) -> Materials:
     skin_material = Skin(
         shift=_numbers(rng.uniform(0, 256, 2)),
-        blotches=_number(rng.uniform(0.2, 0.8)),
+        blotches=np.float32(rng.uniform(0.2, 0.8)),
         color=_numbers(skin),
         hair=_numbers(hair),
     )
@@ -173,21 +173,21 @@ def _materials(
     size = rng.uniform(0.56, 0.64)
     return Materials(
         skin=skin_material,
-        eye=Eye(_numbers(gaze), _numbers(iris), _number(size), _number(size * rng.uniform(0.28, 0.5)), _number(0)),
-        teeth_light=_number(0.35 + 0.5 * min(1.0, 2 * jaw_open)),
-        mouth_light=_number(0.3 + 0.5 * jaw_open),
+        eye=Eye(_numbers(gaze), _numbers(iris), np.float32(size), np.float32(size * rng.uniform(0.28, 0.5))),
+        teeth_light=np.float32(0.35 + 0.5 * min(1.0, 2 * jaw_open)),
+        mouth_light=np.float32(0.3 + 0.5 * jaw_open),
         hair=Hair(
             color=_numbers(hair),
-            contrast=_number(rng.uniform(0.12, 0.34)),
+            contrast=np.float32(rng.uniform(0.12, 0.34)),
             strands=_numbers([_TURN * rng.integers(2, 5), rng.uniform(0.3, 1.2)]),
-            gloss=_number(rng.uniform(0.02, 0.2)),
+            gloss=np.float32(rng.uniform(0.02, 0.2)),
         ),
         cloth=_sample_cloth(rng),
         frame=Frame(
             _numbers(rng.uniform(0.005, 0.04, 3) if rng.random() < 0.7 else rng.uniform(0.05, 0.5, 3)),
-            _number(rng.uniform(0.1, 0.8)),
+            np.float32(rng.uniform(0.1, 0.8)),
         ),
-        lens=Lens(_numbers(rng.uniform(0.003, 0.04, 3)), _number(rng.uniform(0, 0.35))),
+        lens=Lens(_numbers(rng.uniform(0.003, 0.04, 3)), np.float32(rng.uniform(0, 0.35))),
     )
 
 
@@ -195,22 +195,18 @@ def _sample_cloth(rng: np.random.Generator) -> Cloth:
     is_striped = rng.random() < 0.35
     return Cloth(
         stripe=_numbers(rng.uniform(0, 0.6, 3)),
-        stripes=_number(is_striped * rng.uniform(0.3, 1)),
+        stripes=np.float32(is_striped * rng.uniform(0.3, 1)),
         waves=_numbers(rng.uniform([0, 0], [6, 2])),
-        neck=_number(rng.uniform(0.5, 5.5)),
-        neck_depth=_number(rng.uniform(-0.5, 3)),
+        neck=np.float32(rng.uniform(0.5, 5.5)),
+        neck_depth=np.float32(rng.uniform(-0.5, 3)),
     )
 
 
 def head_covering(materials: Materials, rng: np.random.Generator) -> Materials:
     """The same with the cloth of a cap or a scarf in place of hair."""
     color = rng.uniform(0.01, 0.7) * rng.uniform(0.4, 1, 3)
-    cloth = materials.hair._replace(color=_numbers(color), contrast=_number(0.05), gloss=_number(0))
+    cloth = materials.hair._replace(color=_numbers(color), contrast=np.float32(0.05), gloss=np.float32(0))
     return materials._replace(hair=cloth)
-
-
-def _number(value: float) -> np.float32:
-    return np.float32(value)
 
 
 def _numbers(values: Sequence[float] | np.ndarray) -> tuple[np.float32, ...]:

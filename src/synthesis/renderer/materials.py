@@ -15,13 +15,12 @@ class Skin(NamedTuple):
 
 
 class Eye(NamedTuple):
-    """gaze: the iris's shift on the ball, right and up. Lengths in cm; lid: height at which the lid's shade begins."""
+    """gaze: the iris's shift on the ball, right and up. Lengths in cm."""
 
     gaze: tuple[float, float]
     iris: Color
     iris_size: float
     pupil_size: float
-    lid: float
 
 
 class Hair(NamedTuple):

@@ -118,7 +118,7 @@ def _eye_color(u, v, eye, noise):
     red = 0.72 + iris * (eye.iris[0] * shade - 0.72)
     green = 0.68 * vein + iris * (eye.iris[1] * shade - 0.68 * vein)
     blue = 0.66 * vein + iris * (eye.iris[2] * shade - 0.66 * vein)
-    return red, green, blue, 0.45 + 0.55 * (1.0 - _step(0.1, 0.75, v - eye.lid))
+    return red, green, blue, 0.45 + 0.55 * (1.0 - _step(0.1, 0.75, v))
 
 
 @inlined
