@@ -19,7 +19,8 @@ from src.benchmark.table import as_csv, as_text, machine
 from src.command_line import run_command
 from src.config import ModelConfig
 from src.datasets.pictures import SQUARE_SIZE
-from src.datasets.prepared import load_prepared, prepare
+from src.datasets.prepare import prepare
+from src.datasets.prepared import load_prepared
 from src.files import check_target, check_writable, write_text
 from src.network.checkpoint import load_model
 from src.network.model import build_model

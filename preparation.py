@@ -17,7 +17,8 @@ from src.datasets.formats import FORMATS, detect_format, read_faces
 from src.datasets.frames import FRAMES
 from src.datasets.names import spell_out
 from src.datasets.pictures import SQUARE_SIZE
-from src.datasets.prepared import is_checked, load_prepared, note_checked, prepare, refuse_other_files, shared_faces
+from src.datasets.prepare import prepare, refuse_other_files
+from src.datasets.prepared import is_checked, load_prepared, note_checked, shared_faces
 from src.errors import InputError
 from src.files import check_writable
 from src.hygiene.shapes import odd_faces, report_odd, report_odd_shapes

@@ -8,7 +8,7 @@ from commands import SMALL, run
 from fuzz_targets import Target, write_model, write_onnx
 from stand_in import write_faces
 
-from src.datasets.prepared import prepare
+from src.datasets.prepare import prepare
 from src.predict.submission import write_solution
 
 

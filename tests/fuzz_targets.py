@@ -22,7 +22,8 @@ from src.datasets.challenge import load_annotations
 from src.datasets.folder import Folder
 from src.datasets.formats import detect_format, read_faces
 from src.datasets.pictures import read_crop, read_square
-from src.datasets.prepared import load_prepared, prepare
+from src.datasets.prepare import prepare
+from src.datasets.prepared import load_prepared
 from src.demo.video import is_animated, open_video
 from src.export.properties import append_properties, properties, seal
 from src.network import checkpoint

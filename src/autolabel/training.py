@@ -10,7 +10,8 @@ import torch
 from src.config import ModelConfig, TrainingConfig
 from src.datasets.faces import Faces
 from src.datasets.pictures import SQUARE_SIZE
-from src.datasets.prepared import PreparedFaces, load_prepared, prepare
+from src.datasets.prepare import prepare
+from src.datasets.prepared import PreparedFaces, load_prepared
 from src.files import alone_in
 from src.network import checkpoint
 from src.network.model import build_model

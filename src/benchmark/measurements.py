@@ -28,7 +28,8 @@ from src.datasets.challenge import ANNOTATIONS, read_annotations, write_annotati
 from src.datasets.loader import TrainingBatches
 from src.datasets.picture_files import PICTURE_FORMATS
 from src.datasets.pictures import SQUARE_SIZE
-from src.datasets.prepared import PreparedFaces, prepare
+from src.datasets.prepare import prepare
+from src.datasets.prepared import PreparedFaces
 from src.export.onnx_file import export_onnx, onnx_program
 from src.network import checkpoint
 from src.network.backbones.shufflenet import Stage, Unit

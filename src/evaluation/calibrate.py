@@ -19,7 +19,8 @@ from src.command_line import progress, run_command
 from src.config import AugmentationConfig
 from src.datasets.challenge import find_annotations
 from src.datasets.pictures import SQUARE_SIZE
-from src.datasets.prepared import PreparedFaces, load_prepared, prepare
+from src.datasets.prepare import prepare
+from src.datasets.prepared import PreparedFaces, load_prepared
 from src.errors import InputError
 from src.evaluation.conventions import of_sources, split
 from src.files import atomic_path, check_target

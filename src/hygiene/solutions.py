@@ -9,7 +9,8 @@ from src.datasets.faces import Faces
 from src.datasets.faults import describe_rescaled
 from src.datasets.names import spell_out
 from src.datasets.pictures import SQUARE_SIZE
-from src.datasets.prepared import load_prepared, prepare
+from src.datasets.prepare import prepare
+from src.datasets.prepared import load_prepared
 from src.errors import InputError
 from src.hygiene.labels import check_labels, describe_check
 from src.hygiene.shapes import NO_HEAD, SWAPPED, odd_shapes

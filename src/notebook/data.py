@@ -7,7 +7,8 @@ import numpy as np
 import pandas as pd
 import torch
 
-from src.datasets.prepared import load_prepared, prepare
+from src.datasets.prepare import prepare
+from src.datasets.prepared import load_prepared
 from src.errors import InputError
 from src.evaluation.evaluate import unit_errors
 from src.files import alone_in, write_text

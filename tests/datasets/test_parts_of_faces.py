@@ -7,7 +7,8 @@ import pytest
 from stand_in import write_faces
 
 from src.datasets.challenge import read_folder
-from src.datasets.prepared import PreparedFaces, load_prepared, prepare
+from src.datasets.prepare import prepare
+from src.datasets.prepared import PreparedFaces, load_prepared
 from src.errors import InputError
 
 

@@ -12,7 +12,8 @@ from PIL import Image
 from stand_in import project, random_euler, write_faces
 
 from src.datasets.challenge import write_annotations
-from src.datasets.prepared import load_prepared, prepare
+from src.datasets.prepare import prepare
+from src.datasets.prepared import load_prepared
 from src.datasets.report import FolderReport
 from src.errors import InputError
 
@@ -263,11 +264,11 @@ def _growth_of_memory(folder: Path, out: Path, image_size: int) -> int:
         pytest.skip("needs Linux: getrusage's peak includes that of the process which started this one")
     measure = (
         "import os, re, sys; os.sched_getaffinity = lambda _: {0, 1}\n"
-        "from src.datasets import decoding, prepared\n"
+        "from src.datasets import decoding, prepare\n"
         "decoding._BLOCK_BYTES = 8_000_000\n"
         "peak = lambda: int(re.search(r'VmHWM:\\s*(\\d+)', open('/proc/self/status').read())[1]) // 1024\n"
         "before = peak()\n"
-        "prepared.prepare([sys.argv[1]], sys.argv[2], image_size=int(sys.argv[3])); print(peak() - before)"
+        "prepare.prepare([sys.argv[1]], sys.argv[2], image_size=int(sys.argv[3])); print(peak() - before)"
     )
     outcome = run_process("-c", measure, folder, out, image_size)
     assert outcome.code == 0, outcome

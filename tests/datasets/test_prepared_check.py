@@ -10,7 +10,8 @@ import pytest
 from commands import assert_refused, run
 from stand_in import forget_content, write_faces
 
-from src.datasets.prepared import load_prepared, prepare
+from src.datasets.prepare import prepare
+from src.datasets.prepared import load_prepared
 from src.errors import InputError
 
 COUNT = 4

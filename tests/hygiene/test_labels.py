@@ -11,7 +11,8 @@ from stand_in import write_faces
 
 from src.config import ModelConfig
 from src.datasets.challenge import read_annotations, write_annotations
-from src.datasets.prepared import PreparedFaces, load_prepared, prepare
+from src.datasets.prepare import prepare
+from src.datasets.prepared import PreparedFaces, load_prepared
 from src.hygiene import labels
 from src.hygiene.labels import check_labels, describe_check, write_sheet
 from src.hygiene.shapes import odd_faces

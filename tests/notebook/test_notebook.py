@@ -8,7 +8,8 @@ import pandas as pd
 import pytest
 
 from src.datasets.challenge import read_folder
-from src.datasets.prepared import load_prepared, prepare
+from src.datasets.prepare import prepare
+from src.datasets.prepared import load_prepared
 from src.errors import InputError
 from src.geometry import turn_matrix
 from src.notebook import data as notebook

@@ -17,7 +17,7 @@ from src.datasets.conversion import convert
 from src.datasets.faces import Faces
 from src.datasets.folder import Folder
 from src.datasets.formats import FORMATS, WRITABLE, detect_format, read_faces
-from src.datasets.prepared import prepare
+from src.datasets.prepare import prepare
 from src.errors import InputError
 
 EVERY_READER = pytest.mark.parametrize("name", FORMATS)
