@@ -242,12 +242,11 @@ def shade(scene, background, curve):
     picture = np.empty(background.shape, np.float32)
     vertices, triangles, table = scene.vertices, scene.triangles, scene.table
     shadow, to_shadow = scene.shadow, scene.to_shadow
-    height, width = picture.shape[0], picture.shape[1]
     size = shadow.shape[0]
     s = np.zeros(NUM_COLUMNS, np.float32)
     kind = np.zeros(4, np.int32)
-    for row in range(height):
-        for column in range(width):
+    for row in range(picture.shape[0]):
+        for column in range(picture.shape[1]):
             same, hits = True, 0
             for k in range(4):
                 t = scene.visible[2 * row + (k >> 1), 2 * column + (k & 1)]
@@ -289,11 +288,9 @@ def shade(scene, background, curve):
                     near = near * (1 - fy) + (shadow[i + 1, j] * (1 - fx) + shadow[i + 1, j + 1] * fx) * fy
                     # Soft edge: something hides the light the more, the farther it stands in front.
                     lit = 1.0 - _step(0.0, 0.9, near - sz)
-                red, green, blue = _shade_sample(kind[k], s, scene.materials, scene.light, scene.noise, lit)
-                share = 1.0 if same else 0.25
-                picture[row, column, 0] += share * red
-                picture[row, column, 1] += share * green
-                picture[row, column, 2] += share * blue
+                color = _shade_sample(kind[k], s, scene.materials, scene.light, scene.noise, lit)
+                for channel in range(3):
+                    picture[row, column, channel] += color[channel] * (1.0 if same else 0.25)
                 if same:
                     break
     return picture
