@@ -95,18 +95,21 @@ def fit(
     run = _Run(trainer, files, history, now, saved=trainer.seconds)
     tell_own_errors()
     with stop_on_interrupt() as stop:
-        while _synchronized_progress(trainer, stop) < 1 and not stop.requested:
+        done, stopped = _agree(trainer, stop)
+        while done < 1 and not stopped:
             if not train_one_epoch(trainer, batches, totals, stop):
+                stopped = True
                 break
             if world.is_first:
                 errors = evaluate(trainer.best_weights, validation, batch_size=validation_batch)
                 run.end_epoch(totals, nme(errors))
             totals = Totals()
             world.wait()
-        if stop.requested and world.is_first:
+            done, stopped = _agree(trainer, stop)
+        if stopped and world.is_first:
             run.save_snapshot(totals, checkpoint.INTERRUPTED)
         world.wait()
-    return Result(history.best_nme, len(history.rows), trainer.step_count, stop.requested)
+    return Result(history.best_nme, len(history.rows), trainer.step_count, stopped)
 
 
 def _resume(trainer: Trainer, snapshot: dict, files: RunFiles) -> tuple[History, Totals]:
@@ -145,10 +148,10 @@ def train_one_epoch(trainer: Trainer, batches: TrainingBatches, totals: Totals, 
     ) as bar:
         for squares, points_unit, euler in bar:
             start = time.perf_counter()
-            done = _synchronized_progress(trainer, stop)
+            done, stopped = _agree(trainer, stop)
             if done >= 1:
                 return True
-            if stop.requested:
+            if stopped:
                 return False
             loss, distance, rate = trainer.step(squares, points_unit, euler, progress=done)
             trainer.seconds += time.perf_counter() - start
@@ -157,12 +160,13 @@ def train_one_epoch(trainer: Trainer, batches: TrainingBatches, totals: Totals, 
     return True
 
 
-def _synchronized_progress(trainer: Trainer, stop: Stop) -> float:
-    """The run's progress; also sets `stop` in all processes once any is to stop, because one that left alone would
-    block the others."""
+def _agree(trainer: Trainer, stop: Stop) -> tuple[float, bool]:
+    """The run's progress, and whether it is to stop, the same in all processes: one that left alone would block the
+    others. A signal that comes while they agree counts the next time."""
     done, stopped = trainer.world.all_reduce_max([trainer.progress(), float(stop.requested)])
-    stop.requested = stopped > 0
-    return done
+    if stopped:
+        stop.requested = True
+    return done, stopped > 0
 
 
 @dataclass

@@ -9,10 +9,16 @@ import time
 from pathlib import Path
 
 import pytest
+import torch
 from commands import ROOT
 
+from src.config import ModelConfig, TrainingConfig
+from src.datasets.prepared import load_prepared
+from src.network.model import build_model
 from src.training import interruption
 from src.training.interruption import stop_on_interrupt
+from src.training.runs import train_in
+from src.training.world import World
 
 
 def test_the_first_signal_is_a_request_and_a_later_one_acts(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -34,6 +40,26 @@ def test_a_block_inside_another_hears_of_the_same_request() -> None:
         with stop_on_interrupt() as later:
             assert later.requested
         assert outer.requested
+
+
+def test_a_signal_while_processes_agree_counts_the_next_time(
+    prepared: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    agree, requests = World.all_reduce_max, []
+
+    def interrupted(world: World, values: list[float]) -> list[float]:
+        requests.append(values[1])
+        if len(requests) == 3:
+            signal.raise_signal(signal.SIGTERM)
+        return agree(world, values)
+
+    monkeypatch.setattr(World, "all_reduce_max", interrupted)
+    network = build_model(ModelConfig(backbone="shufflenet_v2_x0_5", input_size=64))
+    faces = (load_prepared(prepared / f"AFLW_{part}_data") for part in ("train", "validation"))
+    config = TrainingConfig(epochs=3, batch_size=8)
+    with pytest.raises(KeyboardInterrupt):
+        train_in(tmp_path, network, *faces, config=config, device=torch.device("cpu"))
+    assert requests == [0, 0, 0, 1]
 
 
 @pytest.mark.parametrize("before", [signal.SIG_DFL, signal.SIG_IGN])
