@@ -260,12 +260,10 @@ class Tracker:
             known = min(lost, key=lambda face: distance(face.expected, points), default=None)
             if known is None or distance(known.expected, points) > _NEAR:
                 known = Followed(-1)
-            is_trusted = known.number >= 0 or max(score, detections.score[i]) >= _TRUSTED
-            if (
-                is_trusted
-                and self._take(known, points, float(score), float(roll), picture=picture)
-                and known.number < 0
-            ):
+            is_new = known.number < 0
+            if is_new and max(score, detections.score[i]) < _TRUSTED:
+                continue
+            if self._take(known, points, float(score), float(roll), picture=picture) and is_new:
                 known.number = self._next_number()
                 self._faces.append(known)
 

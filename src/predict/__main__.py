@@ -15,7 +15,7 @@ import numpy as np
 from src.boxes import read_boxes
 from src.command_line import progress, run_command
 from src.datasets.formats.ivslab import right_to_left
-from src.datasets.formats.pts import face_block
+from src.datasets.formats.pts import FIRST_LINE, face_block
 from src.datasets.names import counted, folded, match_names, spell_out
 from src.errors import InputError, about
 from src.files import alone_in, check_target, write_text
@@ -28,7 +28,6 @@ from src.predict.shipped import DETECTOR_PATH
 from src.reading import as_text, encoding_of, read_bytes, read_head
 
 _COUNTS = (NUM_POINTS, len(INNER_51))
-_START = b"version: 1\n"  # of every text that is written here and not empty
 
 
 def parse_arguments() -> argparse.Namespace:
@@ -125,7 +124,7 @@ def _check_texts(texts: list[Path]) -> None:
     as a picture's labels."""
     for text in texts:
         check_target(text)
-        if text.is_file() and read_head(text, len(_START)) not in (b"", _START):
+        if text.is_file() and read_head(text, len(FIRST_LINE)) not in (b"", FIRST_LINE.encode()):
             raise InputError(f"{text}: found a text that this command did not write; name another out_dir")
 
 

@@ -19,6 +19,7 @@ from src.markup import INNER_51, NUM_POINTS
 from src.reading import MOST_OF_A_PICTURE, encoding_of, read_head, read_text
 
 ENDING = ".pts"
+FIRST_LINE = "version: 1\n"  # of every face that is written here
 MATLAB_ORIGIN = 0.5  # what a coordinate of MATLAB's exceeds ours by
 _COUNT = re.compile(r"n_points:\s*(\d{1,9})", re.IGNORECASE)
 _NO_POINTS = ("version", "n_points", "#", "//")  # what lines of the header and comments begin with
@@ -77,7 +78,7 @@ def read_faces(folder: Folder, *, num_points: int, origin: float) -> Faces:
 def face_block(points: np.ndarray, *, decimals: int = 6) -> str:
     """The text of one face (K, 2)."""
     rows = "\n".join(f"{x:.{decimals}f} {y:.{decimals}f}" for x, y in points)
-    return f"version: 1\nn_points: {len(points)}\n{{\n{rows}\n}}\n"
+    return f"{FIRST_LINE}n_points: {len(points)}\n{{\n{rows}\n}}\n"
 
 
 def write_faces(faces: Faces, out: Path, *, origin: float) -> None:
